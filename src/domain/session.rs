@@ -1,0 +1,208 @@
+//! Sessions: lists of authentications, and what they amount to at one instant.
+//!
+//! Nothing is stored as "mfa: true". Level and freshness are computed from the list at the moment of the request,
+//! so that no later change of policy or clock can leave a stale answer behind.
+//!
+//! # Invariants
+//!
+//! - A proof from the future is no proof.
+//! - More proof is never a lower level.
+//! - Two methods of one class are not two factors.
+
+use crate::domain::{
+    factor::{FactorId, Method},
+    time::Timestamp,
+    user::{User, UserId},
+};
+use std::time::Duration;
+use uuid::Uuid;
+
+/// Names one sign-in for as long as it lives. Not a credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SessionId(pub Uuid);
+
+/// One proof at one instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Authentication {
+    /// How it was proven.
+    pub method: Method,
+    /// With which enrolled factor.
+    pub factor: FactorId,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A signed-in browser: who, and everything they have proven since.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// Its name; `sid` in assertions.
+    pub id: SessionId,
+    /// Whose it is.
+    pub user: UserId,
+    /// What was proven, oldest first; the latest of each factor.
+    pub authentications: Vec<Authentication>,
+    /// When it began. A step-up never moves this.
+    pub started_at: Timestamp,
+    /// When a request last used it, to the minute.
+    pub seen_at: Timestamp,
+}
+
+/// How long sessions live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// A session this old is over, however busy.
+    pub lifetime: Duration,
+    /// A session unused for this long is over.
+    pub idle: Duration,
+}
+
+/// Whether a session still counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It does.
+    Live,
+    /// It is older than [`Limits::lifetime`], or claims to begin in the future.
+    TooOld,
+    /// Nobody used it for [`Limits::idle`].
+    Idle,
+}
+
+/// How strong a session is. Ordered: a higher level serves wherever a lower one is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Level {
+    /// One proof of any kind.
+    Login,
+    /// Proofs of two classes.
+    Mfa,
+}
+
+impl Level {
+    /// Every level, weakest first.
+    pub const ALL: &[Self] = &[Self::Login, Self::Mfa];
+
+    /// The name in config files, and the `acr` of assertions.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Login => "login",
+            Self::Mfa => "mfa",
+        }
+    }
+
+    /// What these authentications amount to at `now`; `None` if they prove nothing.
+    pub fn reached(authentications: &[Authentication], now: Timestamp) -> Option<Self> {
+        let mut classes = proven(authentications, now).map(|proof| proof.method.class());
+        let first = classes.next()?;
+        Some(if classes.any(|class| class != first) { Self::Mfa } else { Self::Login })
+    }
+}
+
+impl std::fmt::Display for Level {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The authentications that count at `now`: those that do not lie in the future.
+pub fn proven(authentications: &[Authentication], now: Timestamp) -> impl Iterator<Item = &Authentication> {
+    authentications.iter().filter(move |proof| proof.at.age(now).is_some())
+}
+
+/// The latest authentication by one of `methods` that counts at `now`.
+pub fn latest<'a>(
+    authentications: &'a [Authentication],
+    methods: &[Method],
+    now: Timestamp,
+) -> Option<&'a Authentication> {
+    proven(authentications, now).filter(|proof| methods.contains(&proof.method)).max_by_key(|proof| proof.at)
+}
+
+impl Session {
+    /// Whether it still counts at `now`.
+    pub fn standing(&self, limits: Limits, now: Timestamp) -> Standing {
+        if self.started_at.age(now).is_none_or(|age| age >= limits.lifetime) {
+            Standing::TooOld
+        } else if self.seen_at.age(now).is_some_and(|age| age >= limits.idle) {
+            Standing::Idle
+        } else {
+            Standing::Live
+        }
+    }
+}
+
+/// Who is there, and what they have proven: what a decision is made on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The account.
+    pub user: User,
+    /// The sign-in.
+    pub session: Session,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const NOON: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+    const LIMITS: Limits = Limits { lifetime: Duration::from_secs(3600), idle: Duration::from_secs(600) };
+
+    fn proof(method: Method, at: Timestamp) -> Authentication {
+        Authentication { method, factor: FactorId(Uuid::nil()), at }
+    }
+
+    fn session(started_at: Timestamp, seen_at: Timestamp) -> Session {
+        Session { id: SessionId(Uuid::nil()), user: UserId(Uuid::nil()), authentications: vec![], started_at, seen_at }
+    }
+
+    #[test]
+    fn two_methods_of_one_class_are_not_two_factors() {
+        let two_codes = [proof(Method::Totp, NOON), proof(Method::Totp, NOON)];
+        let both = [proof(Method::Password, NOON), proof(Method::Totp, NOON)];
+
+        assert_eq!(Level::reached(&two_codes, NOON), Some(Level::Login));
+        assert_eq!(Level::reached(&both, NOON), Some(Level::Mfa));
+        assert_eq!(Level::reached(&[], NOON), None);
+    }
+
+    #[test]
+    fn a_proof_from_the_future_is_no_proof() {
+        let soon = NOON + Duration::from_millis(1);
+
+        assert_eq!(Level::reached(&[proof(Method::Password, soon)], NOON), None);
+        assert_eq!(
+            Level::reached(&[proof(Method::Password, NOON), proof(Method::Totp, soon)], NOON),
+            Some(Level::Login)
+        );
+        assert_eq!(latest(&[proof(Method::Totp, soon)], &[Method::Totp], NOON), None);
+    }
+
+    #[test]
+    fn both_limits_end_a_session() {
+        let hour = Duration::from_secs(3600);
+        let minute = Duration::from_secs(60);
+
+        assert_eq!(session(NOON - minute, NOON).standing(LIMITS, NOON), Standing::Live);
+        assert_eq!(session(NOON - hour, NOON).standing(LIMITS, NOON), Standing::TooOld);
+        assert_eq!(session(NOON - 20 * minute, NOON - 10 * minute).standing(LIMITS, NOON), Standing::Idle);
+        // The clock was set back behind the session's start: it is over, not young.
+        assert_eq!(session(NOON + minute, NOON).standing(LIMITS, NOON), Standing::TooOld);
+    }
+
+    fn any_proof() -> impl Strategy<Value = Authentication> {
+        (prop::sample::select(Method::ALL), -7_200_000i64..600_000)
+            .prop_map(|(method, offset)| proof(method, Timestamp::from_millis(NOON.as_millis() + offset)))
+    }
+
+    proptest! {
+        #[test]
+        fn more_proof_is_never_a_lower_level(
+            proofs in prop::collection::vec(any_proof(), 0..6),
+            extra in any_proof(),
+        ) {
+            let before = Level::reached(&proofs, NOON);
+            let mut more = proofs;
+            more.push(extra);
+            prop_assert!(Level::reached(&more, NOON) >= before);
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! How many wrong answers are allowed, and how long to wait after them.
+//!
+//! A budget is charged *before* an answer is checked, by one conditional statement of the store, so that parallel
+//! guesses are all counted (TH-03). This module says what a charge costs; the store decides who may charge.
+
+use crate::domain::{secret::TokenHash, time::Timestamp, user::UserId};
+use std::{
+    net::{IpAddr, Ipv6Addr},
+    time::Duration,
+};
+
+/// Failures and waits for one kind of budget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Schedule {
+    /// Failures without any wait.
+    pub free: u32,
+    /// The wait after the first failure beyond [`free`](Self::free); it doubles with each further one.
+    pub delay_first: Duration,
+    /// The longest wait.
+    pub delay_max: Duration,
+    /// From this many failures on only an operator reopens the budget.
+    pub locked_at: u32,
+    /// A budget untouched for this long starts anew.
+    pub forgotten_after: Duration,
+}
+
+/// Tries against one account with one kind of proof (TH-01, TH-02).
+pub const ACCOUNT: Schedule = Schedule {
+    free: 10,
+    delay_first: Duration::from_secs(30),
+    delay_max: Duration::from_secs(3600),
+    locked_at: 50,
+    forgotten_after: Duration::from_secs(30 * 24 * 3600),
+};
+
+/// Tries from one address, whoever they are aimed at (TH-06). Many people share one, so it never locks.
+pub const ADDRESS: Schedule = Schedule {
+    free: 100,
+    delay_first: Duration::from_secs(30),
+    delay_max: Duration::from_secs(3600),
+    locked_at: u32::MAX,
+    forgotten_after: Duration::from_secs(3600),
+};
+
+/// Until when a budget is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Closed {
+    /// It opens again by itself.
+    Until(Timestamp),
+    /// Only an operator opens it.
+    UntilUnlocked,
+}
+
+/// What `blocked_until` holds where only an operator opens a budget.
+pub const NEVER: Timestamp = Timestamp::from_millis(i64::MAX);
+
+impl Closed {
+    /// What a budget's `blocked_until` means.
+    pub fn at(blocked_until: Timestamp) -> Self {
+        if blocked_until == NEVER { Self::UntilUnlocked } else { Self::Until(blocked_until) }
+    }
+}
+
+impl Schedule {
+    /// Until when a budget is closed once it holds `failures`; `now` itself means it is open.
+    pub fn blocked_until(&self, failures: u32, now: Timestamp) -> Timestamp {
+        if failures >= self.locked_at {
+            return NEVER;
+        }
+        match failures.checked_sub(self.free) {
+            None => now,
+            Some(beyond) => now + self.delay_first.saturating_mul(1 << beyond.min(16)).min(self.delay_max),
+        }
+    }
+}
+
+/// What a budget is counted by.
+///
+/// A browser in which this user signed in before has a lane of its own, so that a stranger's tries can't lock the
+/// owner out (TH-06).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct BudgetKey(String);
+
+/// Whose browser the tries come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    /// Any browser.
+    Stranger,
+    /// A browser this user signed in with before.
+    Known(TokenHash),
+}
+
+impl BudgetKey {
+    /// Wrong passwords for an account.
+    pub fn password(user: UserId, lane: Lane) -> Self {
+        Self::of("password", &user.0.to_string(), lane)
+    }
+
+    /// Wrong passwords for a name nobody has: counted alike, so that it tells nothing.
+    pub fn password_of_nobody(login_id: &str) -> Self {
+        Self::of("nobody", &hex(&crate::domain::secret::sha256(login_id.as_bytes())), Lane::Stranger)
+    }
+
+    /// Wrong codes for an account. A right password does not reset it (TH-04).
+    pub fn second_factor(user: UserId, lane: Lane) -> Self {
+        Self::of("second", &user.0.to_string(), lane)
+    }
+
+    /// Wrong answers from an address.
+    pub fn address(address: IpAddr) -> Self {
+        Self(format!("address:{}", network(address)))
+    }
+
+    /// The text the store keeps.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What every budget of this account begins with behind its kind: for unlocking.
+    pub fn belongs_to(&self, user: UserId) -> bool {
+        self.0.split(':').nth(1) == Some(user.0.to_string().as_str())
+    }
+
+    fn of(kind: &str, whom: &str, lane: Lane) -> Self {
+        match lane {
+            Lane::Stranger => Self(format!("{kind}:{whom}")),
+            Lane::Known(browser) => Self(format!("{kind}:{whom}:{}", hex(browser.as_bytes()))),
+        }
+    }
+}
+
+/// What one customer holds: an IPv4 address, or the /64 of an IPv6 address.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & (!0 << 64))),
+        v4 @ IpAddr::V4(_) => v4,
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const NOON: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+
+    #[test]
+    fn ten_tries_are_free_then_each_wait_is_twice_the_last() {
+        let wait = |failures| ACCOUNT.blocked_until(failures, NOON).as_millis() - NOON.as_millis();
+
+        assert_eq!(
+            [9, 10, 11, 12, 16, 17, 49].map(wait),
+            [0, 30_000, 60_000, 120_000, 1_920_000, 3_600_000, 3_600_000]
+        );
+        assert_eq!(ACCOUNT.blocked_until(50, NOON), NEVER);
+    }
+
+    #[test]
+    fn a_known_browser_has_its_own_lane() {
+        let ann = UserId(uuid::Uuid::from_u128(1));
+        let known = Lane::Known(TokenHash::from_bytes([1; 32]));
+
+        assert_ne!(BudgetKey::password(ann, Lane::Stranger), BudgetKey::password(ann, known));
+        assert_ne!(BudgetKey::password(ann, known), BudgetKey::second_factor(ann, known));
+        assert!(BudgetKey::password(ann, known).belongs_to(ann));
+        assert!(!BudgetKey::password(ann, known).belongs_to(UserId(uuid::Uuid::from_u128(2))));
+    }
+
+    #[test]
+    fn an_ipv6_customer_is_one_address() {
+        let key = |text: &str| BudgetKey::address(text.parse().unwrap());
+
+        assert_eq!(key("2001:db8:1:2:3:4:5:6"), key("2001:db8:1:2::1"));
+        assert_ne!(key("2001:db8:1:2::1"), key("2001:db8:1:3::1"));
+        assert_eq!(key("::ffff:192.0.2.1"), key("192.0.2.1"));
+    }
+
+    proptest! {
+        #[test]
+        fn more_failures_never_wait_less(failures in 0u32..100) {
+            prop_assert!(ACCOUNT.blocked_until(failures + 1, NOON) >= ACCOUNT.blocked_until(failures, NOON));
+        }
+    }
+}
