@@ -144,7 +144,7 @@ mod tests {
     use proptest::prelude::*;
 
     const NOON: Timestamp = Timestamp::from_millis(1_700_000_000_000);
-    const LIMITS: Limits = Limits { lifetime: Duration::from_secs(3600), idle: Duration::from_secs(600) };
+    const LIMITS: Limits = Limits { lifetime: Duration::from_hours(1), idle: Duration::from_mins(10) };
 
     fn proof(method: Method, at: Timestamp) -> Authentication {
         Authentication { method, factor: FactorId(Uuid::nil()), at }
@@ -178,8 +178,8 @@ mod tests {
 
     #[test]
     fn both_limits_end_a_session() {
-        let hour = Duration::from_secs(3600);
-        let minute = Duration::from_secs(60);
+        let hour = Duration::from_hours(1);
+        let minute = Duration::from_mins(1);
 
         assert_eq!(session(NOON - minute, NOON).standing(LIMITS, NOON), Standing::Live);
         assert_eq!(session(NOON - hour, NOON).standing(LIMITS, NOON), Standing::TooOld);

@@ -28,18 +28,18 @@ pub struct Schedule {
 pub const ACCOUNT: Schedule = Schedule {
     free: 10,
     delay_first: Duration::from_secs(30),
-    delay_max: Duration::from_secs(3600),
+    delay_max: Duration::from_hours(1),
     locked_at: 50,
-    forgotten_after: Duration::from_secs(30 * 24 * 3600),
+    forgotten_after: Duration::from_hours(720),
 };
 
 /// Tries from one address, whoever they are aimed at (TH-06). Many people share one, so it never locks.
 pub const ADDRESS: Schedule = Schedule {
     free: 100,
     delay_first: Duration::from_secs(30),
-    delay_max: Duration::from_secs(3600),
+    delay_max: Duration::from_hours(1),
     locked_at: u32::MAX,
-    forgotten_after: Duration::from_secs(3600),
+    forgotten_after: Duration::from_hours(1),
 };
 
 /// Until when a budget is closed.
@@ -138,7 +138,11 @@ fn network(address: IpAddr) -> IpAddr {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        let digit = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap_or_default();
+        text.extend([digit(byte >> 4), digit(byte & 15)]);
+        text
+    })
 }
 
 #[cfg(test)]

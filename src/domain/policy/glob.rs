@@ -3,7 +3,6 @@
 //! Matching is on decoded segments: `%3A` in a request is the `:` of a rule, since an application reads it so.
 
 use crate::domain::target::path::{Allowed, CanonicalPath, NotCanonical, decode_segment};
-use std::borrow::Cow;
 
 /// A glob over canonical paths.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -137,7 +136,7 @@ fn is_empty_segment(pieces: &[Vec<u8>]) -> bool {
     matches!(pieces, [only] if only.is_empty())
 }
 
-fn pieces_match(pieces: &[Vec<u8>], segment: &Cow<'_, [u8]>, compare: Compare) -> bool {
+fn pieces_match(pieces: &[Vec<u8>], segment: &[u8], compare: Compare) -> bool {
     let same = |a: &[u8], b: &[u8]| match compare {
         Compare::Exactly => a == b,
         Compare::Loosely => a.eq_ignore_ascii_case(b),

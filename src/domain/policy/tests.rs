@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 const NOON: Timestamp = Timestamp::from_millis(1_700_000_000_000);
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 fn proof(method: Method, at: Timestamp) -> Authentication {
     Authentication { method, factor: FactorId(Uuid::nil()), at }

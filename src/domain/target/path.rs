@@ -85,15 +85,12 @@ pub fn decode_segment(segment: &str) -> Cow<'_, [u8]> {
     let mut decoded = Vec::with_capacity(segment.len());
     let mut rest = segment.as_bytes();
     while let [first, tail @ ..] = rest {
-        match (first, tail) {
-            (b'%', [high, low, tail @ ..]) => {
-                decoded.push(hex_pair(*high, *low).unwrap_or(b'%'));
-                rest = tail;
-            }
-            _ => {
-                decoded.push(*first);
-                rest = tail;
-            }
+        if let (b'%', [high, low, tail @ ..]) = (first, tail) {
+            decoded.push(hex_pair(*high, *low).unwrap_or(b'%'));
+            rest = tail;
+        } else {
+            decoded.push(*first);
+            rest = tail;
         }
     }
     Cow::Owned(decoded)
