@@ -3,7 +3,11 @@
 //! A budget is charged *before* an answer is checked, by one conditional statement of the store, so that parallel
 //! guesses are all counted (TH-03). This module says what a charge costs; the store decides who may charge.
 
-use crate::domain::{secret::TokenHash, time::Timestamp, user::UserId};
+use crate::domain::{
+    secret::{TokenHash, sha256},
+    time::Timestamp,
+    user::{LoginId, UserId},
+};
 use std::{
     net::{IpAddr, Ipv6Addr},
     time::Duration,
@@ -79,7 +83,10 @@ impl Schedule {
 /// A browser in which this user signed in before has a lane of its own, so that a stranger's tries can't lock the
 /// owner out (TH-06).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct BudgetKey(String);
+pub struct BudgetKey {
+    text: String,
+    owner: Option<UserId>,
+}
 
 /// Whose browser the tries come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,39 +100,40 @@ pub enum Lane {
 impl BudgetKey {
     /// Wrong passwords for an account.
     pub fn password(user: UserId, lane: Lane) -> Self {
-        Self::of("password", &user.0.to_string(), lane)
+        Self::of_account("password", user, lane)
     }
 
     /// Wrong passwords for a name nobody has: counted alike, so that it tells nothing.
-    pub fn password_of_nobody(login_id: &str) -> Self {
-        Self::of("nobody", &hex(&crate::domain::secret::sha256(login_id.as_bytes())), Lane::Stranger)
+    pub fn password_of_nobody(login_id: &LoginId) -> Self {
+        Self { text: format!("nobody:{}", hex(&sha256(login_id.as_str().as_bytes()))), owner: None }
     }
 
     /// Wrong codes for an account. A right password does not reset it (TH-04).
     pub fn second_factor(user: UserId, lane: Lane) -> Self {
-        Self::of("second", &user.0.to_string(), lane)
+        Self::of_account("second", user, lane)
     }
 
     /// Wrong answers from an address.
     pub fn address(address: IpAddr) -> Self {
-        Self(format!("address:{}", network(address)))
+        Self { text: format!("address:{}", network(address)), owner: None }
     }
 
     /// The text the store keeps.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
 
-    /// What every budget of this account begins with behind its kind: for unlocking.
-    pub fn belongs_to(&self, user: UserId) -> bool {
-        self.0.split(':').nth(1) == Some(user.0.to_string().as_str())
+    /// The account whose budget it is; an operator who unlocks the account clears all of its budgets.
+    pub fn owner(&self) -> Option<UserId> {
+        self.owner
     }
 
-    fn of(kind: &str, whom: &str, lane: Lane) -> Self {
-        match lane {
-            Lane::Stranger => Self(format!("{kind}:{whom}")),
-            Lane::Known(browser) => Self(format!("{kind}:{whom}:{}", hex(browser.as_bytes()))),
-        }
+    fn of_account(kind: &str, user: UserId, lane: Lane) -> Self {
+        let lane = match lane {
+            Lane::Stranger => String::new(),
+            Lane::Known(browser) => format!(":{}", hex(browser.as_bytes())),
+        };
+        Self { text: format!("{kind}:{}{lane}", user.0), owner: Some(user) }
     }
 }
 
@@ -170,8 +178,7 @@ mod tests {
 
         assert_ne!(BudgetKey::password(ann, Lane::Stranger), BudgetKey::password(ann, known));
         assert_ne!(BudgetKey::password(ann, known), BudgetKey::second_factor(ann, known));
-        assert!(BudgetKey::password(ann, known).belongs_to(ann));
-        assert!(!BudgetKey::password(ann, known).belongs_to(UserId(uuid::Uuid::from_u128(2))));
+        assert_eq!(BudgetKey::password(ann, known).owner(), Some(ann));
     }
 
     #[test]

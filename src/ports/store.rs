@@ -1,0 +1,39 @@
+//! What is kept: one contract, which every implementation passes (`tests/store_contract.rs`).
+//!
+//! What must happen once is one method and one conditional statement, never a read and then a write. The store
+//! decides races, so several nodes may share it.
+
+pub mod accounts;
+pub mod budgets;
+pub mod sessions;
+
+pub use accounts::{Account, AccountStore, Added, PasswordFactor, SealedKey, TotpFactor};
+pub use budgets::{BudgetStore, Charge};
+pub use sessions::{Attempt, Handoff, SessionStore, SessionSummary};
+
+use async_trait::async_trait;
+
+/// Everything that is kept.
+#[async_trait]
+pub trait Store: AccountStore + SessionStore + BudgetStore {
+    /// Whether the store answers; for readiness.
+    async fn ping(&self) -> Result<(), StoreError>;
+}
+
+/// Why the store did not answer. Whoever gets this lets nothing through.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It can't be reached, is full, or is broken.
+    #[error("the store does not answer: {0}")]
+    Unavailable(String),
+    /// It holds a row that this program could not have written.
+    #[error("the store holds an impossible row: {table}.{column} of {row}")]
+    Inconsistent {
+        /// The table.
+        table: &'static str,
+        /// Which row.
+        row: String,
+        /// The value that can't be.
+        column: &'static str,
+    },
+}

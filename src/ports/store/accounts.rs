@@ -1,0 +1,117 @@
+//! Accounts and what proves their owners; and the gateway's own keys.
+
+use super::StoreError;
+use crate::domain::{
+    factor::FactorId,
+    secret::TokenHash,
+    time::Timestamp,
+    user::{LoginId, User, UserId},
+};
+use async_trait::async_trait;
+
+/// An account with its password, as sign-in needs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// Who.
+    pub user: User,
+    /// Their password; an account may have none yet.
+    pub password: Option<PasswordFactor>,
+    /// Until when the operator lets them enrol their first second factor with the password alone (EN-04).
+    pub enrol_until: Option<Timestamp>,
+}
+
+/// A memorised secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PasswordFactor {
+    /// Its name in authentications.
+    pub id: FactorId,
+    /// Argon2id, in PHC string format.
+    pub phc: String,
+    /// When it was set.
+    pub changed_at: Timestamp,
+}
+
+/// Somebody's authenticator app.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TotpFactor {
+    /// Its name in authentications, and in the seal of its key.
+    pub id: FactorId,
+    /// Whose it is.
+    pub user: UserId,
+    /// What its owner calls it.
+    pub name: String,
+    /// The key, sealed.
+    pub sealed_key: Vec<u8>,
+    /// The last step that was used; codes of it and before are over.
+    pub spent_step: u64,
+    /// When it was enrolled.
+    pub created_at: Timestamp,
+    /// When it last proved something.
+    pub used_at: Option<Timestamp>,
+}
+
+/// A key of the gateway's own, sealed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealedKey {
+    /// Its public name (`kid`).
+    pub id: String,
+    /// The private key, sealed.
+    pub sealed: Vec<u8>,
+    /// When it was made; the newest signs.
+    pub created_at: Timestamp,
+}
+
+/// What became of something that may be there only once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Added {
+    /// It was added.
+    New,
+    /// It was there before; nothing changed.
+    Taken,
+}
+
+/// Accounts, factors, known browsers, signing keys.
+#[async_trait]
+pub trait AccountStore: Send + Sync {
+    /// Adds an account, unless its id or login id is taken.
+    async fn add_account(&self, account: &Account) -> Result<Added, StoreError>;
+    /// The account with this login id.
+    async fn account_by_login(&self, login_id: &LoginId) -> Result<Option<Account>, StoreError>;
+    /// The account with this id.
+    async fn account(&self, user: UserId) -> Result<Option<Account>, StoreError>;
+    /// Every account, by login id.
+    async fn accounts(&self) -> Result<Vec<Account>, StoreError>;
+    /// Disables or enables an account; `false` if there is none. Disabling ends its sessions in the same transaction.
+    async fn set_disabled(&self, user: UserId, disabled: bool) -> Result<bool, StoreError>;
+    /// Deletes an account and all that hangs on it; `false` if there is none.
+    async fn delete_account(&self, user: UserId) -> Result<bool, StoreError>;
+    /// Sets the password; `false` if there is no such account. Ends its sessions and forgets its browsers in the same
+    /// transaction.
+    async fn set_password(&self, user: UserId, password: &PasswordFactor) -> Result<bool, StoreError>;
+    /// Replaces the hash of the very same password, unless it was changed meanwhile.
+    async fn rehash_password(&self, user: UserId, old_phc: &str, new_phc: &str) -> Result<(), StoreError>;
+    /// Opens or closes the time in which the first second factor may be enrolled; `false` if there is no such account.
+    async fn set_enrol_until(&self, user: UserId, until: Option<Timestamp>) -> Result<bool, StoreError>;
+
+    /// Adds an authenticator app, unless its id is taken (an enrolment is confirmed once).
+    async fn add_totp(&self, factor: &TotpFactor) -> Result<Added, StoreError>;
+    /// The authenticator apps of an account, oldest first.
+    async fn totp_factors(&self, user: UserId) -> Result<Vec<TotpFactor>, StoreError>;
+    /// Spends a TOTP step, so that a code works once: `true` for exactly one caller, and only if the step is later than
+    /// all that were spent. One statement decides.
+    async fn spend_totp_step(&self, factor: FactorId, step: u64, now: Timestamp) -> Result<bool, StoreError>;
+    /// Removes all second factors of an account, ends its sessions and forgets its browsers, in one transaction.
+    /// Returns how many factors there were.
+    async fn remove_second_factors(&self, user: UserId) -> Result<u64, StoreError>;
+
+    /// Notes that this user has signed in with this browser.
+    async fn know_browser(&self, browser: TokenHash, user: UserId, now: Timestamp) -> Result<(), StoreError>;
+    /// Whether this user has signed in with this browser since `since`.
+    async fn knows_browser(&self, browser: TokenHash, user: UserId, since: Timestamp) -> Result<bool, StoreError>;
+
+    /// Adds a signing key, unless there is one made after `unless_after`: nodes that start together agree on one.
+    async fn add_signing_key(&self, key: &SealedKey, unless_after: Timestamp) -> Result<Added, StoreError>;
+    /// Every signing key, newest first.
+    async fn signing_keys(&self) -> Result<Vec<SealedKey>, StoreError>;
+}
