@@ -5,4 +5,5 @@
 //! is decided, then [`domain::session`], what it is decided on.
 
 pub mod domain;
+pub mod flows;
 pub mod ports;

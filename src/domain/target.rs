@@ -4,6 +4,8 @@
 
 pub mod host;
 pub mod path;
+pub mod return_path;
 
 pub use host::{Authority, Host, HostPattern, NotAHost};
 pub use path::{Allowed, CanonicalPath, NotCanonical};
+pub use return_path::{NotAReturnPath, ReturnPath};

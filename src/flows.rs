@@ -1,0 +1,149 @@
+//! What can be done, one use case a file.
+//!
+//! A flow asks the ports, lets the domain decide, and writes what became of it. It knows no HTTP, renders no page and
+//! logs nothing: whoever called it words the outcome and records it.
+
+pub mod administer;
+pub mod assertion;
+pub mod challenge;
+pub mod enroll;
+pub mod journey;
+pub mod sessions;
+pub mod sign_in;
+
+use crate::{
+    domain::{
+        secret::Token,
+        session::Limits,
+        throttle::{ACCOUNT, ADDRESS, BudgetKey, Closed, Lane, Schedule},
+        time::Timestamp,
+        user::UserId,
+    },
+    ports::{Clock, Entropy, PasswordHasher, Store, StoreError, Vault, store::Charge},
+};
+use std::{net::IpAddr, sync::Arc, time::Duration};
+
+/// What every flow is given.
+#[derive(Clone)]
+pub struct World {
+    /// What is kept.
+    pub store: Arc<dyn Store>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub entropy: Arc<dyn Entropy>,
+    /// Slow hashing.
+    pub hasher: Arc<dyn PasswordHasher>,
+    /// Seals.
+    pub vault: Arc<dyn Vault>,
+    /// What the operator chose.
+    pub settings: Settings,
+}
+
+/// What the operator chose about signing in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The organisation's name, as authenticator apps show it.
+    pub organisation: String,
+    /// How long sessions live.
+    pub limits: Limits,
+    /// Whether signing in takes a second factor.
+    pub requirement: Requirement,
+}
+
+/// Whether signing in takes a second factor. Routes may ask for one whatever this says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Requirement {
+    /// Never.
+    Disabled,
+    /// From those who have enrolled one.
+    Optional,
+    /// Always.
+    #[default]
+    Required,
+}
+
+/// From where somebody tries.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// The address of their browser.
+    pub address: IpAddr,
+    /// The token that marks a browser as used before, if they sent one.
+    pub browser: Option<Token>,
+}
+
+/// How long a browser stays known after its last sign-in.
+pub const BROWSER_KNOWN_FOR: Duration = Duration::from_hours(30 * 24);
+
+impl World {
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Which lane of `user`'s budgets the caller's tries are counted in.
+    async fn lane(&self, caller: &Caller, user: UserId) -> Result<Lane, StoreError> {
+        let Some(browser) = &caller.browser else { return Ok(Lane::Stranger) };
+        let hash = browser.hash();
+        let known = self.store.knows_browser(hash, user, self.now() - BROWSER_KNOWN_FOR).await?;
+        Ok(if known { Lane::Known(hash) } else { Lane::Stranger })
+    }
+
+    /// Counts a try as failed, by address and by account, before it is checked.
+    async fn charge(&self, caller: &Caller, account: BudgetKey) -> Result<Try<'_>, TryError> {
+        let address = BudgetKey::address(caller.address);
+        let mut charged = Try { world: self, address: None, account: None };
+        charged.address = Some(self.charge_one(address, &ADDRESS).await?);
+        charged.account = Some(self.charge_one(account, &ACCOUNT).await?);
+        Ok(charged)
+    }
+
+    async fn charge_one(&self, key: BudgetKey, schedule: &Schedule) -> Result<BudgetKey, TryError> {
+        match self.store.charge(&key, schedule, self.now()).await? {
+            Charge::Counted { .. } => Ok(key),
+            Charge::Closed(closed) => Err(TryError::Closed(closed)),
+        }
+    }
+
+    /// Makes this browser a known one, so that strangers' tries can't lock its user out of it. Returns the token to
+    /// keep in it, if it has none yet.
+    async fn know_browser(&self, caller: &Caller, user: UserId) -> Result<Option<Token>, StoreError> {
+        let fresh = caller.browser.is_none().then(|| self.entropy.token());
+        if let Some(token) = fresh.as_ref().or(caller.browser.as_ref()) {
+            self.store.know_browser(token.hash(), user, self.now()).await?;
+        }
+        Ok(fresh)
+    }
+}
+
+/// A try that was counted as failed. Dropped, it stays so.
+#[must_use]
+struct Try<'a> {
+    world: &'a World,
+    address: Option<BudgetKey>,
+    account: Option<BudgetKey>,
+}
+
+/// Why a try was not made.
+enum TryError {
+    Closed(Closed),
+    Store(StoreError),
+}
+
+impl From<StoreError> for TryError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl Try<'_> {
+    /// The answer was right: the account's budget is empty again, the address gets its one failure back.
+    async fn succeeded(self) -> Result<(), StoreError> {
+        if let Some(account) = &self.account {
+            self.world.store.clear(account).await?;
+        }
+        if let Some(address) = &self.address {
+            self.world.store.refund(address).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,153 @@
+//! Answering a challenge: the second step of a sign-in, or a step-up. Both take one more proof and rotate the token.
+
+use super::{
+    Caller, TryError, World,
+    sessions::{Bearer, Half},
+    sign_in::Opened,
+};
+use crate::{
+    domain::{
+        factor::{
+            Method,
+            totp::{Code, Key},
+        },
+        session::{Authentication, Session, SessionId},
+        throttle::{BudgetKey, Closed},
+        time::Timestamp,
+        user::User,
+    },
+    ports::{StoreError, store::TotpFactor},
+};
+
+/// Why a code proved nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum ChallengeError {
+    /// It is not this code.
+    #[error("wrong code")]
+    Wrong,
+    /// It was right, and used before.
+    #[error("a code that was used before")]
+    AlreadyUsed,
+    /// Too many tries.
+    #[error("too many tries")]
+    Throttled(Closed),
+    /// This sign-in ended, expired, or went on in another tab.
+    #[error("the sign-in this belongs to is over")]
+    Gone,
+    /// The account has no such factor.
+    #[error("no authenticator app is enrolled")]
+    NotEnrolled,
+    /// The key of the factor does not open: the key file is not the one it was sealed with.
+    #[error("the key of factor {0} can't be unsealed")]
+    Sealed(uuid::Uuid),
+    /// The store did not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<TryError> for ChallengeError {
+    fn from(error: TryError) -> Self {
+        match error {
+            TryError::Closed(closed) => Self::Throttled(closed),
+            TryError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+/// Proves an authenticator app with a code, for whoever holds the portal token.
+pub async fn answer_totp(
+    world: &World,
+    bearer: &Bearer,
+    typed: &str,
+    caller: &Caller,
+) -> Result<Opened, ChallengeError> {
+    let user = bearer.user().ok_or(ChallengeError::Gone)?;
+    // What can't be a code is a slip, not a guess: it costs no try.
+    let code = Code::parse(typed).ok_or(ChallengeError::Wrong)?;
+    let budget = BudgetKey::second_factor(user.id, world.lane(caller, user.id).await?);
+    let charged = world.charge(caller, budget).await?;
+    let proof = prove_totp(world, user, &code).await?;
+    charged.succeeded().await?;
+    record(world, bearer, proof, caller).await
+}
+
+impl Bearer {
+    /// Whose token it is, half or whole.
+    pub fn user(&self) -> Option<&User> {
+        match self {
+            Self::Nobody(_) => None,
+            Self::Half(half) => Some(&half.account.user),
+            Self::Full(full) => Some(&full.identity.user),
+        }
+    }
+}
+
+async fn prove_totp(world: &World, user: &User, code: &Code) -> Result<Authentication, ChallengeError> {
+    let now = world.now();
+    let factors = world.store.totp_factors(user.id).await?;
+    if factors.is_empty() {
+        return Err(ChallengeError::NotEnrolled);
+    }
+    let mut refusal = ChallengeError::Wrong;
+    for factor in factors {
+        let key = unseal(world, &factor, user)?;
+        if let Some(step) = key.matched_step(code, Some(factor.spent_step), now)
+            && world.store.spend_totp_step(factor.id, step, now).await?
+        {
+            return Ok(Authentication { method: Method::Totp, factor: factor.id, at: now });
+        }
+        if key.recognises(code, now) {
+            refusal = ChallengeError::AlreadyUsed;
+        }
+    }
+    Err(refusal)
+}
+
+fn unseal(world: &World, factor: &TotpFactor, user: &User) -> Result<Key, ChallengeError> {
+    world
+        .vault
+        .open(&totp_seal(factor.id.0), &factor.sealed_key)
+        .and_then(|key| Key::new(&key, &world.settings.organisation, user.login_id.as_str()))
+        .ok_or(ChallengeError::Sealed(factor.id.0))
+}
+
+/// What the key of a TOTP factor is sealed for: its table, column and row.
+pub(super) fn totp_seal(factor: uuid::Uuid) -> String {
+    format!("totp_factors/sealed_key/{factor}")
+}
+
+/// Turns a proof into a session: a half one becomes whole, a whole one gains it. The token rotates either way (SE-02).
+pub(super) async fn record(
+    world: &World,
+    bearer: &Bearer,
+    proof: Authentication,
+    caller: &Caller,
+) -> Result<Opened, ChallengeError> {
+    let token = world.entropy.token();
+    let (user, done) = match bearer {
+        Bearer::Nobody(_) => return Err(ChallengeError::Gone),
+        Bearer::Half(half) => {
+            let session = whole(world, half, proof, world.now());
+            (half.account.user.id, world.store.promote(half.attempt.token, &session, token.hash()).await?)
+        }
+        Bearer::Full(full) => {
+            let session = full.identity.session.id;
+            (full.identity.user.id, world.store.step_up(session, proof, full.token, token.hash()).await?)
+        }
+    };
+    if !done {
+        return Err(ChallengeError::Gone);
+    }
+    let browser = world.know_browser(caller, user).await?;
+    Ok(Opened { token, browser })
+}
+
+fn whole(world: &World, half: &Half, proof: Authentication, now: Timestamp) -> Session {
+    Session {
+        id: SessionId(world.entropy.id(now)),
+        user: half.account.user.id,
+        authentications: vec![half.attempt.first, proof],
+        started_at: now,
+        seen_at: now,
+    }
+}

@@ -1,0 +1,138 @@
+//! Recognising sessions, handing them to app hosts, ending them.
+
+use super::World;
+use crate::{
+    domain::{
+        policy::{Visitor, WhyAnonymous},
+        secret::{Token, TokenHash},
+        session::{Identity, SessionId, Standing},
+        target::Host,
+        user::UserId,
+    },
+    ports::{
+        StoreError,
+        store::{Account, Attempt, Handoff},
+    },
+};
+use std::{sync::Arc, time::Duration};
+
+/// A session's "last used" is written at most this often.
+pub const TOUCH_EVERY: Duration = Duration::from_mins(1);
+
+/// Who holds a portal token.
+#[derive(Debug)]
+pub enum Bearer {
+    /// Nobody yet, and why.
+    Nobody(WhyAnonymous),
+    /// Somebody whose password was right; nothing is open to them but the second factor.
+    Half(Box<Half>),
+    /// Somebody signed in.
+    Full(Box<Full>),
+}
+
+/// A half session and whose it is.
+#[derive(Debug)]
+pub struct Half {
+    /// The half session.
+    pub attempt: Attempt,
+    /// Whose.
+    pub account: Account,
+}
+
+/// A session, and the token it was found by.
+#[derive(Debug)]
+pub struct Full {
+    /// Who, and what they proved.
+    pub identity: Identity,
+    /// The token that the next proof rotates away.
+    pub token: TokenHash,
+}
+
+/// Who holds this portal token.
+pub async fn recognise(world: &World, token: Option<&Token>) -> Result<Bearer, StoreError> {
+    let Some(token) = token.map(Token::hash) else { return Ok(Bearer::Nobody(WhyAnonymous::NoCookie)) };
+    let now = world.now();
+    if let Some(identity) = world.store.identity(token).await? {
+        return Ok(match identity.session.standing(world.settings.limits, now) {
+            Standing::Live => Bearer::Full(Box::new(Full { identity, token })),
+            Standing::TooOld | Standing::Idle => Bearer::Nobody(WhyAnonymous::Expired),
+        });
+    }
+    let Some(attempt) = world.store.attempt(token, now - Attempt::LIFETIME).await? else {
+        return Ok(Bearer::Nobody(WhyAnonymous::Unknown));
+    };
+    Ok(match world.store.account(attempt.user).await? {
+        Some(account) if !account.user.disabled => Bearer::Half(Box::new(Half { attempt, account })),
+        Some(_) => Bearer::Nobody(WhyAnonymous::Disabled),
+        None => Bearer::Nobody(WhyAnonymous::Unknown),
+    })
+}
+
+/// Who sends a request to an app host with this child token.
+pub async fn visitor(world: &World, child: TokenHash, host: &Host) -> Result<Visitor, StoreError> {
+    let Some(identity) = world.store.child_identity(child, host).await? else {
+        return Ok(Visitor::Anonymous(WhyAnonymous::Unknown));
+    };
+    Ok(standing_visitor(world, Arc::new(identity)))
+}
+
+/// The same, for an identity that was looked up a moment ago.
+pub fn standing_visitor(world: &World, identity: Arc<Identity>) -> Visitor {
+    match identity.session.standing(world.settings.limits, world.now()) {
+        Standing::Live => Visitor::SignedIn(identity),
+        Standing::TooOld | Standing::Idle => Visitor::Anonymous(WhyAnonymous::Expired),
+    }
+}
+
+/// Notes that a session is in use, if that was not noted lately. Idle time is counted from this.
+pub async fn touch(world: &World, identity: &Identity) -> Result<(), StoreError> {
+    let now = world.now();
+    if identity.session.seen_at.age(now).is_some_and(|age| age >= TOUCH_EVERY) {
+        world.store.touch(identity.session.id, now).await?;
+    }
+    Ok(())
+}
+
+/// Makes a one-time code that `host` can trade for a child session, if the browser that set out from there brings it.
+pub async fn hand_off(world: &World, session: SessionId, host: &Host, browser: TokenHash) -> Result<Token, StoreError> {
+    let code = world.entropy.token();
+    let handoff = Handoff { code: code.hash(), session, host: host.clone(), browser, made_at: world.now() };
+    world.store.open_handoff(&handoff).await?;
+    Ok(code)
+}
+
+/// Trades a code for a child session. The new child's token, if everything fits.
+pub async fn redeem(world: &World, code: &Token, host: &Host, browser: &Token) -> Result<Option<Token>, StoreError> {
+    let child = world.entropy.token();
+    let since = world.now() - Handoff::LIFETIME;
+    let session = world.store.redeem_handoff(code.hash(), host, browser.hash(), since, child.hash()).await?;
+    Ok(session.map(|_| child))
+}
+
+/// Signs out here: the sign-in ends, and with it every app it was handed to.
+pub async fn sign_out(world: &World, token: &Token) -> Result<Option<SessionId>, StoreError> {
+    match recognise(world, Some(token)).await? {
+        Bearer::Full(full) => {
+            world.store.end_session(full.identity.session.id).await?;
+            Ok(Some(full.identity.session.id))
+        }
+        Bearer::Half(half) => {
+            world.store.end_attempt(half.attempt.token).await?;
+            Ok(None)
+        }
+        Bearer::Nobody(_) => Ok(None),
+    }
+}
+
+/// Signs out everywhere: every sign-in of this account ends. Returns how many.
+pub async fn sign_out_everywhere(world: &World, user: UserId) -> Result<u64, StoreError> {
+    world.store.end_sessions_of(user, None).await
+}
+
+/// Forgets what is over. To be called now and then.
+pub async fn sweep(world: &World) -> Result<(), StoreError> {
+    let now = world.now();
+    let limits = world.settings.limits;
+    let budgets = crate::domain::throttle::ACCOUNT.forgotten_after;
+    world.store.sweep(now - limits.lifetime, now - limits.idle, now - Attempt::LIFETIME, now - budgets).await
+}

@@ -1,0 +1,143 @@
+//! Signing in with a password.
+
+use super::{Caller, Requirement, TryError, World};
+use crate::{
+    domain::{
+        factor::Method,
+        secret::{Secret, Token},
+        session::{Authentication, Session, SessionId},
+        throttle::{BudgetKey, Closed},
+        user::LoginId,
+    },
+    ports::{
+        HasherBusy, StoreError,
+        store::{Account, Attempt, PasswordFactor},
+    },
+};
+use unicode_normalization::UnicodeNormalization as _;
+
+/// What a right password leads to.
+#[derive(Debug)]
+#[must_use]
+pub enum Outcome {
+    /// Signed in.
+    Done(Opened),
+    /// A second factor is still to come, under this token.
+    SecondFactor(Token),
+    /// There is no second factor yet, and one must be set up first, under this token.
+    Enrol(Token),
+}
+
+/// A session was opened, or gained a proof.
+#[derive(Debug)]
+pub struct Opened {
+    /// The portal's new token; any older one is dead.
+    pub token: Token,
+    /// A token to keep in the browser for its next sign-in, if it has none.
+    pub browser: Option<Token>,
+}
+
+/// Why nobody was signed in.
+#[derive(Debug, thiserror::Error)]
+pub enum SignInError {
+    /// Name and password don't match. Which half was wrong is told to nobody.
+    #[error("name and password don't match")]
+    Mismatch,
+    /// Too many tries.
+    #[error("too many tries")]
+    Throttled(Closed),
+    /// A second factor is required, there is none, and the operator's time to set one up is over.
+    #[error("a second factor is required and may no longer be set up with the password alone")]
+    EnrolmentClosed,
+    /// Too many sign-ins at once.
+    #[error(transparent)]
+    Busy(#[from] HasherBusy),
+    /// The store did not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<TryError> for SignInError {
+    fn from(error: TryError) -> Self {
+        match error {
+            TryError::Closed(closed) => Self::Throttled(closed),
+            TryError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+/// Longest password that is looked at, in code points (PW-02).
+const PASSWORD_CHARS_MAX: usize = 1024;
+
+/// The bytes of a password that are hashed: all of it, in NFKC (PW-05). `None` if it is longer than anybody's is.
+pub fn password_bytes(typed: &str) -> Option<Secret> {
+    let fits = typed.chars().nth(PASSWORD_CHARS_MAX).is_none();
+    fits.then(|| Secret::new(typed.nfkc().collect::<String>().into_bytes()))
+}
+
+/// Signs in with a login id and a password.
+pub async fn with_password(
+    world: &World,
+    typed_login: &str,
+    typed_password: &str,
+    caller: &Caller,
+) -> Result<Outcome, SignInError> {
+    let (Ok(login_id), Some(password)) = (LoginId::parse(typed_login), password_bytes(typed_password)) else {
+        return Err(SignInError::Mismatch);
+    };
+    let account = world.store.account_by_login(&login_id).await?;
+    let budget = match &account {
+        Some(account) => BudgetKey::password(account.user.id, world.lane(caller, account.user.id).await?),
+        None => BudgetKey::password_of_nobody(&login_id),
+    };
+    let charged = world.charge(caller, budget).await?;
+
+    let factor = account.as_ref().and_then(|account| account.password.clone());
+    let matches = world.hasher.verify(password, factor.as_ref().map(|factor| factor.phc.clone())).await?;
+    match (account, factor) {
+        (Some(account), Some(factor)) if matches && !account.user.disabled => {
+            charged.succeeded().await?;
+            admit(world, account, &factor, caller).await
+        }
+        _ => Err(SignInError::Mismatch),
+    }
+}
+
+/// The password was right: opens as much as that is worth.
+async fn admit(
+    world: &World,
+    account: Account,
+    password: &PasswordFactor,
+    caller: &Caller,
+) -> Result<Outcome, SignInError> {
+    let now = world.now();
+    let proof = Authentication { method: Method::Password, factor: password.id, at: now };
+    let enrolled = !world.store.totp_factors(account.user.id).await?.is_empty();
+    let next: fn(Token) -> Outcome = match (world.settings.requirement, enrolled) {
+        (Requirement::Optional | Requirement::Required, true) => Outcome::SecondFactor,
+        (Requirement::Required, false) if account.enrol_until.is_some_and(|until| now < until) => Outcome::Enrol,
+        (Requirement::Required, false) => return Err(SignInError::EnrolmentClosed),
+        (Requirement::Disabled, _) | (Requirement::Optional, false) => {
+            return open(world, account, proof, caller).await.map(Outcome::Done);
+        }
+    };
+    let token = world.entropy.token();
+    let attempt = Attempt { token: token.hash(), user: account.user.id, first: proof };
+    world.store.open_attempt(&attempt).await?;
+    Ok(next(token))
+}
+
+async fn open(world: &World, account: Account, proof: Authentication, caller: &Caller) -> Result<Opened, SignInError> {
+    let now = world.now();
+    let session = Session {
+        id: SessionId(world.entropy.id(now)),
+        user: account.user.id,
+        authentications: vec![proof],
+        started_at: now,
+        seen_at: now,
+    };
+    let token = world.entropy.token();
+    world.store.open_session(&session, token.hash()).await?;
+    let browser = world.know_browser(caller, account.user.id).await?;
+    Ok(Opened { token, browser })
+}
