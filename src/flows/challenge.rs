@@ -3,7 +3,7 @@
 use super::{
     Caller, TryError, World,
     sessions::{Bearer, Half},
-    sign_in::Opened,
+    sign_in::{Opened, password_bytes},
 };
 use crate::{
     domain::{
@@ -16,7 +16,7 @@ use crate::{
         time::Timestamp,
         user::User,
     },
-    ports::{StoreError, store::TotpFactor},
+    ports::{HasherBusy, StoreError, store::TotpFactor},
 };
 
 /// Why a code proved nothing.
@@ -40,6 +40,9 @@ pub enum ChallengeError {
     /// The key of the factor does not open: the key file is not the one it was sealed with.
     #[error("the key of factor {0} can't be unsealed")]
     Sealed(uuid::Uuid),
+    /// Too many password checks at once.
+    #[error(transparent)]
+    Busy(#[from] HasherBusy),
     /// The store did not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -69,6 +72,25 @@ pub async fn answer_totp(
     let proof = prove_totp(world, user, &code).await?;
     charged.succeeded().await?;
     record(world, bearer, proof, caller).await
+}
+
+/// Proves the password once more, for somebody signed in. It shares its budget with the sign-in page (TH-05).
+pub async fn answer_password(
+    world: &World,
+    bearer: &Bearer,
+    typed: &str,
+    caller: &Caller,
+) -> Result<Opened, ChallengeError> {
+    let Bearer::Full(full) = bearer else { return Err(ChallengeError::Gone) };
+    let user = full.identity.user.id;
+    let factor = world.store.account(user).await?.and_then(|account| account.password);
+    let (Some(factor), Some(password)) = (factor, password_bytes(typed)) else { return Err(ChallengeError::Wrong) };
+    let charged = world.charge(caller, BudgetKey::password(user, world.lane(caller, user).await?)).await?;
+    if !world.hasher.verify(password, Some(factor.phc)).await? {
+        return Err(ChallengeError::Wrong);
+    }
+    charged.succeeded().await?;
+    record(world, bearer, Authentication { method: Method::Password, factor: factor.id, at: world.now() }, caller).await
 }
 
 impl Bearer {
