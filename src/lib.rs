@@ -7,3 +7,4 @@
 pub mod domain;
 pub mod flows;
 pub mod ports;
+pub mod edge;

@@ -1,0 +1,4 @@
+//! What meets the network.
+
+pub mod http;
+pub mod portal;

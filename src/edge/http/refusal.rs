@@ -1,0 +1,129 @@
+//! What the gateway says where an application would have answered, and wherever a request gets no page of its own.
+
+use crate::edge::http::{page::Frame, words::Upcoming};
+use askama::Template;
+use http::StatusCode;
+
+/// A request that was not served, and what can be done about it.
+#[derive(Debug, Clone, Copy, Template)]
+#[template(path = "pages/refusal.html")]
+pub struct RefusalPage<'a> {
+    /// What stands around it.
+    pub frame: Frame<'a>,
+    /// What happened.
+    pub refusal: Refusal<'a>,
+    /// Who is signed in, where that is known and matters.
+    pub login_id: Option<&'a str>,
+    /// Where to go from here.
+    pub way_out: Option<WayOut<'a>>,
+    /// What the log line of this request carries.
+    pub reference: &'a str,
+}
+
+/// A link that leads on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WayOut<'a> {
+    /// What it says: "Go to Payroll".
+    pub label: &'a str,
+    /// Where it leads.
+    pub url: &'a str,
+}
+
+/// Why a request was not served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal<'a> {
+    /// No proof would help.
+    NotAllowed {
+        /// The application's title.
+        app: &'a str,
+    },
+    /// A form arrived that needs a sign-in or a fresh proof first. It was not passed on.
+    NotSent {
+        /// The application's title.
+        app: &'a str,
+        /// Where to sign in or prove.
+        confirm: &'a str,
+    },
+    /// No app, no route, no page.
+    NotFound,
+    /// The target or its framing can be read in two ways.
+    Malformed,
+    /// The page does not know this method.
+    MethodNotAllowed,
+    /// The body is larger than the app takes.
+    TooLarge,
+    /// The connection was opened for another host.
+    Misdirected,
+    /// Too many header fields, or too long ones: mostly cookies.
+    HeadersTooLarge,
+    /// Too many requests.
+    TooMany {
+        /// When there is room again, where that is known.
+        again: Option<Upcoming>,
+    },
+    /// Something of ours failed.
+    OurFault,
+    /// The application can't be reached.
+    UpstreamDown {
+        /// Its title.
+        app: &'a str,
+    },
+    /// The store can't say who is there.
+    Unavailable,
+    /// The application took too long.
+    UpstreamSlow {
+        /// Its title.
+        app: &'a str,
+    },
+}
+
+impl Refusal<'_> {
+    /// The status that goes with it.
+    pub const fn status(&self) -> StatusCode {
+        match self {
+            Self::NotAllowed { .. } | Self::NotSent { .. } => StatusCode::FORBIDDEN,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Malformed => StatusCode::BAD_REQUEST,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
+            Self::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::OurFault => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::UpstreamDown { .. } => StatusCode::BAD_GATEWAY,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::UpstreamSlow { .. } => StatusCode::GATEWAY_TIMEOUT,
+        }
+    }
+
+    fn heading(&self) -> String {
+        match self {
+            Self::NotAllowed { .. } => "Your account can't open this page".to_owned(),
+            Self::NotSent { .. } => "Nothing was sent".to_owned(),
+            Self::NotFound => "There is no page here".to_owned(),
+            Self::Malformed => "This address can't be read safely".to_owned(),
+            Self::MethodNotAllowed => "This page can't be used that way".to_owned(),
+            Self::TooLarge => "This is too large to send".to_owned(),
+            Self::Misdirected => "This connection belongs to another site".to_owned(),
+            Self::HeadersTooLarge => "Your browser sent more than we can take".to_owned(),
+            Self::TooMany { .. } => "Too many requests".to_owned(),
+            Self::OurFault => "Something on our side isn't working".to_owned(),
+            Self::UpstreamDown { app } => format!("{app} isn't answering"),
+            Self::Unavailable => "We can't check your sign-in right now".to_owned(),
+            Self::UpstreamSlow { app } => format!("{app} took too long to answer"),
+        }
+    }
+
+    /// Whether the same request may well succeed in a moment.
+    const fn passes_by_itself(&self) -> bool {
+        matches!(
+            self,
+            Self::Misdirected
+                | Self::TooMany { .. }
+                | Self::OurFault
+                | Self::UpstreamDown { .. }
+                | Self::Unavailable
+                | Self::UpstreamSlow { .. }
+        )
+    }
+}

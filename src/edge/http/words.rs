@@ -1,0 +1,149 @@
+//! Times and methods in plain English: the one place that words them.
+
+use crate::domain::{factor::Method, time::Timestamp};
+use std::{
+    fmt::{Display, Formatter, Result},
+    time::Duration,
+};
+
+const MINUTE: u64 = 60;
+const HOUR: u64 = 60 * MINUTE;
+const DAY: u64 = 24 * HOUR;
+
+/// A length of time in its largest unit, rounded down: "30 minutes", "1 hour", "a moment".
+///
+/// Rounding down never claims more than is true of an age. A wait is rounded up by [`Upcoming`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span(pub Duration);
+
+impl Display for Span {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        let seconds = self.0.as_secs();
+        let (count, unit) = match seconds {
+            0 => return f.write_str("a moment"),
+            1..MINUTE => (seconds, "second"),
+            MINUTE..HOUR => (seconds / MINUTE, "minute"),
+            HOUR..DAY => (seconds / HOUR, "hour"),
+            _ => (seconds / DAY, "day"),
+        };
+        write!(f, "{count} {unit}{}", if count == 1 { "" } else { "s" })
+    }
+}
+
+/// How long ago something was: "just now", "12 minutes ago".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ago(pub Duration);
+
+impl Display for Ago {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        if self.0.as_secs() < MINUTE { f.write_str("just now") } else { write!(f, "{} ago", Span(self.0)) }
+    }
+}
+
+/// When something can be done again: "in 5 minutes (14:05 UTC)".
+///
+/// Both, because a page may stay open for a while, and because few people live in UTC. The clock is rounded up to
+/// the minute, so that nobody who waits for it comes too early.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Upcoming {
+    /// When.
+    pub at: Timestamp,
+    /// When the page was made.
+    pub now: Timestamp,
+}
+
+impl Display for Upcoming {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        let wait = self.now.age(self.at).unwrap_or_default().as_secs();
+        let rounded = match wait {
+            0..MINUTE => wait.max(1),
+            MINUTE..HOUR => wait.next_multiple_of(MINUTE),
+            HOUR..DAY => wait.next_multiple_of(HOUR),
+            _ => wait.next_multiple_of(DAY),
+        };
+        let clock = self.at.as_secs().next_multiple_of(MINUTE) % DAY;
+        write!(f, "in {} ({:02}:{:02} UTC)", Span(Duration::from_secs(rounded)), clock / HOUR, clock % HOUR / MINUTE)
+    }
+}
+
+/// The name of a method in a list of what somebody has: "Authenticator app".
+pub const fn method_name(method: Method) -> &'static str {
+    match method {
+        Method::Password => "Password",
+        Method::Totp => "Authenticator app",
+    }
+}
+
+/// What a method asks for, to stand in a sentence: "code from your authenticator app".
+pub const fn method_proof(method: Method) -> &'static str {
+    match method {
+        Method::Password => "password",
+        Method::Totp => "code from your authenticator app",
+    }
+}
+
+/// The same for templates: `{{ age|ago }}`.
+pub mod filters {
+    use super::{Ago, Span, method_name as name, method_proof as proof};
+    use crate::domain::factor::Method;
+    use askama::{Result, Values, filter_fn};
+    use std::time::Duration;
+
+    /// [`Ago`].
+    #[filter_fn]
+    pub fn ago(age: &Duration, _: &dyn Values) -> Result<Ago> {
+        Ok(Ago(*age))
+    }
+
+    /// [`Span`].
+    #[filter_fn]
+    pub fn span(length: &Duration, _: &dyn Values) -> Result<Span> {
+        Ok(Span(*length))
+    }
+
+    /// [`method_name`](name).
+    #[filter_fn]
+    pub fn method_name(method: &Method, _: &dyn Values) -> Result<&'static str> {
+        Ok(name(*method))
+    }
+
+    /// [`method_proof`](proof).
+    #[filter_fn]
+    pub fn method_proof(method: &Method, _: &dyn Values) -> Result<&'static str> {
+        Ok(proof(*method))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(seconds: u64) -> [String; 2] {
+        let by = Duration::from_secs(seconds);
+        [Span(by).to_string(), Ago(by).to_string()]
+    }
+
+    #[test]
+    fn times_are_said_in_one_unit() {
+        assert_eq!(said(0), ["a moment", "just now"]);
+        assert_eq!(said(59), ["59 seconds", "just now"]);
+        assert_eq!(said(60), ["1 minute", "1 minute ago"]);
+        assert_eq!(said(12 * MINUTE + 59), ["12 minutes", "12 minutes ago"]);
+        assert_eq!(said(HOUR), ["1 hour", "1 hour ago"]);
+        assert_eq!(said(3 * HOUR + 1), ["3 hours", "3 hours ago"]);
+        assert_eq!(said(47 * HOUR), ["1 day", "1 day ago"]);
+        assert_eq!(said(90 * DAY), ["90 days", "90 days ago"]);
+    }
+
+    #[test]
+    fn nobody_who_waits_comes_too_early() {
+        let now = Timestamp::from_millis(1_700_000_000_000); // 22:13:20 UTC
+        let upcoming = |seconds| Upcoming { at: now + Duration::from_secs(seconds), now }.to_string();
+
+        assert_eq!(upcoming(30), "in 30 seconds (22:14 UTC)");
+        assert_eq!(upcoming(61), "in 2 minutes (22:15 UTC)");
+        assert_eq!(upcoming(3600), "in 1 hour (23:14 UTC)");
+        assert_eq!(upcoming(2 * HOUR - 780), "in 2 hours (00:01 UTC)");
+        assert_eq!(Upcoming { at: now, now: now + Duration::from_secs(9) }.to_string(), "in 1 second (22:14 UTC)");
+    }
+}

@@ -1,0 +1,36 @@
+//! `/enroll` for somebody who can't add a method by themselves now.
+
+use crate::edge::http::page::{Frame, Hidden};
+use askama::Template;
+
+/// Says who can help (EN-04).
+#[derive(Debug, Clone, Copy, Template)]
+#[template(path = "pages/enroll/refused.html")]
+pub struct EnrollRefusedPage<'a> {
+    /// What stands around it.
+    pub frame: Frame<'a>,
+    /// What the form to sign out carries unseen.
+    pub hidden: Hidden<'a>,
+    /// Who asked.
+    pub login_id: &'a str,
+    /// Why not.
+    pub why: WhyRefused,
+}
+
+/// Why a method can't be added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhyRefused {
+    /// A first second step is handed out by an operator, never on the word of a password alone.
+    NeedsOperator,
+    /// They have an authenticator app already.
+    AlreadyThere,
+}
+
+impl WhyRefused {
+    const fn heading(self) -> &'static str {
+        match self {
+            Self::NeedsOperator => "The first set-up needs some help",
+            Self::AlreadyThere => "Your authenticator app is already set up",
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! `/enroll/totp`: setting up an authenticator app.
+
+use crate::edge::{
+    http::page::{Frame, Hidden},
+    portal::challenge::ProofNotice,
+};
+use askama::Template;
+use qrcode::{QrCode, render::svg, types::QrError};
+
+/// `GET /enroll/totp`, and `POST` when the first code did not work. Posts `code` to `/enroll/totp`.
+#[derive(Debug, Clone, Copy, Template)]
+#[template(path = "pages/enroll/totp.html")]
+pub struct EnrollTotpPage<'a> {
+    /// What stands around it.
+    pub frame: Frame<'a>,
+    /// What the form carries unseen.
+    pub hidden: Hidden<'a>,
+    /// Whose app it will be.
+    pub login_id: &'a str,
+    /// The key as a picture.
+    pub qr: &'a QrPicture,
+    /// The key for typing: Base32, without spaces or padding.
+    pub key: &'a str,
+    /// The provisioning URI, `otpauth://…`.
+    pub uri: &'a str,
+    /// What was wrong with the last code.
+    pub notice: Option<ProofNotice>,
+}
+
+/// A QR code as SVG: the only markup that a template takes as it is, so it can only be made here.
+#[derive(Clone)]
+pub struct QrPicture(String);
+
+impl QrPicture {
+    /// Draws `text`. Dark on light in every colour scheme: not every camera reads the inverse.
+    pub fn of(text: &str) -> Result<Self, QrError> {
+        let drawn = QrCode::new(text)?.render::<svg::Color<'_>>().min_dimensions(200, 200).build();
+        // What stands before is the XML declaration, which HTML does not have.
+        Ok(Self(drawn.find("<svg").and_then(|start| drawn.get(start..)).unwrap_or_default().to_owned()))
+    }
+}
+
+impl std::fmt::Debug for QrPicture {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("QrPicture(…)")
+    }
+}
+
+impl EnrollTotpPage<'_> {
+    /// The key in groups of four, which people can read out and type.
+    fn key_groups(&self) -> String {
+        let letters: Vec<char> = self.key.chars().collect();
+        letters.chunks(4).map(String::from_iter).collect::<Vec<_>>().join(" ")
+    }
+}

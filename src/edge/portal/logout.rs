@@ -1,0 +1,37 @@
+//! `/logout`: are you sure, and it is done.
+
+use crate::edge::http::page::{Frame, Hidden};
+use askama::Template;
+
+/// `GET /logout`, which changes nothing (CS-04). Posts `everywhere` (present or not) to `/logout`.
+#[derive(Debug, Clone, Copy, Template)]
+#[template(path = "pages/logout.html")]
+pub struct LogoutPage<'a> {
+    /// What stands around it.
+    pub frame: Frame<'a>,
+    /// What the form carries unseen.
+    pub hidden: Hidden<'a>,
+    /// Who is signed in.
+    pub login_id: &'a str,
+}
+
+/// The answer to `POST /logout`, and to `GET` of somebody who is not signed in.
+#[derive(Debug, Clone, Copy, Template)]
+#[template(path = "pages/signed_out.html")]
+pub struct SignedOutPage<'a> {
+    /// What stands around it.
+    pub frame: Frame<'a>,
+    /// What was ended.
+    pub scope: Scope,
+}
+
+/// Which sessions were ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// The one of this browser.
+    ThisBrowser,
+    /// All of this person.
+    Everywhere,
+    /// None: there was none.
+    Nothing,
+}

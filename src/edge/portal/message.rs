@@ -1,0 +1,40 @@
+//! What stands in the way of a form, and nothing else to show.
+
+use crate::edge::http::page::Frame;
+use askama::Template;
+
+/// One message, one way on.
+#[derive(Debug, Clone, Copy, Template)]
+#[template(path = "pages/message.html")]
+pub struct MessagePage<'a> {
+    /// What stands around it.
+    pub frame: Frame<'a>,
+    /// What happened.
+    pub message: Message,
+    /// Where to start again.
+    pub again: &'a str,
+}
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Message {
+    /// The form is older than its token, or its token belongs to another sign-in.
+    StaleForm,
+    /// The browser sent back none of our cookies.
+    NoCookies,
+    /// The link or the sign-in under way is too old, or was used before.
+    StaleFlow,
+    /// The form was not sent from our own pages.
+    ForeignForm,
+}
+
+impl Message {
+    const fn heading(self) -> &'static str {
+        match self {
+            Self::StaleForm => "This page was open too long",
+            Self::NoCookies => "Your browser didn't keep our cookie",
+            Self::StaleFlow => "This sign-in is no longer under way",
+            Self::ForeignForm => "This form came from somewhere else",
+        }
+    }
+}
