@@ -1,0 +1,3 @@
+//! Where HTTP comes in.
+
+pub mod proxy;

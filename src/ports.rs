@@ -1,0 +1,3 @@
+//! What the flows and the edge need from outside: traits, no implementations.
+
+pub mod upstream;
