@@ -2,3 +2,5 @@
 
 pub mod http;
 pub mod portal;
+//! Where HTTP comes in.
+pub mod proxy;

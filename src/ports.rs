@@ -2,6 +2,7 @@
 
 pub mod store;
 pub mod system;
-
 pub use store::{Store, StoreError};
 pub use system::{Clock, Entropy, HasherBusy, PasswordHasher, Vault};
+//! What the flows and the edge need from outside: traits, no implementations.
+pub mod upstream;

@@ -1,0 +1,3 @@
+//! What the ports are in the real world.
+
+pub mod upstream;

@@ -1,0 +1,67 @@
+//! The way to the applications' servers: choosing a healthy one, connecting, keeping connections.
+//!
+//! [`Upstreams`] is shared by the whole process: who the servers are and how they fare. Each core of the data plane
+//! has a [`Client`] of its own with connections of its own, so that no request crosses a core.
+//!
+//! # Invariants
+//!
+//! - Nothing is sent without an [`Admission`].
+//! - No request waits for DNS: names are resolved beside the traffic, and the last good answer stays.
+//! - A connection is used again only after a clean end, and never once it carried connection-bound credentials.
+//! - A request is sent a second time only if not one byte of it was sent the first time.
+//! - TLS to a server is verified, always.
+
+mod connect;
+mod health;
+mod pool;
+mod servers;
+
+pub use connect::{NotTrusted, Trust};
+pub use pool::{Client, ReplyBody};
+pub use servers::{NotAServer, Server, Upstreams};
+
+use http::uri::PathAndQuery;
+use std::time::Duration;
+
+#[expect(unused_imports, reason = "named in the documentation")]
+use crate::domain::policy::Admission;
+
+/// How one app is reached.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where it runs; never empty.
+    pub servers: Vec<Server>,
+    /// Who may vouch for `https` servers.
+    pub trust: Trust,
+    /// What tells whether a server is well.
+    pub probe: Probe,
+    /// Longest wait for a connection, TLS included.
+    pub connect_max: Duration,
+    /// Longest wait for the head of a response, from the end of the request.
+    pub answer_max: Duration,
+    /// A connection unused for this long is closed.
+    pub idle_max: Duration,
+}
+
+/// What tells whether a server is well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Probe {
+    /// It accepts a connection.
+    Connect,
+    /// It answers `GET` of this path with 2xx or 3xx.
+    Get(PathAndQuery),
+}
+
+impl Settings {
+    /// The defaults for an app on these servers.
+    pub fn new(servers: Vec<Server>) -> Self {
+        Self {
+            servers,
+            trust: Trust::System,
+            probe: Probe::Connect,
+            connect_max: Duration::from_secs(5),
+            answer_max: Duration::from_secs(60),
+            idle_max: Duration::from_secs(30),
+        }
+    }
+}

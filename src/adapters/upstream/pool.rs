@@ -1,0 +1,379 @@
+//! One core's connections to the servers, and the exchange on one of them.
+//!
+//! Not hyper-util's client: that one keys its pool by URI, so every request would build one; it boxes each
+//! exchange; and a connection can't be kept out of it by what the response said.
+
+use super::{
+    connect::Connection,
+    servers::{Group, Upstreams},
+};
+use crate::{
+    domain::policy::Admission,
+    ports::upstream::{BoxError, Upstream, UpstreamError},
+};
+use bytes::Bytes;
+use http::{
+    HeaderMap, Request, Response, StatusCode,
+    header::{AUTHORIZATION, HeaderName, UPGRADE, WWW_AUTHENTICATE},
+};
+use http_body::{Body, Frame, SizeHint};
+use hyper::{
+    body::Incoming,
+    client::conn::http1::{self, SendRequest},
+};
+use hyper_util::rt::TokioIo;
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::oneshot,
+    time::{Instant, sleep, timeout},
+};
+
+/// Most servers that are tried for one request.
+const SERVERS_MAX: usize = 3;
+/// Most unused connections that one core keeps to one server.
+const IDLE_PER_SERVER_MAX: usize = 256;
+/// How long a request may outlive its response before the connection is given up.
+const SETTLE_MAX: Duration = Duration::from_secs(5);
+
+/// One core's way to the applications. Cheap to clone; connections stay on the core.
+pub struct Client<B> {
+    lanes: Arc<HashMap<String, Lane<B>>>,
+}
+
+impl<B> Clone for Client<B> {
+    fn clone(&self) -> Self {
+        Self { lanes: Arc::clone(&self.lanes) }
+    }
+}
+
+impl<B: RequestBody> Client<B> {
+    /// Call it on the runtime of the core: unused connections are closed by a task there.
+    pub fn new(upstreams: &Upstreams) -> Self {
+        let lane = |group: &Arc<Group>| {
+            let idle = Arc::new(Idle { idle_max: group.settings().idle_max, parked: Mutex::default() });
+            tokio::spawn(Idle::close_unused(Arc::downgrade(&idle)));
+            Lane { group: Arc::clone(group), idle }
+        };
+        let lanes = upstreams.groups().iter().map(|(app, group)| (app.clone(), lane(group))).collect();
+        Self { lanes: Arc::new(lanes) }
+    }
+}
+
+impl<B: RequestBody> Upstream<B> for Client<B> {
+    type Body = ReplyBody<B>;
+
+    async fn send(&self, _: &Admission, app: &str, request: Request<B>) -> Result<Response<Self::Body>, UpstreamError> {
+        self.lanes.get(app).ok_or(UpstreamError::NoneHealthy)?.send(request).await
+    }
+}
+
+/// What can be the body of a request.
+pub trait RequestBody: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static {}
+
+impl<T: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static> RequestBody for T {}
+
+/// One core's way to one app.
+struct Lane<B> {
+    group: Arc<Group>,
+    idle: Arc<Idle<B>>,
+}
+
+/// Whether a connection has answered before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Age {
+    Fresh,
+    Reused,
+}
+
+impl<B: RequestBody> Lane<B> {
+    async fn send(&self, request: Request<B>) -> Result<Response<ReplyBody<B>>, UpstreamError> {
+        let upgrades = request.headers().contains_key(UPGRADE);
+        let bound = is_connection_bound(request.headers(), &AUTHORIZATION);
+        let mut request = request.map(|body| Upload { body, sent: None });
+        let mut tried = Vec::new();
+        let mut failure = UpstreamError::NoneHealthy;
+        while tried.len() < SERVERS_MAX {
+            let Some(address) = self.group.next(&tried) else { break };
+            let (mut sender, age) = match self.connection(address, upgrades).await {
+                Ok(connection) => connection,
+                Err(error) => {
+                    tracing::debug!(%address, %error, "no connection to the server");
+                    tried.push(address);
+                    failure = error;
+                    continue;
+                }
+            };
+            match exchange(&mut sender, request, self.group.settings().answer_max).await {
+                Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS && !upgrades => {
+                    return Err(UpstreamError::Exchange("the app switched protocols unasked".into()));
+                }
+                Ok(response) => {
+                    let reusable = !upgrades && !bound && !is_connection_bound(response.headers(), &WWW_AUTHENTICATE);
+                    let lease = Lease { sender, home: reusable.then(|| (Arc::clone(&self.idle), address)) };
+                    return Ok(response.map(|incoming| ReplyBody::new(incoming, lease)));
+                }
+                Err(Broken::Unsent(unsent, error)) => {
+                    // The server had closed a connection that was kept: only that one is given up.
+                    if age == Age::Fresh {
+                        tried.push(address);
+                    }
+                    request = *unsent;
+                    failure = error;
+                }
+                Err(Broken::Sent(error)) => return Err(error),
+            }
+        }
+        Err(failure)
+    }
+
+    /// One that was kept, or a new one. Whoever upgrades gets a new one.
+    async fn connection(
+        &self,
+        address: SocketAddr,
+        upgrades: bool,
+    ) -> Result<(SendRequest<Upload<B>>, Age), UpstreamError> {
+        if !upgrades && let Some(sender) = self.idle.take(address) {
+            return Ok((sender, Age::Reused));
+        }
+        let sender = match self.group.route().connect(address).await? {
+            Connection::Plain(stream) => start(stream, upgrades).await,
+            Connection::Tls(stream) => start(*stream, upgrades).await,
+        };
+        sender.map(|sender| (sender, Age::Fresh)).map_err(|error| UpstreamError::Exchange(error.into()))
+    }
+}
+
+/// Runs HTTP/1.1 on a connection, as strict as hyper is by default.
+async fn start<B: RequestBody>(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    upgrades: bool,
+) -> hyper::Result<SendRequest<Upload<B>>> {
+    let (sender, connection) = http1::Builder::new().handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(async move {
+        let ended = if upgrades { connection.with_upgrades().await } else { connection.await };
+        if let Err(error) = ended {
+            tracing::debug!(%error, "a connection to a server broke");
+        }
+    });
+    Ok(sender)
+}
+
+/// Why an exchange brought no response.
+enum Broken<B> {
+    /// Not one byte went out: it can be tried elsewhere.
+    Unsent(Box<Request<Upload<B>>>, UpstreamError),
+    /// The application may have seen it.
+    Sent(UpstreamError),
+}
+
+async fn exchange<B: RequestBody>(
+    sender: &mut SendRequest<Upload<B>>,
+    mut request: Request<Upload<B>>,
+    answer_max: Duration,
+) -> Result<Response<Incoming>, Broken<B>> {
+    let sent = request.body_mut().watch();
+    let too_late = async {
+        // Nobody owes an answer before they have the question. An error here means that the body is gone: sent.
+        if let Some(sent) = sent {
+            let _ = sent.await;
+        }
+        sleep(answer_max).await;
+    };
+    let mut error = tokio::select! {
+        biased;
+        answer = sender.try_send_request(request) => match answer {
+            Ok(response) => return Ok(response),
+            Err(error) => error,
+        },
+        () = too_late => return Err(Broken::Sent(UpstreamError::Timeout)),
+    };
+    let unsent = error.take_message();
+    let error = error.into_error();
+    let blame = if error.is_user() { UpstreamError::RequestBody } else { UpstreamError::Exchange };
+    Err(match unsent {
+        Some(request) => Broken::Unsent(Box::new(request), blame(error.into())),
+        None => Broken::Sent(blame(error.into())),
+    })
+}
+
+/// Whether these fields name a scheme that authenticates the connection instead of the request (FR-20).
+fn is_connection_bound(headers: &HeaderMap, name: &HeaderName) -> bool {
+    headers.get_all(name).iter().any(|value| {
+        value.as_bytes().split(|&byte| byte == b',').any(|challenge| {
+            let challenge = challenge.trim_ascii();
+            let scheme = challenge.split(|&byte| byte == b' ').next().unwrap_or_default();
+            [&b"negotiate"[..], b"ntlm", b"nego2"].iter().any(|bound| scheme.eq_ignore_ascii_case(bound))
+        })
+    })
+}
+
+/// A request's body that can tell when it is gone.
+struct Upload<B> {
+    body: B,
+    /// Dropped with the body, which wakes the other end.
+    sent: Option<oneshot::Sender<()>>,
+}
+
+impl<B: RequestBody> Upload<B> {
+    /// Something to wait for until the body is sent; nothing where there is none.
+    fn watch(&mut self) -> Option<oneshot::Receiver<()>> {
+        if self.body.is_end_stream() {
+            return None;
+        }
+        let (sent, gone) = oneshot::channel();
+        self.sent = Some(sent);
+        Some(gone)
+    }
+}
+
+impl<B: RequestBody> Body for Upload<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// A connection in use. Dropped, it closes; returned, it is used again.
+struct Lease<B> {
+    sender: SendRequest<Upload<B>>,
+    /// Where it goes after a clean end; `None` if it must not be used again.
+    home: Option<(Arc<Idle<B>>, SocketAddr)>,
+}
+
+impl<B: RequestBody> Lease<B> {
+    /// The response is whole.
+    fn end(self) {
+        let Self { mut sender, home: Some((idle, address)) } = self else { return };
+        if sender.is_ready() {
+            idle.park(address, sender);
+            return;
+        }
+        // The answer came before the end of the question.
+        tokio::spawn(async move {
+            if let Ok(Ok(())) = timeout(SETTLE_MAX, sender.ready()).await {
+                idle.park(address, sender);
+            }
+        });
+    }
+}
+
+/// The body of a response. It holds its connection, and gives it back at a clean end.
+pub struct ReplyBody<B> {
+    incoming: Incoming,
+    lease: Option<Lease<B>>,
+}
+
+impl<B: RequestBody> ReplyBody<B> {
+    fn new(incoming: Incoming, lease: Lease<B>) -> Self {
+        let mut body = Self { incoming, lease: Some(lease) };
+        // An upgrade has no body either, and its connection must live on.
+        if body.incoming.is_end_stream() {
+            body.end();
+        }
+        body
+    }
+
+    fn end(&mut self) {
+        if let Some(lease) = self.lease.take() {
+            lease.end();
+        }
+    }
+}
+
+impl<B: RequestBody> Body for ReplyBody<B> {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let frame = ready!(Pin::new(&mut self.incoming).poll_frame(cx));
+        match &frame {
+            Some(Err(_)) => self.lease = None,
+            // Whoever reads a body of known length need not ask for what comes after its last frame.
+            Some(Ok(_)) if !self.incoming.is_end_stream() => {}
+            Some(Ok(_)) | None => self.end(),
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.incoming.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming.size_hint()
+    }
+}
+
+/// One core's unused connections to the servers of one app. The lock is never contended: only that core takes it.
+struct Idle<B> {
+    idle_max: Duration,
+    parked: Mutex<HashMap<SocketAddr, Vec<Parked<B>>>>,
+}
+
+struct Parked<B> {
+    sender: SendRequest<Upload<B>>,
+    since: Instant,
+}
+
+impl<B> Parked<B> {
+    fn is_good(&self, idle_max: Duration) -> bool {
+        !self.sender.is_closed() && self.since.elapsed() < idle_max
+    }
+}
+
+impl<B: RequestBody> Idle<B> {
+    /// The connection that was used last: the others get old and are closed.
+    fn take(&self, address: SocketAddr) -> Option<SendRequest<Upload<B>>> {
+        let mut parked = self.lock();
+        let stack = parked.get_mut(&address)?;
+        while let Some(candidate) = stack.pop() {
+            if candidate.is_good(self.idle_max) && candidate.sender.is_ready() {
+                return Some(candidate.sender);
+            }
+        }
+        None
+    }
+
+    fn park(&self, address: SocketAddr, sender: SendRequest<Upload<B>>) {
+        let mut parked = self.lock();
+        let stack = parked.entry(address).or_default();
+        if stack.len() < IDLE_PER_SERVER_MAX {
+            stack.push(Parked { sender, since: Instant::now() });
+        }
+    }
+
+    /// Closes what was not used for too long, until nobody has these connections any more.
+    async fn close_unused(idle: Weak<Self>) {
+        while let Some(strong) = idle.upgrade() {
+            let idle_max = strong.idle_max;
+            strong.lock().retain(|_, stack| {
+                stack.retain(|parked| parked.is_good(idle_max));
+                !stack.is_empty()
+            });
+            drop(strong);
+            sleep(idle_max / 2).await;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<SocketAddr, Vec<Parked<B>>>> {
+        self.parked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,267 @@
+//! The servers of every app: who they are, where they are, which to take next.
+
+use super::{
+    Settings,
+    connect::{Connection, Connector, NotTrusted},
+    health::Checker,
+};
+use crate::{
+    domain::target::{Authority, Host, NotAHost},
+    ports::upstream::UpstreamError,
+};
+use arc_swap::ArcSwap;
+use async_trait::async_trait;
+use pingora::lb::{
+    Backend, Backends, LoadBalancer, discovery::ServiceDiscovery, health_check::HealthCheck, selection::RoundRobin,
+};
+use rustls_pki_types::ServerName;
+use std::{
+    collections::{BTreeSet, HashMap},
+    net::{IpAddr, SocketAddr},
+    str::FromStr,
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{sync::watch, task::JoinSet, time::interval};
+
+/// Most servers that are looked at for one request.
+const CANDIDATES_MAX: usize = 256;
+/// How often servers are probed.
+const PROBE_EVERY: Duration = Duration::from_secs(5);
+/// How often names are resolved.
+const RESOLVE_EVERY: Duration = Duration::from_secs(30);
+
+/// A server as the config file names it: `http://host:port` or `https://host:port`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    /// Its name or address, and the port.
+    host: Host,
+    port: u16,
+    /// The name it must prove, where it is reached by `https`.
+    tls_name: Option<ServerName<'static>>,
+}
+
+/// Why a text names no server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotAServer {
+    /// It begins neither with `http://` nor with `https://`.
+    #[error("an upstream begins with http:// or https://")]
+    Scheme,
+    /// A path, query or user follows the host.
+    #[error("an upstream has a host and a port, nothing else: paths are forwarded as they are")]
+    MoreThanOrigin,
+    /// The host is none.
+    #[error(transparent)]
+    Host(#[from] NotAHost),
+}
+
+impl FromStr for Server {
+    type Err = NotAServer;
+
+    fn from_str(raw: &str) -> Result<Self, Self::Err> {
+        let (authority, tls) = match (raw.strip_prefix("http://"), raw.strip_prefix("https://")) {
+            (Some(authority), _) => (authority, false),
+            (_, Some(authority)) => (authority, true),
+            (None, None) => return Err(NotAServer::Scheme),
+        };
+        let authority = authority.strip_suffix('/').unwrap_or(authority);
+        if authority.contains(['/', '?', '#', '@']) {
+            return Err(NotAServer::MoreThanOrigin);
+        }
+        let Authority { host, port } = Authority::parse(authority)?;
+        let tls_name = match (tls, address_of(&host)) {
+            (false, _) => None,
+            (true, Some(address)) => Some(ServerName::IpAddress(address.into())),
+            (true, None) => Some(
+                ServerName::try_from(host.as_str().to_owned()).map_err(|_| NotAServer::Host(NotAHost::Character))?,
+            ),
+        };
+        Ok(Self { host, port: port.unwrap_or(if tls { 443 } else { 80 }), tls_name })
+    }
+}
+
+impl Server {
+    /// The name it must prove; `None` where it is reached without TLS.
+    pub(super) fn tls_name(&self) -> Option<&ServerName<'static>> {
+        self.tls_name.as_ref()
+    }
+
+    async fn resolve(&self) -> std::io::Result<Vec<SocketAddr>> {
+        if let Some(address) = address_of(&self.host) {
+            return Ok(vec![SocketAddr::new(address, self.port)]);
+        }
+        Ok(tokio::net::lookup_host((self.host.as_str(), self.port)).await?.collect())
+    }
+}
+
+impl std::fmt::Display for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
+}
+
+fn address_of(host: &Host) -> Option<IpAddr> {
+    let text = host.as_str();
+    text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text).parse().ok()
+}
+
+/// Every app's servers and how they fare. Shared by all cores.
+#[derive(Clone)]
+pub struct Upstreams {
+    groups: Arc<HashMap<String, Arc<Group>>>,
+}
+
+impl Upstreams {
+    /// The servers of these apps, by app name, resolved once. A name that DNS does not know yet is no error.
+    pub async fn resolve(apps: impl IntoIterator<Item = (String, Settings)>) -> Result<Self, NotTrusted> {
+        let mut groups = HashMap::new();
+        for (app, settings) in apps {
+            let group = Group::new(app.clone(), settings)?;
+            group.refresh().await;
+            groups.insert(app, Arc::new(group));
+        }
+        Ok(Self { groups: Arc::new(groups) })
+    }
+
+    /// Resolves names and probes servers until `shutdown` changes or its sender is gone.
+    ///
+    /// Call it on the runtime for slow work.
+    pub async fn watch(self, mut shutdown: watch::Receiver<()>) {
+        let mut loops = JoinSet::new();
+        for group in self.groups.values() {
+            let group = Arc::clone(group);
+            loops.spawn(async move { group.watch().await });
+        }
+        // Either way it is over; dropping the set ends the loops.
+        let _ = shutdown.changed().await;
+    }
+
+    /// The servers of every app.
+    pub(super) fn groups(&self) -> &HashMap<String, Arc<Group>> {
+        &self.groups
+    }
+}
+
+/// The servers of one app.
+pub(super) struct Group {
+    app: String,
+    settings: Settings,
+    balancer: LoadBalancer<RoundRobin>,
+    route: Arc<Route>,
+}
+
+/// How a server is reached; shared by requests and probes.
+pub(super) struct Route {
+    connector: Connector,
+    names: ArcSwap<HashMap<SocketAddr, Server>>,
+}
+
+impl Route {
+    /// Connects to one of the servers.
+    pub(super) async fn connect(&self, address: SocketAddr) -> Result<Connection, UpstreamError> {
+        let names = self.names.load_full();
+        // Resolved away since it was chosen.
+        let server = names.get(&address).ok_or(UpstreamError::NoneHealthy)?;
+        self.connector.connect(address, server.tls_name()).await
+    }
+
+    /// What a probe says as `Host`.
+    pub(super) fn host_of(&self, address: SocketAddr) -> Option<String> {
+        self.names.load().get(&address).map(ToString::to_string)
+    }
+}
+
+impl Group {
+    fn new(app: String, settings: Settings) -> Result<Self, NotTrusted> {
+        let route = Arc::new(Route { connector: Connector::new(&settings)?, names: ArcSwap::default() });
+        let resolver = Resolver { servers: settings.servers.clone(), route: Arc::clone(&route) };
+        let mut backends = Backends::new(Box::new(resolver));
+        let checker: Box<dyn HealthCheck + Send + Sync> =
+            Box::new(Checker::new(app.clone(), &settings, Arc::clone(&route)));
+        backends.set_health_check(checker);
+        Ok(Self { app, settings, balancer: LoadBalancer::from_backends(backends), route })
+    }
+
+    pub(super) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    pub(super) fn route(&self) -> &Route {
+        &self.route
+    }
+
+    /// The next healthy server that is not among `tried`.
+    pub(super) fn next(&self, tried: &[SocketAddr]) -> Option<SocketAddr> {
+        let accept = |backend: &Backend, healthy: bool| {
+            healthy && backend.addr.as_inet().is_some_and(|address| !tried.contains(address))
+        };
+        self.balancer.select_with(b"", CANDIDATES_MAX, accept).and_then(|backend| backend.addr.as_inet().copied())
+    }
+
+    async fn refresh(&self) {
+        if let Err(error) = self.balancer.update().await {
+            tracing::warn!(app = self.app, %error, "the servers could not be looked up");
+        }
+    }
+
+    async fn watch(&self) {
+        let (mut resolve, mut probe) = (interval(RESOLVE_EVERY), interval(PROBE_EVERY));
+        loop {
+            tokio::select! {
+                _ = resolve.tick() => self.refresh().await,
+                _ = probe.tick() => self.balancer.backends().run_health_check(true).await,
+            }
+        }
+    }
+}
+
+/// Looks names up beside the traffic. What DNS does not answer stays as it last was.
+struct Resolver {
+    servers: Vec<Server>,
+    route: Arc<Route>,
+}
+
+#[async_trait]
+impl ServiceDiscovery for Resolver {
+    async fn discover(&self) -> pingora::Result<(BTreeSet<Backend>, HashMap<u64, bool>)> {
+        let before = self.route.names.load_full();
+        let mut names = HashMap::new();
+        for server in &self.servers {
+            match server.resolve().await {
+                Ok(addresses) if !addresses.is_empty() => {
+                    names.extend(addresses.into_iter().map(|address| (address, server.clone())));
+                }
+                outcome => {
+                    tracing::warn!(%server, error = ?outcome.err(), "DNS does not know the upstream; it stays as it was");
+                    let last = before.iter().filter(|(_, known)| *known == server);
+                    names.extend(last.map(|(address, known)| (*address, known.clone())));
+                }
+            }
+        }
+        let backends: pingora::Result<_> = names.keys().map(|address| Backend::new(&address.to_string())).collect();
+        self.route.names.store(Arc::new(names));
+        Ok((backends?, HashMap::new()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_an_origin() {
+        for (raw, shown) in [
+            ("http://127.0.0.1:9000", "127.0.0.1:9000"),
+            ("http://App.internal/", "app.internal:80"),
+            ("https://app.internal", "app.internal:443"),
+            ("https://[::1]:8443", "[::1]:8443"),
+        ] {
+            assert_eq!(raw.parse::<Server>().map(|server| server.to_string()), Ok(shown.into()), "{raw}");
+        }
+        for raw in
+            ["", "app:80", "ftp://a", "http://a/b", "http://u@a", "http://a?x", "http://a:0", "http://", "https://a b"]
+        {
+            assert!(raw.parse::<Server>().is_err(), "{raw}");
+        }
+    }
+}
