@@ -1,0 +1,5 @@
+//! Reads `config.toml`.
+
+pub mod settings;
+
+pub use settings::Settings;

@@ -1,0 +1,278 @@
+//! The config as run: parsed, complete, nothing left to check. The config as written never leaves [`super`].
+
+use crate::domain::{
+    factor::Method,
+    policy::{
+        Policy,
+        route::{App, Apps},
+    },
+    secret::Secret,
+    session::Limits,
+    target::Host,
+};
+use http::HeaderName;
+use ipnet::IpNet;
+use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, sync::Arc, time::Duration};
+
+/// Everything a config file says.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `[server]`.
+    pub server: Server,
+    /// `[tls]`.
+    pub tls: Tls,
+    /// `[portal]`.
+    pub portal: Portal,
+    /// `[store]`.
+    pub store: Store,
+    /// `[session]`.
+    pub session: Limits,
+    /// `[mfa]`.
+    pub mfa: Mfa,
+    /// Every policy: `public` and `deny`, then those of `[policy.NAME]` in alphabetical order.
+    pub policies: Vec<Arc<Policy>>,
+    /// `[[app]]`, in the order of the file; never empty.
+    pub apps: Vec<Arc<AppSettings>>,
+}
+
+impl Settings {
+    /// The routing table: what the data plane finds a request's app in.
+    pub fn routing(&self) -> Apps {
+        Apps::new(self.apps.iter().map(|settings| Arc::clone(&settings.app)).collect())
+    }
+}
+
+/// Sockets, and how the process behaves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    /// Where HTTPS is served; never empty.
+    pub listen: Vec<SocketAddr>,
+    /// Where plain HTTP is answered with a redirect to HTTPS.
+    pub redirect: Vec<SocketAddr>,
+    /// Where the management API, health and metrics are served; `None` where switched off.
+    pub admin: Option<SocketAddr>,
+    /// Who may say for whom a connection is (ID-05).
+    pub trusted_proxies: Vec<IpNet>,
+    /// Threads of the data plane; one for each core where not said.
+    pub workers: Option<NonZeroUsize>,
+    /// Longest body of a request, in bytes (FR-23).
+    pub body_max: u64,
+    /// How log lines look.
+    pub log: LogFormat,
+    /// How long open connections may take to finish when the gateway stops.
+    pub drain: Duration,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For a terminal.
+    Human,
+    /// For a program.
+    Json,
+}
+
+/// What the gateway shows to browsers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tls {
+    /// Chosen by the name that a browser asks for; never empty.
+    pub certificates: Vec<Certificate>,
+}
+
+/// A certificate chain and its key, both PEM files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Certificate {
+    /// The chain, leaf first.
+    pub cert: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
+}
+
+/// The gateway's own pages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Portal {
+    /// Where browsers find them.
+    pub url: Origin,
+    /// Whose front door this is.
+    pub name: String,
+    /// Where people who are stuck are sent.
+    pub support_url: Option<url::Url>,
+    /// Colour of buttons and links.
+    pub accent: Accent,
+}
+
+/// An HTTPS origin as browsers see it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Origin {
+    /// The host.
+    pub host: Host,
+    /// The port that browsers see.
+    pub port: u16,
+}
+
+impl std::fmt::Display for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.port {
+            443 => write!(f, "https://{}", self.host),
+            port => write!(f, "https://{}:{port}", self.host),
+        }
+    }
+}
+
+/// A colour on which white text can be read: at least 4.5:1 (WCAG 2.2, 1.4.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Accent {
+    /// Red, green and blue.
+    pub rgb: [u8; 3],
+}
+
+impl std::fmt::Display for Accent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let [red, green, blue] = self.rgb;
+        write!(f, "#{red:02x}{green:02x}{blue:02x}")
+    }
+}
+
+/// Where state is kept.
+#[derive(Debug, Clone)]
+pub struct Store {
+    /// Which engine, and where.
+    pub url: StoreUrl,
+    /// The key that seals secrets at rest; kept outside the store.
+    pub key_file: PathBuf,
+}
+
+/// Which engine keeps the state, and where.
+#[derive(Debug, Clone)]
+pub enum StoreUrl {
+    /// A file of this machine, for one node.
+    Sqlite(PathBuf),
+    /// A PostgreSQL server, for one node or several. The URL holds a password.
+    Postgres(Secret),
+    /// Nothing outlives the process: for trying things out.
+    Memory,
+}
+
+/// Second factors.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mfa {
+    /// Who must have one.
+    pub requirement: MfaRequirement,
+    /// What counts as one; never empty.
+    pub methods: Vec<Method>,
+}
+
+/// Who must have a second factor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MfaRequirement {
+    /// Everybody: who has none enrols one before anything else.
+    Required,
+    /// Who has enrolled one is asked for it; others where a route demands it.
+    Optional,
+    /// Nobody is asked at sign-in.
+    Disabled,
+}
+
+/// One application: what decides about requests to it, and how they get there.
+#[derive(Debug, Clone)]
+pub struct AppSettings {
+    /// Hosts, routes and policies.
+    pub app: Arc<App>,
+    /// Where requests go; never empty.
+    pub upstreams: Vec<Upstream>,
+    /// Who vouches for HTTPS upstreams; the system's authorities where not said.
+    pub upstream_ca: Option<PathBuf>,
+    /// What the application is told about the user.
+    pub identity: IdentityHeaders,
+    /// Whether WebSockets pass.
+    pub websocket: WebSocket,
+    /// Which host the application sees.
+    pub host_header: HostHeader,
+    /// How upstreams are probed, if at all.
+    pub health: Option<Health>,
+    /// How long connecting may take.
+    pub connect_timeout: Duration,
+    /// How long the application may take to begin its answer.
+    pub response_timeout: Duration,
+}
+
+/// One server of an application.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Upstream {
+    /// In the clear or encrypted.
+    pub scheme: Scheme,
+    /// Name or address.
+    pub host: Host,
+    /// Port.
+    pub port: u16,
+}
+
+impl std::fmt::Display for Upstream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let scheme = match self.scheme {
+            Scheme::Http => "http",
+            Scheme::Https => "https",
+        };
+        write!(f, "{scheme}://{}:{}", self.host, self.port)
+    }
+}
+
+/// How an upstream is spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Scheme {
+    /// In the clear.
+    Http,
+    /// With TLS; name and chain are verified (HO-10).
+    Https,
+}
+
+/// What the application is told about the user, and under which names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdentityHeaders {
+    /// The login id.
+    pub user: HeaderName,
+    /// The name people know.
+    pub name: HeaderName,
+    /// The e-mail address.
+    pub email: HeaderName,
+    /// The groups.
+    pub groups: HeaderName,
+    /// Whether `Doorward-Assertion` goes with them.
+    pub assertion: Assertion,
+}
+
+/// Whether the signed assertion is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Assertion {
+    /// With each request that carries an identity.
+    Sent,
+    /// Never.
+    Withheld,
+}
+
+/// Whether WebSocket handshakes pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WebSocket {
+    /// Where policy admits them.
+    Allowed,
+    /// Nowhere.
+    Refused,
+}
+
+/// Which `Host` the application sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HostHeader {
+    /// The one that the browser asked for.
+    Preserve,
+    /// The upstream's own.
+    Upstream,
+}
+
+/// How an upstream is probed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// Answered with a 2xx by a healthy server.
+    pub path: String,
+    /// Time between two probes.
+    pub interval: Duration,
+}
