@@ -1,6 +1,7 @@
 //! What meets the network.
+//!
+//! `portal` and `proxy` never import each other: what they share is in `http`, and `gateway` joins them.
 
 pub mod http;
 pub mod portal;
-//! Where HTTP comes in.
 pub mod proxy;

@@ -7,6 +7,6 @@
 pub mod adapters;
 pub mod config;
 pub mod domain;
+pub mod edge;
 pub mod flows;
 pub mod ports;
-pub mod edge;
