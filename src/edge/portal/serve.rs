@@ -1,0 +1,269 @@
+//! The handlers behind the pages: each reads, calls one flow, and answers.
+//!
+//! Every form is checked twice before a flow sees it: that a page of ours sent it (CS-01), and that it carries the token
+//! this browser was given (CS-02). `GET` changes nothing (CS-04).
+
+mod account;
+mod challenge;
+mod enroll;
+mod login;
+mod logout;
+mod way;
+
+use crate::{
+    domain::{
+        policy::route::Apps,
+        secret::{Token, TokenHash},
+        throttle::Closed,
+    },
+    edge::{
+        http::{
+            assets::{self, Base},
+            cookies::{self, Found},
+            ended::Ended,
+            page::{Brand, ContentPolicy, Frame, Hidden, respond},
+            request::{ClientAddress, RequestId},
+            words::Upcoming,
+        },
+        portal::message::{Message, MessagePage},
+    },
+    flows::{BROWSER_KNOWN_FOR, Caller, World, journey::Journey, sign_in::Opened},
+};
+use askama::Template;
+use axum::{
+    Router,
+    body::Body,
+    extract::{DefaultBodyLimit, Form, FromRequest, FromRequestParts, Request, State},
+    http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header, request::Parts},
+    middleware::{self, Next},
+    routing::get,
+};
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
+use serde::de::DeserializeOwned;
+use std::sync::Arc;
+
+/// An answer of the portal.
+pub type Reply = Response<Body>;
+
+/// Largest form the portal reads, in bytes.
+const FORM_BYTES_MAX: usize = 64 * 1024;
+
+/// What the handlers work with.
+pub struct Desk {
+    /// What the flows are given.
+    pub world: World,
+    /// Whose front door this is.
+    pub brand: Brand,
+    /// The portal's own origin, as browsers write it.
+    pub origin: String,
+    /// The port that browsers see, behind a colon, or nothing where it is 443.
+    pub port_suffix: String,
+    /// Every app, by host.
+    pub apps: Arc<Apps>,
+    /// Every app as the account page lists it: title and address.
+    pub directory: Vec<(String, String)>,
+    /// What the pages may load, and where their forms may lead.
+    pub content: ContentPolicy,
+    /// Sessions that just ended, so that no cache keeps them alive.
+    pub ended: Ended,
+    /// The public keys that assertions are signed with.
+    pub jwks: String,
+}
+
+/// The portal.
+pub fn router(desk: Arc<Desk>) -> Router {
+    Router::new()
+        .route("/", get(account::front))
+        .route("/login", get(login::show).post(login::submit))
+        .route("/challenge", get(challenge::choose))
+        .route("/challenge/totp", get(challenge::show_totp).post(challenge::submit_totp))
+        .route("/challenge/password", get(challenge::show_password).post(challenge::submit_password))
+        .route("/enroll/totp", get(enroll::show).post(enroll::submit))
+        .route("/account", get(account::show))
+        .route("/logout", get(logout::show).post(logout::submit))
+        .route("/.well-known/jwks.json", get(jwks))
+        .route("/static/{*name}", get(asset))
+        .fallback(way::not_found)
+        .layer(middleware::from_fn_with_state(Arc::clone(&desk), refuse_foreign_forms))
+        .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
+        .with_state(desk)
+}
+
+async fn jwks(State(desk): State<Arc<Desk>>) -> Reply {
+    let mut reply = Response::new(Body::from(desk.jwks.clone()));
+    reply.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/jwk-set+json"));
+    reply.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
+    reply
+}
+
+async fn asset(State(desk): State<Arc<Desk>>, request: Request) -> Reply {
+    match assets::find(Base::Portal, request.uri().path()) {
+        Some(asset) => asset.response().map(Body::from),
+        None => way::nowhere(&desk, &request),
+    }
+}
+
+/// A form must come from a page of ours: the browser says so, or its `Origin` does. Where neither is sent it is no
+/// browser's form (CS-01).
+async fn refuse_foreign_forms(State(desk): State<Arc<Desk>>, request: Request, next: Next) -> Reply {
+    if matches!(*request.method(), Method::GET | Method::HEAD) || sent_by_us(request.headers(), &desk.origin) {
+        return next.run(request).await;
+    }
+    tracing::warn!(path = request.uri().path(), "a form from another origin was refused");
+    desk.message(StatusCode::FORBIDDEN, Message::ForeignForm)
+}
+
+fn sent_by_us(headers: &HeaderMap, origin: &str) -> bool {
+    match headers.get("sec-fetch-site") {
+        Some(site) => site == "same-origin",
+        None => headers.get(header::ORIGIN).is_some_and(|value| value == origin),
+    }
+}
+
+/// What a request says about its sender.
+pub struct Visit {
+    /// The portal token, of a sign-in or of a browser that only looked at a form.
+    token: Option<Token>,
+    caller: Caller,
+}
+
+impl FromRequestParts<Arc<Desk>> for Visit {
+    type Rejection = Reply;
+
+    async fn from_request_parts(parts: &mut Parts, desk: &Arc<Desk>) -> Result<Self, Reply> {
+        let Some(ClientAddress(address)) = parts.extensions.get().copied() else {
+            return Err(desk.message(StatusCode::INTERNAL_SERVER_ERROR, Message::StaleFlow));
+        };
+        let token = |name| match cookies::find(&parts.headers, name) {
+            Found::One(value) => Token::parse(value),
+            // Two cookies of one name: somebody else planted one of them, so neither counts (CK-03).
+            Found::None | Found::Ambiguous => None,
+        };
+        let browser = token(cookies::DEVICE);
+        Ok(Self { token: token(cookies::PORTAL), caller: Caller { address, browser } })
+    }
+}
+
+/// The fields of a form.
+pub struct Fields<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<Arc<Desk>> for Fields<T> {
+    type Rejection = Reply;
+
+    async fn from_request(request: Request, desk: &Arc<Desk>) -> Result<Self, Reply> {
+        match Form::<T>::from_request(request, desk).await {
+            Ok(Form(fields)) => Ok(Self(fields)),
+            Err(rejection) => Err(desk.message(rejection.status(), Message::StaleForm)),
+        }
+    }
+}
+
+/// What every form of ours carries.
+#[derive(serde::Deserialize)]
+pub struct Carried {
+    csrf: String,
+    to: Option<String>,
+}
+
+/// The token a form carries, and the cookie that goes with it if the browser has none yet.
+struct Seal {
+    csrf: String,
+    new_token: Option<Token>,
+}
+
+impl Desk {
+    fn frame(&self) -> Frame<'_> {
+        Frame { brand: &self.brand, base: Base::Portal }
+    }
+
+    fn page(&self, status: StatusCode, page: &impl Template) -> Reply {
+        respond(status, page, &self.content).map(Body::from)
+    }
+
+    fn message(&self, status: StatusCode, message: Message) -> Reply {
+        self.page(status, &MessagePage { frame: self.frame(), message, again: "/login" })
+    }
+
+    /// A page with a form in it.
+    fn form_page<P: Template>(&self, visit: &Visit, to: Option<&str>, status: StatusCode, page: impl FnOnce(Hidden<'_>) -> P) -> Reply {
+        let seal = self.seal(visit);
+        let html = page(Hidden { csrf: &seal.csrf, to });
+        let mut reply = self.page(status, &html);
+        if let Some(token) = &seal.new_token {
+            set_cookie(&mut reply, cookies::set(cookies::PORTAL, &token.to_text(), None));
+        }
+        reply
+    }
+
+    fn seal(&self, visit: &Visit) -> Seal {
+        let new_token = visit.token.is_none().then(|| self.world.entropy.token());
+        let csrf = visit.token.as_ref().or(new_token.as_ref()).map(|token| {
+            BASE64_URL_SAFE_NO_PAD.encode(self.world.vault.seal(&form_purpose(token.hash()), b""))
+        });
+        Seal { csrf: csrf.unwrap_or_default(), new_token }
+    }
+
+    /// Whether a form carries the token that this browser was given.
+    fn check(&self, visit: &Visit, csrf: &str) -> Result<(), Box<Reply>> {
+        let Some(token) = &visit.token else {
+            return Err(Box::new(self.message(StatusCode::FORBIDDEN, Message::NoCookies)));
+        };
+        let sealed = BASE64_URL_SAFE_NO_PAD.decode(csrf).unwrap_or_default();
+        match self.world.vault.open(&form_purpose(token.hash()), &sealed) {
+            Some(_) => Ok(()),
+            None => Err(Box::new(self.message(StatusCode::FORBIDDEN, Message::StaleForm))),
+        }
+    }
+
+    /// Where somebody was heading, if the link that says so is ours and the app is still there.
+    fn journey(&self, to: Option<&str>) -> Option<Journey> {
+        to.and_then(|to| Journey::open(&self.world, to)).filter(|journey| self.apps.find(&journey.host).is_some())
+    }
+
+    fn until(&self, closed: Closed) -> Option<Upcoming> {
+        match closed {
+            Closed::Until(at) => Some(Upcoming { at, now: self.world.clock.now() }),
+            Closed::UntilUnlocked => None,
+        }
+    }
+}
+
+fn form_purpose(token: TokenHash) -> String {
+    format!("form/{}", BASE64_URL_SAFE_NO_PAD.encode(token.as_bytes()))
+}
+
+/// Sends somebody on. `to` is carried only if it is ours.
+fn onward(path: &str, to: Option<&str>) -> Reply {
+    match to {
+        Some(to) => see_other(&format!("{path}?to={to}")),
+        None => see_other(path),
+    }
+}
+
+fn see_other(location: &str) -> Reply {
+    let mut reply = Response::new(Body::empty());
+    *reply.status_mut() = StatusCode::SEE_OTHER;
+    if let Ok(location) = HeaderValue::try_from(location) {
+        reply.headers_mut().insert(header::LOCATION, location);
+    }
+    reply.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    reply
+}
+
+/// Gives the browser the tokens that a proof opened.
+fn keep(mut reply: Reply, opened: &Opened) -> Reply {
+    set_cookie(&mut reply, cookies::set(cookies::PORTAL, &opened.token.to_text(), None));
+    if let Some(browser) = &opened.browser {
+        set_cookie(&mut reply, cookies::set(cookies::DEVICE, &browser.to_text(), Some(BROWSER_KNOWN_FOR)));
+    }
+    reply
+}
+
+fn set_cookie(reply: &mut Reply, cookie: HeaderValue) {
+    reply.headers_mut().append(header::SET_COOKIE, cookie);
+}
+
+/// The reference that pages show and log lines carry.
+fn reference(request: &Request) -> String {
+    request.extensions().get::<RequestId>().map(ToString::to_string).unwrap_or_default()
+}

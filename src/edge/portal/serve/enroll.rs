@@ -1,0 +1,110 @@
+//! `/enroll/totp`: setting up an authenticator app.
+
+use super::{
+    Carried, Desk, Fields, Reply, Visit,
+    challenge::{CodeForm, shown, status},
+    login::Link,
+    onward,
+};
+use crate::{
+    edge::portal::{
+        challenge::ProofNotice,
+        enroll::{
+            refused::{EnrollRefusedPage, WhyRefused},
+            totp::{EnrollTotpPage, QrPicture},
+        },
+    },
+    flows::{
+        challenge::ChallengeError,
+        enroll::{self, Offer},
+        sessions::{self, Bearer},
+    },
+};
+use axum::{
+    extract::{Query, State},
+    http::StatusCode,
+};
+use serde::Deserialize;
+use std::sync::Arc;
+
+#[derive(Deserialize)]
+pub(super) struct EnrollForm {
+    offer: String,
+    #[serde(flatten)]
+    answer: CodeForm,
+}
+
+pub(super) async fn show(State(desk): State<Arc<Desk>>, visit: Visit, Query(link): Query<Link>) -> Reply {
+    let to = desk.journey(link.to.as_deref()).and(link.to.as_deref());
+    match sessions::recognise(&desk.world, visit.token.as_ref()).await {
+        Ok(bearer) => match enroll::offer(&desk.world, &bearer).await {
+            Ok(offer) => page(&desk, &visit, to, &bearer, &offer, None),
+            Err(error) => refuse(&desk, &visit, to, &bearer, &error),
+        },
+        Err(error) => desk.unavailable(&error),
+    }
+}
+
+pub(super) async fn submit(State(desk): State<Arc<Desk>>, visit: Visit, Fields(form): Fields<EnrollForm>) -> Reply {
+    let EnrollForm { offer, answer: CodeForm { code, carried: Carried { csrf, to } } } = form;
+    if let Err(refusal) = desk.check(&visit, &csrf) {
+        return *refusal;
+    }
+    let to = desk.journey(to.as_deref()).and(to.as_deref());
+    let bearer = match sessions::recognise(&desk.world, visit.token.as_ref()).await {
+        Ok(bearer) => bearer,
+        Err(error) => return desk.unavailable(&error),
+    };
+    let user = bearer.user().map(|user| user.id.0);
+    match enroll::confirm(&desk.world, &bearer, &offer, &code, &visit.caller).await {
+        Ok(opened) => {
+            tracing::info!(user.id = ?user, client = %visit.caller.address, "authenticator app enrolled");
+            desk.arrive(&opened, to).await
+        }
+        Err(error @ (ChallengeError::Wrong | ChallengeError::Throttled(_))) => {
+            tracing::info!(user.id = ?user, client = %visit.caller.address, %error, "enrolment refused");
+            match enroll::offer_again(&desk.world, &bearer, &offer).await {
+                Ok(offer) => page(&desk, &visit, to, &bearer, &offer, Some(shown(&desk, &error))),
+                Err(error) => refuse(&desk, &visit, to, &bearer, &error),
+            }
+        }
+        Err(error) => refuse(&desk, &visit, to, &bearer, &error),
+    }
+}
+
+fn page(desk: &Desk, visit: &Visit, to: Option<&str>, bearer: &Bearer, offer: &Offer, notice: Option<ProofNotice>) -> Reply {
+    let uri = offer.key.to_uri().unwrap_or_default();
+    let Ok(qr) = QrPicture::of(&uri) else {
+        return refuse(desk, visit, to, bearer, &ChallengeError::Gone);
+    };
+    let key = offer.key.to_base32();
+    desk.form_page(visit, to, status(notice), |hidden| EnrollTotpPage {
+        frame: desk.frame(),
+        hidden,
+        login_id: login_id(bearer),
+        offer: &offer.sealed,
+        qr: &qr,
+        key: &key,
+        uri: &uri,
+        notice,
+    })
+}
+
+fn refuse(desk: &Desk, visit: &Visit, to: Option<&str>, bearer: &Bearer, error: &ChallengeError) -> Reply {
+    match (error, bearer) {
+        (ChallengeError::Store(error), _) => desk.unavailable(error),
+        (ChallengeError::NotEnrolled, Bearer::Half(_) | Bearer::Full(_)) => {
+            desk.form_page(visit, to, StatusCode::FORBIDDEN, |hidden| EnrollRefusedPage {
+                frame: desk.frame(),
+                hidden,
+                login_id: login_id(bearer),
+                why: WhyRefused::NeedsOperator,
+            })
+        }
+        _ => onward("/login", to),
+    }
+}
+
+fn login_id(bearer: &Bearer) -> &str {
+    bearer.user().map_or("", |user| user.login_id.as_str())
+}

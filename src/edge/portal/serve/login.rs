@@ -1,0 +1,126 @@
+//! `/login`.
+
+use super::{Carried, Desk, Fields, Reply, Visit, onward, see_other};
+use crate::{
+    domain::{policy::WhyAnonymous, secret::Token},
+    edge::{
+        http::cookies,
+        portal::login::{LoginNotice, LoginPage},
+    },
+    flows::{
+        sessions::{self, Bearer},
+        sign_in::{self, Outcome, SignInError},
+    },
+};
+use axum::{
+    extract::{Query, State},
+    http::StatusCode,
+};
+use serde::Deserialize;
+use std::sync::Arc;
+
+/// What links to the portal's pages carry.
+#[derive(Deserialize)]
+pub(super) struct Link {
+    pub(super) to: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct LoginForm {
+    login_id: String,
+    password: String,
+    #[serde(flatten)]
+    carried: Carried,
+}
+
+pub(super) async fn show(State(desk): State<Arc<Desk>>, visit: Visit, Query(link): Query<Link>) -> Reply {
+    let to = desk.journey(link.to.as_deref()).and(link.to.as_deref());
+    match sessions::recognise(&desk.world, visit.token.as_ref()).await {
+        Ok(Bearer::Full(full)) => match desk.proceed(&full.identity, to).await {
+            Ok(reply) => reply,
+            Err(error) => desk.unavailable(&error),
+        },
+        Ok(Bearer::Half(_)) => onward("/challenge/totp", to),
+        Ok(Bearer::Nobody(why)) => ask(&desk, &visit, to, StatusCode::OK, "", notice_for(&desk, why)),
+        Err(error) => desk.unavailable(&error),
+    }
+}
+
+pub(super) async fn submit(State(desk): State<Arc<Desk>>, visit: Visit, Fields(form): Fields<LoginForm>) -> Reply {
+    if let Err(refusal) = desk.check(&visit, &form.carried.csrf) {
+        return *refusal;
+    }
+    let to = desk.journey(form.carried.to.as_deref()).and(form.carried.to.as_deref());
+    let outcome = sign_in::with_password(&desk.world, &form.login_id, &form.password, &visit.caller).await;
+    match &outcome {
+        Ok(_) => tracing::info!(client = %visit.caller.address, "password accepted"),
+        Err(error) => tracing::info!(client = %visit.caller.address, %error, "sign-in refused"),
+    }
+    match outcome {
+        Ok(Outcome::Done(opened)) => {
+            replace(&desk, &visit).await;
+            desk.arrive(&opened, to).await
+        }
+        Ok(Outcome::SecondFactor(token)) => half(&desk, &visit, "/challenge/totp", &token, to).await,
+        Ok(Outcome::Enrol(token)) => half(&desk, &visit, "/enroll/totp", &token, to).await,
+        Err(SignInError::EnrolmentClosed) => see_other("/enroll/totp"),
+        Err(error) => {
+            let notice = shown(&desk, &error);
+            ask(&desk, &visit, to, status(notice), &form.login_id, Some(notice))
+        }
+    }
+}
+
+/// What the visitor may learn.
+fn shown(desk: &Desk, error: &SignInError) -> LoginNotice {
+    match error {
+        SignInError::Mismatch | SignInError::EnrolmentClosed => LoginNotice::Mismatch,
+        SignInError::Throttled(closed) => match desk.until(*closed) {
+            Some(again) => LoginNotice::TooMany { again },
+            None => LoginNotice::Locked,
+        },
+        SignInError::Busy(_) => LoginNotice::Busy,
+        SignInError::Store(_) => LoginNotice::OurFault,
+    }
+}
+
+const fn status(notice: LoginNotice) -> StatusCode {
+    match notice {
+        LoginNotice::TooMany { .. } | LoginNotice::Locked => StatusCode::TOO_MANY_REQUESTS,
+        LoginNotice::Busy | LoginNotice::OurFault => StatusCode::SERVICE_UNAVAILABLE,
+        LoginNotice::Mismatch => StatusCode::FORBIDDEN,
+        LoginNotice::StaleForm | LoginNotice::Idle(_) | LoginNotice::TooOld(_) | LoginNotice::Ended => StatusCode::OK,
+    }
+}
+
+fn notice_for(desk: &Desk, why: WhyAnonymous) -> Option<LoginNotice> {
+    match why {
+        WhyAnonymous::Expired => Some(LoginNotice::Idle(desk.world.settings.limits.idle)),
+        // A token nobody knows is that of a browser that only looked at this page before.
+        WhyAnonymous::NoCookie | WhyAnonymous::BadCookie | WhyAnonymous::Unknown | WhyAnonymous::Disabled => None,
+    }
+}
+
+fn ask(desk: &Desk, visit: &Visit, to: Option<&str>, status: StatusCode, login_id: &str, notice: Option<LoginNotice>) -> Reply {
+    let journey = desk.journey(to);
+    let app = journey.as_ref().and_then(|journey| desk.apps.find(&journey.host)).map(|app| app.title.as_str());
+    desk.form_page(visit, to, status, |hidden| LoginPage { frame: desk.frame(), hidden, app, login_id, notice })
+}
+
+/// Goes on to the second step. Whatever this browser held before ends here: it was never this sign-in's (SE-02).
+async fn half(desk: &Desk, visit: &Visit, path: &str, token: &Token, to: Option<&str>) -> Reply {
+    replace(desk, visit).await;
+    let mut reply = onward(path, to);
+    super::set_cookie(&mut reply, cookies::set(cookies::PORTAL, &token.to_text(), None));
+    reply
+}
+
+async fn replace(desk: &Desk, visit: &Visit) {
+    let Some(token) = &visit.token else { return };
+    match sessions::sign_out(&desk.world, token).await {
+        Ok(Some(session)) => desk.ended.note(session),
+        Ok(None) => {}
+        // The older session stays until it expires; the new one does not depend on it.
+        Err(error) => tracing::warn!(%error, "an older session could not be ended"),
+    }
+}

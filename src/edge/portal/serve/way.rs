@@ -1,0 +1,107 @@
+//! Where to go next: back to the app that somebody came from, if they have proven enough for it.
+
+use super::{Desk, Reply, keep, onward, reference, see_other};
+use crate::{
+    domain::{
+        policy::{Decision, Missing, Visitor, route::Matched},
+        session::Identity,
+        target::{CanonicalPath, path::check_query},
+    },
+    edge::http::{
+        page::respond,
+        refusal::{Refusal, RefusalPage, WayOut},
+    },
+    flows::{
+        journey::Journey,
+        sessions::{self, Bearer},
+        sign_in::Opened,
+    },
+    ports::StoreError,
+};
+use axum::{
+    body::Body,
+    extract::{Request, State},
+    http::StatusCode,
+};
+use std::sync::Arc;
+
+/// What a journey still lacks.
+pub(super) struct Toll<'a> {
+    /// The app's title.
+    pub(super) app: &'a str,
+    /// What the route guards, in the operator's words.
+    pub(super) label: Option<&'a str>,
+    /// What is missing.
+    pub(super) missing: Missing,
+}
+
+impl Desk {
+    /// What `identity` must still prove before `journey` can go on.
+    pub(super) fn toll<'a>(&'a self, journey: &Journey, identity: &Identity) -> Option<Toll<'a>> {
+        let app = self.apps.find(&journey.host)?;
+        let path = journey.path.as_str();
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let path = CanonicalPath::parse(path, app.allowed).ok().filter(|_| check_query(query).is_ok())?;
+        let Matched { route, policy } = app.matched(&journey.method, &path)?;
+        let visitor = Visitor::SignedIn(Arc::new(identity.clone()));
+        match policy.decide(&visitor, self.world.clock.now()) {
+            Decision::StepUp(missing) => {
+                Some(Toll { app: &app.title, label: route.and_then(|(_, route)| route.label.as_deref()), missing })
+            }
+            // Whatever else comes of it is for the app host to say.
+            Decision::Admit(_) | Decision::SignIn(_) | Decision::Deny(_) => None,
+        }
+    }
+
+    /// Sends somebody who is signed in onward: to the app, to one more proof, or to their account.
+    pub(super) async fn proceed(&self, identity: &Identity, to: Option<&str>) -> Result<Reply, StoreError> {
+        let Some(journey) = self.journey(to) else { return Ok(see_other("/account")) };
+        if self.toll(&journey, identity).is_some() {
+            return Ok(onward("/challenge", to));
+        }
+        let code = sessions::hand_off(&self.world, identity.session.id, &journey.host, journey.browser).await?;
+        let (host, port) = (&journey.host, &self.port_suffix);
+        Ok(see_other(&format!(
+            "https://{host}{port}/.doorward/callback?code={}&to={}",
+            code.to_text().as_str(),
+            to.unwrap_or_default()
+        )))
+    }
+
+    /// Sends somebody onward who has just proven something, and gives their browser the new tokens.
+    pub(super) async fn arrive(&self, opened: &Opened, to: Option<&str>) -> Reply {
+        let reply = match sessions::recognise(&self.world, Some(&opened.token)).await {
+            Ok(Bearer::Full(full)) => self.proceed(&full.identity, to).await,
+            Ok(Bearer::Half(_) | Bearer::Nobody(_)) => Ok(onward("/login", to)),
+            Err(error) => Err(error),
+        };
+        match reply {
+            Ok(reply) => keep(reply, opened),
+            // The proof counts all the same: what comes next finds it.
+            Err(error) => keep(self.unavailable(&error), opened),
+        }
+    }
+
+    /// The store does not answer: nobody is let through, and nobody is signed out.
+    pub(super) fn unavailable(&self, error: &StoreError) -> Reply {
+        tracing::error!(%error, "the store failed a page");
+        self.refusal(Refusal::Unavailable, "")
+    }
+
+    pub(super) fn refusal(&self, refusal: Refusal<'_>, reference: &str) -> Reply {
+        let way_out = Some(WayOut { label: "Go to your account", url: "/account" });
+        let page = RefusalPage { frame: self.frame(), refusal, login_id: None, way_out, reference };
+        respond(refusal.status(), &page, &self.content).map(Body::from)
+    }
+}
+
+/// The answer to a path the portal does not have.
+pub(super) async fn not_found(State(desk): State<Arc<Desk>>, request: Request) -> Reply {
+    nowhere(&desk, &request)
+}
+
+pub(super) fn nowhere(desk: &Desk, request: &Request) -> Reply {
+    let reply = desk.refusal(Refusal::NotFound, &reference(request));
+    debug_assert_eq!(reply.status(), StatusCode::NOT_FOUND);
+    reply
+}
