@@ -1,0 +1,112 @@
+//! Bodies on their way through: streamed frame by frame, never collected, trailers dropped (FR-11).
+
+use crate::ports::upstream::BoxError;
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use std::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+/// The body of a request on its way to the application.
+///
+/// Where it ends in an error, the exchange with the application is aborted: it never looks whole there.
+pub struct RequestBody {
+    source: Source,
+    /// How much may still come.
+    left: u64,
+}
+
+enum Source {
+    Stream(Incoming),
+    Held(Full<Bytes>),
+}
+
+/// Why a body is not whole.
+#[derive(Debug, thiserror::Error)]
+pub enum BodyError {
+    /// It is longer than allowed.
+    #[error("the body is longer than allowed")]
+    TooLarge,
+    /// Its sender went away, or broke the protocol.
+    #[error("the body broke off")]
+    Broken(#[from] hyper::Error),
+}
+
+impl RequestBody {
+    /// What a client sends, at most `bytes_max` of it. One that announces more is refused before it is read.
+    pub fn stream(incoming: Incoming, bytes_max: u64) -> Result<Self, BodyError> {
+        if incoming.size_hint().lower() > bytes_max {
+            return Err(BodyError::TooLarge);
+        }
+        Ok(Self { source: Source::Stream(incoming), left: bytes_max })
+    }
+
+    /// What was held back, and is delivered now. Also nothing at all.
+    pub fn held(bytes: Bytes) -> Self {
+        Self { source: Source::Held(Full::new(bytes)), left: u64::MAX }
+    }
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let frame = ready!(match &mut self.source {
+            Source::Stream(incoming) => Pin::new(incoming).poll_frame(cx).map_err(BodyError::Broken),
+            Source::Held(held) => Pin::new(held).poll_frame(cx).map_err(|never| match never {}),
+        });
+        let Some(data) = frame.transpose()?.and_then(data_of) else { return Poll::Ready(None) };
+        let length = u64::try_from(data.len()).unwrap_or(u64::MAX);
+        let Some(left) = self.left.checked_sub(length) else {
+            return Poll::Ready(Some(Err(BodyError::TooLarge)));
+        };
+        self.left = left;
+        Poll::Ready(Some(Ok(Frame::data(data))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.source {
+            Source::Stream(incoming) => incoming.is_end_stream(),
+            Source::Held(held) => held.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.source {
+            Source::Stream(incoming) => incoming.size_hint(),
+            Source::Held(held) => held.size_hint(),
+        }
+    }
+}
+
+/// The body of a response on its way to the browser.
+///
+/// Its errors pass: the browser sees a response that broke off, never one that was silently cut short.
+pub struct ResponseBody<B>(pub(super) B);
+
+impl<B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin> Body for ResponseBody<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        let frame = ready!(Pin::new(&mut self.0).poll_frame(cx));
+        Poll::Ready(frame.transpose()?.and_then(data_of).map(|data| Ok(Frame::data(data))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.size_hint()
+    }
+}
+
+/// Trailers end a body and go no further.
+fn data_of(frame: Frame<Bytes>) -> Option<Bytes> {
+    frame.into_data().ok()
+}
