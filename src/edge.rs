@@ -5,3 +5,4 @@
 pub mod http;
 pub mod portal;
 pub mod proxy;
+pub mod wire;

@@ -1,6 +1,7 @@
-//! What people see of the portal: one page a file, each beside a template of the same name.
+//! The portal: the only origin that ever sees a credential.
 //!
-//! The types choose the words, the templates hold them. Nothing here reads a request or a store.
+//! One page a file, each beside a template of the same name: the types choose the words, the templates hold them, and
+//! neither reads a request or a store. That is for the handlers in [`serve`].
 
 pub mod account;
 pub mod challenge;
@@ -8,3 +9,4 @@ pub mod enroll;
 pub mod login;
 pub mod logout;
 pub mod message;
+pub mod serve;

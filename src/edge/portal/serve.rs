@@ -19,7 +19,7 @@ use crate::{
     edge::{
         http::{
             assets::{self, Base},
-            cookies::{self, Found},
+            cookies::{self, Found, Name},
             ended::Ended,
             page::{Brand, ContentPolicy, Frame, Hidden, respond},
             request::{ClientAddress, RequestId},
@@ -40,7 +40,7 @@ use axum::{
 };
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use serde::de::DeserializeOwned;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 /// An answer of the portal.
 pub type Reply = Response<Body>;
@@ -139,8 +139,8 @@ impl FromRequestParts<Arc<Desk>> for Visit {
             // Two cookies of one name: somebody else planted one of them, so neither counts (CK-03).
             Found::None | Found::Ambiguous => None,
         };
-        let browser = token(cookies::DEVICE);
-        Ok(Self { token: token(cookies::PORTAL), caller: Caller { address, browser } })
+        let browser = token(Name::Device);
+        Ok(Self { token: token(Name::SignIn), caller: Caller { address, browser } })
     }
 }
 
@@ -185,21 +185,22 @@ impl Desk {
     }
 
     /// A page with a form in it.
-    fn form_page<P: Template>(&self, visit: &Visit, to: Option<&str>, status: StatusCode, page: impl FnOnce(Hidden<'_>) -> P) -> Reply {
+    fn form_page(&self, visit: &Visit, to: Option<&str>, page: impl FnOnce(Hidden<'_>) -> Reply) -> Reply {
         let seal = self.seal(visit);
-        let html = page(Hidden { csrf: &seal.csrf, to });
-        let mut reply = self.page(status, &html);
+        let mut reply = page(Hidden { csrf: &seal.csrf, to });
         if let Some(token) = &seal.new_token {
-            set_cookie(&mut reply, cookies::set(cookies::PORTAL, &token.to_text(), None));
+            set_cookie(&mut reply, Name::SignIn, token, self.world.settings.limits.lifetime);
         }
         reply
     }
 
     fn seal(&self, visit: &Visit) -> Seal {
         let new_token = visit.token.is_none().then(|| self.world.entropy.token());
-        let csrf = visit.token.as_ref().or(new_token.as_ref()).map(|token| {
-            BASE64_URL_SAFE_NO_PAD.encode(self.world.vault.seal(&form_purpose(token.hash()), b""))
-        });
+        let csrf = visit
+            .token
+            .as_ref()
+            .or(new_token.as_ref())
+            .map(|token| BASE64_URL_SAFE_NO_PAD.encode(self.world.vault.seal(&form_purpose(token.hash()), b"")));
         Seal { csrf: csrf.unwrap_or_default(), new_token }
     }
 
@@ -218,6 +219,15 @@ impl Desk {
     /// Where somebody was heading, if the link that says so is ours and the app is still there.
     fn journey(&self, to: Option<&str>) -> Option<Journey> {
         to.and_then(|to| Journey::open(&self.world, to)).filter(|journey| self.apps.find(&journey.host).is_some())
+    }
+
+    /// Gives the browser the tokens that a proof opened.
+    fn keep(&self, mut reply: Reply, opened: &Opened) -> Reply {
+        set_cookie(&mut reply, Name::SignIn, &opened.token, self.world.settings.limits.lifetime);
+        if let Some(browser) = &opened.browser {
+            set_cookie(&mut reply, Name::Device, browser, BROWSER_KNOWN_FOR);
+        }
+        reply
     }
 
     fn until(&self, closed: Closed) -> Option<Upcoming> {
@@ -250,17 +260,12 @@ fn see_other(location: &str) -> Reply {
     reply
 }
 
-/// Gives the browser the tokens that a proof opened.
-fn keep(mut reply: Reply, opened: &Opened) -> Reply {
-    set_cookie(&mut reply, cookies::set(cookies::PORTAL, &opened.token.to_text(), None));
-    if let Some(browser) = &opened.browser {
-        set_cookie(&mut reply, cookies::set(cookies::DEVICE, &browser.to_text(), Some(BROWSER_KNOWN_FOR)));
+/// Gives the browser one of our cookies. Its life there is tidying only: the store says what still counts (SE-04).
+fn set_cookie(reply: &mut Reply, name: Name, token: &Token, life: Duration) {
+    // A token's text is base64url, which every cookie value may be.
+    if let Ok(cookie) = cookies::set(name, &token.to_text(), life) {
+        reply.headers_mut().append(header::SET_COOKIE, cookie);
     }
-    reply
-}
-
-fn set_cookie(reply: &mut Reply, cookie: HeaderValue) {
-    reply.headers_mut().append(header::SET_COOKIE, cookie);
 }
 
 /// The reference that pages show and log lines carry.

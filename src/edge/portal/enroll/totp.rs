@@ -17,6 +17,8 @@ pub struct EnrollTotpPage<'a> {
     pub hidden: Hidden<'a>,
     /// Whose app it will be.
     pub login_id: &'a str,
+    /// The key, sealed, to come back with the code.
+    pub offer: &'a str,
     /// The key as a picture.
     pub qr: &'a QrPicture,
     /// The key for typing: Base32, without spaces or padding.

@@ -37,21 +37,25 @@ async fn page(desk: &Desk, visit: &Visit, full: &Full) -> Result<Reply, StoreErr
     let totp = desk.world.store.totp_factors(user.id).await?;
     let factors = factor_rows(password.as_ref(), &totp, now);
     let apps: Vec<_> = desk.directory.iter().map(|(title, url)| AppRow { title, url }).collect();
-    let mut proofs: Vec<_> = proven(&session.authentications, now)
-        .filter_map(|proof| Some((proof.method, proof.at.age(now)?)))
-        .collect();
+    let mut proofs: Vec<_> =
+        proven(&session.authentications, now).filter_map(|proof| Some((proof.method, proof.at.age(now)?))).collect();
     proofs.sort_by_key(|(_, age)| *age);
     let age = session.started_at.age(now).unwrap_or_default();
     let left = desk.world.settings.limits.lifetime.saturating_sub(age);
-    Ok(desk.form_page(visit, None, StatusCode::OK, |hidden| AccountPage {
-        frame: desk.frame(),
-        hidden,
-        name: &user.name,
-        login_id: user.login_id.as_str(),
-        notice: None,
-        factors: &factors,
-        apps: &apps,
-        session: SessionRow { age, left, proofs: &proofs },
+    Ok(desk.form_page(visit, None, |hidden| {
+        desk.page(
+            StatusCode::OK,
+            &AccountPage {
+                frame: desk.frame(),
+                hidden,
+                name: &user.name,
+                login_id: user.login_id.as_str(),
+                notice: None,
+                factors: &factors,
+                apps: &apps,
+                session: SessionRow { age, left, proofs: &proofs },
+            },
+        )
     }))
 }
 

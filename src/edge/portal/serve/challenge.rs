@@ -58,7 +58,11 @@ pub(super) async fn submit_totp(State(desk): State<Arc<Desk>>, visit: Visit, Fie
     submit(&desk, &visit, &form.carried, Method::Totp, &form.code).await
 }
 
-pub(super) async fn submit_password(State(desk): State<Arc<Desk>>, visit: Visit, Fields(form): Fields<PasswordForm>) -> Reply {
+pub(super) async fn submit_password(
+    State(desk): State<Arc<Desk>>,
+    visit: Visit,
+    Fields(form): Fields<PasswordForm>,
+) -> Reply {
     submit(&desk, &visit, &form.carried, Method::Password, &form.password).await
 }
 
@@ -87,7 +91,13 @@ async fn submit(desk: &Desk, visit: &Visit, carried: &Carried, method: Method, a
     }
 }
 
-async fn prove(desk: &Desk, visit: &Visit, bearer: &Bearer, method: Method, answer: &str) -> Result<Opened, ChallengeError> {
+async fn prove(
+    desk: &Desk,
+    visit: &Visit,
+    bearer: &Bearer,
+    method: Method,
+    answer: &str,
+) -> Result<Opened, ChallengeError> {
     let proven = match method {
         Method::Totp => challenge::answer_totp(&desk.world, bearer, answer, &visit.caller).await,
         Method::Password => challenge::answer_password(&desk.world, bearer, answer, &visit.caller).await,
@@ -186,10 +196,12 @@ fn ask(desk: &Desk, visit: &Visit, asked: &Asked<'_>, method: Method, notice: Op
     let answerer = asked.answerer(&others);
     let (frame, reason, status) = (desk.frame(), asked.reason(), status(notice));
     match method {
-        Method::Totp => desk.form_page(visit, asked.to, status, |hidden| TotpPage { frame, hidden, reason, answerer, notice }),
-        Method::Password => {
-            desk.form_page(visit, asked.to, status, |hidden| PasswordPage { frame, hidden, reason, answerer, notice })
-        }
+        Method::Totp => desk.form_page(visit, asked.to, |hidden| {
+            desk.page(status, &TotpPage { frame, hidden, reason, answerer, notice })
+        }),
+        Method::Password => desk.form_page(visit, asked.to, |hidden| {
+            desk.page(status, &PasswordPage { frame, hidden, reason, answerer, notice })
+        }),
     }
 }
 
@@ -199,12 +211,8 @@ fn dead_end(desk: &Desk, visit: &Visit, asked: &Asked<'_>) -> Reply {
         Some(Missing::Level { .. }) | None => vec![Method::Totp],
     };
     let (frame, reason, answerer) = (desk.frame(), asked.reason(), asked.answerer(&[]));
-    desk.form_page(visit, asked.to, StatusCode::FORBIDDEN, |hidden| DeadEndPage {
-        frame,
-        hidden,
-        reason,
-        answerer,
-        needed: &needed,
+    desk.form_page(visit, asked.to, |hidden| {
+        desk.page(StatusCode::FORBIDDEN, &DeadEndPage { frame, hidden, reason, answerer, needed: &needed })
     })
 }
 

@@ -72,35 +72,50 @@ pub(super) async fn submit(State(desk): State<Arc<Desk>>, visit: Visit, Fields(f
     }
 }
 
-fn page(desk: &Desk, visit: &Visit, to: Option<&str>, bearer: &Bearer, offer: &Offer, notice: Option<ProofNotice>) -> Reply {
+fn page(
+    desk: &Desk,
+    visit: &Visit,
+    to: Option<&str>,
+    bearer: &Bearer,
+    offer: &Offer,
+    notice: Option<ProofNotice>,
+) -> Reply {
     let uri = offer.key.to_uri().unwrap_or_default();
     let Ok(qr) = QrPicture::of(&uri) else {
         return refuse(desk, visit, to, bearer, &ChallengeError::Gone);
     };
     let key = offer.key.to_base32();
-    desk.form_page(visit, to, status(notice), |hidden| EnrollTotpPage {
-        frame: desk.frame(),
-        hidden,
-        login_id: login_id(bearer),
-        offer: &offer.sealed,
-        qr: &qr,
-        key: &key,
-        uri: &uri,
-        notice,
+    desk.form_page(visit, to, |hidden| {
+        desk.page(
+            status(notice),
+            &EnrollTotpPage {
+                frame: desk.frame(),
+                hidden,
+                login_id: login_id(bearer),
+                offer: &offer.sealed,
+                qr: &qr,
+                key: &key,
+                uri: &uri,
+                notice,
+            },
+        )
     })
 }
 
 fn refuse(desk: &Desk, visit: &Visit, to: Option<&str>, bearer: &Bearer, error: &ChallengeError) -> Reply {
     match (error, bearer) {
         (ChallengeError::Store(error), _) => desk.unavailable(error),
-        (ChallengeError::NotEnrolled, Bearer::Half(_) | Bearer::Full(_)) => {
-            desk.form_page(visit, to, StatusCode::FORBIDDEN, |hidden| EnrollRefusedPage {
-                frame: desk.frame(),
-                hidden,
-                login_id: login_id(bearer),
-                why: WhyRefused::NeedsOperator,
-            })
-        }
+        (ChallengeError::NotEnrolled, Bearer::Half(_) | Bearer::Full(_)) => desk.form_page(visit, to, |hidden| {
+            desk.page(
+                StatusCode::FORBIDDEN,
+                &EnrollRefusedPage {
+                    frame: desk.frame(),
+                    hidden,
+                    login_id: login_id(bearer),
+                    why: WhyRefused::NeedsOperator,
+                },
+            )
+        }),
         _ => onward("/login", to),
     }
 }

@@ -4,13 +4,14 @@ use super::{Carried, Desk, Fields, Reply, Visit, onward, see_other};
 use crate::{
     domain::{policy::WhyAnonymous, secret::Token},
     edge::{
-        http::cookies,
+        http::cookies::Name,
         portal::login::{LoginNotice, LoginPage},
     },
     flows::{
         sessions::{self, Bearer},
         sign_in::{self, Outcome, SignInError},
     },
+    ports::store::Attempt,
 };
 use axum::{
     extract::{Query, State},
@@ -101,17 +102,26 @@ fn notice_for(desk: &Desk, why: WhyAnonymous) -> Option<LoginNotice> {
     }
 }
 
-fn ask(desk: &Desk, visit: &Visit, to: Option<&str>, status: StatusCode, login_id: &str, notice: Option<LoginNotice>) -> Reply {
+fn ask(
+    desk: &Desk,
+    visit: &Visit,
+    to: Option<&str>,
+    status: StatusCode,
+    login_id: &str,
+    notice: Option<LoginNotice>,
+) -> Reply {
     let journey = desk.journey(to);
     let app = journey.as_ref().and_then(|journey| desk.apps.find(&journey.host)).map(|app| app.title.as_str());
-    desk.form_page(visit, to, status, |hidden| LoginPage { frame: desk.frame(), hidden, app, login_id, notice })
+    desk.form_page(visit, to, |hidden| {
+        desk.page(status, &LoginPage { frame: desk.frame(), hidden, app, login_id, notice })
+    })
 }
 
 /// Goes on to the second step. Whatever this browser held before ends here: it was never this sign-in's (SE-02).
 async fn half(desk: &Desk, visit: &Visit, path: &str, token: &Token, to: Option<&str>) -> Reply {
     replace(desk, visit).await;
     let mut reply = onward(path, to);
-    super::set_cookie(&mut reply, cookies::set(cookies::PORTAL, &token.to_text(), None));
+    super::set_cookie(&mut reply, Name::SignIn, token, Attempt::LIFETIME);
     reply
 }
 

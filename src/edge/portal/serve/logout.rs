@@ -1,9 +1,9 @@
 //! `/logout`.
 
-use super::{Carried, Desk, Fields, Reply, Visit, login::Link, onward, set_cookie};
+use super::{Carried, Desk, Fields, Reply, Visit, login::Link, onward};
 use crate::{
     edge::{
-        http::cookies,
+        http::cookies::{self, Name},
         portal::logout::{LogoutPage, Scope, SignedOutPage},
     },
     flows::sessions::{self, Bearer},
@@ -11,7 +11,7 @@ use crate::{
 };
 use axum::{
     extract::{Query, State},
-    http::StatusCode,
+    http::{StatusCode, header},
 };
 use serde::Deserialize;
 use std::sync::Arc;
@@ -28,10 +28,8 @@ pub(super) async fn show(State(desk): State<Arc<Desk>>, visit: Visit, Query(link
     let to = desk.journey(link.to.as_deref()).and(link.to.as_deref());
     match sessions::recognise(&desk.world, visit.token.as_ref()).await {
         Ok(bearer) => match bearer.user() {
-            Some(user) => desk.form_page(&visit, to, StatusCode::OK, |hidden| LogoutPage {
-                frame: desk.frame(),
-                hidden,
-                login_id: user.login_id.as_str(),
+            Some(user) => desk.form_page(&visit, to, |hidden| {
+                desk.page(StatusCode::OK, &LogoutPage { frame: desk.frame(), hidden, login_id: user.login_id.as_str() })
             }),
             None => done(&desk, Scope::Nothing),
         },
@@ -75,6 +73,6 @@ fn done(desk: &Desk, scope: Scope) -> Reply {
 }
 
 fn forget(mut reply: Reply) -> Reply {
-    set_cookie(&mut reply, cookies::remove(cookies::PORTAL));
+    reply.headers_mut().append(header::SET_COOKIE, cookies::unset(Name::SignIn));
     reply
 }

@@ -1,6 +1,6 @@
 //! Where to go next: back to the app that somebody came from, if they have proven enough for it.
 
-use super::{Desk, Reply, keep, onward, reference, see_other};
+use super::{Desk, Reply, onward, reference, see_other};
 use crate::{
     domain::{
         policy::{Decision, Missing, Visitor, route::Matched},
@@ -76,9 +76,9 @@ impl Desk {
             Err(error) => Err(error),
         };
         match reply {
-            Ok(reply) => keep(reply, opened),
+            Ok(reply) => self.keep(reply, opened),
             // The proof counts all the same: what comes next finds it.
-            Err(error) => keep(self.unavailable(&error), opened),
+            Err(error) => self.keep(self.unavailable(&error), opened),
         }
     }
 

@@ -1,0 +1,64 @@
+//! What is known about a request before anything in it is believed.
+
+use std::{
+    fmt::{Display, Formatter, Result},
+    net::IpAddr,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+/// The address of the client, as far back as trusted proxies vouch for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClientAddress(pub IpAddr);
+
+/// The name of one request: in the log, on every page that fails, and in the application's log. Unique, not secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequestId(u64);
+
+/// Makes request ids for one thread of the data plane.
+#[derive(Debug)]
+pub struct RequestIds(AtomicU64);
+
+/// Letters and digits that are not mistaken for one another (Crockford's Base32).
+const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+impl RequestIds {
+    /// Ids that begin somewhere at random: `seed` keeps those of threads and restarts apart.
+    pub const fn new(seed: u64) -> Self {
+        Self(AtomicU64::new(seed))
+    }
+
+    /// The next id.
+    pub fn next(&self) -> RequestId {
+        // The golden ratio's odd multiple visits every number once, and neighbours look nothing alike.
+        RequestId(self.0.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9e37_79b9_7f4a_7c15))
+    }
+}
+
+impl Display for RequestId {
+    /// Twelve characters in groups of four, the sixty high bits: `7F3K-9QXA-2MT4`.
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        for at in 0..12 {
+            if at == 4 || at == 8 {
+                f.write_str("-")?;
+            }
+            let index = usize::try_from(self.0 >> (59 - 5 * at) & 31).unwrap_or_default();
+            let letter = ALPHABET.get(index).copied().unwrap_or(b'0');
+            write!(f, "{}", char::from(letter))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_short_and_distinct() {
+        let ids = RequestIds::new(1);
+        let all: std::collections::HashSet<_> = (0..10_000).map(|_| ids.next().to_string()).collect();
+
+        assert_eq!(all.len(), 10_000);
+        assert!(all.iter().all(|id| id.len() == 14));
+    }
+}
