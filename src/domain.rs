@@ -5,6 +5,7 @@
 
 pub mod factor;
 pub mod policy;
+pub mod assertion;
 pub mod secret;
 pub mod session;
 pub mod target;

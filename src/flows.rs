@@ -4,7 +4,6 @@
 //! logs nothing: whoever called it words the outcome and records it.
 
 pub mod administer;
-pub mod assertion;
 pub mod challenge;
 pub mod enroll;
 pub mod journey;

@@ -5,4 +5,4 @@ pub mod system;
 pub mod upstream;
 
 pub use store::{Store, StoreError};
-pub use system::{Clock, Entropy, HasherBusy, PasswordHasher, Vault};
+pub use system::{Clock, Entropy, HasherBusy, PasswordHasher, SignError, Signer, Vault};

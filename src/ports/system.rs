@@ -1,6 +1,7 @@
 //! Time, chance, slow hashing, and sealing.
 
 use crate::domain::{
+    assertion::Claims,
     secret::{Secret, Token},
     time::Timestamp,
 };
@@ -64,3 +65,14 @@ pub trait Vault: Send + Sync {
     /// What was sealed for `purpose`; `None` if it was altered, or sealed for another purpose or with a lost key.
     fn open(&self, purpose: &str, sealed: &[u8]) -> Option<Secret>;
 }
+
+/// Signs what applications are told.
+pub trait Signer: Send + Sync {
+    /// A compact JWT (RFC 7519) of these claims.
+    fn sign(&self, claims: &Claims) -> Result<String, SignError>;
+}
+
+/// The signature could not be made. Whoever gets this sends nothing upstream.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("an assertion can't be signed: {0}")]
+pub struct SignError(pub String);

@@ -1,0 +1,73 @@
+//! Signed assertions: at most one signature a session, route and half-minute.
+
+use crate::{
+    domain::{
+        assertion::{LIFETIME, claims},
+        session::{Identity, SessionId},
+        time::Timestamp,
+    },
+    ports::{Entropy, SignError, Signer},
+};
+use http::HeaderValue;
+use moka::sync::Cache;
+use std::sync::Arc;
+
+/// Whatever a signature depends on. A new proof changes the time, and so the key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Key {
+    session: SessionId,
+    /// The app, by its place in the config.
+    app: usize,
+    /// The route, by its place in the app.
+    route: Option<usize>,
+    proven_at: Option<Timestamp>,
+}
+
+/// Makes assertions, and remembers them for half their life.
+#[derive(Clone)]
+pub struct Assertions {
+    issuer: Arc<str>,
+    signer: Arc<dyn Signer>,
+    entropy: Arc<dyn Entropy>,
+    signed: Cache<Key, HeaderValue>,
+}
+
+/// What an assertion is about.
+#[derive(Debug, Clone, Copy)]
+pub struct About<'a> {
+    /// The app's name: the only audience.
+    pub app: &'a str,
+    /// The app's place in the config.
+    pub app_index: usize,
+    /// The route's place in the app, and its glob.
+    pub route: Option<(usize, &'a str)>,
+}
+
+impl Assertions {
+    /// Assertions of the portal at `issuer`.
+    pub fn new(issuer: &str, signer: Arc<dyn Signer>, entropy: Arc<dyn Entropy>) -> Self {
+        let signed = Cache::builder().max_capacity(100_000).time_to_live(LIFETIME / 2).build();
+        Self { issuer: issuer.into(), signer, entropy, signed }
+    }
+
+    /// The `Doorward-Assertion` for one request.
+    pub fn get(&self, identity: &Identity, about: About<'_>, now: Timestamp) -> Result<HeaderValue, SignError> {
+        let proven_at = identity.session.authentications.iter().map(|proof| proof.at).max();
+        let key = Key {
+            session: identity.session.id,
+            app: about.app_index,
+            route: about.route.map(|(at, _)| at),
+            proven_at,
+        };
+        self.signed.get(&key).map_or_else(|| self.sign(key, identity, about, now), Ok)
+    }
+
+    fn sign(&self, key: Key, identity: &Identity, about: About<'_>, now: Timestamp) -> Result<HeaderValue, SignError> {
+        let route = about.route.map_or("*", |(_, glob)| glob);
+        let claims = claims(identity, &self.issuer, about.app, route, self.entropy.id(now), now)
+            .ok_or_else(|| SignError("nothing is proven".to_owned()))?;
+        let value = HeaderValue::try_from(self.signer.sign(&claims)?).map_err(|error| SignError(error.to_string()))?;
+        self.signed.insert(key, value.clone());
+        Ok(value)
+    }
+}

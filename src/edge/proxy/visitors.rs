@@ -1,0 +1,122 @@
+//! Who is behind a cookie: from memory for a second, then from the store.
+
+use super::outgoing::IdentityValues;
+use crate::{
+    domain::{
+        policy::{Visitor, WhyAnonymous},
+        secret::{Token, TokenHash},
+        session::Identity,
+        target::Host,
+    },
+    edge::http::{
+        cookies::{self, Found, Name},
+        ended::{CACHED_FOR, Ended},
+    },
+    flows::{World, sessions},
+    ports::StoreError,
+};
+use http::HeaderMap;
+use moka::sync::Cache;
+use std::sync::Arc;
+use tokio::runtime::Handle;
+
+/// Child sessions this process remembers. A stranger's made-up cookie never takes a place.
+const REMEMBERED_MAX: u64 = 100_000;
+
+/// Looks visitors up. One for the whole process.
+#[derive(Clone)]
+pub struct Visitors {
+    world: World,
+    cache: Cache<TokenHash, Arc<Known>>,
+    ended: Ended,
+    /// Where the store is spoken to: off the threads that move bytes.
+    slow: Handle,
+}
+
+/// A visitor we know, with what every request of theirs needs.
+#[derive(Debug)]
+pub struct Known {
+    /// The only host this child session counts on (SE-09).
+    host: Host,
+    /// Who.
+    pub identity: Arc<Identity>,
+    /// The same, as header fields.
+    pub values: IdentityValues,
+}
+
+/// Somebody, or nobody and why.
+pub enum Seen {
+    /// Somebody with a live session.
+    Known(Arc<Known>),
+    /// Nobody.
+    Nobody(WhyAnonymous),
+}
+
+impl Seen {
+    /// The visitor that policy decides on.
+    pub fn visitor(&self) -> Visitor {
+        match self {
+            Self::Known(known) => Visitor::SignedIn(Arc::clone(&known.identity)),
+            Self::Nobody(why) => Visitor::Anonymous(*why),
+        }
+    }
+}
+
+impl Visitors {
+    /// A cache over the store of `world`.
+    pub fn new(world: World, ended: Ended, slow: Handle) -> Self {
+        let cache = Cache::builder().max_capacity(REMEMBERED_MAX).time_to_live(CACHED_FOR).build();
+        Self { world, cache, ended, slow }
+    }
+
+    /// Who sends a request with these fields to `host`.
+    ///
+    /// An error means that nobody knows: the request must not pass (SE-08).
+    pub async fn look(&self, headers: &HeaderMap, host: &Host) -> Result<Seen, StoreError> {
+        match cookies::find(headers, Name::App) {
+            Found::None => Ok(Seen::Nobody(WhyAnonymous::NoCookie)),
+            Found::Ambiguous => Ok(Seen::Nobody(WhyAnonymous::BadCookie)),
+            Found::One(value) => match Token::parse(value) {
+                Some(token) => self.find(token.hash(), host).await,
+                None => Ok(Seen::Nobody(WhyAnonymous::BadCookie)),
+            },
+        }
+    }
+
+    /// Who holds this child token on `host`.
+    pub async fn find(&self, child: TokenHash, host: &Host) -> Result<Seen, StoreError> {
+        if let Some(known) = self.cache.get(&child)
+            && known.host == *host
+            && !self.ended.has(known.identity.session.id)
+        {
+            return Ok(match sessions::standing_visitor(&self.world, Arc::clone(&known.identity)) {
+                Visitor::SignedIn(_) => Seen::Known(known),
+                Visitor::Anonymous(why) => Seen::Nobody(why),
+            });
+        }
+        self.ask(child, host.clone()).await
+    }
+
+    async fn ask(&self, child: TokenHash, host: Host) -> Result<Seen, StoreError> {
+        let world = self.world.clone();
+        let asked = self.slow.spawn(async move {
+            let visitor = sessions::visitor(&world, child, &host).await;
+            if let Ok(Visitor::SignedIn(identity)) = &visitor
+                && let Err(error) = sessions::touch(&world, identity).await
+            {
+                tracing::warn!(%error, "a session's use could not be noted");
+            }
+            (visitor, host)
+        });
+        let (visitor, host) = asked.await.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        Ok(match visitor? {
+            Visitor::Anonymous(why) => Seen::Nobody(why),
+            Visitor::SignedIn(identity) => {
+                let values = IdentityValues::of(&identity);
+                let known = Arc::new(Known { host, identity, values });
+                self.cache.insert(child, Arc::clone(&known));
+                Seen::Known(known)
+            }
+        })
+    }
+}
