@@ -3,9 +3,9 @@
 //! Nothing here reads a clock, a file, a socket or a random source, logs, or knows an HTTP status. Time and
 //! chance are arguments. Modules are listed in the order in which they may use one another.
 
+pub mod assertion;
 pub mod factor;
 pub mod policy;
-pub mod assertion;
 pub mod secret;
 pub mod session;
 pub mod target;

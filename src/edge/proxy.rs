@@ -1,11 +1,27 @@
-//! The data plane: from an admitted request to the application and back.
+//! The data plane: requests to app hosts.
 //!
-//! [`outgoing`] makes what the application receives, [`incoming`] what the browser receives, [`websocket`] joins the
-//! two where the protocol changes, and [`failure`] says what an exchange that did not happen looks like.
+//! [`serve`] takes one request from its head to its answer. [`outgoing`] makes what the application receives, [`incoming`]
+//! what the browser receives, [`websocket`] joins the two where the protocol changes, [`answer`] words what a request gets
+//! that may not pass, and [`failure`] says what an exchange that did not happen looks like.
+//!
+//! # Invariants
+//!
+//! - Nothing is sent to an application without an [`Admission`](crate::domain::policy::Admission).
+//! - The path that policy saw is the path the application receives.
+//! - What only the gateway may say is removed from every request, whatever route it takes.
 
+pub mod answer;
+pub mod assertions;
 pub mod body;
 pub mod failure;
 pub mod incoming;
+pub mod kind;
 pub mod outgoing;
+mod reserved;
+pub mod serve;
 mod strip;
+pub mod visitors;
 pub mod websocket;
+
+use serve::Asked;
+pub use serve::{Arrival, Proxy, Reply, Served};

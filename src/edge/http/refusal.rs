@@ -44,6 +44,8 @@ pub enum Refusal<'a> {
         /// Where to sign in or prove.
         confirm: &'a str,
     },
+    /// A sign-in came back that this browser did not set out for, or for the second time.
+    LostOnTheWay,
     /// No app, no route, no page.
     NotFound,
     /// The target or its framing can be read in two ways.
@@ -81,7 +83,7 @@ impl Refusal<'_> {
     /// The status that goes with it.
     pub const fn status(&self) -> StatusCode {
         match self {
-            Self::NotAllowed { .. } | Self::NotSent { .. } => StatusCode::FORBIDDEN,
+            Self::NotAllowed { .. } | Self::NotSent { .. } | Self::LostOnTheWay => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Malformed => StatusCode::BAD_REQUEST,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -100,6 +102,7 @@ impl Refusal<'_> {
         match self {
             Self::NotAllowed { .. } => "Your account can't open this page".to_owned(),
             Self::NotSent { .. } => "Nothing was sent".to_owned(),
+            Self::LostOnTheWay => "This sign-in didn't arrive".to_owned(),
             Self::NotFound => "There is no page here".to_owned(),
             Self::Malformed => "This address can't be read safely".to_owned(),
             Self::MethodNotAllowed => "This page can't be used that way".to_owned(),

@@ -53,12 +53,8 @@ impl Assertions {
     /// The `Doorward-Assertion` for one request.
     pub fn get(&self, identity: &Identity, about: About<'_>, now: Timestamp) -> Result<HeaderValue, SignError> {
         let proven_at = identity.session.authentications.iter().map(|proof| proof.at).max();
-        let key = Key {
-            session: identity.session.id,
-            app: about.app_index,
-            route: about.route.map(|(at, _)| at),
-            proven_at,
-        };
+        let key =
+            Key { session: identity.session.id, app: about.app_index, route: about.route.map(|(at, _)| at), proven_at };
         self.signed.get(&key).map_or_else(|| self.sign(key, identity, about, now), Ok)
     }
 

@@ -39,7 +39,10 @@ pub fn of(method: &Method, headers: &HeaderMap) -> Kind {
 fn wants_html(headers: &HeaderMap) -> bool {
     let names_html = |value: &HeaderValue| {
         value.to_str().is_ok_and(|value| {
-            value.split(',').filter_map(|range| range.split(';').next()).any(|range| range.trim().eq_ignore_ascii_case("text/html"))
+            value
+                .split(',')
+                .filter_map(|range| range.split(';').next())
+                .any(|range| range.trim().eq_ignore_ascii_case("text/html"))
         })
     };
     headers.get_all(ACCEPT).iter().any(names_html)

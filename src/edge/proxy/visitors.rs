@@ -60,6 +60,14 @@ impl Seen {
             Self::Nobody(why) => Visitor::Anonymous(*why),
         }
     }
+
+    /// What they type to sign in.
+    pub fn login_id(&self) -> Option<&str> {
+        match self {
+            Self::Known(known) => Some(known.identity.user.login_id.as_str()),
+            Self::Nobody(_) => None,
+        }
+    }
 }
 
 impl Visitors {

@@ -1,0 +1,148 @@
+//! What a request gets that may not pass: a way to the portal, a refusal a program can read, or a page.
+
+use super::kind::Kind;
+use crate::{
+    domain::{
+        policy::{Missing, Requirement},
+        session::Level,
+    },
+    edge::http::{
+        assets::Base,
+        page::{Brand, ContentPolicy, Frame, respond},
+        refusal::{Refusal, RefusalPage, WayOut},
+        request::RequestId,
+    },
+};
+use http::{HeaderValue, Response, StatusCode, header};
+use serde_json::json;
+
+/// The body of an answer that the gateway makes itself.
+pub type Own = Response<String>;
+
+/// Sends a person to the portal.
+pub fn redirect(location: &str) -> Own {
+    let mut response = Response::new(String::new());
+    *response.status_mut() = StatusCode::FOUND;
+    if let Ok(location) = HeaderValue::try_from(location) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// What a program must bring to get through (RFC 6750 3, RFC 9470 3).
+pub enum Wanted<'a> {
+    /// A session.
+    Session,
+    /// A stronger or fresher one.
+    StepUp(&'a Missing, &'a Requirement),
+}
+
+/// Tells a program what is missing, and where a person can provide it.
+pub fn unauthorized(wanted: &Wanted<'_>, step_up_url: &str, id: RequestId) -> Own {
+    let (challenge, code, title, detail) = match wanted {
+        Wanted::Session => (
+            "Bearer realm=\"doorward\"".to_owned(),
+            "sign_in_required",
+            "Signing in is required.",
+            "There is no live session.".to_owned(),
+        ),
+        Wanted::StepUp(missing, requirement) => {
+            let detail = match missing {
+                Missing::Level { reached, wanted } => format!("The session is at level {reached}; {wanted} is needed."),
+                Missing::Fresh { wanted, .. } => {
+                    let names: Vec<_> = wanted.any.iter().map(|method| method.name()).collect();
+                    format!(
+                        "A proof by {} is needed that is at most {} s old.",
+                        names.join(" or "),
+                        wanted.within.as_secs()
+                    )
+                }
+            };
+            (step_up_challenge(requirement, &detail), "step_up_required", "A further proof is required.", detail)
+        }
+    };
+    let body = json!({
+        "type": "about:blank", "status": 401, "title": title, "detail": detail,
+        "code": code, "step_up_url": step_up_url, "request_id": id.to_string(),
+    });
+    let mut response = problem(StatusCode::UNAUTHORIZED, &body);
+    if let Ok(challenge) = HeaderValue::try_from(challenge) {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+    }
+    response
+}
+
+fn step_up_challenge(requirement: &Requirement, detail: &str) -> String {
+    let level: Level = requirement.level;
+    let age = requirement.fresh.as_ref().map(|fresh| format!(", max_age=\"{}\"", fresh.within.as_secs()));
+    format!(
+        "Bearer realm=\"doorward\", error=\"insufficient_user_authentication\", error_description=\"{detail}\", \
+         acr_values=\"{level}\"{}",
+        age.unwrap_or_default()
+    )
+}
+
+/// What goes onto a page that refuses.
+pub struct Refused<'a> {
+    /// Why.
+    pub refusal: Refusal<'a>,
+    /// Who is signed in, where that matters.
+    pub login_id: Option<&'a str>,
+    /// A way on.
+    pub way_out: Option<WayOut<'a>>,
+    /// The request.
+    pub id: RequestId,
+}
+
+/// Refuses: a page for people, problem+json for programs.
+pub fn refuse(kind: Kind, brand: &Brand, refused: &Refused<'_>) -> Own {
+    let Refused { refusal, login_id, way_out, id } = refused;
+    let status = refusal.status();
+    match kind {
+        Kind::Navigation | Kind::Form => {
+            let frame = Frame { brand, base: Base::App };
+            let reference = id.to_string();
+            let page =
+                RefusalPage { frame, refusal: *refusal, login_id: *login_id, way_out: *way_out, reference: &reference };
+            respond(status, &page, &ContentPolicy::strict())
+        }
+        Kind::Program | Kind::WebSocket => {
+            let title = status.canonical_reason().unwrap_or_default();
+            let body = json!({
+                "type": "about:blank", "status": status.as_u16(), "title": title,
+                "code": code_of(status), "request_id": id.to_string(),
+            });
+            problem(status, &body)
+        }
+    }
+}
+
+/// A stable word for programs (RFC 9457).
+fn code_of(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::BAD_REQUEST => "malformed",
+        StatusCode::FORBIDDEN => "not_allowed",
+        StatusCode::NOT_FOUND => "not_found",
+        StatusCode::METHOD_NOT_ALLOWED => "method_not_allowed",
+        StatusCode::PAYLOAD_TOO_LARGE => "too_large",
+        StatusCode::MISDIRECTED_REQUEST => "misdirected",
+        StatusCode::BAD_GATEWAY => "upstream_down",
+        StatusCode::GATEWAY_TIMEOUT => "upstream_slow",
+        StatusCode::SERVICE_UNAVAILABLE => "unavailable",
+        _ => "refused",
+    }
+}
+
+fn problem(status: StatusCode, body: &serde_json::Value) -> Own {
+    let mut response = Response::new(body.to_string());
+    *response.status_mut() = status;
+    for (name, value) in [
+        (header::CONTENT_TYPE, "application/problem+json"),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ] {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}

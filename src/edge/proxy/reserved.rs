@@ -1,0 +1,140 @@
+//! `/.doorward/`: the gateway's own corner of every app host. Nothing below it ever reaches an application (PA-13).
+
+use super::body::RequestBody;
+use super::{
+    Asked, Proxy,
+    answer::{Own, redirect},
+    visitors::Seen,
+};
+use crate::{
+    domain::{secret::Token, session::proven, target::ReturnPath},
+    edge::http::{
+        assets::{self, Base},
+        cookies::{self, Found, Name},
+        refusal::Refusal,
+    },
+    flows::{journey::Journey, sessions},
+    ports::upstream::Upstream,
+};
+use http::{HeaderValue, Method, Response, header};
+use serde_json::json;
+
+/// Whether a canonical path is ours. Letter case does not matter: no application may ever be asked for it.
+pub(super) fn is_reserved(path: &str) -> bool {
+    let Some(head) = path.get(..PREFIX.len()) else { return false };
+    head.eq_ignore_ascii_case(PREFIX) && matches!(path.as_bytes().get(PREFIX.len()), None | Some(b'/'))
+}
+
+const PREFIX: &str = "/.doorward";
+
+impl<U: Upstream<RequestBody>> Proxy<U> {
+    /// Answers a request below the reserved prefix.
+    pub(super) async fn reserved(&self, asked: &Asked<'_>, path: &str, query: Option<&str>) -> Own {
+        if !matches!(*asked.method, Method::GET | Method::HEAD) {
+            return self.refuse(asked, Refusal::MethodNotAllowed, None);
+        }
+        match path.get(PREFIX.len()..).unwrap_or_default() {
+            "/callback" => self.callback(asked, query.unwrap_or_default()).await,
+            "/logout" => redirect(&format!("{}/logout", self.portal)),
+            "/whoami" => self.whoami(asked).await,
+            _ => match assets::find(Base::App, path) {
+                Some(asset) => asset.response().map(|bytes| String::from_utf8_lossy(bytes).into_owned()),
+                None => self.refuse(asked, Refusal::NotFound, None),
+            },
+        }
+    }
+
+    /// Trades the code in the link for a child session, for the browser that set out from here, and goes on.
+    async fn callback(&self, asked: &Asked<'_>, query: &str) -> Own {
+        let field = |name: &str| {
+            url::form_urlencoded::parse(query.as_bytes())
+                .find(|(key, _)| key == name)
+                .map(|(_, value)| value.into_owned())
+        };
+        let journey = field("to").and_then(|to| Journey::open(&self.world, &to));
+        let Some(journey) = journey.filter(|journey| journey.host == asked.authority.host) else {
+            return self.refuse(asked, Refusal::NotFound, None);
+        };
+        let browser = match cookies::find(asked.headers, Name::Flow) {
+            Found::One(value) => Token::parse(value),
+            Found::None | Found::Ambiguous => None,
+        };
+        let code = field("code").and_then(|code| Token::parse(&code));
+        let (Some(browser), Some(code)) = (browser, code) else {
+            return self.lost(asked, &journey.path);
+        };
+        let (world, host) = (self.world.clone(), journey.host.clone());
+        let redeemed = self.slow.spawn(async move { sessions::redeem(&world, &code, &host, &browser).await }).await;
+        match redeemed {
+            Ok(Ok(Some(child))) => self.arrive(&journey.path, &child),
+            Ok(Ok(None)) => self.lost(asked, &journey.path),
+            Ok(Err(error)) => {
+                tracing::error!(%error, request.id = %asked.id, "a handoff failed");
+                self.refuse(asked, Refusal::Unavailable, None)
+            }
+            Err(error) => {
+                tracing::error!(%error, request.id = %asked.id, "a handoff failed");
+                self.refuse(asked, Refusal::OurFault, None)
+            }
+        }
+    }
+
+    fn arrive(&self, path: &ReturnPath, child: &Token) -> Own {
+        let mut response = redirect(path.as_str());
+        *response.status_mut() = http::StatusCode::SEE_OTHER;
+        if let Ok(cookie) = cookies::set(Name::App, &child.to_text(), self.world.settings.limits.lifetime) {
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+        response
+    }
+
+    /// The link was used before, is too old, or belongs to another browser. Never a redirect: without cookies it would
+    /// go round for ever.
+    fn lost(&self, asked: &Asked<'_>, path: &ReturnPath) -> Own {
+        tracing::info!(request.id = %asked.id, "a handoff was refused");
+        self.refuse(asked, Refusal::LostOnTheWay, Some(path))
+    }
+
+    /// Who is signed in here, for scripts of the application.
+    async fn whoami(&self, asked: &Asked<'_>) -> Own {
+        let now = self.world.clock.now();
+        let body = match self.visitors.look(asked.headers, &asked.authority.host).await {
+            Ok(Seen::Known(known)) => {
+                let (user, session) = (&known.identity.user, &known.identity.session);
+                let proofs: Vec<_> = proven(&session.authentications, now)
+                    .map(|proof| {
+                        let age = proof.at.age(now).unwrap_or_default();
+                        json!({ "method": proof.method.name(), "age_seconds": age.as_secs() })
+                    })
+                    .collect();
+                json!({ "signed_in": true, "user": user.login_id.as_str(), "name": user.name, "authentications": proofs })
+            }
+            Ok(Seen::Nobody(_)) => json!({ "signed_in": false }),
+            Err(error) => {
+                tracing::error!(%error, request.id = %asked.id, "the store failed a request");
+                return self.refuse(asked, Refusal::Unavailable, None);
+            }
+        };
+        let mut response = Response::new(body.to_string());
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_reserved;
+
+    #[test]
+    fn no_spelling_of_the_prefix_reaches_an_application() {
+        for path in ["/.doorward", "/.doorward/", "/.doorward/callback", "/.Doorward/x", "/.DOORWARD"] {
+            assert!(is_reserved(path), "{path}");
+        }
+        for path in ["/", "/.doorwards", "/x/.doorward/", "/doorward", "/.doorwar"] {
+            assert!(!is_reserved(path), "{path}");
+        }
+    }
+}

@@ -1,0 +1,370 @@
+//! One request, from its head to its answer: target → app → route → visitor → decision → forward, challenge or deny.
+
+use super::{
+    answer::{self, Own, Refused, Wanted, redirect},
+    assertions::{About, Assertions},
+    body::{RequestBody, ResponseBody},
+    failure, incoming,
+    kind::{self, Kind},
+    outgoing::{self, ClientValues, IdentityNames, Onward, Protocol},
+    reserved,
+    visitors::{Seen, Visitors},
+    websocket,
+};
+use crate::{
+    domain::{
+        policy::{
+            Access, Admission, Decision,
+            route::{App, Matched},
+        },
+        secret::{Token, TokenHash},
+        target::{Authority, CanonicalPath, Host, ReturnPath, path::check_query},
+    },
+    edge::http::{
+        cookies::{self, Found, Name},
+        page::Brand,
+        refusal::{Refusal, WayOut},
+        request::RequestId,
+    },
+    flows::{World, journey::Journey},
+    ports::upstream::{Upstream, UpstreamError},
+};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
+use hyper::{body::Incoming, upgrade::OnUpgrade};
+use std::{collections::HashMap, sync::Arc, time::Duration};
+use tokio::runtime::Handle;
+
+/// How long a browser has to come back with a sign-in.
+const FLOW_LIFETIME: Duration = Duration::from_mins(10);
+
+/// How often an open WebSocket's session is looked at again (SE-05).
+const WATCH_EVERY: Duration = Duration::from_secs(4);
+
+/// One app as the data plane serves it.
+#[derive(Debug)]
+pub struct Served {
+    /// Hosts, routes, policies.
+    pub app: Arc<App>,
+    /// Its place in the config.
+    pub index: usize,
+    /// How it wants identity fields to be called.
+    pub names: IdentityNames,
+    /// Whether the signed assertion goes with them.
+    pub asserts: bool,
+    /// Whether WebSockets pass.
+    pub websockets: bool,
+}
+
+/// The data plane of one core.
+pub struct Proxy<U> {
+    /// What the flows are given.
+    pub world: World,
+    /// Every app, by host.
+    pub apps: Arc<HashMap<Host, Arc<Served>>>,
+    /// Who is behind a cookie.
+    pub visitors: Visitors,
+    /// What applications are told.
+    pub assertions: Assertions,
+    /// The way to the applications.
+    pub upstream: U,
+    /// Whose front door this is.
+    pub brand: Arc<Brand>,
+    /// The portal's origin.
+    pub portal: Arc<str>,
+    /// Longest request body, in bytes.
+    pub body_max: u64,
+    /// What every host promises about HTTPS.
+    pub hsts: HeaderValue,
+    /// Where the store is spoken to.
+    pub slow: Handle,
+}
+
+/// What the gateway knows about a request before the proxy sees it.
+pub struct Arrival<'a> {
+    /// The host it was sent to, canonical.
+    pub authority: &'a Authority,
+    /// For whom the gateway speaks.
+    pub client: &'a ClientValues,
+    /// Its name.
+    pub id: RequestId,
+}
+
+/// An answer: ours, or the application's.
+pub enum Reply<B> {
+    /// Made here.
+    Own(Own),
+    /// Made by the application.
+    App(Response<ResponseBody<B>>),
+}
+
+/// What an answer of ours depends on.
+pub(super) struct Asked<'a> {
+    pub(super) method: &'a Method,
+    pub(super) headers: &'a HeaderMap,
+    pub(super) authority: &'a Authority,
+    pub(super) app: &'a App,
+    pub(super) kind: Kind,
+    pub(super) id: RequestId,
+}
+
+/// What is sent onward, and by whose leave.
+struct Passage<'a> {
+    admission: Admission,
+    seen: Option<Seen>,
+    matched: Matched<'a>,
+    path: CanonicalPath<'a>,
+}
+
+impl<U: Upstream<RequestBody>> Proxy<U> {
+    /// Serves one request to an app host.
+    pub async fn serve(&self, served: &Served, request: Request<Incoming>, arrival: &Arrival<'_>) -> Reply<U::Body> {
+        let (parts, incoming) = request.into_parts();
+        let uri = parts.uri.clone();
+        let kind = kind::of(&parts.method, &parts.headers);
+        let asked = Asked {
+            method: &parts.method,
+            headers: &parts.headers,
+            authority: arrival.authority,
+            app: &served.app,
+            kind,
+            id: arrival.id,
+        };
+        let passage = match self.decide(served, &asked, uri.path(), uri.query()).await {
+            Ok(passage) => passage,
+            Err(own) => return Reply::Own(*own),
+        };
+        let body = match RequestBody::stream(incoming, self.body_max) {
+            Ok(body) => body,
+            Err(_) => return Reply::Own(self.refuse(&asked, Refusal::TooLarge, None)),
+        };
+        self.forward(served, parts, body, passage, arrival, kind).await
+    }
+
+    /// Everything up to the admission. `Err` is the answer of a request that does not pass.
+    async fn decide<'a>(
+        &self,
+        served: &'a Served,
+        asked: &Asked<'_>,
+        path: &'a str,
+        query: Option<&str>,
+    ) -> Result<Passage<'a>, Box<Own>> {
+        let refuse = |refusal| Box::new(self.refuse(asked, refusal, None));
+        let path = CanonicalPath::parse(path, served.app.allowed).map_err(|error| {
+            tracing::info!(request.id = %asked.id, app = served.app.name, %error, "a target was refused");
+            refuse(Refusal::Malformed)
+        })?;
+        if query.is_some_and(|query| check_query(query).is_err()) {
+            return Err(refuse(Refusal::Malformed));
+        }
+        if reserved::is_reserved(path.as_str()) {
+            return Err(Box::new(self.reserved(asked, path.as_str(), query).await));
+        }
+        let matched = served.app.matched(asked.method.as_str(), &path).ok_or_else(|| refuse(Refusal::NotFound))?;
+        let seen = if matched.policy.is_public() { None } else { Some(self.look(asked).await?) };
+        if seen.is_some() && asked.kind == Kind::WebSocket && !self.is_own_origin(asked) {
+            return Err(refuse(Refusal::NotAllowed { app: &served.app.title }));
+        }
+        let visitor = seen.as_ref().map_or_else(|| Seen::Nobody(NOT_ASKED).visitor(), Seen::visitor);
+        match matched.policy.decide(&visitor, self.world.clock.now()) {
+            Decision::Admit(admission) => Ok(Passage { admission, seen, matched, path }),
+            Decision::SignIn(why) => {
+                tracing::info!(request.id = %asked.id, app = served.app.name, ?why, "sign-in asked for");
+                Err(Box::new(self.challenge(asked, "/login", &Wanted::Session, path.as_str(), query)))
+            }
+            Decision::StepUp(missing) => {
+                tracing::info!(request.id = %asked.id, app = served.app.name, policy = matched.policy.name, "step-up asked for");
+                match &matched.policy.access {
+                    Access::Require(requirement) => {
+                        let wanted = Wanted::StepUp(&missing, requirement);
+                        Err(Box::new(self.challenge(asked, "/challenge", &wanted, path.as_str(), query)))
+                    }
+                    // Such policies ask for no proof.
+                    Access::Public | Access::Deny => Err(refuse(Refusal::OurFault)),
+                }
+            }
+            Decision::Deny(why) => {
+                tracing::info!(request.id = %asked.id, app = served.app.name, policy = matched.policy.name, ?why, "denied");
+                let login_id = seen.as_ref().and_then(Seen::login_id);
+                let refused = Refused {
+                    refusal: Refusal::NotAllowed { app: &served.app.title },
+                    login_id,
+                    way_out: None,
+                    id: asked.id,
+                };
+                Err(Box::new(answer::refuse(asked.kind, &self.brand, &refused)))
+            }
+        }
+    }
+
+    async fn look(&self, asked: &Asked<'_>) -> Result<Seen, Box<Own>> {
+        self.visitors.look(asked.headers, &asked.authority.host).await.map_err(|error| {
+            tracing::error!(%error, request.id = %asked.id, "the store failed a request");
+            Box::new(self.refuse(asked, Refusal::Unavailable, None))
+        })
+    }
+
+    /// Sends an admitted request to the application.
+    async fn forward(
+        &self,
+        served: &Served,
+        mut parts: Parts,
+        body: RequestBody,
+        passage: Passage<'_>,
+        arrival: &Arrival<'_>,
+        kind: Kind,
+    ) -> Reply<U::Body> {
+        let Passage { admission, seen, matched, path } = passage;
+        let failed = |refusal| Reply::Own(self.refuse_unasked(kind, arrival.id, refusal));
+        let known = match (&seen, admission.identity()) {
+            (Some(Seen::Known(known)), Some(_)) => Some(known),
+            _ => None,
+        };
+        let assertion = match (known, served.asserts) {
+            (Some(known), true) => {
+                let route = matched.route.map(|(at, route)| (at, route.path.as_str()));
+                let about = About { app: &served.app.name, app_index: served.index, route };
+                match self.assertions.get(&known.identity, about, self.world.clock.now()) {
+                    Ok(assertion) => Some(assertion),
+                    Err(error) => {
+                        tracing::error!(%error, request.id = %arrival.id, "nothing was forwarded");
+                        return failed(Refusal::OurFault);
+                    }
+                }
+            }
+            _ => None,
+        };
+        let (Ok(host), Ok(request_id)) =
+            (HeaderValue::try_from(arrival.authority.to_string()), HeaderValue::try_from(arrival.id.to_string()))
+        else {
+            return failed(Refusal::OurFault);
+        };
+        let is_websocket = served.websockets && websocket::is_handshake(&parts, &body);
+        let onward = Onward {
+            path: &path,
+            host: &host,
+            names: &served.names,
+            identity: known.map(|known| &known.values),
+            assertion: assertion.as_ref(),
+            client: arrival.client,
+            request_id: &request_id,
+            protocol: if is_websocket { Protocol::WebSocket } else { Protocol::Http },
+        };
+        let child = known.and_then(|_| child_of(&parts.headers));
+        let browser = parts.extensions.remove::<OnUpgrade>().filter(|_| is_websocket);
+        let Ok(request) = outgoing::request(parts, body, &onward) else { return failed(Refusal::Malformed) };
+        let sent = self.upstream.send(&admission, &served.app.name, request).await;
+        let answered = match (sent, browser) {
+            (Ok(response), None) => Ok(incoming::response(response, &self.hsts)),
+            (Ok(response), Some(browser)) => {
+                let cut = self.revoked(child, arrival.authority.host.clone());
+                websocket::answer(response, browser, &self.hsts, cut)
+            }
+            (Err(error), _) => Err(error),
+        };
+        match answered {
+            Ok(response) => Reply::App(response),
+            Err(error) => failed(self.explain(served, arrival.id, &error)),
+        }
+    }
+
+    /// Sends whoever asked to prove something, in the way their kind of client understands.
+    fn challenge(&self, asked: &Asked<'_>, page: &str, wanted: &Wanted<'_>, path: &str, query: Option<&str>) -> Own {
+        let (browser, is_new) = match cookies::find(asked.headers, Name::Flow) {
+            Found::One(value) => Token::parse(value).map(|token| (token, false)),
+            Found::None | Found::Ambiguous => None,
+        }
+        .unwrap_or_else(|| (self.world.entropy.token(), true));
+        let there = match asked.kind {
+            // What a form posts to may not be a page one can go to; where it was filled in is.
+            Kind::Form => self.form_page(asked),
+            Kind::Navigation | Kind::Program | Kind::WebSocket => way_back(path, query),
+        };
+        let journey = Journey {
+            host: asked.authority.host.clone(),
+            path: there,
+            method: Method::GET.as_str().to_owned(),
+            browser: browser.hash(),
+        };
+        let url = format!("{}{page}?to={}", self.portal, journey.seal(&self.world));
+        let mut own = match asked.kind {
+            Kind::Navigation => redirect(&url),
+            Kind::Form => self.refuse(asked, Refusal::NotSent { app: &asked.app.title, confirm: &url }, None),
+            Kind::Program | Kind::WebSocket => answer::unauthorized(wanted, &url, asked.id),
+        };
+        // Refreshed each time, so that of two tabs neither loses its way; a program keeps no cookies.
+        if matches!(asked.kind, Kind::Navigation | Kind::Form)
+            && (is_new || asked.kind == Kind::Navigation)
+            && let Ok(cookie) = cookies::set(Name::Flow, &browser.to_text(), FLOW_LIFETIME)
+        {
+            own.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+        own
+    }
+
+    /// The page of this host that a form was on, or its start page.
+    fn form_page(&self, asked: &Asked<'_>) -> ReturnPath {
+        let origin = format!("https://{}", asked.authority);
+        let referer = asked.headers.get(header::REFERER).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        referer.strip_prefix(&origin).and_then(|path| path.parse().ok()).unwrap_or_else(ReturnPath::root)
+    }
+
+    /// Whether a WebSocket is opened by a page of this very host, or by no page at all (CS-06).
+    fn is_own_origin(&self, asked: &Asked<'_>) -> bool {
+        let origin = format!("https://{}", asked.authority);
+        asked.headers.get(header::ORIGIN).is_none_or(|value| *value == *origin)
+    }
+
+    pub(super) fn refuse(&self, asked: &Asked<'_>, refusal: Refusal<'_>, again: Option<&ReturnPath>) -> Own {
+        let way_out = again.map(|path| WayOut { label: "Try again", url: path.as_str() });
+        answer::refuse(asked.kind, &self.brand, &Refused { refusal, login_id: None, way_out, id: asked.id })
+    }
+
+    fn refuse_unasked(&self, kind: Kind, id: RequestId, refusal: Refusal<'_>) -> Own {
+        answer::refuse(kind, &self.brand, &Refused { refusal, login_id: None, way_out: None, id })
+    }
+
+    /// Ready when the session behind a WebSocket is no more. A route that asks nobody has none to lose.
+    fn revoked(&self, child: Option<TokenHash>, host: Host) -> impl Future<Output = ()> + Send + 'static {
+        let visitors = self.visitors.clone();
+        async move {
+            let Some(child) = child else { return std::future::pending().await };
+            loop {
+                tokio::time::sleep(WATCH_EVERY).await;
+                // Where the store does not answer nobody knows any more who that is: it ends too.
+                if !matches!(visitors.find(child, &host).await, Ok(Seen::Known(_))) {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// What the visitor may learn of a failure; the rest is logged.
+    fn explain<'a>(&self, served: &'a Served, id: RequestId, error: &UpstreamError) -> Refusal<'a> {
+        tracing::warn!(%error, request.id = %id, app = served.app.name, "the application could not be asked");
+        match failure::status_of(error) {
+            StatusCode::PAYLOAD_TOO_LARGE => Refusal::TooLarge,
+            StatusCode::BAD_REQUEST => Refusal::Malformed,
+            StatusCode::GATEWAY_TIMEOUT => Refusal::UpstreamSlow { app: &served.app.title },
+            _ => Refusal::UpstreamDown { app: &served.app.title },
+        }
+    }
+}
+
+/// Where to come back to. What is too long for a link comes back to the start page.
+fn way_back(path: &str, query: Option<&str>) -> ReturnPath {
+    let target = match query {
+        Some(query) => format!("{path}?{query}"),
+        None => path.to_owned(),
+    };
+    target.parse().unwrap_or_else(|_| ReturnPath::root())
+}
+
+fn child_of(headers: &HeaderMap) -> Option<TokenHash> {
+    match cookies::find(headers, Name::App) {
+        Found::One(value) => Token::parse(value).map(|token| token.hash()),
+        Found::None | Found::Ambiguous => None,
+    }
+}
+
+/// Stands for a visitor where a public route did not ask who it is.
+const NOT_ASKED: crate::domain::policy::WhyAnonymous = crate::domain::policy::WhyAnonymous::NoCookie;
