@@ -5,3 +5,4 @@
 //! is decided, then [`domain::session`], what it is decided on.
 
 pub mod domain;
+pub mod edge;
