@@ -1,8 +1,6 @@
-//! What meets the network.
+//! Where HTTP comes in: the wire guard, the data plane, the pages and the API.
 //!
-//! `portal` and `proxy` never import each other: what they share is in `http`, and `gateway` joins them.
+//! Siblings never name each other; what they share stands in [`http`].
 
 pub mod http;
-pub mod portal;
-pub mod proxy;
 pub mod wire;

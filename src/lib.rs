@@ -8,5 +8,3 @@ pub mod adapters;
 pub mod config;
 pub mod domain;
 pub mod edge;
-pub mod flows;
-pub mod ports;

@@ -28,6 +28,8 @@ mod guard;
 mod head;
 mod io;
 mod refusal;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 

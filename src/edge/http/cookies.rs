@@ -183,9 +183,10 @@ mod tests {
     use proptest::prelude::*;
 
     fn with_cookies(fields: &[&str]) -> HeaderMap {
-        let fields = fields.iter().map(|field| (header::COOKIE, HeaderValue::from_str(field).unwrap()));
         let mut headers = HeaderMap::new();
-        headers.extend(fields.map(|(name, value)| (Some(name), value)));
+        for field in fields {
+            headers.append(header::COOKIE, HeaderValue::from_str(field).unwrap());
+        }
         headers
     }
 

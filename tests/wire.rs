@@ -1,0 +1,6 @@
+//! The wire guard in front of a real hyper.
+
+mod wire {
+    mod differential;
+    mod served;
+}
