@@ -1,6 +1,8 @@
-//! Where HTTP comes in: the wire guard, the data plane, the pages and the API.
+//! What meets the network.
 //!
-//! Siblings never name each other; what they share stands in [`http`].
+//! `portal` and `proxy` never import each other: what they share is in `http`, and `gateway` joins them.
 
 pub mod http;
+pub mod portal;
+pub mod proxy;
 pub mod wire;

@@ -8,3 +8,5 @@ pub mod adapters;
 pub mod config;
 pub mod domain;
 pub mod edge;
+pub mod flows;
+pub mod ports;

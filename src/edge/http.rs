@@ -1,10 +1,17 @@
-//! What every part of the edge needs to know about HTTP fields.
+//! What every part of the edge shares.
 //!
-//! Nothing here decides who may pass. It reads and writes fields so that no client and no application can speak in the
-//! gateway's name: folded names, our cookies, the client's address, forwarding and hop-by-hop fields.
+//! Fields are read and written here so that no client and no application can speak in the gateway's name: folded names,
+//! our cookies, the client's address, forwarding and hop-by-hop fields. Pages, their words and the files they need are
+//! here where more than the portal shows them.
 
+pub mod assets;
 pub mod client;
 pub mod cookies;
+pub mod ended;
 pub mod fold;
 pub mod forwarded;
 pub mod hop;
+pub mod page;
+pub mod refusal;
+pub mod request;
+pub mod words;
