@@ -1,4 +1,6 @@
 //! What meets the network.
 
+#[cfg(test)]
+mod gallery;
 pub mod http;
 pub mod portal;

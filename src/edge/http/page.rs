@@ -56,8 +56,7 @@ pub struct Hidden<'a> {
 pub struct ContentPolicy(HeaderValue);
 
 impl ContentPolicy {
-    const BASICS: &str =
-        "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'";
+    const BASICS: &str = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'";
 
     /// For pages whose forms lead nowhere else.
     pub const fn strict() -> Self {

@@ -35,3 +35,26 @@ pub enum Scope {
     /// None: there was none.
     Nothing,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::edge::{gallery, http::assets::Base};
+
+    #[test]
+    fn every_state_is_worded() {
+        let frame = gallery::frame(Base::Portal);
+        let ask = LogoutPage { frame, hidden: gallery::HIDDEN, login_id: gallery::ANN };
+        let done = |scope| SignedOutPage { frame, scope };
+        let ends = vec![
+            ("here", done(Scope::ThisBrowser)),
+            ("everywhere", done(Scope::Everywhere)),
+            ("nothing", done(Scope::Nothing)),
+        ];
+
+        let asked = gallery::exhibit("logout", vec![("ask", ask)]);
+        for (state, shown) in asked.into_iter().chain(gallery::exhibit("signed_out", ends)) {
+            insta::assert_snapshot!(state, shown);
+        }
+    }
+}
