@@ -8,3 +8,4 @@ pub mod enroll;
 pub mod login;
 pub mod logout;
 pub mod message;
+pub mod signed_out;

@@ -131,7 +131,7 @@ impl Refusal<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::edge::{gallery, http::assets::Base};
+    use crate::edge::http::{assets::Base, gallery};
 
     #[test]
     fn every_state_is_worded() {
@@ -156,9 +156,10 @@ mod tests {
             ("too_many", page(Refusal::TooMany { again: Some(gallery::in_five_minutes()) })),
             ("too_many_for_now", page(Refusal::TooMany { again: None })),
             ("our_fault", page(Refusal::OurFault)),
-            ("upstream_down", page(Refusal::UpstreamDown { app })),
+            ("upstream_down", RefusalPage { login_id: Some(gallery::ANN), ..page(Refusal::UpstreamDown { app }) }),
+            ("upstream_down_for_anybody", page(Refusal::UpstreamDown { app })),
             ("unavailable", page(Refusal::Unavailable)),
-            ("upstream_slow", page(Refusal::UpstreamSlow { app })),
+            ("upstream_slow", RefusalPage { login_id: Some(gallery::ANN), ..page(Refusal::UpstreamSlow { app }) }),
         ];
 
         for (state, shown) in gallery::exhibit("refusal", states) {

@@ -89,7 +89,7 @@ impl AccountPage<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::edge::{gallery, http::assets::Base};
+    use crate::edge::http::{assets::Base, gallery};
 
     const PASSWORD: FactorRow<'_> = FactorRow {
         method: Method::Password,

@@ -64,7 +64,7 @@ pub struct Answerer<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::edge::gallery;
+    use crate::edge::http::gallery;
 
     pub(super) const ANSWERER: Answerer<'_> = Answerer { login_id: gallery::ANN, back: None, others: &[] };
 

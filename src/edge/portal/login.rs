@@ -68,7 +68,7 @@ impl LoginPage<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::edge::{gallery, http::assets::Base};
+    use crate::edge::http::{assets::Base, gallery};
 
     #[test]
     fn every_state_is_worded() {

@@ -1,4 +1,4 @@
-//! `/logout`: are you sure, and it is done.
+//! `/logout`: are you sure?
 
 use crate::edge::http::page::{Frame, Hidden};
 use askama::Template;
@@ -15,45 +15,16 @@ pub struct LogoutPage<'a> {
     pub login_id: &'a str,
 }
 
-/// The answer to `POST /logout`, and to `GET` of somebody who is not signed in.
-#[derive(Debug, Clone, Copy, Template)]
-#[template(path = "pages/signed_out.html")]
-pub struct SignedOutPage<'a> {
-    /// What stands around it.
-    pub frame: Frame<'a>,
-    /// What was ended.
-    pub scope: Scope,
-}
-
-/// Which sessions were ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
-    /// The one of this browser.
-    ThisBrowser,
-    /// All of this person.
-    Everywhere,
-    /// None: there was none.
-    Nothing,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::edge::{gallery, http::assets::Base};
+    use crate::edge::http::{assets::Base, gallery};
 
     #[test]
     fn every_state_is_worded() {
-        let frame = gallery::frame(Base::Portal);
-        let ask = LogoutPage { frame, hidden: gallery::HIDDEN, login_id: gallery::ANN };
-        let done = |scope| SignedOutPage { frame, scope };
-        let ends = vec![
-            ("here", done(Scope::ThisBrowser)),
-            ("everywhere", done(Scope::Everywhere)),
-            ("nothing", done(Scope::Nothing)),
-        ];
+        let ask = LogoutPage { frame: gallery::frame(Base::Portal), hidden: gallery::HIDDEN, login_id: gallery::ANN };
 
-        let asked = gallery::exhibit("logout", vec![("ask", ask)]);
-        for (state, shown) in asked.into_iter().chain(gallery::exhibit("signed_out", ends)) {
+        for (state, shown) in gallery::exhibit("logout", vec![("ask", ask)]) {
             insta::assert_snapshot!(state, shown);
         }
     }

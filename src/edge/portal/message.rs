@@ -42,7 +42,7 @@ impl Message {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::edge::{gallery, http::assets::Base};
+    use crate::edge::http::{assets::Base, gallery};
 
     #[test]
     fn every_state_is_worded() {

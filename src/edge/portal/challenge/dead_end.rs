@@ -32,7 +32,7 @@ mod tests {
         super::tests::{ANSWERER, fresh},
         *,
     };
-    use crate::edge::{gallery, http::assets::Base};
+    use crate::edge::http::{assets::Base, gallery};
 
     #[test]
     fn every_state_is_worded() {

@@ -32,7 +32,7 @@ mod tests {
         super::tests::{ANSWERER, fresh},
         *,
     };
-    use crate::edge::{gallery, http::assets::Base};
+    use crate::edge::http::{assets::Base, gallery};
     use std::time::Duration;
 
     #[test]

@@ -38,7 +38,7 @@ impl WhyRefused {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::edge::{gallery, http::assets::Base};
+    use crate::edge::http::{assets::Base, gallery};
 
     #[test]
     fn every_state_is_worded() {

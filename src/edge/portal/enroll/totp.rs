@@ -57,7 +57,7 @@ impl EnrollTotpPage<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::edge::{gallery, http::assets::Base};
+    use crate::edge::http::{assets::Base, gallery};
 
     const KEY: &str = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP";
     const URI: &str =

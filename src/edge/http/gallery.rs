@@ -26,31 +26,49 @@ static BRAND: LazyLock<Brand> = LazyLock::new(|| Brand {
 });
 
 /// Signed-in people see this account.
-pub(super) const ANN: &str = "ann@example.com";
+pub(in crate::edge) const ANN: &str = "ann@example.com";
 
 /// What forms carry here.
-pub(super) const HIDDEN: Hidden<'_> = Hidden { csrf: "c5rf", to: Some("s3aled") };
+pub(in crate::edge) const HIDDEN: Hidden<'_> = Hidden { csrf: "c5rf", to: Some("s3aled") };
 
 /// The frame of the example brand.
-pub(super) fn frame(base: Base) -> Frame<'static> {
+pub(in crate::edge) fn frame(base: Base) -> Frame<'static> {
     Frame { brand: &BRAND, base }
 }
 
 /// Five minutes from 14:00 UTC.
-pub(super) fn in_five_minutes() -> Upcoming {
+pub(in crate::edge) fn in_five_minutes() -> Upcoming {
     let now = Timestamp::from_millis(1_795_356_000_000);
     Upcoming { at: now + Duration::from_mins(5), now }
 }
 
 /// Looks at each state of a page, and returns what a snapshot should hold: its title and its content.
-pub(super) fn exhibit<T: Template>(page: &str, states: Vec<(&'static str, T)>) -> Vec<(&'static str, String)> {
+pub(in crate::edge) fn exhibit<T: Template>(page: &str, states: Vec<(&'static str, T)>) -> Vec<(&'static str, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/pages");
-    fs::create_dir_all(&folder).unwrap();
+    for asset in [&*assets::STYLE, &*assets::ICON] {
+        for base in [Base::Portal, Base::App] {
+            let path = folder.join(asset.url(base).trim_start_matches('/'));
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, asset.response().body()).unwrap();
+        }
+    }
     let look = |(state, template): (&'static str, T)| {
         let html = template.render().unwrap();
         fs::write(folder.join(format!("{page}.{state}.html")), &html).unwrap();
         inspect(&html);
-        (state, format!("{}\n{}", between(&html, "<title>", "</title>"), between(&html, "<main>", "</main>").trim()))
+        let main: Vec<&str> = between(&html, "<main>", "</main>").lines().filter(|line| !line.is_empty()).collect();
+        (
+            state,
+            format!(
+                "{}
+{}",
+                between(&html, "<title>", "</title>"),
+                main.join(
+                    "
+"
+                )
+            ),
+        )
     };
     states.into_iter().map(look).collect()
 }
@@ -144,16 +162,4 @@ fn read_attributes(text: &str) -> Vec<(&str, &str)> {
         }
     }
     found
-}
-
-#[test]
-fn the_gallery_has_its_static_files() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/pages");
-    for asset in [&*assets::STYLE, &*assets::ICON] {
-        for base in [Base::Portal, Base::App] {
-            let path = folder.join(asset.url(base).trim_start_matches('/'));
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, asset.response().body()).unwrap();
-        }
-    }
 }
