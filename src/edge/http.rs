@@ -11,6 +11,8 @@ pub mod ended;
 pub mod fold;
 pub mod forwarded;
 pub mod hop;
+#[cfg(test)]
+pub(in crate::edge) mod gallery;
 pub mod page;
 pub mod refusal;
 pub mod request;

@@ -10,3 +10,4 @@ pub mod login;
 pub mod logout;
 pub mod message;
 pub mod serve;
+pub mod signed_out;

@@ -48,8 +48,8 @@ pub fn find(base: Base, path: &str) -> Option<&'static Asset> {
 
 impl Asset {
     fn new(stem: &str, extension: &str, content_type: &'static str, bytes: &'static [u8]) -> Self {
-        let digest: String = sha256(bytes).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        Self { name: format!("{stem}.{digest}.{extension}"), content_type, bytes }
+        let digest = sha256(bytes).iter().take(8).fold(0_u64, |digest, &byte| digest << 8 | u64::from(byte));
+        Self { name: format!("{stem}.{digest:016x}.{extension}"), content_type, bytes }
     }
 
     /// Where a page on such a host finds it.

@@ -130,3 +130,43 @@ impl Refusal<'_> {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::edge::http::{assets::Base, gallery};
+
+    #[test]
+    fn every_state_is_worded() {
+        let app = "Payroll";
+        let page = |refusal| RefusalPage {
+            frame: gallery::frame(Base::App),
+            refusal,
+            login_id: None,
+            way_out: Some(WayOut { label: "Go to the start of Payroll", url: "/" }),
+            reference: "7F3K-9Q",
+        };
+        let confirm = "https://auth.example.com/challenge?to=s3aled";
+        let states = vec![
+            ("not_allowed", RefusalPage { login_id: Some(gallery::ANN), ..page(Refusal::NotAllowed { app }) }),
+            ("not_sent", page(Refusal::NotSent { app, confirm })),
+            ("not_found", page(Refusal::NotFound)),
+            ("malformed", RefusalPage { way_out: None, ..page(Refusal::Malformed) }),
+            ("method_not_allowed", page(Refusal::MethodNotAllowed)),
+            ("too_large", page(Refusal::TooLarge)),
+            ("misdirected", page(Refusal::Misdirected)),
+            ("headers_too_large", page(Refusal::HeadersTooLarge)),
+            ("too_many", page(Refusal::TooMany { again: Some(gallery::in_five_minutes()) })),
+            ("too_many_for_now", page(Refusal::TooMany { again: None })),
+            ("our_fault", page(Refusal::OurFault)),
+            ("upstream_down", RefusalPage { login_id: Some(gallery::ANN), ..page(Refusal::UpstreamDown { app }) }),
+            ("upstream_down_for_anybody", page(Refusal::UpstreamDown { app })),
+            ("unavailable", page(Refusal::Unavailable)),
+            ("upstream_slow", RefusalPage { login_id: Some(gallery::ANN), ..page(Refusal::UpstreamSlow { app }) }),
+        ];
+
+        for (state, shown) in gallery::exhibit("refusal", states) {
+            insta::assert_snapshot!(state, shown);
+        }
+    }
+}

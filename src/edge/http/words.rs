@@ -9,35 +9,45 @@ use std::{
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
+const MONTH: u64 = 30 * DAY;
+const YEAR: u64 = 365 * DAY;
 
-/// A length of time in its largest unit, rounded down: "30 minutes", "1 hour", "a moment".
-///
-/// Rounding down never claims more than is true of an age. A wait is rounded up by [`Upcoming`].
+/// A length of time that somebody chose, said exactly: "30 minutes", "90 minutes", "12 hours".
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span(pub Duration);
 
 impl Display for Span {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         let seconds = self.0.as_secs();
-        let (count, unit) = match seconds {
-            0 => return f.write_str("a moment"),
-            1..MINUTE => (seconds, "second"),
-            MINUTE..HOUR => (seconds / MINUTE, "minute"),
-            HOUR..DAY => (seconds / HOUR, "hour"),
-            _ => (seconds / DAY, "day"),
-        };
-        write!(f, "{count} {unit}{}", if count == 1 { "" } else { "s" })
+        let units = [(DAY, "day"), (HOUR, "hour"), (MINUTE, "minute")];
+        let largest = units.into_iter().find(|(unit, _)| seconds >= *unit && seconds.is_multiple_of(*unit));
+        let (unit, name) = largest.unwrap_or((1, "second"));
+        write_count(f, seconds / unit, name)
     }
 }
 
-/// How long ago something was: "just now", "12 minutes ago".
+/// How long ago something was, in one unit and rounded down: "just now", "12 minutes ago", "3 months ago".
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ago(pub Duration);
 
 impl Display for Ago {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        if self.0.as_secs() < MINUTE { f.write_str("just now") } else { write!(f, "{} ago", Span(self.0)) }
+        let seconds = self.0.as_secs();
+        let (unit, name) = match seconds {
+            0..MINUTE => return f.write_str("just now"),
+            MINUTE..HOUR => (MINUTE, "minute"),
+            HOUR..DAY => (HOUR, "hour"),
+            DAY..MONTH => (DAY, "day"),
+            MONTH..YEAR => (MONTH, "month"),
+            _ => (YEAR, "year"),
+        };
+        write_count(f, seconds / unit, name)?;
+        f.write_str(" ago")
     }
+}
+
+fn write_count(f: &mut Formatter<'_>, count: u64, unit: &str) -> Result {
+    write!(f, "{count} {unit}{}", if count == 1 { "" } else { "s" })
 }
 
 /// When something can be done again: "in 5 minutes (14:05 UTC)".
@@ -83,6 +93,7 @@ pub const fn method_proof(method: Method) -> &'static str {
 }
 
 /// The same for templates: `{{ age|ago }}`.
+#[expect(missing_docs, clippy::inline_always, reason = "what askama writes for each filter")]
 pub mod filters {
     use super::{Ago, Span, method_name as name, method_proof as proof};
     use crate::domain::factor::Method;
@@ -118,21 +129,29 @@ pub mod filters {
 mod tests {
     use super::*;
 
-    fn said(seconds: u64) -> [String; 2] {
-        let by = Duration::from_secs(seconds);
-        [Span(by).to_string(), Ago(by).to_string()]
+    #[test]
+    fn a_chosen_length_is_said_exactly() {
+        let said = |seconds| Span(Duration::from_secs(seconds)).to_string();
+
+        assert_eq!(said(0), "0 seconds");
+        assert_eq!(said(45), "45 seconds");
+        assert_eq!(said(MINUTE), "1 minute");
+        assert_eq!(said(90 * MINUTE), "90 minutes");
+        assert_eq!(said(12 * HOUR), "12 hours");
+        assert_eq!(said(90 * DAY), "90 days");
     }
 
     #[test]
-    fn times_are_said_in_one_unit() {
-        assert_eq!(said(0), ["a moment", "just now"]);
-        assert_eq!(said(59), ["59 seconds", "just now"]);
-        assert_eq!(said(60), ["1 minute", "1 minute ago"]);
-        assert_eq!(said(12 * MINUTE + 59), ["12 minutes", "12 minutes ago"]);
-        assert_eq!(said(HOUR), ["1 hour", "1 hour ago"]);
-        assert_eq!(said(3 * HOUR + 1), ["3 hours", "3 hours ago"]);
-        assert_eq!(said(47 * HOUR), ["1 day", "1 day ago"]);
-        assert_eq!(said(90 * DAY), ["90 days", "90 days ago"]);
+    fn an_age_is_said_in_one_unit() {
+        let said = |seconds| Ago(Duration::from_secs(seconds)).to_string();
+
+        assert_eq!(said(59), "just now");
+        assert_eq!(said(60), "1 minute ago");
+        assert_eq!(said(12 * MINUTE + 59), "12 minutes ago");
+        assert_eq!(said(3 * HOUR + 1), "3 hours ago");
+        assert_eq!(said(47 * HOUR), "1 day ago");
+        assert_eq!(said(100 * DAY), "3 months ago");
+        assert_eq!(said(400 * DAY), "1 year ago");
     }
 
     #[test]

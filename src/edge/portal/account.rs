@@ -4,7 +4,7 @@ use crate::{
     domain::factor::Method,
     edge::http::{
         page::{Frame, Hidden},
-        words::filters,
+        words::{Upcoming, filters},
     },
 };
 use askama::Template;
@@ -66,8 +66,8 @@ pub struct AppRow<'a> {
 pub struct SessionRow<'a> {
     /// How long ago it began.
     pub age: Duration,
-    /// How much longer it can last.
-    pub left: Duration,
+    /// When it ends, however busy.
+    pub ends: Upcoming,
     /// What was proven, and how long ago; the latest first.
     pub proofs: &'a [(Method, Duration)],
 }
@@ -83,5 +83,54 @@ impl AppRow<'_> {
 impl AccountPage<'_> {
     fn has(&self, method: Method) -> bool {
         self.factors.iter().any(|factor| factor.method == method)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::edge::http::{assets::Base, gallery};
+
+    const PASSWORD: FactorRow<'_> = FactorRow {
+        method: Method::Password,
+        name: None,
+        added: Duration::from_hours(24 * 400),
+        used: Some(Duration::from_mins(41)),
+    };
+    const PHONE: FactorRow<'_> =
+        FactorRow { method: Method::Totp, name: Some("Ann's phone"), added: Duration::from_hours(24 * 90), used: None };
+
+    #[test]
+    fn every_state_is_worded() {
+        let full = AccountPage {
+            frame: gallery::frame(Base::Portal),
+            hidden: Hidden { to: None, ..gallery::HIDDEN },
+            name: "Ann Smith",
+            login_id: gallery::ANN,
+            notice: None,
+            factors: &[PASSWORD, PHONE],
+            apps: &[
+                AppRow { title: "Payroll", url: "https://payroll.example.com/" },
+                AppRow { title: "Wiki", url: "https://wiki.example.com:8443/start" },
+            ],
+            session: SessionRow {
+                age: Duration::from_mins(41),
+                ends: gallery::in_five_minutes(),
+                proofs: &[(Method::Totp, Duration::from_mins(12)), (Method::Password, Duration::from_mins(41))],
+            },
+        };
+        let bare = AccountPage {
+            name: gallery::ANN,
+            factors: &[PASSWORD],
+            apps: &[],
+            session: SessionRow { proofs: &[(Method::Password, Duration::ZERO)], age: Duration::ZERO, ..full.session },
+            ..full
+        };
+        let enrolled = AccountPage { notice: Some(AccountNotice::Enrolled), ..full };
+
+        for (state, shown) in gallery::exhibit("account", vec![("full", full), ("bare", bare), ("enrolled", enrolled)])
+        {
+            insta::assert_snapshot!(state, shown);
+        }
     }
 }

@@ -60,3 +60,15 @@ pub struct Answerer<'a> {
     /// Other methods of theirs that would do, strongest first.
     pub others: &'a [Method],
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::edge::http::gallery;
+
+    pub(super) const ANSWERER: Answerer<'_> = Answerer { login_id: gallery::ANN, back: None, others: &[] };
+
+    pub(super) fn fresh(latest: Option<(Method, Duration)>) -> Reason<'static> {
+        Reason::Fresh { app: "Payroll", before: Some("transfers"), within: Duration::from_mins(5), latest }
+    }
+}

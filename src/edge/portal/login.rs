@@ -64,3 +64,62 @@ impl LoginPage<'_> {
         self.notice.is_some_and(LoginNotice::is_error)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::edge::http::{assets::Base, gallery};
+
+    #[test]
+    fn every_state_is_worded() {
+        let empty = LoginPage {
+            frame: gallery::frame(Base::Portal),
+            hidden: gallery::HIDDEN,
+            app: None,
+            login_id: "",
+            notice: None,
+        };
+        let heading_on = LoginPage { app: Some("Payroll"), ..empty };
+        let failed = |notice| LoginPage { login_id: gallery::ANN, notice: Some(notice), ..heading_on };
+        let back = |notice| LoginPage { notice: Some(notice), ..heading_on };
+        let long = LoginPage {
+            app: Some("Bundesanstalt für Straßenwesen-Reisekostenabrechnungsverwaltungsportal"),
+            login_id: "wolfeschlegelsteinhausenbergerdorff.hubert.blaine@subdomain.of.a.rather.long.example.com",
+            notice: Some(LoginNotice::Mismatch),
+            ..empty
+        };
+        let states = vec![
+            ("empty", empty),
+            ("heading_on", heading_on),
+            ("mismatch", failed(LoginNotice::Mismatch)),
+            ("too_many", failed(LoginNotice::TooMany { again: gallery::in_five_minutes() })),
+            ("locked", failed(LoginNotice::Locked)),
+            ("busy", failed(LoginNotice::Busy)),
+            ("our_fault", failed(LoginNotice::OurFault)),
+            ("stale_form", failed(LoginNotice::StaleForm)),
+            ("idle", back(LoginNotice::Idle(Duration::from_mins(30)))),
+            ("too_old", back(LoginNotice::TooOld(Duration::from_hours(12)))),
+            ("ended", back(LoginNotice::Ended)),
+            ("long_names", long),
+        ];
+
+        for (state, shown) in gallery::exhibit("login", states) {
+            insta::assert_snapshot!(state, shown);
+        }
+    }
+
+    #[test]
+    fn what_was_typed_is_text_and_never_markup() {
+        let page = LoginPage {
+            frame: gallery::frame(Base::Portal),
+            hidden: gallery::HIDDEN,
+            app: Some("<b>"),
+            login_id: "\"><script>alert(1)</script>",
+            notice: None,
+        };
+
+        let html = page.render().unwrap();
+
+        assert!(!html.contains("<script") && !html.contains("<b>"), "{html}");
+    }
+}

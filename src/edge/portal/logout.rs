@@ -1,4 +1,4 @@
-//! `/logout`: are you sure, and it is done.
+//! `/logout`: are you sure?
 
 use crate::edge::http::page::{Frame, Hidden};
 use askama::Template;
@@ -15,23 +15,17 @@ pub struct LogoutPage<'a> {
     pub login_id: &'a str,
 }
 
-/// The answer to `POST /logout`, and to `GET` of somebody who is not signed in.
-#[derive(Debug, Clone, Copy, Template)]
-#[template(path = "pages/signed_out.html")]
-pub struct SignedOutPage<'a> {
-    /// What stands around it.
-    pub frame: Frame<'a>,
-    /// What was ended.
-    pub scope: Scope,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::edge::http::{assets::Base, gallery};
 
-/// Which sessions were ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
-    /// The one of this browser.
-    ThisBrowser,
-    /// All of this person.
-    Everywhere,
-    /// None: there was none.
-    Nothing,
+    #[test]
+    fn every_state_is_worded() {
+        let ask = LogoutPage { frame: gallery::frame(Base::Portal), hidden: gallery::HIDDEN, login_id: gallery::ANN };
+
+        for (state, shown) in gallery::exhibit("logout", vec![("ask", ask)]) {
+            insta::assert_snapshot!(state, shown);
+        }
+    }
 }

@@ -38,3 +38,24 @@ impl Message {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::edge::http::{assets::Base, gallery};
+
+    #[test]
+    fn every_state_is_worded() {
+        let page = |message| MessagePage { frame: gallery::frame(Base::Portal), message, again: "/login" };
+        let states = vec![
+            ("stale_form", page(Message::StaleForm)),
+            ("no_cookies", page(Message::NoCookies)),
+            ("stale_flow", page(Message::StaleFlow)),
+            ("foreign_form", page(Message::ForeignForm)),
+        ];
+
+        for (state, shown) in gallery::exhibit("message", states) {
+            insta::assert_snapshot!(state, shown);
+        }
+    }
+}

@@ -25,3 +25,42 @@ pub struct DeadEndPage<'a> {
     /// The methods that would do; never empty.
     pub needed: &'a [Method],
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::tests::{ANSWERER, fresh},
+        *,
+    };
+    use crate::edge::http::{assets::Base, gallery};
+
+    #[test]
+    fn every_state_is_worded() {
+        let stale = DeadEndPage {
+            frame: gallery::frame(Base::Portal),
+            hidden: gallery::HIDDEN,
+            reason: fresh(None),
+            answerer: ANSWERER,
+            needed: &[Method::Totp],
+        };
+        let because = |reason| DeadEndPage { reason, ..stale };
+        let states = vec![
+            ("stale", stale),
+            ("second_step", because(Reason::SecondStep)),
+            ("level", because(Reason::Level { app: "Payroll" })),
+            ("change", because(Reason::Change)),
+            (
+                "with_way_back",
+                DeadEndPage {
+                    answerer: Answerer { back: Some("https://payroll.example.com/"), ..ANSWERER },
+                    needed: Method::ALL,
+                    ..stale
+                },
+            ),
+        ];
+
+        for (state, shown) in gallery::exhibit("challenge.dead_end", states) {
+            insta::assert_snapshot!(state, shown);
+        }
+    }
+}

@@ -25,3 +25,38 @@ pub struct PasswordPage<'a> {
     /// What was wrong with the last answer.
     pub notice: Option<ProofNotice>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::tests::{ANSWERER, fresh},
+        *,
+    };
+    use crate::edge::http::{assets::Base, gallery};
+    use std::time::Duration;
+
+    #[test]
+    fn every_state_is_worded() {
+        let stale = PasswordPage {
+            frame: gallery::frame(Base::Portal),
+            hidden: gallery::HIDDEN,
+            reason: fresh(Some((Method::Password, Duration::from_hours(3)))),
+            answerer: ANSWERER,
+            notice: None,
+        };
+        let failed = |notice| PasswordPage { notice: Some(notice), ..stale };
+        let states = vec![
+            ("stale", stale),
+            ("change", PasswordPage { reason: Reason::Change, ..stale }),
+            ("with_other_ways", PasswordPage { answerer: Answerer { others: &[Method::Totp], ..ANSWERER }, ..stale }),
+            ("wrong", failed(ProofNotice::Wrong)),
+            ("too_many", failed(ProofNotice::TooMany { again: gallery::in_five_minutes() })),
+            ("locked", failed(ProofNotice::Locked)),
+            ("our_fault", failed(ProofNotice::OurFault)),
+        ];
+
+        for (state, shown) in gallery::exhibit("challenge.password", states) {
+            insta::assert_snapshot!(state, shown);
+        }
+    }
+}

@@ -34,3 +34,27 @@ impl WhyRefused {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::edge::http::{assets::Base, gallery};
+
+    #[test]
+    fn every_state_is_worded() {
+        let page = |why| EnrollRefusedPage {
+            frame: gallery::frame(Base::Portal),
+            hidden: gallery::HIDDEN,
+            login_id: gallery::ANN,
+            why,
+        };
+        let states = vec![
+            ("needs_operator", page(WhyRefused::NeedsOperator)),
+            ("already_there", page(WhyRefused::AlreadyThere)),
+        ];
+
+        for (state, shown) in gallery::exhibit("enroll.refused", states) {
+            insta::assert_snapshot!(state, shown);
+        }
+    }
+}

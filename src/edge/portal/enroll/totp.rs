@@ -55,3 +55,57 @@ impl EnrollTotpPage<'_> {
         letters.chunks(4).map(String::from_iter).collect::<Vec<_>>().join(" ")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::edge::http::{assets::Base, gallery};
+
+    const KEY: &str = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP";
+    const URI: &str =
+        "otpauth://totp/Example%20Corp:ann%40example.com?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=Example%20Corp";
+
+    #[test]
+    fn every_state_is_worded() {
+        let qr = QrPicture::of(URI).unwrap();
+        let empty = EnrollTotpPage {
+            offer: "b2ZmZXI",
+            frame: gallery::frame(Base::Portal),
+            hidden: gallery::HIDDEN,
+            login_id: gallery::ANN,
+            qr: &qr,
+            key: KEY,
+            uri: URI,
+            notice: None,
+        };
+        let failed = |notice| EnrollTotpPage { notice: Some(notice), ..empty };
+        let states = vec![
+            ("empty", empty),
+            ("wrong", failed(ProofNotice::Wrong)),
+            ("too_many", failed(ProofNotice::TooMany { again: gallery::in_five_minutes() })),
+            ("our_fault", failed(ProofNotice::OurFault)),
+        ];
+
+        for (state, shown) in gallery::exhibit("enroll.totp", states) {
+            insta::assert_snapshot!(state, shown.replace(&qr.0, "(the QR code)"));
+        }
+    }
+
+    #[test]
+    fn a_key_is_shown_in_groups_of_four() {
+        let qr = QrPicture::of(URI).unwrap();
+        let page = EnrollTotpPage {
+            offer: "b2ZmZXI",
+            frame: gallery::frame(Base::Portal),
+            hidden: gallery::HIDDEN,
+            login_id: gallery::ANN,
+            qr: &qr,
+            key: "ABCDEFGHIJ",
+            uri: URI,
+            notice: None,
+        };
+
+        assert_eq!(page.key_groups(), "ABCD EFGH IJ");
+        assert_eq!(format!("{:?}", page.qr), "QrPicture(…)");
+    }
+}

@@ -3,7 +3,10 @@
 use super::{Desk, Reply, Visit, onward, see_other};
 use crate::{
     domain::{factor::Method, session::proven, time::Timestamp},
-    edge::portal::account::{AccountPage, AppRow, FactorRow, SessionRow},
+    edge::{
+        http::words::Upcoming,
+        portal::account::{AccountPage, AppRow, FactorRow, SessionRow},
+    },
     flows::sessions::{self, Bearer, Full},
     ports::{
         StoreError,
@@ -41,7 +44,7 @@ async fn page(desk: &Desk, visit: &Visit, full: &Full) -> Result<Reply, StoreErr
         proven(&session.authentications, now).filter_map(|proof| Some((proof.method, proof.at.age(now)?))).collect();
     proofs.sort_by_key(|(_, age)| *age);
     let age = session.started_at.age(now).unwrap_or_default();
-    let left = desk.world.settings.limits.lifetime.saturating_sub(age);
+    let ends = Upcoming { at: session.started_at + desk.world.settings.limits.lifetime, now };
     Ok(desk.form_page(visit, None, |hidden| {
         desk.page(
             StatusCode::OK,
@@ -53,7 +56,7 @@ async fn page(desk: &Desk, visit: &Visit, full: &Full) -> Result<Reply, StoreErr
                 notice: None,
                 factors: &factors,
                 apps: &apps,
-                session: SessionRow { age, left, proofs: &proofs },
+                session: SessionRow { age, ends, proofs: &proofs },
             },
         )
     }))

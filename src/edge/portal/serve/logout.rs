@@ -4,7 +4,10 @@ use super::{Carried, Desk, Fields, Reply, Visit, login::Link, onward};
 use crate::{
     edge::{
         http::cookies::{self, Name},
-        portal::logout::{LogoutPage, Scope, SignedOutPage},
+        portal::{
+            logout::LogoutPage,
+            signed_out::{Scope, SignedOutPage},
+        },
     },
     flows::sessions::{self, Bearer},
     ports::StoreError,
