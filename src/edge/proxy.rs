@@ -7,5 +7,4 @@ pub mod body;
 pub mod failure;
 pub mod incoming;
 pub mod outgoing;
-mod strip;
 pub mod websocket;
