@@ -1,0 +1,199 @@
+//! Field names as application servers fold them, and the fields that only the gateway may send (ID-01, ID-04).
+//!
+//! CGI and its heirs turn `Remote-User`, `Remote_User` and `remote.user` into one variable. A name is therefore compared
+//! in its folded form: lower case, and a hyphen for everything outside `[a-z0-9]`.
+
+use std::borrow::Cow;
+
+use http::{HeaderMap, HeaderName};
+
+/// Fields of other gateways, and those that override path or method. No client may send them to an application.
+///
+/// Folded names, in order.
+pub const FOREIGN_NAMES: &[&str] = &[
+    "client-cert",
+    "client-cert-chain",
+    "forwarded",
+    "front-end-https",
+    "remote-addr",
+    "remote-email",
+    "remote-groups",
+    "remote-host",
+    "remote-ident",
+    "remote-name",
+    "remote-user",
+    "true-client-ip",
+    "x-authenticated-user",
+    "x-client-cert",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-email",
+    "x-goog-iap-jwt-assertion",
+    "x-groups",
+    "x-host",
+    "x-http-host-override",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+    "x-original-host",
+    "x-original-method",
+    "x-original-uri",
+    "x-original-url",
+    "x-override-url",
+    "x-proxy-user",
+    "x-real-ip",
+    "x-remote-email",
+    "x-remote-group",
+    "x-remote-groups",
+    "x-remote-name",
+    "x-remote-user",
+    "x-rewrite-url",
+    "x-user",
+    "x-userinfo",
+];
+
+/// How fields of other gateways begin, where a gateway has many of them, and how our own do. Folded.
+pub const FOREIGN_PREFIXES: &[&str] = &[
+    "cf-access-",
+    "doorward-",
+    "http-",
+    "oidc-",
+    "ssl-client-",
+    "tailscale-user-",
+    "x-amzn-oidc-",
+    "x-auth-request-",
+    "x-authentik-",
+    "x-forwarded-",
+    "x-goog-authenticated-user-",
+    "x-ms-client-principal",
+    "x-ms-token-",
+    "x-pomerium-",
+    "x-remote-extra-",
+    "x-ssl-client-",
+    "x-vouch-",
+    "x-webauth-",
+];
+
+/// The folded form of a field name.
+pub fn fold(name: &str) -> Cow<'_, str> {
+    if is_folded(name) {
+        return Cow::Borrowed(name);
+    }
+    Cow::Owned(name.chars().map(fold_char).collect())
+}
+
+fn is_folded(name: &str) -> bool {
+    name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+}
+
+fn fold_char(char: char) -> char {
+    if char.is_ascii_alphanumeric() { char.to_ascii_lowercase() } else { '-' }
+}
+
+/// The names that are removed from every client's request, whatever route it takes.
+#[derive(Debug, Clone)]
+pub struct StripList {
+    /// Folded and in order.
+    names: Vec<String>,
+}
+
+impl StripList {
+    /// The names of other gateways, and `own`: those under which applications receive an identity from us.
+    pub fn new<Name: AsRef<str>>(own: impl IntoIterator<Item = Name>) -> Self {
+        let mut names: Vec<String> = FOREIGN_NAMES.iter().map(|&name| name.to_owned()).collect();
+        names.extend(own.into_iter().map(|name| fold(name.as_ref()).into_owned()));
+        names.sort_unstable();
+        names.dedup();
+        Self { names }
+    }
+
+    /// Whether only the gateway may send a field of this name, or of one that folds to the same.
+    ///
+    /// Allocates only for names with something else than letters, digits and hyphens.
+    pub fn is_ours(&self, name: &HeaderName) -> bool {
+        let folded = fold(name.as_str());
+        self.names.binary_search_by(|own| own.as_str().cmp(&folded)).is_ok()
+            || FOREIGN_PREFIXES.iter().any(|prefix| folded.starts_with(prefix))
+    }
+
+    /// Removes every field that only the gateway may send.
+    pub fn strip(&self, headers: &mut HeaderMap) {
+        let ours: Vec<HeaderName> = headers.keys().filter(|name| self.is_ours(name)).cloned().collect();
+        for name in ours {
+            headers.remove(name);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn name(text: &str) -> HeaderName {
+        HeaderName::from_bytes(text.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn every_spelling_that_servers_fold_together_is_ours() {
+        let list = StripList::new(["Remote-User", "X-Payroll-Person"]);
+
+        for spelling in [
+            "Remote-User",
+            "remote_user",
+            "REMOTE.USER",
+            "Remote~User",
+            "remote!user",
+            "Remote'User",
+            "X_Payroll.Person",
+            "X-Forwarded-User",
+            "X_Forwarded_For",
+            "Doorward-Assertion",
+            "HTTP_REMOTE_USER",
+            "X-Original-URL",
+            "X_HTTP_Method_Override",
+            "X-Auth-Request-Access-Token",
+            "Forwarded",
+        ] {
+            assert!(list.is_ours(&name(spelling)), "{spelling}");
+        }
+        for other in
+            ["Host", "Cookie", "Authorization", "HTTP2-Settings", "X-Remote", "Remote-Users", "X-Requested-With"]
+        {
+            assert!(!list.is_ours(&name(other)), "{other}");
+        }
+    }
+
+    #[test]
+    fn stripping_takes_every_line_of_a_field_and_leaves_the_rest() {
+        let mut headers = HeaderMap::new();
+        for (field, value) in [("remote_user", "root"), ("remote_user", "ann"), ("accept", "*/*")] {
+            headers.append(name(field), value.parse().unwrap());
+        }
+
+        StripList::new::<&str>([]).strip(&mut headers);
+
+        assert_eq!(headers.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["accept"]);
+    }
+
+    #[test]
+    fn the_default_names_are_folded() {
+        assert!(FOREIGN_NAMES.iter().chain(FOREIGN_PREFIXES).all(|name| is_folded(name)));
+    }
+
+    proptest! {
+        #[test]
+        fn folding_twice_is_folding_once(raw in "\\PC{0,24}") {
+            let once = fold(&raw).into_owned();
+            prop_assert_eq!(fold(&once), once.as_str());
+            prop_assert!(is_folded(&once));
+        }
+
+        #[test]
+        fn no_separator_hides_a_name(separator in "[-!#$%&'*+.^_`|~]", upper: bool) {
+            let raw = format!("x{separator}remote{separator}user");
+            let raw = if upper { raw.to_ascii_uppercase() } else { raw };
+            prop_assert!(StripList::new::<&str>([]).is_ours(&name(&raw)));
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! Fields that end at the next hop (ID-06, RFC 9110 7.6.1).
+
+use http::{HeaderMap, HeaderName, header};
+
+use super::fold::fold;
+
+/// Fields that belong to one connection, whether `Connection` names them or not. Folded.
+const HOP_BY_HOP: &[&str] = &[
+    "connection",
+    "http2-settings",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authentication-info",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// Removes what `Connection` names, and every field that belongs to one connection.
+///
+/// Spellings that application servers fold into one of them, or into `Content-Length`, go too. Gateway fields
+/// are added afterwards, so no nomination can remove them.
+pub fn remove(headers: &mut HeaderMap) {
+    let mut doomed: Vec<HeaderName> = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .flat_map(|value| value.as_bytes().split(|&byte| byte == b','))
+        .filter_map(|option| HeaderName::from_bytes(option.trim_ascii()).ok())
+        .collect();
+    doomed.extend(headers.keys().filter(|name| ends_here(name)).cloned());
+    for name in doomed {
+        headers.remove(name);
+    }
+}
+
+fn ends_here(name: &HeaderName) -> bool {
+    let folded = fold(name.as_str());
+    HOP_BY_HOP.contains(&&*folded) || (folded == "content-length" && folded != name.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn left(fields: &[(&str, &str)]) -> Vec<String> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in fields {
+            headers.append(HeaderName::from_bytes(name.as_bytes()).unwrap(), value.parse().unwrap());
+        }
+        remove(&mut headers);
+        headers.keys().map(|name| name.as_str().to_owned()).collect()
+    }
+
+    #[test]
+    fn what_belongs_to_the_connection_stays_behind() {
+        for name in HOP_BY_HOP {
+            assert_eq!(left(&[(name, "x"), (name, "y"), ("accept", "*/*")]), ["accept"], "{name}");
+        }
+        assert_eq!(left(&[("transfer_encoding", "chunked"), ("Content_Length", "5")]), Vec::<String>::new());
+        assert_eq!(left(&[("content-length", "5"), ("teapot", "1")]), ["content-length", "teapot"]);
+    }
+
+    #[test]
+    fn every_nominated_field_goes() {
+        let fields = [
+            ("connection", "close, X-One ,x-two"),
+            ("connection", ",X-Three,, bad name,\tx-four"),
+            ("x-one", "1"),
+            ("x-two", "2"),
+            ("x-three", "3"),
+            ("x-four", "4"),
+            ("x-five", "5"),
+        ];
+        assert_eq!(left(&fields), ["x-five"]);
+    }
+}
