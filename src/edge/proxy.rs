@@ -19,7 +19,6 @@ pub mod kind;
 pub mod outgoing;
 mod reserved;
 pub mod serve;
-mod strip;
 pub mod visitors;
 pub mod websocket;
 

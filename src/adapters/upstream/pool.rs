@@ -33,6 +33,7 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::oneshot,
+    task::yield_now,
     time::{Instant, sleep, timeout},
 };
 
@@ -40,6 +41,8 @@ use tokio::{
 const SERVERS_MAX: usize = 3;
 /// Most unused connections that one core keeps to one server.
 const IDLE_PER_SERVER_MAX: usize = 256;
+/// A connection unused for longer is looked at before it is used.
+const QUIET: Duration = Duration::from_millis(100);
 /// How long a request may outlive its response before the connection is given up.
 const SETTLE_MAX: Duration = Duration::from_secs(5);
 
@@ -140,7 +143,7 @@ impl<B: RequestBody> Lane<B> {
         address: SocketAddr,
         upgrades: bool,
     ) -> Result<(SendRequest<Upload<B>>, Age), UpstreamError> {
-        if !upgrades && let Some(sender) = self.idle.take(address) {
+        if !upgrades && let Some(sender) = self.idle.take(address).await {
             return Ok((sender, Age::Reused));
         }
         let sender = match self.group.route().connect(address).await? {
@@ -341,15 +344,17 @@ impl<B> Parked<B> {
 
 impl<B: RequestBody> Idle<B> {
     /// The connection that was used last: the others get old and are closed.
-    fn take(&self, address: SocketAddr) -> Option<SendRequest<Upload<B>>> {
-        let mut parked = self.lock();
-        let stack = parked.get_mut(&address)?;
-        while let Some(candidate) = stack.pop() {
+    async fn take(&self, address: SocketAddr) -> Option<SendRequest<Upload<B>>> {
+        loop {
+            let candidate = self.lock().get_mut(&address)?.pop()?;
+            if candidate.since.elapsed() > QUIET {
+                // The server may have said goodbye, and the runtime not have had the time to tell.
+                yield_now().await;
+            }
             if candidate.is_good(self.idle_max) && candidate.sender.is_ready() {
                 return Some(candidate.sender);
             }
         }
-        None
     }
 
     fn park(&self, address: SocketAddr, sender: SendRequest<Upload<B>>) {
@@ -377,3 +382,6 @@ impl<B: RequestBody> Idle<B> {
         self.parked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -136,6 +136,14 @@ impl Upstreams {
         let _ = shutdown.changed().await;
     }
 
+    /// Probes every server once.
+    #[cfg(test)]
+    pub(super) async fn probe(&self) {
+        for group in self.groups.values() {
+            group.probe().await;
+        }
+    }
+
     /// The servers of every app.
     pub(super) fn groups(&self) -> &HashMap<String, Arc<Group>> {
         &self.groups
@@ -209,9 +217,13 @@ impl Group {
         loop {
             tokio::select! {
                 _ = resolve.tick() => self.refresh().await,
-                _ = probe.tick() => self.balancer.backends().run_health_check(true).await,
+                _ = probe.tick() => self.probe().await,
             }
         }
+    }
+
+    async fn probe(&self) {
+        self.balancer.backends().run_health_check(true).await;
     }
 }
 

@@ -3,13 +3,12 @@
 //! An application speaks for itself, never for the gateway: it can't touch the gateway's cookies or fields, turn HSTS
 //! off, or send browsers around the gateway. Everything else passes, its cookies byte for byte.
 
-use super::{body::ResponseBody, strip};
+use super::body::ResponseBody;
+use crate::edge::http::{cookies, fold::fold, hop};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Response, Version,
-    header::{ALT_SVC, CONTENT_LENGTH, SET_COOKIE, STRICT_TRANSPORT_SECURITY},
+    header::{ALT_SVC, CONTENT_LENGTH, STRICT_TRANSPORT_SECURITY},
 };
-
-const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 
 /// The response to give to the browser. `hsts` is what this host promises (BR-02).
 pub fn response<B>(response: Response<B>, hsts: &HeaderValue) -> Response<ResponseBody<B>> {
@@ -22,53 +21,22 @@ pub fn response<B>(response: Response<B>, hsts: &HeaderValue) -> Response<Respon
 
 /// What [`response`] does to the fields.
 pub(super) fn clean(headers: &mut HeaderMap, hsts: &HeaderValue) {
-    strip::hop_by_hop(headers);
-    strip::gateway_fields(headers);
+    hop::remove(headers);
+    remove_gateway_fields(headers);
+    cookies::protect_ours(headers);
     // It names other servers for this origin, which would not ask who comes.
     headers.remove(ALT_SVC);
-    keep_our_cookies(headers);
-    keep_our_site_data(headers);
     keep_one_length(headers);
     headers.insert(STRICT_TRANSPORT_SECURITY, hsts.clone());
 }
 
-/// Drops every `Set-Cookie` that is about a cookie of ours; the others keep their order.
-fn keep_our_cookies(headers: &mut HeaderMap) {
-    if !headers.get_all(SET_COOKIE).iter().any(|cookie| strip::is_our_cookie(cookie.as_bytes())) {
-        return;
+/// Removes what only the gateway may say to a browser.
+fn remove_gateway_fields(headers: &mut HeaderMap) {
+    let ours: Vec<HeaderName> =
+        headers.keys().filter(|name| fold(name.as_str()).starts_with("doorward-")).cloned().collect();
+    for name in ours {
+        headers.remove(name);
     }
-    let theirs: Vec<_> =
-        headers.get_all(SET_COOKIE).iter().filter(|cookie| !strip::is_our_cookie(cookie.as_bytes())).cloned().collect();
-    headers.remove(SET_COOKIE);
-    for cookie in theirs {
-        headers.append(SET_COOKIE, cookie);
-    }
-}
-
-/// Clearing `"cookies"` would sign the browser out here and on the portal: browsers do it for the whole registrable
-/// domain. Of `"*"` the rest remains.
-fn keep_our_site_data(headers: &mut HeaderMap) {
-    let mut kept = Vec::new();
-    let mut spares_cookies = true;
-    for kind in headers.get_all(&CLEAR_SITE_DATA).iter().flat_map(|value| value.as_bytes().split(|&byte| byte == b','))
-    {
-        match kind.trim_ascii() {
-            b"\"cookies\"" => spares_cookies = false,
-            b"\"*\"" => {
-                spares_cookies = false;
-                kept.extend([&b"\"cache\""[..], b"\"storage\"", b"\"executionContexts\""]);
-            }
-            other => kept.push(other),
-        }
-    }
-    if spares_cookies {
-        return;
-    }
-    let value = HeaderValue::from_bytes(&kept.join(&b", "[..]));
-    match value {
-        Ok(value) if !value.is_empty() => headers.insert(CLEAR_SITE_DATA, value),
-        _ => headers.remove(CLEAR_SITE_DATA),
-    };
 }
 
 /// Equal lengths, repeated, are one to the parser; the browser's must not have to be so kind (FR-04). Without the
@@ -80,5 +48,49 @@ fn keep_one_length(headers: &mut HeaderMap) {
         && (rest.is_some() || !is_plain(first))
     {
         headers.remove(CONTENT_LENGTH);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn received(fields: &[(&'static str, &'static str)]) -> Vec<String> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in fields {
+            headers.append(*name, HeaderValue::from_static(value));
+        }
+        clean(&mut headers, &HeaderValue::from_static("max-age=1"));
+        assert_eq!(headers.remove(STRICT_TRANSPORT_SECURITY).unwrap(), "max-age=1");
+        headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect()
+    }
+
+    #[test]
+    fn an_application_speaks_for_itself_only() {
+        let fields = received(&[
+            ("set-cookie", "a=1; Path=/"),
+            ("set-cookie", "__Host-doorward-app=; Max-Age=0"),
+            ("set-cookie", "b=\"2\"; HttpOnly"),
+            ("doorward-step-up", "x"),
+            ("doorward_step_up", "x"),
+            ("clear-site-data", "\"cookies\""),
+            ("strict-transport-security", "max-age=0"),
+            ("alt-svc", "h3=\":443\""),
+            ("connection", "close, x-nominated"),
+            ("x-nominated", "x"),
+            ("keep-alive", "x"),
+            ("transfer-encoding", "chunked"),
+            ("trailer", "x"),
+            ("content-type", "text/html"),
+        ]);
+
+        assert_eq!(fields, ["set-cookie: a=1; Path=/", "set-cookie: b=\"2\"; HttpOnly", "content-type: text/html"]);
+    }
+
+    #[test]
+    fn a_length_is_said_once_or_not_at_all() {
+        assert_eq!(received(&[("content-length", "5")]), ["content-length: 5"]);
+        assert_eq!(received(&[("content-length", "5"), ("content-length", "5")]), Vec::<String>::new());
+        assert_eq!(received(&[("content-length", "5, 5")]), Vec::<String>::new());
     }
 }

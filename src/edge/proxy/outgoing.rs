@@ -3,11 +3,14 @@
 //! What the client framed, what is about its connection, what could pass for the gateway's word and the gateway's
 //! own cookies are gone, on every route; then the gateway's fields are added. The rest stays where it is, untouched.
 
-use super::{body::RequestBody, strip};
-use crate::domain::{session::Identity, target::CanonicalPath};
+use super::body::RequestBody;
+use crate::{
+    domain::{session::Identity, target::CanonicalPath},
+    edge::http::{cookies, fold::StripList, forwarded::Forwarding, hop},
+};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Request, Uri,
-    header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE},
+    header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING, UPGRADE},
     request::Parts,
     uri::{InvalidUri, PathAndQuery},
 };
@@ -17,9 +20,6 @@ use std::fmt::Write as _;
 /// Carries the signed assertion.
 pub const ASSERTION: HeaderName = HeaderName::from_static("doorward-assertion");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACE_STATE: HeaderName = HeaderName::from_static("tracestate");
 
@@ -30,14 +30,14 @@ pub struct Onward<'a> {
     pub path: &'a CanonicalPath<'a>,
     /// The one `Host`: the canonical authority that the browser asked for.
     pub host: &'a HeaderValue,
-    /// How the app wants identity fields to be called. They are removed from what the client sent on every route.
+    /// How the app wants to hear of people.
     pub names: &'a IdentityNames,
     /// Who was admitted; `None` on public routes.
     pub identity: Option<&'a IdentityValues>,
     /// The signed assertion, where there is an identity.
     pub assertion: Option<&'a HeaderValue>,
     /// Whom the gateway speaks for.
-    pub client: &'a ClientValues,
+    pub forwarding: Forwarding<'a>,
     /// The name of this request, in logs here and there.
     pub request_id: &'a HeaderValue,
     /// What the connection is for.
@@ -53,9 +53,16 @@ pub enum Protocol {
     WebSocket,
 }
 
-/// What identity fields are called. `None` is not sent.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+/// What one app's identity fields are called, and so what no client may send it.
+#[derive(Debug, Clone)]
 pub struct IdentityNames {
+    sent: Names,
+    stripped: StripList,
+}
+
+/// What each part of an identity is called. `None` is not sent.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Names {
     /// The login id.
     pub user: Option<HeaderName>,
     /// The name shown to people.
@@ -67,6 +74,14 @@ pub struct IdentityNames {
 }
 
 impl IdentityNames {
+    /// Names of the operator's choice.
+    pub fn new(sent: Names) -> Self {
+        let own = [&sent.user, &sent.name, &sent.email, &sent.groups].into_iter().flatten();
+        // `Proxy` becomes `HTTP_PROXY` in a CGI program, which then sends its own requests there.
+        let stripped = StripList::new(own.map(HeaderName::as_str).chain([REQUEST_ID.as_str(), "proxy"]));
+        Self { sent, stripped }
+    }
+
     /// `Remote-User` and its like: the default, and what Authelia's users have.
     pub fn remote() -> Self {
         Self::of(["remote-user", "remote-name", "remote-email", "remote-groups"])
@@ -82,18 +97,14 @@ impl IdentityNames {
         ])
     }
 
-    /// What Grafana's auth proxy has in its documentation.
+    /// What Grafana's documentation of its auth proxy has.
     pub fn webauth() -> Self {
         Self::of(["x-webauth-user", "x-webauth-name", "x-webauth-email", "x-webauth-groups"])
     }
 
     fn of([user, name, email, groups]: [&'static str; 4]) -> Self {
         let named = |name| Some(HeaderName::from_static(name));
-        Self { user: named(user), name: named(name), email: named(email), groups: named(groups) }
-    }
-
-    fn all(&self) -> impl Iterator<Item = &HeaderName> + Clone {
-        [&self.user, &self.name, &self.email, &self.groups].into_iter().flatten()
+        Self::new(Names { user: named(user), name: named(name), email: named(email), groups: named(groups) })
     }
 }
 
@@ -140,24 +151,15 @@ fn encoded<'a>(texts: impl IntoIterator<Item = &'a str>) -> Option<HeaderValue> 
     HeaderValue::from_maybe_shared(bytes::Bytes::from(value)).ok().filter(|value| !value.is_empty())
 }
 
-/// Whom the gateway speaks for, made once a connection: the client's address, and the scheme it used.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClientValues {
-    /// `X-Forwarded-For`.
-    pub address: HeaderValue,
-    /// `X-Forwarded-Proto`.
-    pub scheme: HeaderValue,
-    /// `Forwarded`, whole (RFC 7239).
-    pub forwarded: HeaderValue,
-}
-
 /// The request to send. It has nothing left of `parts.extensions`.
 pub fn request(parts: Parts, body: RequestBody, onward: &Onward<'_>) -> Result<Request<RequestBody>, InvalidUri> {
     let uri = target(parts.uri, onward.path)?;
     let mut headers = parts.headers;
-    strip::hop_by_hop(&mut headers);
-    strip::identity_fields(&mut headers, onward.names.all());
-    strip::our_cookies(&mut headers);
+    hop::remove(&mut headers);
+    onward.names.stripped.strip(&mut headers);
+    cookies::remove_ours(&mut headers);
+    // Answered here, when the body is first read.
+    headers.remove(EXPECT);
     check_trace(&mut headers);
     frame(&mut headers, &body);
     add(&mut headers, onward);
@@ -195,13 +197,10 @@ fn frame(headers: &mut HeaderMap, body: &RequestBody) {
 
 fn add(headers: &mut HeaderMap, onward: &Onward<'_>) {
     headers.insert(HOST, onward.host.clone());
-    headers.insert(FORWARDED_HOST, onward.host.clone());
-    headers.insert(FORWARDED_FOR, onward.client.address.clone());
-    headers.insert(FORWARDED_PROTO, onward.client.scheme.clone());
-    headers.insert(http::header::FORWARDED, onward.client.forwarded.clone());
     headers.insert(REQUEST_ID, onward.request_id.clone());
+    onward.forwarding.write(headers);
     if let Some(values) = onward.identity {
-        let names = onward.names;
+        let names = &onward.names.sent;
         for (name, value) in [
             (&names.user, &values.user),
             (&names.name, &values.name),
@@ -249,3 +248,6 @@ fn is_trace_parent(value: &[u8]) -> bool {
         && next_hex(2).is_some()
         && parts.next().is_none()
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@ use super::{
     body::{RequestBody, ResponseBody},
     failure, incoming,
     kind::{self, Kind},
-    outgoing::{self, ClientValues, IdentityNames, Onward, Protocol},
+    outgoing::{self, IdentityNames, Onward, Protocol},
     reserved,
     visitors::{Seen, Visitors},
     websocket,
@@ -22,6 +22,7 @@ use crate::{
     },
     edge::http::{
         cookies::{self, Found, Name},
+        forwarded::Forwarding,
         page::Brand,
         refusal::{Refusal, WayOut},
         request::RequestId,
@@ -31,7 +32,7 @@ use crate::{
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
 use hyper::{body::Incoming, upgrade::OnUpgrade};
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Duration};
 use tokio::runtime::Handle;
 
 /// How long a browser has to come back with a sign-in.
@@ -84,7 +85,7 @@ pub struct Arrival<'a> {
     /// The host it was sent to, canonical.
     pub authority: &'a Authority,
     /// For whom the gateway speaks.
-    pub client: &'a ClientValues,
+    pub client: IpAddr,
     /// Its name.
     pub id: RequestId,
 }
@@ -245,7 +246,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             names: &served.names,
             identity: known.map(|known| &known.values),
             assertion: assertion.as_ref(),
-            client: arrival.client,
+            forwarding: Forwarding { client: arrival.client, authority: arrival.authority },
             request_id: &request_id,
             protocol: if is_websocket { Protocol::WebSocket } else { Protocol::Http },
         };
