@@ -4,5 +4,6 @@
 //! (`tests/architecture.rs` keeps them). Reading order for a newcomer: [`domain::policy`], where a request
 //! is decided, then [`domain::session`], what it is decided on.
 
+pub mod adapters;
 pub mod domain;
 pub mod ports;
