@@ -1,0 +1,102 @@
+//! The store in SQL: one set of statements for SQLite and PostgreSQL.
+//!
+//! Statements are portable: `$1` placeholders, times as parameters, no arrays, no locks by name. What differs is in
+//! the migrations (types) and in `open` (connections). No statement is ever put together at run time.
+//!
+//! # Invariants
+//!
+//! - On SQLite a transaction that writes begins by taking the write lock ([`transaction!`] is the only way to begin
+//!   one): begun as a reader it would fail as soon as another writer was faster.
+//! - Opening a store asks the engine to prepare every statement, so that none fails later for its text.
+
+/// Runs a statement that only reads.
+macro_rules! reading {
+    ($store:expr, $db:ident => $body:expr) => {
+        match &$store.pools {
+            Pools::Sqlite { readers: $db, .. } => $body,
+            Pools::Postgres($db) => $body,
+        }
+    };
+}
+
+/// Runs a single statement that writes.
+macro_rules! writing {
+    ($store:expr, $db:ident => $body:expr) => {
+        match &$store.pools {
+            Pools::Sqlite { writer: $db, .. } => $body,
+            Pools::Postgres($db) => $body,
+        }
+    };
+}
+
+/// Runs a block in one transaction and commits it. Whoever leaves the block early changes nothing.
+macro_rules! transaction {
+    ($store:expr, $tx:ident => $body:block) => {
+        match &$store.pools {
+            Pools::Sqlite { writer, .. } => {
+                let mut $tx = writer.begin_with("BEGIN IMMEDIATE").await?;
+                let done = $body;
+                $tx.commit().await?;
+                done
+            }
+            Pools::Postgres(pool) => {
+                let mut $tx = pool.begin().await?;
+                let done = $body;
+                $tx.commit().await?;
+                done
+            }
+        }
+    };
+}
+
+/// Names statements, and lists them so that none is forgotten where all are prepared.
+macro_rules! statements {
+    ($($(#[$doc:meta])* $name:ident = $sql:expr;)+) => {
+        $($(#[$doc])* const $name: &str = $sql;)+
+        /// Every statement of this file.
+        pub(super) const STATEMENTS: &[&str] = &[$($name),+];
+    };
+}
+
+mod accounts;
+mod budgets;
+mod open;
+mod rows;
+mod sessions;
+
+use crate::ports::{Store, StoreError};
+use async_trait::async_trait;
+use sqlx::{PgPool, SqlitePool};
+
+/// A store in a database.
+pub struct SqlStore {
+    pools: Pools,
+}
+
+/// Connections to one of the two engines.
+enum Pools {
+    /// Writes queue for the one writer instead of failing for each other's locks; readers never wait.
+    Sqlite { writer: SqlitePool, readers: SqlitePool },
+    /// PostgreSQL sorts its writers itself.
+    Postgres(PgPool),
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Unavailable(match &error {
+            sqlx::Error::PoolTimedOut => format!("no connection became free within {} s", open::PATIENCE.as_secs()),
+            sqlx::Error::Database(refusal) if refusal.is_foreign_key_violation() => {
+                "the account or session it belongs to is gone".to_owned()
+            }
+            _ => error.to_string(),
+        })
+    }
+}
+
+#[async_trait]
+impl Store for SqlStore {
+    async fn ping(&self) -> Result<(), StoreError> {
+        reading!(self, db => { sqlx::query("SELECT 1").execute(db).await?; });
+        Ok(())
+    }
+}

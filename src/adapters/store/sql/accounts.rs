@@ -1,0 +1,241 @@
+//! Accounts, factors, browsers and keys, in SQL.
+
+use super::{
+    Pools, SqlStore,
+    rows::{AccountRow, KeyRow, TotpRow},
+};
+use crate::{
+    domain::{
+        factor::FactorId,
+        secret::TokenHash,
+        time::Timestamp,
+        user::{LoginId, UserId},
+    },
+    ports::{
+        StoreError,
+        store::{Account, AccountStore, Added, PasswordFactor, SealedKey, TotpFactor},
+    },
+};
+use async_trait::async_trait;
+use sqlx::{query, query_as, query_scalar};
+
+macro_rules! select_account {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id AS user_id, login_id, name, email, groups, disabled, created_at, enrol_until, \
+             password_id, password_phc, password_changed_at FROM accounts ",
+            $rest
+        )
+    };
+}
+
+statements! {
+    ADD_ACCOUNT = "INSERT INTO accounts (id, login_id, name, email, groups, disabled, created_at, enrol_until, \
+        password_id, password_phc, password_changed_at) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING";
+    ACCOUNT_BY_LOGIN = select_account!("WHERE login_id = $1");
+    ACCOUNT = select_account!("WHERE id = $1");
+    ACCOUNTS = select_account!("ORDER BY login_id");
+    SET_DISABLED = "UPDATE accounts SET disabled = $2 WHERE id = $1";
+    DELETE_ACCOUNT = "DELETE FROM accounts WHERE id = $1";
+    SET_PASSWORD = "UPDATE accounts SET password_id = $2, password_phc = $3, password_changed_at = $4 WHERE id = $1";
+    REHASH_PASSWORD = "UPDATE accounts SET password_phc = $3 WHERE id = $1 AND password_phc = $2";
+    SET_ENROL_UNTIL = "UPDATE accounts SET enrol_until = $2 WHERE id = $1";
+
+    END_ATTEMPTS = "DELETE FROM attempts WHERE user_id = $1";
+    END_SESSIONS = "DELETE FROM sessions WHERE user_id = $1";
+    FORGET_BROWSERS = "DELETE FROM known_browsers WHERE user_id = $1";
+    FORGET_BUDGETS = "DELETE FROM budgets WHERE user_id = $1";
+
+    ADD_TOTP = "INSERT INTO totp_factors (id, user_id, name, sealed_key, spent_step, created_at, used_at) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO NOTHING";
+    TOTP_FACTORS = "SELECT id, user_id, name, sealed_key, spent_step, created_at, used_at FROM totp_factors \
+        WHERE user_id = $1 ORDER BY created_at, id";
+    SPEND_TOTP_STEP = "UPDATE totp_factors SET spent_step = $2, used_at = $3 WHERE id = $1 AND spent_step < $2";
+    REMOVE_TOTP_FACTORS = "DELETE FROM totp_factors WHERE user_id = $1";
+
+    KNOW_BROWSER = "INSERT INTO known_browsers AS b (browser, user_id, seen_at) VALUES ($1, $2, $3) \
+        ON CONFLICT (user_id, browser) DO UPDATE SET seen_at = excluded.seen_at WHERE b.seen_at < excluded.seen_at";
+    KNOWS_BROWSER = "SELECT COUNT(*) FROM known_browsers WHERE browser = $1 AND user_id = $2 AND seen_at >= $3";
+
+    /// Serialises those who add a signing key: whoever comes second sees what the first has added.
+    TAKE_TURN = "UPDATE turns SET taken = taken + 1 WHERE name = 'signing_keys'";
+    ADD_SIGNING_KEY = "INSERT INTO signing_keys (id, sealed, created_at) SELECT $1, $2, $3 \
+        WHERE NOT EXISTS (SELECT 1 FROM signing_keys WHERE created_at > $4) ON CONFLICT (id) DO NOTHING";
+    SIGNING_KEYS = "SELECT id, sealed, created_at FROM signing_keys ORDER BY created_at DESC, id";
+}
+
+#[async_trait]
+impl AccountStore for SqlStore {
+    async fn add_account(&self, account: &Account) -> Result<Added, StoreError> {
+        let Account { user, password, enrol_until } = account;
+        let password = password.as_ref();
+        Ok(added(writing!(self, db => query(ADD_ACCOUNT)
+            .bind(user.id.0)
+            .bind(user.login_id.as_str())
+            .bind(&user.name)
+            .bind(&user.email)
+            .bind(serde_json::json!(user.groups).to_string())
+            .bind(user.disabled)
+            .bind(user.created_at.as_millis())
+            .bind(enrol_until.map(Timestamp::as_millis))
+            .bind(password.map(|password| password.id.0))
+            .bind(password.map(|password| &password.phc))
+            .bind(password.map(|password| password.changed_at.as_millis()))
+            .execute(db)
+            .await?
+            .rows_affected())))
+    }
+
+    async fn account_by_login(&self, login_id: &LoginId) -> Result<Option<Account>, StoreError> {
+        let row: Option<AccountRow> =
+            reading!(self, db => query_as(ACCOUNT_BY_LOGIN).bind(login_id.as_str()).fetch_optional(db).await?);
+        row.map(Account::try_from).transpose()
+    }
+
+    async fn account(&self, user: UserId) -> Result<Option<Account>, StoreError> {
+        let row: Option<AccountRow> = reading!(self, db => query_as(ACCOUNT).bind(user.0).fetch_optional(db).await?);
+        row.map(Account::try_from).transpose()
+    }
+
+    async fn accounts(&self) -> Result<Vec<Account>, StoreError> {
+        let rows: Vec<AccountRow> = reading!(self, db => query_as(ACCOUNTS).fetch_all(db).await?);
+        rows.into_iter().map(Account::try_from).collect()
+    }
+
+    async fn set_disabled(&self, user: UserId, disabled: bool) -> Result<bool, StoreError> {
+        Ok(transaction!(self, tx => {
+            let changed = query(SET_DISABLED).bind(user.0).bind(disabled).execute(&mut *tx).await?;
+            if disabled {
+                query(END_ATTEMPTS).bind(user.0).execute(&mut *tx).await?;
+                query(END_SESSIONS).bind(user.0).execute(&mut *tx).await?;
+            }
+            changed.rows_affected() == 1
+        }))
+    }
+
+    async fn delete_account(&self, user: UserId) -> Result<bool, StoreError> {
+        Ok(transaction!(self, tx => {
+            let deleted = query(DELETE_ACCOUNT).bind(user.0).execute(&mut *tx).await?;
+            query(FORGET_BUDGETS).bind(user.0).execute(&mut *tx).await?;
+            deleted.rows_affected() == 1
+        }))
+    }
+
+    async fn set_password(&self, user: UserId, password: &PasswordFactor) -> Result<bool, StoreError> {
+        Ok(transaction!(self, tx => {
+            let changed = query(SET_PASSWORD)
+                .bind(user.0)
+                .bind(password.id.0)
+                .bind(&password.phc)
+                .bind(password.changed_at.as_millis())
+                .execute(&mut *tx)
+                .await?;
+            query(END_ATTEMPTS).bind(user.0).execute(&mut *tx).await?;
+            query(END_SESSIONS).bind(user.0).execute(&mut *tx).await?;
+            query(FORGET_BROWSERS).bind(user.0).execute(&mut *tx).await?;
+            changed.rows_affected() == 1
+        }))
+    }
+
+    async fn rehash_password(&self, user: UserId, old_phc: &str, new_phc: &str) -> Result<(), StoreError> {
+        writing!(self, db => {
+            query(REHASH_PASSWORD).bind(user.0).bind(old_phc).bind(new_phc).execute(db).await?;
+        });
+        Ok(())
+    }
+
+    async fn set_enrol_until(&self, user: UserId, until: Option<Timestamp>) -> Result<bool, StoreError> {
+        let until = until.map(Timestamp::as_millis);
+        let changed = writing!(self, db => {
+            query(SET_ENROL_UNTIL).bind(user.0).bind(until).execute(db).await?.rows_affected()
+        });
+        Ok(changed == 1)
+    }
+
+    async fn add_totp(&self, factor: &TotpFactor) -> Result<Added, StoreError> {
+        Ok(added(writing!(self, db => query(ADD_TOTP)
+            .bind(factor.id.0)
+            .bind(factor.user.0)
+            .bind(&factor.name)
+            .bind(&factor.sealed_key)
+            .bind(stored(factor.spent_step))
+            .bind(factor.created_at.as_millis())
+            .bind(factor.used_at.map(Timestamp::as_millis))
+            .execute(db)
+            .await?
+            .rows_affected())))
+    }
+
+    async fn totp_factors(&self, user: UserId) -> Result<Vec<TotpFactor>, StoreError> {
+        let rows: Vec<TotpRow> = reading!(self, db => query_as(TOTP_FACTORS).bind(user.0).fetch_all(db).await?);
+        rows.into_iter().map(TotpFactor::try_from).collect()
+    }
+
+    async fn spend_totp_step(&self, factor: FactorId, step: u64, now: Timestamp) -> Result<bool, StoreError> {
+        let spent = writing!(self, db => query(SPEND_TOTP_STEP)
+            .bind(factor.0)
+            .bind(stored(step))
+            .bind(now.as_millis())
+            .execute(db)
+            .await?
+            .rows_affected());
+        Ok(spent == 1)
+    }
+
+    async fn remove_second_factors(&self, user: UserId) -> Result<u64, StoreError> {
+        Ok(transaction!(self, tx => {
+            let removed = query(REMOVE_TOTP_FACTORS).bind(user.0).execute(&mut *tx).await?;
+            query(END_ATTEMPTS).bind(user.0).execute(&mut *tx).await?;
+            query(END_SESSIONS).bind(user.0).execute(&mut *tx).await?;
+            query(FORGET_BROWSERS).bind(user.0).execute(&mut *tx).await?;
+            removed.rows_affected()
+        }))
+    }
+
+    async fn know_browser(&self, browser: TokenHash, user: UserId, now: Timestamp) -> Result<(), StoreError> {
+        writing!(self, db => {
+            let browser = browser.as_bytes().as_slice();
+            query(KNOW_BROWSER).bind(browser).bind(user.0).bind(now.as_millis()).execute(db).await?;
+        });
+        Ok(())
+    }
+
+    async fn knows_browser(&self, browser: TokenHash, user: UserId, since: Timestamp) -> Result<bool, StoreError> {
+        let known: i64 = reading!(self, db => query_scalar(KNOWS_BROWSER)
+            .bind(browser.as_bytes().as_slice())
+            .bind(user.0)
+            .bind(since.as_millis())
+            .fetch_one(db)
+            .await?);
+        Ok(known == 1)
+    }
+
+    async fn add_signing_key(&self, key: &SealedKey, unless_after: Timestamp) -> Result<Added, StoreError> {
+        Ok(transaction!(self, tx => {
+            query(TAKE_TURN).execute(&mut *tx).await?;
+            added(query(ADD_SIGNING_KEY)
+                .bind(&key.id)
+                .bind(&key.sealed)
+                .bind(key.created_at.as_millis())
+                .bind(unless_after.as_millis())
+                .execute(&mut *tx)
+                .await?
+                .rows_affected())
+        }))
+    }
+
+    async fn signing_keys(&self) -> Result<Vec<SealedKey>, StoreError> {
+        let rows: Vec<KeyRow> = reading!(self, db => query_as(SIGNING_KEYS).fetch_all(db).await?);
+        Ok(rows.into_iter().map(SealedKey::from).collect())
+    }
+}
+
+fn added(rows: u64) -> Added {
+    if rows == 0 { Added::Taken } else { Added::New }
+}
+
+/// A step as a column holds it. One that no clock will reach is the last there is: after it nothing can be spent.
+fn stored(step: u64) -> i64 {
+    i64::try_from(step).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,228 @@
+//! Rows, and what they mean. A row that this program could not have written is an error that names it.
+
+use crate::{
+    domain::{
+        factor::{FactorId, Method},
+        session::{Authentication, Identity, Session, SessionId},
+        time::Timestamp,
+        user::{LoginId, User, UserId},
+    },
+    ports::{
+        StoreError,
+        store::{Account, PasswordFactor, SealedKey, SessionSummary, TotpFactor},
+    },
+};
+use sqlx::FromRow;
+use uuid::Uuid;
+
+/// A user, as every query over `accounts` selects one.
+#[derive(FromRow)]
+pub(super) struct UserRow {
+    user_id: Uuid,
+    login_id: String,
+    name: String,
+    email: Option<String>,
+    groups: String,
+    disabled: bool,
+    created_at: i64,
+}
+
+/// A row of `accounts`.
+#[derive(FromRow)]
+pub(super) struct AccountRow {
+    #[sqlx(flatten)]
+    user: UserRow,
+    enrol_until: Option<i64>,
+    password_id: Option<Uuid>,
+    password_phc: Option<String>,
+    password_changed_at: Option<i64>,
+}
+
+/// A row of `totp_factors`.
+#[derive(FromRow)]
+pub(super) struct TotpRow {
+    id: Uuid,
+    user_id: Uuid,
+    name: String,
+    sealed_key: Vec<u8>,
+    spent_step: i64,
+    created_at: i64,
+    used_at: Option<i64>,
+}
+
+/// A row of `signing_keys`.
+#[derive(FromRow)]
+pub(super) struct KeyRow {
+    id: String,
+    sealed: Vec<u8>,
+    created_at: i64,
+}
+
+/// One proof: a half session's first, or one of `authentications`.
+#[derive(FromRow)]
+pub(super) struct ProofRow {
+    method: String,
+    factor_id: Uuid,
+    proven_at: i64,
+}
+
+/// A row of `attempts`.
+#[derive(FromRow)]
+pub(super) struct AttemptRow {
+    user_id: Uuid,
+    #[sqlx(flatten)]
+    first: ProofRow,
+}
+
+/// A session beside one of its authentications; a session has as many rows as it has those, but at least one.
+#[derive(FromRow)]
+pub(super) struct SessionRow {
+    session_id: Uuid,
+    user_id: Uuid,
+    started_at: i64,
+    seen_at: i64,
+    method: Option<String>,
+    factor_id: Option<Uuid>,
+    proven_at: Option<i64>,
+}
+
+/// A user beside a session.
+#[derive(FromRow)]
+pub(super) struct IdentityRow {
+    #[sqlx(flatten)]
+    user: UserRow,
+    #[sqlx(flatten)]
+    session: SessionRow,
+}
+
+/// A login id beside a session.
+#[derive(FromRow)]
+pub(super) struct SummaryRow {
+    login_id: String,
+    #[sqlx(flatten)]
+    session: SessionRow,
+}
+
+/// A row of `handoffs`, as it was deleted.
+#[derive(FromRow)]
+pub(super) struct HandoffRow {
+    pub(super) session_id: Uuid,
+    pub(super) host: String,
+    pub(super) browser: Vec<u8>,
+    pub(super) made_at: i64,
+}
+
+impl TryFrom<&UserRow> for User {
+    type Error = StoreError;
+
+    fn try_from(row: &UserRow) -> Result<Self, StoreError> {
+        let bad = |column| bad("accounts", row.user_id, column);
+        Ok(Self {
+            id: UserId(row.user_id),
+            login_id: login_id(&row.login_id).ok_or_else(|| bad("login_id"))?,
+            name: row.name.clone(),
+            email: row.email.clone(),
+            groups: serde_json::from_str(&row.groups).map_err(|_| bad("groups"))?,
+            disabled: row.disabled,
+            created_at: Timestamp::from_millis(row.created_at),
+        })
+    }
+}
+
+impl TryFrom<AccountRow> for Account {
+    type Error = StoreError;
+
+    fn try_from(row: AccountRow) -> Result<Self, StoreError> {
+        let password = match (row.password_id, row.password_phc, row.password_changed_at) {
+            (Some(id), Some(phc), Some(changed_at)) => {
+                Some(PasswordFactor { id: FactorId(id), phc, changed_at: Timestamp::from_millis(changed_at) })
+            }
+            (None, None, None) => None,
+            _ => return Err(bad("accounts", row.user.user_id, "password_phc")),
+        };
+        let enrol_until = row.enrol_until.map(Timestamp::from_millis);
+        Ok(Self { user: User::try_from(&row.user)?, password, enrol_until })
+    }
+}
+
+impl TryFrom<TotpRow> for TotpFactor {
+    type Error = StoreError;
+
+    fn try_from(row: TotpRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: FactorId(row.id),
+            user: UserId(row.user_id),
+            name: row.name,
+            sealed_key: row.sealed_key,
+            spent_step: row.spent_step.try_into().map_err(|_| bad("totp_factors", row.id, "spent_step"))?,
+            created_at: Timestamp::from_millis(row.created_at),
+            used_at: row.used_at.map(Timestamp::from_millis),
+        })
+    }
+}
+
+impl From<KeyRow> for SealedKey {
+    fn from(row: KeyRow) -> Self {
+        Self { id: row.id, sealed: row.sealed, created_at: Timestamp::from_millis(row.created_at) }
+    }
+}
+
+impl AttemptRow {
+    /// Whose half session it is, and what began it.
+    pub(super) fn read(self) -> Result<(UserId, Authentication), StoreError> {
+        let Self { user_id, first } = self;
+        let method = Method::by_name(&first.method).ok_or_else(|| bad("attempts", user_id, "method"))?;
+        let at = Timestamp::from_millis(first.proven_at);
+        Ok((UserId(user_id), Authentication { method, factor: FactorId(first.factor_id), at }))
+    }
+}
+
+impl SessionRow {
+    /// The authentication in this row; none if the session has none at all.
+    fn authentication(&self) -> Result<Option<Authentication>, StoreError> {
+        let (Some(method), Some(factor), Some(at)) = (&self.method, self.factor_id, self.proven_at) else {
+            return Ok(None);
+        };
+        let method = Method::by_name(method).ok_or_else(|| bad("authentications", self.session_id, "method"))?;
+        Ok(Some(Authentication { method, factor: FactorId(factor), at: Timestamp::from_millis(at) }))
+    }
+
+    /// The session of which this is the first row, and `rows` are all.
+    fn session<'a>(&self, rows: impl Iterator<Item = &'a Self>) -> Result<Session, StoreError> {
+        Ok(Session {
+            id: SessionId(self.session_id),
+            user: UserId(self.user_id),
+            authentications: rows.filter_map(|row| row.authentication().transpose()).collect::<Result<_, _>>()?,
+            started_at: Timestamp::from_millis(self.started_at),
+            seen_at: Timestamp::from_millis(self.seen_at),
+        })
+    }
+}
+
+/// The one identity that these rows are.
+pub(super) fn identity(rows: &[IdentityRow]) -> Result<Option<Identity>, StoreError> {
+    let Some(first) = rows.first() else { return Ok(None) };
+    let session = first.session.session(rows.iter().map(|row| &row.session))?;
+    Ok(Some(Identity { user: User::try_from(&first.user)?, session }))
+}
+
+/// The sessions that these rows are. Rows of one session stand together.
+pub(super) fn summaries(rows: &[SummaryRow]) -> Result<Vec<SessionSummary>, StoreError> {
+    let sessions = rows.chunk_by(|a, b| a.session.session_id == b.session.session_id);
+    sessions.filter_map(<[SummaryRow]>::split_first).map(|(first, rest)| summary(first, rest)).collect()
+}
+
+fn summary(first: &SummaryRow, rest: &[SummaryRow]) -> Result<SessionSummary, StoreError> {
+    let rows = std::iter::once(first).chain(rest).map(|row| &row.session);
+    let login_id = login_id(&first.login_id).ok_or_else(|| bad("accounts", first.session.user_id, "login_id"))?;
+    Ok(SessionSummary { login_id, session: first.session.session(rows)? })
+}
+
+/// A login id in its canonical form; in any other form nobody could sign in with it.
+fn login_id(text: &str) -> Option<LoginId> {
+    LoginId::parse(text).ok().filter(|login_id| login_id.as_str() == text)
+}
+
+pub(super) fn bad(table: &'static str, row: impl ToString, column: &'static str) -> StoreError {
+    StoreError::Inconsistent { table, row: row.to_string(), column }
+}

@@ -1,0 +1,258 @@
+//! Sign-ins, in SQL.
+
+use super::{
+    Pools, SqlStore,
+    rows::{self, AttemptRow, HandoffRow, IdentityRow, SummaryRow},
+};
+use crate::{
+    domain::{
+        secret::TokenHash,
+        session::{Authentication, Identity, Session, SessionId},
+        target::Host,
+        time::Timestamp,
+        user::UserId,
+    },
+    ports::{
+        StoreError,
+        store::{Attempt, Handoff, SessionStore, SessionSummary},
+    },
+};
+use async_trait::async_trait;
+use sqlx::{query, query_as};
+
+macro_rules! select_identity {
+    ($from:literal) => {
+        concat!(
+            "SELECT a.id AS user_id, a.login_id, a.name, a.email, a.groups, a.disabled, a.created_at, \
+             s.id AS session_id, s.started_at, s.seen_at, p.method, p.factor_id, p.proven_at FROM ",
+            $from,
+            " JOIN accounts a ON a.id = s.user_id AND NOT a.disabled \
+             LEFT JOIN authentications p ON p.session_id = s.id "
+        )
+    };
+}
+
+statements! {
+    OPEN_ATTEMPT = "INSERT INTO attempts (token, user_id, method, factor_id, proven_at) VALUES ($1, $2, $3, $4, $5)";
+    ATTEMPT = "SELECT user_id, method, factor_id, proven_at FROM attempts WHERE token = $1 AND proven_at > $2";
+    END_ATTEMPT = "DELETE FROM attempts WHERE token = $1";
+    END_ATTEMPTS_OF = "DELETE FROM attempts WHERE user_id = $1";
+    SPEND_ATTEMPT = "DELETE FROM attempts WHERE token = $1 AND user_id = $2";
+
+    OPEN_SESSION = "INSERT INTO sessions (id, token, user_id, started_at, seen_at) VALUES ($1, $2, $3, $4, $5)";
+    ADD_AUTHENTICATION = "INSERT INTO authentications AS p (session_id, factor_id, method, proven_at) \
+        VALUES ($1, $2, $3, $4) ON CONFLICT (session_id, factor_id) \
+        DO UPDATE SET method = excluded.method, proven_at = excluded.proven_at WHERE p.proven_at <= excluded.proven_at";
+    /// One round trip, a row for each authentication: this is what a request waits for when no cache knows it.
+    IDENTITY = concat!(select_identity!("sessions s"), "WHERE s.token = $1 ORDER BY p.proven_at, p.factor_id");
+    ROTATE = "UPDATE sessions SET token = $3 WHERE id = $1 AND token = $2";
+    TOUCH = "UPDATE sessions SET seen_at = $2 WHERE id = $1 AND seen_at < $2";
+    END_SESSION = "DELETE FROM sessions WHERE id = $1";
+    END_SESSIONS_OF = "DELETE FROM sessions WHERE user_id = $1 AND (id <> $2 OR $2 IS NULL)";
+    SESSIONS = "SELECT a.login_id, a.id AS user_id, s.id AS session_id, s.started_at, s.seen_at, \
+        p.method, p.factor_id, p.proven_at FROM sessions s JOIN accounts a ON a.id = s.user_id \
+        LEFT JOIN authentications p ON p.session_id = s.id WHERE s.user_id = $1 OR $1 IS NULL \
+        ORDER BY s.seen_at DESC, s.id, p.proven_at, p.factor_id";
+
+    OPEN_HANDOFF = "INSERT INTO handoffs (code, session_id, host, browser, made_at) VALUES ($1, $2, $3, $4, $5)";
+    SPEND_HANDOFF = "DELETE FROM handoffs WHERE code = $1 RETURNING session_id, host, browser, made_at";
+    /// A child takes the place of the one before it, so that there is one for each session and host.
+    ADD_CHILD = "INSERT INTO children (token, session_id, host) VALUES ($1, $2, $3) \
+        ON CONFLICT (session_id, host) DO UPDATE SET token = excluded.token";
+    CHILD_IDENTITY = concat!(
+        select_identity!("children c JOIN sessions s ON s.id = c.session_id"),
+        "WHERE c.token = $1 AND c.host = $2 ORDER BY p.proven_at, p.factor_id"
+    );
+
+    SWEEP_SESSIONS = "DELETE FROM sessions WHERE started_at < $1 OR seen_at < $2";
+    SWEEP_ATTEMPTS = "DELETE FROM attempts WHERE proven_at < $1";
+    SWEEP_HANDOFFS = "DELETE FROM handoffs WHERE made_at < $1";
+    /// Locked budgets stay.
+    SWEEP_BUDGETS = "DELETE FROM budgets WHERE updated_at <= $1 AND blocked_until <> 9223372036854775807";
+}
+
+/// Adds a session with its authentications, inside a transaction.
+macro_rules! add_session {
+    ($tx:ident, $session:expr, $token:expr) => {
+        query(OPEN_SESSION)
+            .bind($session.id.0)
+            .bind($token.as_bytes().as_slice())
+            .bind($session.user.0)
+            .bind($session.started_at.as_millis())
+            .bind($session.seen_at.as_millis())
+            .execute(&mut *$tx)
+            .await?;
+        for proof in &$session.authentications {
+            add_authentication!($tx, $session.id, proof);
+        }
+    };
+}
+
+/// Adds an authentication to a session, inside a transaction.
+macro_rules! add_authentication {
+    ($tx:ident, $session:expr, $proof:expr) => {
+        query(ADD_AUTHENTICATION)
+            .bind($session.0)
+            .bind($proof.factor.0)
+            .bind($proof.method.name())
+            .bind($proof.at.as_millis())
+            .execute(&mut *$tx)
+            .await?;
+    };
+}
+
+#[async_trait]
+impl SessionStore for SqlStore {
+    async fn open_attempt(&self, attempt: &Attempt) -> Result<(), StoreError> {
+        let Attempt { token, user, first } = attempt;
+        writing!(self, db => {
+            query(OPEN_ATTEMPT)
+                .bind(token.as_bytes().as_slice())
+                .bind(user.0)
+                .bind(first.method.name())
+                .bind(first.factor.0)
+                .bind(first.at.as_millis())
+                .execute(db)
+                .await?;
+        });
+        Ok(())
+    }
+
+    async fn attempt(&self, token: TokenHash, since: Timestamp) -> Result<Option<Attempt>, StoreError> {
+        let hash = token.as_bytes().as_slice();
+        let row: Option<AttemptRow> =
+            reading!(self, db => query_as(ATTEMPT).bind(hash).bind(since.as_millis()).fetch_optional(db).await?);
+        row.map(|row| row.read().map(|(user, first)| Attempt { token, user, first })).transpose()
+    }
+
+    async fn end_attempt(&self, token: TokenHash) -> Result<(), StoreError> {
+        writing!(self, db => { query(END_ATTEMPT).bind(token.as_bytes().as_slice()).execute(db).await?; });
+        Ok(())
+    }
+
+    async fn promote(&self, attempt: TokenHash, session: &Session, token: TokenHash) -> Result<bool, StoreError> {
+        transaction!(self, tx => {
+            let hash = attempt.as_bytes().as_slice();
+            if query(SPEND_ATTEMPT).bind(hash).bind(session.user.0).execute(&mut *tx).await?.rows_affected() == 0 {
+                return Ok(false);
+            }
+            add_session!(tx, session, token);
+        });
+        Ok(true)
+    }
+
+    async fn open_session(&self, session: &Session, token: TokenHash) -> Result<(), StoreError> {
+        transaction!(self, tx => { add_session!(tx, session, token); });
+        Ok(())
+    }
+
+    async fn identity(&self, token: TokenHash) -> Result<Option<Identity>, StoreError> {
+        let rows: Vec<IdentityRow> =
+            reading!(self, db => query_as(IDENTITY).bind(token.as_bytes().as_slice()).fetch_all(db).await?);
+        rows::identity(&rows)
+    }
+
+    async fn step_up(
+        &self,
+        session: SessionId,
+        proof: Authentication,
+        old: TokenHash,
+        new: TokenHash,
+    ) -> Result<bool, StoreError> {
+        let (old, new) = (old.as_bytes().as_slice(), new.as_bytes().as_slice());
+        transaction!(self, tx => {
+            if query(ROTATE).bind(session.0).bind(old).bind(new).execute(&mut *tx).await?.rows_affected() == 0 {
+                return Ok(false);
+            }
+            add_authentication!(tx, session, proof);
+        });
+        Ok(true)
+    }
+
+    async fn touch(&self, session: SessionId, now: Timestamp) -> Result<(), StoreError> {
+        writing!(self, db => { query(TOUCH).bind(session.0).bind(now.as_millis()).execute(db).await?; });
+        Ok(())
+    }
+
+    async fn end_session(&self, session: SessionId) -> Result<bool, StoreError> {
+        let ended = writing!(self, db => query(END_SESSION).bind(session.0).execute(db).await?.rows_affected());
+        Ok(ended == 1)
+    }
+
+    async fn end_sessions_of(&self, user: UserId, spare: Option<SessionId>) -> Result<u64, StoreError> {
+        let spare = spare.map(|session| session.0);
+        Ok(transaction!(self, tx => {
+            query(END_ATTEMPTS_OF).bind(user.0).execute(&mut *tx).await?;
+            query(END_SESSIONS_OF).bind(user.0).bind(spare).execute(&mut *tx).await?.rows_affected()
+        }))
+    }
+
+    async fn sessions(&self, user: Option<UserId>) -> Result<Vec<SessionSummary>, StoreError> {
+        let rows: Vec<SummaryRow> =
+            reading!(self, db => query_as(SESSIONS).bind(user.map(|user| user.0)).fetch_all(db).await?);
+        rows::summaries(&rows)
+    }
+
+    async fn open_handoff(&self, handoff: &Handoff) -> Result<(), StoreError> {
+        writing!(self, db => {
+            query(OPEN_HANDOFF)
+                .bind(handoff.code.as_bytes().as_slice())
+                .bind(handoff.session.0)
+                .bind(handoff.host.as_str())
+                .bind(handoff.browser.as_bytes().as_slice())
+                .bind(handoff.made_at.as_millis())
+                .execute(db)
+                .await?;
+        });
+        Ok(())
+    }
+
+    async fn redeem_handoff(
+        &self,
+        code: TokenHash,
+        host: &Host,
+        browser: TokenHash,
+        since: Timestamp,
+        child: TokenHash,
+    ) -> Result<Option<SessionId>, StoreError> {
+        let (code, child) = (code.as_bytes().as_slice(), child.as_bytes().as_slice());
+        let is_meant = |row: &HandoffRow| {
+            row.host == host.as_str() && row.browser == browser.as_bytes() && row.made_at > since.as_millis()
+        };
+        let redeemed: Option<HandoffRow> = transaction!(self, tx => {
+            let spent: Option<HandoffRow> = query_as(SPEND_HANDOFF).bind(code).fetch_optional(&mut *tx).await?;
+            // A wrong one is spent all the same: the transaction ends well without a child.
+            let redeemed = spent.filter(is_meant);
+            if let Some(row) = &redeemed {
+                query(ADD_CHILD).bind(child).bind(row.session_id).bind(host.as_str()).execute(&mut *tx).await?;
+            }
+            redeemed
+        });
+        Ok(redeemed.map(|row| SessionId(row.session_id)))
+    }
+
+    async fn child_identity(&self, child: TokenHash, host: &Host) -> Result<Option<Identity>, StoreError> {
+        let hash = child.as_bytes().as_slice();
+        let rows: Vec<IdentityRow> =
+            reading!(self, db => query_as(CHILD_IDENTITY).bind(hash).bind(host.as_str()).fetch_all(db).await?);
+        rows::identity(&rows)
+    }
+
+    async fn sweep(
+        &self,
+        sessions_before: Timestamp,
+        idle_before: Timestamp,
+        steps_before: Timestamp,
+        budgets_before: Timestamp,
+    ) -> Result<(), StoreError> {
+        // No transaction: each of these is right alone, and nodes that sweep at once must not wait for each other.
+        let (began, idle) = (sessions_before.as_millis(), idle_before.as_millis());
+        writing!(self, db => {
+            query(SWEEP_SESSIONS).bind(began).bind(idle).execute(db).await?;
+            query(SWEEP_ATTEMPTS).bind(steps_before.as_millis()).execute(db).await?;
+            query(SWEEP_HANDOFFS).bind(steps_before.as_millis()).execute(db).await?;
+            query(SWEEP_BUDGETS).bind(budgets_before.as_millis()).execute(db).await?;
+        });
+        Ok(())
+    }
+}

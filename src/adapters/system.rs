@@ -1,0 +1,9 @@
+//! The machine: its clock, its randomness, its cores, and the file that holds its keys.
+
+mod argon2;
+mod clock;
+mod vault;
+
+pub use argon2::Argon2Hasher;
+pub use clock::{SystemClock, SystemEntropy};
+pub use vault::{FileVault, VaultError};
