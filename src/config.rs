@@ -101,7 +101,8 @@ pub fn read(source: &Source, folder: &Path, environment: &dyn Environment) -> Re
             source,
             files: reader.files.take(),
         }),
-        _ => Err(Problems::new(source, errors.into_iter().chain(warnings).collect())),
+        // What is wrong may be why something else looks odd, so warnings wait.
+        _ => Err(Problems::new(source, errors)),
     }
 }
 

@@ -48,7 +48,7 @@ pub(super) fn case(section: &Section<'_>, policies: &Policies) -> Option<Case> {
     });
     let who = section.maybe(&key::USER, who);
     let did = section.read(&key::DID, |value| value.list(did));
-    let expect = section.read(&key::EXPECT, |value| Some((one_of(value, Outcome::ALL)?, value.at.clone())));
+    let expect = section.read(&key::EXPECT, |value| Some((one_of(value, Outcome::EXPECTED)?, value.at.clone())));
     let route = section.maybe(&key::ROUTE, |value| placed(value, words(value)?));
     let policy = section.maybe(&key::POLICY, |value| placed(value, policies.named_by(value)?));
     let (expect, at) = expect?;
@@ -80,7 +80,9 @@ fn failures(case: &Case, settings: &Settings) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut fail = |at: &Range<usize>, came: &str| {
         let title = format!("the test \"{}\" fails", case.name);
-        problems.push(Problem::new(Code::FailedTest, title, at.clone(), came).help(told.to_string()));
+        let problem = Problem::new(Code::FailedTest, title, at.clone(), came);
+        // Once is enough, however many claims of one test fail.
+        problems.push(if problems.is_empty() { problem.help(told.to_string()) } else { problem });
     };
     if told.outcome != case.expect {
         fail(&case.at, &format!("it is \"{}\": {}", told.outcome, told.why));

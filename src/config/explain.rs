@@ -85,7 +85,7 @@ pub enum NotADid {
     #[error("expected a method, an age and `ago`")]
     Form,
     /// No method is called so.
-    #[error("expected {} as the method", super::reader::listed(Method::ALL.iter().map(|method| method.name())))]
+    #[error("expected {} as the method", super::suggest::either(Method::ALL.iter().map(|method| method.name())))]
     Method,
     /// The age is none.
     #[error(transparent)]
@@ -140,20 +140,27 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// Every outcome by its name in `expect`.
-    pub const ALL: &[(&str, Self)] = &[
-        ("forward", Self::Forward),
-        ("sign-in", Self::SignIn),
-        ("step-up", Self::StepUp),
-        ("deny", Self::Deny),
-        ("not-found", Self::NotFound),
-        ("refuse", Self::Refuse),
-        ("gateway", Self::Gateway),
+    /// What a `[[test]]` can expect, by name.
+    pub const EXPECTED: &[(&str, Self)] = &[
+        (Self::Forward.name(), Self::Forward),
+        (Self::SignIn.name(), Self::SignIn),
+        (Self::StepUp.name(), Self::StepUp),
+        (Self::Deny.name(), Self::Deny),
+        (Self::NotFound.name(), Self::NotFound),
+        (Self::Refuse.name(), Self::Refuse),
     ];
 
-    /// The name in `expect`.
-    pub fn name(self) -> &'static str {
-        Self::ALL.iter().find(|(_, outcome)| *outcome == self).map_or("", |(name, _)| name)
+    /// The name in config files and in programs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Forward => "forward",
+            Self::SignIn => "sign-in",
+            Self::StepUp => "step-up",
+            Self::Deny => "deny",
+            Self::NotFound => "not-found",
+            Self::Refuse => "refuse",
+            Self::Gateway => "gateway",
+        }
     }
 }
 
@@ -334,10 +341,10 @@ fn spell_anonymous(why: WhyAnonymous) -> &'static str {
 }
 
 fn tries(app: &App, method: &str, path: &CanonicalPath<'_>) -> Vec<Try> {
-    let mut decided = false;
+    let mut settled = false;
     let tell = |(_, route, fit): (usize, &Route, Result<(), Mismatch>)| {
-        let decides = fit.is_ok() && !decided;
-        decided |= decides;
+        let decides = fit.is_ok() && !settled;
+        settled |= decides;
         let mismatch = fit.err().map(|part| spell_mismatch(part, route, method));
         Try { route: spell_route(route), label: route.label.clone(), mismatch, decides }
     };
@@ -458,3 +465,6 @@ impl fmt::Display for Explanation {
         write!(f, "{}: {}", self.outcome, self.why)
     }
 }
+
+#[cfg(test)]
+mod tests;

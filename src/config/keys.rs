@@ -47,7 +47,6 @@ macro_rules! shapes {
         $(
             #[doc = concat!("`", $header, "`: ", $doc)]
             pub mod $module {
-                #[expect(clippy::wildcard_imports, reason = "the macro can not know which fallbacks a table uses")]
                 use super::*;
                 $(
                     #[doc = $what]
@@ -134,7 +133,7 @@ shapes! {
         HEADERS "headers" ("preset or { user, name, email, groups }") Value(r#""default""#),
             "Names under which it is told who is there; presets: `default`, `authelia`, `oauth2-proxy`, `grafana`.";
         ASSERTION "assertion" ("true or false") Value("true"), "Whether the signed `Doorward-Assertion` is sent.";
-        WEBSOCKET "websocket" ("true or false") Value("true"), "Whether WebSockets pass.";
+        WEBSOCKET "websocket" ("true or false") Value("true"), "Whether `WebSocket`s pass.";
         HEALTH "health" ("{ path, interval }") Absent("every server counts as healthy"), "How its servers are probed.";
         HOST_HEADER "host_header" ("\"preserve\" or \"upstream\"") Value(r#""preserve""#), "Which `Host` it sees: the browser's, or the one in `upstream`.";
         CONNECT_TIMEOUT "connect_timeout" ("duration") Value(r#""5s""#), "How long connecting may take.";

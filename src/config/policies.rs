@@ -3,9 +3,9 @@
 use super::{
     keys,
     problem::{Code, Problem},
-    reader::{Fault, Reader, Section, Value, listed},
+    reader::{Fault, Reader, Section, Value},
     settings::{Mfa, MfaRequirement},
-    suggest::nearest,
+    suggest::{listed, nearest},
     values::{method, one_of, some_time, words},
 };
 use crate::domain::{

@@ -60,7 +60,7 @@ impl Source {
             Ok(text) => Ok(Self::new(&name, text)),
             Err(error) => {
                 let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
-                Err(Unreadable::NotUtf8 { name, line: 1 + before.iter().filter(|byte| **byte == b'\n').count() })
+                Err(Unreadable::NotUtf8 { name, line: before.split(|byte| *byte == b'\n').count() })
             }
         }
     }

@@ -6,7 +6,7 @@ use super::{
     Environment,
     keys::{self, Fallback, Key, Shape},
     problem::{Code, Problem},
-    suggest::nearest,
+    suggest::{listed, nearest},
 };
 use std::{
     cell::RefCell,
@@ -50,7 +50,7 @@ pub(super) struct Section<'a> {
 pub(super) struct Value<'a> {
     pub(super) reader: &'a Reader<'a>,
     pub(super) at: Range<usize>,
-    value: &'a DeValue<'a>,
+    written: &'a DeValue<'a>,
 }
 
 /// What is wrong with a text that has the right type. Says nothing of the text itself: it may be a secret.
@@ -62,7 +62,7 @@ pub(super) struct Fault {
 }
 
 impl Fault {
-    pub(super) fn new(title: impl Into<String>, label: impl ToString) -> Self {
+    pub(super) fn new(title: impl Into<String>, label: impl std::fmt::Display) -> Self {
         Self { code: Code::BadValue, title: title.into(), label: label.to_string(), help: None }
     }
 
@@ -89,13 +89,11 @@ impl<'a> Section<'a> {
 
     /// Reads a key that has a value in the end: its own, or its default.
     pub(super) fn read<T>(&self, key: &Key, parse: impl FnOnce(&Value<'_>) -> Option<T>) -> Option<T> {
-        match self.maybe(key, parse)? {
-            Some(value) => Some(value),
-            None => {
-                self.reader.note(self.missing(key));
-                None
-            }
+        let value = self.maybe(key, parse)?;
+        if value.is_none() {
+            self.note_missing(key);
         }
+        value
     }
 
     /// Reads a key that may be absent; `Some(None)` where it is.
@@ -106,13 +104,28 @@ impl<'a> Section<'a> {
         }
         let Fallback::Value(written) = key.fallback else { return Some(None) };
         let default = DeValue::parse(written).ok()?;
-        parse(&Value { reader: self.reader, at: self.at.clone(), value: default.get_ref() }).map(Some)
+        parse(&Value { reader: self.reader, at: self.at.clone(), written: default.get_ref() }).map(Some)
     }
 
     /// The value of a key, if it is written.
     pub(super) fn written(&self, key: &Key) -> Option<Value<'a>> {
         let value = self.table?.get(key.name)?;
-        Some(Value { reader: self.reader, at: value.span(), value: value.get_ref() })
+        Some(Value { reader: self.reader, at: value.span(), written: value.get_ref() })
+    }
+
+    /// Notes that a key is missing, unless an unknown one is probably that key.
+    fn note_missing(&self, key: &Key) {
+        let is_misspelt =
+            self.table.into_iter().flatten().any(|(written, _)| self.meant(written.get_ref()) == Some(key.name));
+        if !is_misspelt {
+            self.reader.note(self.missing(key));
+        }
+    }
+
+    /// The key that an unknown one was probably meant to be.
+    fn meant(&self, name: &str) -> Option<&'static str> {
+        let known = || self.shape.keys.iter().map(|known| known.name);
+        nearest(name, known()).filter(|_| known().all(|known| known != name))
     }
 
     fn missing(&self, key: &Key) -> Problem {
@@ -143,16 +156,6 @@ fn unknown_key(shape: &Shape, key: &Spanned<std::borrow::Cow<'_, str>>) -> Probl
     })
 }
 
-/// `a`, `b` and `c`, each in backticks.
-pub(super) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
-    let names: Vec<_> = names.into_iter().map(|name| format!("`{name}`")).collect();
-    match names.as_slice() {
-        [] => "none".to_owned(),
-        [only] => only.clone(),
-        [rest @ .., last] => format!("{} and {last}", rest.join(", ")),
-    }
-}
-
 impl<'a> Value<'a> {
     /// Notes what is wrong with this value.
     pub(super) fn fail<T>(&self, fault: Fault) -> Option<T> {
@@ -162,7 +165,7 @@ impl<'a> Value<'a> {
     }
 
     fn wrong_type<T>(&self, expected: &str, help: &str) -> Option<T> {
-        let found = match self.value {
+        let found = match self.written {
             DeValue::String(_) => "a text",
             DeValue::Integer(_) | DeValue::Float(_) => "a number",
             DeValue::Boolean(_) => "true or false",
@@ -176,7 +179,7 @@ impl<'a> Value<'a> {
 
     /// A text, with `${NAME}` filled in.
     pub(super) fn text(&self) -> Option<String> {
-        match self.value {
+        match self.written {
             DeValue::String(text) => self.fill_in(text),
             _ => self.wrong_type("a text", "write it in quotes: \"…\""),
         }
@@ -198,7 +201,7 @@ impl<'a> Value<'a> {
 
     /// `true` or `false`.
     pub(super) fn truth(&self) -> Option<bool> {
-        match self.value {
+        match self.written {
             DeValue::Boolean(truth) => Some(*truth),
             _ => self.wrong_type("true or false", "write it without quotes: true"),
         }
@@ -206,7 +209,7 @@ impl<'a> Value<'a> {
 
     /// A whole number that is not negative.
     pub(super) fn number(&self) -> Option<u64> {
-        match self.value {
+        match self.written {
             DeValue::Integer(digits) => match u64::from_str_radix(digits.as_str(), digits.radix()) {
                 Ok(number) => Some(number),
                 Err(_) => self.fail(Fault::new("this number is out of range", "expected a whole number, not negative")),
@@ -217,12 +220,12 @@ impl<'a> Value<'a> {
 
     /// A list, each element read by `parse`. All are read, whatever is wrong with some.
     pub(super) fn list<T>(&self, mut parse: impl FnMut(&Value<'_>) -> Option<T>) -> Option<Vec<T>> {
-        let DeValue::Array(elements) = self.value else {
+        let DeValue::Array(elements) = self.written else {
             return self.wrong_type("a list", "write it in brackets: [\"…\", \"…\"]");
         };
         let read: Vec<_> = elements
             .iter()
-            .map(|element| parse(&Value { reader: self.reader, at: element.span(), value: element.get_ref() }))
+            .map(|element| parse(&Value { reader: self.reader, at: element.span(), written: element.get_ref() }))
             .collect();
         read.into_iter().collect()
     }
@@ -235,7 +238,7 @@ impl<'a> Value<'a> {
 
     /// A table of that shape.
     pub(super) fn section(&self, shape: &'static Shape) -> Option<Section<'a>> {
-        let DeValue::Table(table) = self.value else {
+        let DeValue::Table(table) = self.written else {
             return self.wrong_type("a table", &format!("write {}", shape.header));
         };
         Some(Section::open(self.reader, shape, Some(table), self.at.clone()))
@@ -243,22 +246,22 @@ impl<'a> Value<'a> {
 
     /// A list of tables of that shape.
     pub(super) fn sections(&self, shape: &'static Shape) -> Option<Vec<Section<'a>>> {
-        let DeValue::Array(elements) = self.value else {
+        let DeValue::Array(elements) = self.written else {
             return self.wrong_type("a list of tables", &format!("head it with double brackets: {}", shape.header));
         };
         let open = |element: &'a Spanned<DeValue<'a>>| {
-            Value { reader: self.reader, at: element.span(), value: element.get_ref() }.section(shape)
+            Value { reader: self.reader, at: element.span(), written: element.get_ref() }.section(shape)
         };
         Some(elements.iter().filter_map(open).collect())
     }
 
     /// Tables by name, each with where its name stands.
     pub(super) fn named(&self, shape: &'static Shape) -> Option<Vec<(&'a str, Range<usize>, Value<'a>)>> {
-        let DeValue::Table(table) = self.value else {
+        let DeValue::Table(table) = self.written else {
             return self.wrong_type("tables by name", &format!("write {}", shape.header));
         };
         let entry = |(key, value): (&'a Spanned<std::borrow::Cow<'a, str>>, &'a Spanned<DeValue<'a>>)| {
-            let value = Value { reader: self.reader, at: value.span(), value: value.get_ref() };
+            let value = Value { reader: self.reader, at: value.span(), written: value.get_ref() };
             (key.get_ref().as_ref(), key.span(), value)
         };
         Some(table.iter().map(entry).collect())
@@ -266,7 +269,7 @@ impl<'a> Value<'a> {
 
     /// Whether a text was written, as opposed to a list or table.
     pub(super) fn as_str(&self) -> Option<&str> {
-        self.value.as_str()
+        self.written.as_str()
     }
 
     /// Fills in `${NAME}`; `$${` is a plain `${`.
@@ -287,12 +290,11 @@ impl<'a> Value<'a> {
                 self.unfilled("${", "this `${` is never closed", "expected `${NAME}`; a plain `${` is written `$${`");
                 return None;
             };
-            match self.reader.environment.variable(name) {
-                Some(value) => filled.push_str(&value),
-                None => {
-                    let title = format!("the environment variable `{name}` is not set");
-                    whole = self.unfilled(&format!("${{{name}}}"), &title, "nothing to fill in here");
-                }
+            if let Some(value) = self.reader.environment.variable(name) {
+                filled.push_str(&value);
+            } else {
+                let title = format!("the environment variable `{name}` is not set");
+                whole = self.unfilled(&format!("${{{name}}}"), &title, "nothing to fill in here");
             }
             rest = after;
         }

@@ -6,8 +6,8 @@ use super::{
     reader::{Fault, Section, Value},
     settings::{Certificate, LogFormat, Mfa, MfaRequirement, Portal, Server, Store, StoreUrl, Tls},
     values::{
-        accent, duration, file, method, network, one_of, origin, path, secret, size, socket_address, some_time,
-        support_url, words,
+        accent, duration, file, network, one_of, origin, path, secret, size, socket_address, some_time, support_url,
+        words,
     },
 };
 use crate::domain::{factor::Method, secret::Secret, session::Limits};
@@ -134,11 +134,9 @@ pub(super) fn mfa(section: &Section<'_>) -> Option<Mfa> {
 }
 
 fn second_factor(value: &Value<'_>) -> Option<Method> {
-    match method(value)? {
-        Method::Password => value.fail(
-            Fault::new("a password is no second factor", "expected another method")
-                .help("it is what people begin with"),
-        ),
-        method => Some(method),
+    if value.as_str() == Some(Method::Password.name()) {
+        let fault = Fault::new("a password is no second factor", "expected another method");
+        return value.fail(fault.help("it is what people begin with"));
     }
+    one_of(value, &[(Method::Totp.name(), Method::Totp)])
 }

@@ -1,4 +1,4 @@
-//! "Did you mean …?"
+//! "Did you mean …?", and lists of what could have been meant.
 
 /// The candidate that is nearest to what was typed, if any is near enough to be what was meant.
 pub(super) fn nearest<'a>(typed: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
@@ -12,6 +12,25 @@ pub(super) fn nearest<'a>(typed: &str, candidates: impl IntoIterator<Item = &'a 
         .map(|(_, candidate)| candidate)
 }
 
+/// `a`, `b` and `c`, each in backticks.
+pub(super) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    joined(names, "and")
+}
+
+/// `a`, `b` or `c`, each in backticks.
+pub(super) fn either<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    joined(names, "or")
+}
+
+fn joined<'a>(names: impl IntoIterator<Item = &'a str>, last_by: &str) -> String {
+    let names: Vec<_> = names.into_iter().map(|name| format!("`{name}`")).collect();
+    match names.as_slice() {
+        [] => "none".to_owned(),
+        [only] => only.clone(),
+        [rest @ .., last] => format!("{} {last_by} {last}", rest.join(", ")),
+    }
+}
+
 /// Letters to insert, drop, replace or swap with their neighbour (optimal string alignment).
 fn distance(from: &str, to: &str) -> usize {
     let to: Vec<char> = to.chars().collect();
@@ -22,14 +41,14 @@ fn distance(from: &str, to: &str) -> usize {
         let mut current = vec![row + 1];
         for (column, other) in to.iter().enumerate() {
             let cell = |line: &[usize], at: usize| line.get(at).copied().unwrap_or(usize::MAX - 1);
-            let mut least = (cell(&above, column + 1) + 1)
+            let mut edits = (cell(&above, column + 1) + 1)
                 .min(cell(&current, column) + 1)
                 .min(cell(&above, column) + usize::from(letter != *other));
             let swapped = column.checked_sub(1).filter(|left| last == Some(*other) && to.get(*left) == Some(&letter));
             if let Some(left) = swapped {
-                least = least.min(cell(&before, left) + 1);
+                edits = edits.min(cell(&before, left) + 1);
             }
-            current.push(least);
+            current.push(edits);
         }
         before = std::mem::replace(&mut above, current);
         last = Some(letter);

@@ -3,9 +3,9 @@
 use super::{
     duration,
     problem::Code,
-    reader::{Fault, Value, listed},
+    reader::{Fault, Value},
     settings::{Accent, Origin, Scheme, Upstream},
-    suggest::nearest,
+    suggest::{either, nearest},
 };
 use crate::domain::{
     factor::Method,
@@ -116,7 +116,7 @@ pub(super) fn one_of<T: Copy>(value: &Value<'_>, words: &[(&str, T)]) -> Option<
     value.parsed(|text| {
         let known = || words.iter().map(|(word, _)| *word);
         words.iter().find(|(word, _)| *word == text).map(|(_, meaning)| *meaning).ok_or_else(|| {
-            let fault = Fault::new("this word means nothing here", format!("expected {}", listed(known())));
+            let fault = Fault::new("this word means nothing here", format!("expected {}", either(known())));
             match nearest(text, known()) {
                 Some(near) => fault.help(format!("did you mean \"{near}\"?")),
                 None => fault,
