@@ -1,5 +1,178 @@
-//! Reads `config.toml`.
+//! Reads `config.toml`: every problem at once, each where it stands, with the key that was probably meant.
+//!
+//! [`read`] is pure: text in, [`Reading`] or [`Problems`] out; variables and secret files come through
+//! [`Environment`]. Whether certificates are there is asked apart from that, by [`Reading::check_files`].
+//!
+//! The config as written is a [`toml`] tree that `reader` walks with the key list of [`keys`]; as run it is
+//! [`Settings`]. Nothing in between leaves this module.
+//!
+//! # Invariants
+//!
+//! - A file with one error gives no settings.
+//! - A key that nobody reads is an error.
+//! - No message repeats what was filled in from the environment or read from a secret's file.
 
+mod apps;
+mod cases;
+pub mod duration;
+pub mod explain;
+pub mod keys;
+mod policies;
+pub mod problem;
+mod reader;
+pub mod reference;
+mod sections;
 pub mod settings;
+mod suggest;
+mod values;
 
+pub use cases::Case;
+pub use problem::{Problems, Source, Unreadable};
 pub use settings::Settings;
+
+use problem::{Code, Problem, Severity};
+use reader::{Fault, Reader, Section};
+use std::{
+    cell::RefCell,
+    io,
+    ops::Range,
+    path::{Path, PathBuf},
+};
+use toml::de::DeTable;
+
+/// Where `${NAME}` and `file:PATH` come from.
+pub trait Environment {
+    /// The variable of that name, if it is set.
+    fn variable(&self, name: &str) -> Option<String>;
+    /// The text of a secret's file.
+    fn file(&self, path: &Path) -> io::Result<String>;
+}
+
+/// The environment that this process was started with.
+#[derive(Debug, Clone, Copy)]
+pub struct ProcessEnvironment;
+
+impl Environment for ProcessEnvironment {
+    fn variable(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+
+    fn file(&self, path: &Path) -> io::Result<String> {
+        std::fs::read_to_string(path)
+    }
+}
+
+/// A config file without errors.
+#[derive(Debug)]
+pub struct Reading {
+    /// What it says.
+    pub settings: Settings,
+    /// What stops nothing and is still worth knowing.
+    pub warnings: Problems,
+    /// Its `[[test]]`s.
+    pub cases: Vec<Case>,
+    source: Source,
+    files: Vec<(PathBuf, Range<usize>)>,
+}
+
+/// Reads a config file. Relative paths in it begin at `folder`.
+pub fn read(source: &Source, folder: &Path, environment: &dyn Environment) -> Result<Reading, Problems> {
+    let (document, errors) = DeTable::parse_recoverable(source.text());
+    if !errors.is_empty() {
+        return Err(Problems::new(source.clone(), errors.iter().map(syntax_problem).collect()));
+    }
+    let reader = Reader {
+        text: source.text(),
+        folder,
+        environment,
+        problems: RefCell::default(),
+        files: RefCell::default(),
+        secrets: RefCell::default(),
+    };
+    let read = settings(&Section::open(&reader, keys::root::SHAPE, Some(document.get_ref()), 0..0));
+    let (warnings, errors): (Vec<_>, Vec<_>) =
+        reader.problems.take().into_iter().partition(|problem| problem.code.severity() == Severity::Warning);
+    let source = source.without(&reader.secrets.take());
+    match read {
+        Some((settings, cases)) if errors.is_empty() => Ok(Reading {
+            settings,
+            warnings: Problems::new(source.clone(), warnings),
+            cases,
+            source,
+            files: reader.files.take(),
+        }),
+        // What is wrong may be why something else looks odd, so warnings wait.
+        _ => Err(Problems::new(source, errors)),
+    }
+}
+
+fn syntax_problem(error: &toml::de::Error) -> Problem {
+    let title = format!("this is not TOML: {}", error.message());
+    Problem::new(Code::Syntax, title, error.span().unwrap_or(0..0), "here")
+}
+
+fn settings(root: &Section<'_>) -> Option<(Settings, Vec<Case>)> {
+    use keys::root as key;
+    let or_default = |key: &keys::Key, shape| match root.written(key) {
+        Some(value) => value.section(shape),
+        None => Some(Section::open(root.reader, shape, None, 0..0)),
+    };
+    let server = or_default(&key::SERVER, keys::server::SHAPE).and_then(|section| sections::server(&section));
+    let store = or_default(&key::STORE, keys::store::SHAPE).and_then(|section| sections::store(&section));
+    let session = or_default(&key::SESSION, keys::session::SHAPE).and_then(|section| sections::session(&section));
+    let mfa = or_default(&key::MFA, keys::mfa::SHAPE).and_then(|section| sections::mfa(&section));
+    let tls = root.read(&key::TLS, |value| sections::tls(&value.section(keys::tls::SHAPE)?));
+    let portal = root.read(&key::PORTAL, |value| sections::portal(&value.section(keys::portal::SHAPE)?));
+    let policies = policies::Policies::read(root.written(&key::POLICY).as_ref());
+    let apps = root.read(&key::APP, |value| {
+        let sections = value.sections(keys::app::SHAPE)?;
+        if sections.is_empty() {
+            return value.fail(Fault::new("there is no app", "expected at least one `[[app]]`"));
+        }
+        apps::apps(&sections, &policies, portal.as_ref().map(|portal| &portal.url))
+    });
+    policies.lint(mfa.as_ref(), root.reader);
+    let cases = root.maybe(&key::TEST, |value| {
+        let sections = value.sections(keys::test::SHAPE)?;
+        let cases: Vec<_> = sections.iter().map(|section| cases::case(section, &policies)).collect();
+        cases.into_iter().collect::<Option<Vec<_>>>()
+    });
+    let settings = Settings {
+        server: server?,
+        tls: tls?,
+        portal: portal?,
+        store: store?,
+        session: session?,
+        mfa: mfa?,
+        policies: policies.all(),
+        apps: apps?,
+    };
+    Some((settings, cases?.unwrap_or_default()))
+}
+
+impl Reading {
+    /// Whether the files that must be there are, and can be opened.
+    pub fn check_files(&self) -> Result<(), Problems> {
+        let problem = |(path, at): &(PathBuf, Range<usize>)| {
+            let error = std::fs::File::open(path).err()?;
+            let title = format!("this file can't be opened: {error}");
+            Some(
+                Problem::new(Code::MissingFile, title, at.clone(), "expected a file that can be read")
+                    .help("relative paths begin at the config file's folder"),
+            )
+        };
+        self.problems(self.files.iter().filter_map(problem).collect())
+    }
+
+    /// Whether every `[[test]]` holds.
+    pub fn run_tests(&self) -> Result<(), Problems> {
+        self.problems(cases::run(&self.cases, &self.settings))
+    }
+
+    fn problems(&self, list: Vec<Problem>) -> Result<(), Problems> {
+        if list.is_empty() { Ok(()) } else { Err(Problems::new(self.source.clone(), list)) }
+    }
+}
+
+#[cfg(test)]
+mod tests;

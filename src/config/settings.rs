@@ -147,7 +147,7 @@ pub struct Store {
 pub enum StoreUrl {
     /// A file of this machine, for one node.
     Sqlite(PathBuf),
-    /// A PostgreSQL server, for one node or several. The URL holds a password.
+    /// A `PostgreSQL` server, for one node or several. The URL holds a password.
     Postgres(Secret),
     /// Nothing outlives the process: for trying things out.
     Memory,
@@ -184,7 +184,7 @@ pub struct AppSettings {
     pub upstream_ca: Option<PathBuf>,
     /// What the application is told about the user.
     pub identity: IdentityHeaders,
-    /// Whether WebSockets pass.
+    /// Whether `WebSocket`s pass.
     pub websocket: WebSocket,
     /// Which host the application sees.
     pub host_header: HostHeader,

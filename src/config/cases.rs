@@ -1,0 +1,115 @@
+//! `[[test]]`: requests whose fate the config file itself claims.
+
+use super::{
+    explain::{Did, Explanation, Outcome, Request, Who, explain},
+    keys,
+    policies::Policies,
+    problem::{Code, Problem},
+    reader::{Fault, Section, Value},
+    settings::Settings,
+    values::{one_of, words},
+};
+use crate::domain::{time::Timestamp, user::LoginId};
+use std::ops::Range;
+
+/// Ages are what counts, so any instant will do for the moment of a request.
+const NOON: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+
+/// One request and what must become of it.
+#[derive(Debug, Clone)]
+pub struct Case {
+    /// What it claims.
+    pub name: String,
+    /// The request.
+    pub request: Request,
+    /// Who sends it.
+    pub who: Option<Who>,
+    /// What they have proven.
+    pub did: Vec<Did>,
+    /// What must become of it.
+    pub expect: Outcome,
+    route: Option<(String, Range<usize>)>,
+    policy: Option<(String, Range<usize>)>,
+    at: Range<usize>,
+}
+
+/// Reads a `[[test]]`.
+pub(super) fn case(section: &Section<'_>, policies: &Policies) -> Option<Case> {
+    use keys::test as key;
+    let placed = |value: &Value<'_>, text: String| Some((text, value.at.clone()));
+    let name = section.read(&key::NAME, words);
+    let request = section.read(&key::REQUEST, |value| {
+        value.parsed(|text| {
+            Request::parse(text).map_err(|why| {
+                Fault::new("this is no request", why)
+                    .help("write for example \"POST https://payroll.example.com/transfers/42\"")
+            })
+        })
+    });
+    let who = section.maybe(&key::USER, who);
+    let did = section.read(&key::DID, |value| value.list(did));
+    let expect = section.read(&key::EXPECT, |value| Some((one_of(value, Outcome::EXPECTED)?, value.at.clone())));
+    let route = section.maybe(&key::ROUTE, |value| placed(value, words(value)?));
+    let policy = section.maybe(&key::POLICY, |value| placed(value, policies.named_by(value)?));
+    let (expect, at) = expect?;
+    Some(Case { name: name?, request: request?, who: who?, did: did?, expect, route: route?, policy: policy?, at })
+}
+
+fn who(value: &Value<'_>) -> Option<Who> {
+    let section = value.section(keys::test_user::SHAPE)?;
+    let name = section.read(&keys::test_user::NAME, |value| {
+        value.parsed(|text| LoginId::parse(text).map_err(|why| Fault::new("this is no login id", why)))
+    });
+    let groups = section.read(&keys::test_user::GROUPS, |value| value.list(words));
+    Some(Who { name: name?, groups: groups? })
+}
+
+fn did(value: &Value<'_>) -> Option<Did> {
+    value.parsed(|text| {
+        Did::parse(text).map_err(|why| Fault::new("this is no proof", why).help("write for example \"totp 10m ago\""))
+    })
+}
+
+/// Runs every case on the settings; each that fails is a problem.
+pub(super) fn run(cases: &[Case], settings: &Settings) -> Vec<Problem> {
+    cases.iter().flat_map(|case| failures(case, settings)).collect()
+}
+
+fn failures(case: &Case, settings: &Settings) -> Vec<Problem> {
+    let told = explain(settings, &case.request, case.who.as_ref(), &case.did, NOON);
+    let mut problems = Vec::new();
+    let mut fail = |at: &Range<usize>, came: &str| {
+        let title = format!("the test \"{}\" fails", case.name);
+        let problem = Problem::new(Code::FailedTest, title, at.clone(), came);
+        // Once is enough, however many claims of one test fail.
+        problems.push(if problems.is_empty() { problem.help(told.to_string()) } else { problem });
+    };
+    if told.outcome != case.expect {
+        fail(&case.at, &format!("it is \"{}\": {}", told.outcome, told.why));
+    }
+    if let Some((wanted, at)) = &case.route
+        && !is_decided_by(&told, wanted)
+    {
+        fail(at, "another route decides, or none");
+    }
+    if let Some((wanted, at)) = &case.policy
+        && told.policy.as_ref() != Some(wanted)
+    {
+        fail(
+            at,
+            &told
+                .policy
+                .as_ref()
+                .map_or("no policy decides".to_owned(), |policy| format!("it is decided by `{policy}`")),
+        );
+    }
+    problems
+}
+
+/// A route is named by its label or its path.
+fn is_decided_by(told: &Explanation, wanted: &str) -> bool {
+    told.tries
+        .iter()
+        .filter(|tried| tried.decides)
+        .any(|tried| tried.label.as_deref() == Some(wanted) || tried.route.rsplit(' ').next() == Some(wanted))
+}

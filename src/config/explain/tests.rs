@@ -1,0 +1,84 @@
+use super::*;
+use crate::config::{ProcessEnvironment, Source, read};
+use proptest::prelude::*;
+use std::path::Path;
+
+const NOON: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+
+fn shipped() -> Settings {
+    let source = Source::new("config.toml", include_str!("../../../config.toml"));
+    read(&source, Path::new("/"), &ProcessEnvironment).unwrap().settings
+}
+
+fn told(line: &str, groups: &[&str], did: &[&str]) -> Explanation {
+    let who = Who { name: LoginId::parse("ann").unwrap(), groups: groups.iter().map(ToString::to_string).collect() };
+    let did: Vec<_> = did.iter().map(|text| Did::parse(text).unwrap()).collect();
+    explain(&shipped(), &Request::parse(line).unwrap(), Some(&who), &did, NOON)
+}
+
+#[test]
+fn a_stale_transfer_is_explained_step_by_step() {
+    let told =
+        told("POST https://payroll.example.com/Transfers/42?x=1", &["finance"], &["password 3h ago", "totp 10m ago"]);
+
+    insta::assert_snapshot!(told, @"");
+}
+
+#[test]
+fn each_outcome_says_why() {
+    let why = |line: &str, groups: &[&str], did: &[&str]| {
+        let told = told(line, groups, did);
+        format!("{}: {}", told.outcome, told.why)
+    };
+    let proofs = ["password 1h ago", "totp 1h ago"];
+
+    insta::assert_snapshot!([
+        why("GET https://payroll.example.com/healthz", &[], &[]),
+        why("GET https://payroll.example.com/", &[], &[]),
+        why("GET https://payroll.example.com/", &[], &["password 13h ago", "totp now"]),
+        why("GET https://payroll.example.com/", &[], &["password now"]),
+        why("GET https://payroll.example.com/", &[], &proofs),
+        why("PUT https://payroll.example.com/transfers", &["sales"], &proofs),
+        why("GET https://payrol.example.com/", &[], &proofs),
+        why("GET https://auth.example.com/login", &[], &proofs),
+        why("GET https://payroll.example.com/.doorward/whoami", &[], &proofs),
+        why("GET https://payroll.example.com/a/../b", &[], &proofs),
+        why("GET https://payroll.example.com/a?b#c", &[], &proofs),
+        why("GET https://pay roll/", &[], &proofs),
+    ].join("\n"), @"");
+}
+
+#[test]
+fn programs_get_the_same() {
+    let told = told("GET https://payroll.example.com/", &[], &["password now"]);
+
+    insta::assert_snapshot!(serde_json::to_string_pretty(&told).unwrap(), @"");
+}
+
+#[test]
+fn what_is_no_request_and_no_proof() {
+    assert_eq!(Request::parse("https://a/"), Err(NotARequest::NoUrl));
+    assert_eq!(Request::parse("GET http://a/"), Err(NotARequest::NotHttps));
+    assert_eq!(Request::parse("G(T https://a/"), Err(NotARequest::Method));
+    assert_eq!(Request::parse("GET https://a?b").unwrap().to_string(), "GET https://a/?b");
+    assert_eq!(Did::parse("totp"), Err(NotADid::Form));
+    assert_eq!(Did::parse("otp 5m ago"), Err(NotADid::Method));
+    assert_eq!(Did::parse("totp 1h 30m ago").unwrap().to_string(), "totp 1h 30m ago");
+}
+
+proptest! {
+    #[test]
+    fn a_request_passes_exactly_when_every_clause_is_met(
+        path in prop::sample::select(&["/", "/transfers/1", "/healthz"][..]),
+        method in prop::sample::select(&["GET", "POST"][..]),
+        groups in prop::sample::select(&[&[][..], &["finance"][..]][..]),
+        password in 0u64..43_000,
+        totp in prop::option::of(0u64..600),
+    ) {
+        let mut did = vec![format!("password {password}s ago")];
+        did.extend(totp.map(|age| format!("totp {age}s ago")));
+        let did: Vec<_> = did.iter().map(String::as_str).collect();
+        let told = told(&format!("{method} https://payroll.example.com{path}"), groups, &did);
+        prop_assert_eq!(told.outcome == Outcome::Forward, told.clauses.iter().all(|clause| clause.met));
+    }
+}

@@ -1,0 +1,142 @@
+//! The tables that stand once in a file.
+
+use super::{
+    keys::{self, Key},
+    problem::{Code, Problem},
+    reader::{Fault, Section, Value},
+    settings::{Certificate, LogFormat, Mfa, MfaRequirement, Portal, Server, Store, StoreUrl, Tls},
+    values::{
+        accent, duration, file, network, one_of, origin, path, secret, size, socket_address, some_time, support_url,
+        words,
+    },
+};
+use crate::domain::{factor::Method, secret::Secret, session::Limits};
+use std::{net::SocketAddr, num::NonZeroUsize, time::Duration};
+
+/// SP 800-63B 2.2.3: longer sessions than this are no longer what a second factor promises (SE-03).
+const LIFETIME_ADVISED: Duration = Duration::from_hours(24);
+/// SP 800-63B 2.2.3, likewise.
+const IDLE_ADVISED: Duration = Duration::from_hours(1);
+
+pub(super) fn server(section: &Section<'_>) -> Option<Server> {
+    use keys::server as key;
+    let listen = section.read(&key::LISTEN, |value| value.some(socket_address));
+    let redirect = section.read(&key::REDIRECT, |value| value.list(socket_address));
+    let admin = section.read(&key::ADMIN, admin);
+    let trusted_proxies = section.read(&key::TRUSTED_PROXIES, |value| value.list(network));
+    let workers = section.maybe(&key::WORKERS, workers);
+    let body_max = section.read(&key::BODY_MAX, size);
+    let log = section.read(&key::LOG, |value| one_of(value, &[("human", LogFormat::Human), ("json", LogFormat::Json)]));
+    let drain = section.read(&key::DRAIN, duration);
+    Some(Server {
+        listen: listen?,
+        redirect: redirect?,
+        admin: admin?,
+        trusted_proxies: trusted_proxies?,
+        workers: workers?,
+        body_max: body_max?,
+        log: log?,
+        drain: drain?,
+    })
+}
+
+#[expect(clippy::option_option, reason = "the outer `None` says that a problem was noted")]
+fn admin(value: &Value<'_>) -> Option<Option<SocketAddr>> {
+    if value.as_str() == Some("off") {
+        return Some(None);
+    }
+    let address = socket_address(value)?;
+    if !address.ip().is_loopback() {
+        let title = "the management API listens beyond this machine";
+        let problem = Problem::new(Code::Lax, title, value.at.clone(), "not a loopback address");
+        value.reader.note(problem.help("see to it that only operators reach it, or write \"127.0.0.1:9443\""));
+    }
+    Some(Some(address))
+}
+
+fn workers(value: &Value<'_>) -> Option<NonZeroUsize> {
+    let count = usize::try_from(value.number()?).ok().filter(|count| *count <= 1024).and_then(NonZeroUsize::new);
+    count.or_else(|| value.fail(Fault::new("this is no number of threads", "expected 1 to 1024")))
+}
+
+pub(super) fn tls(section: &Section<'_>) -> Option<Tls> {
+    let certificates = section.read(&keys::tls::CERTIFICATES, |value| value.some(certificate));
+    Some(Tls { certificates: certificates? })
+}
+
+fn certificate(value: &Value<'_>) -> Option<Certificate> {
+    let section = value.section(keys::certificate::SHAPE)?;
+    let cert = section.read(&keys::certificate::CERT, file);
+    let key = section.read(&keys::certificate::KEY, file);
+    Some(Certificate { cert: cert?, key: key? })
+}
+
+pub(super) fn portal(section: &Section<'_>) -> Option<Portal> {
+    use keys::portal as key;
+    let url = section.read(&key::URL, origin);
+    let name = section.read(&key::NAME, words);
+    let support_url = section.maybe(&key::SUPPORT_URL, support_url);
+    let accent = section.read(&key::ACCENT, accent);
+    Some(Portal { url: url?, name: name?, support_url: support_url?, accent: accent? })
+}
+
+pub(super) fn store(section: &Section<'_>) -> Option<Store> {
+    // It may hold a password, so it is not drawn where it is wrong.
+    section.reader.secrets.borrow_mut().extend(section.written(&keys::store::URL).map(|value| value.at));
+    let url = section.read(&keys::store::URL, store_url);
+    let key_file = section.read(&keys::store::KEY_FILE, path);
+    Some(Store { url: url?, key_file: key_file? })
+}
+
+fn store_url(value: &Value<'_>) -> Option<StoreUrl> {
+    let text = secret(value)?;
+    match text.split_once(':') {
+        Some(("sqlite", path)) if !path.is_empty() => {
+            Some(StoreUrl::Sqlite(value.reader.folder.join(path.strip_prefix("//").unwrap_or(path))))
+        }
+        Some(("postgres" | "postgresql", rest)) if rest.starts_with("//") => {
+            Some(StoreUrl::Postgres(Secret::new(text.into_bytes())))
+        }
+        Some(("memory", "")) => Some(StoreUrl::Memory),
+        _ => value.fail(
+            Fault::new("this is no store", "expected `sqlite:PATH`, `postgres://…` or `memory:`")
+                .help("write for example \"sqlite:doorward.db\""),
+        ),
+    }
+}
+
+pub(super) fn session(section: &Section<'_>) -> Option<Limits> {
+    let lifetime = section.read(&keys::session::LIFETIME, some_time);
+    let idle = section.read(&keys::session::IDLE, some_time);
+    let limits = Limits { lifetime: lifetime?, idle: idle? };
+    advise(section, &keys::session::LIFETIME, limits.lifetime, LIFETIME_ADVISED, "24h");
+    advise(section, &keys::session::IDLE, limits.idle, IDLE_ADVISED, "1h");
+    Some(limits)
+}
+
+fn advise(section: &Section<'_>, key: &Key, length: Duration, advised: Duration, spelled: &str) {
+    if let Some(value) = section.written(key).filter(|_| length > advised) {
+        let title = format!("`{}` is longer than NIST SP 800-63B allows for two factors", key.name);
+        let problem = Problem::new(Code::Lax, title, value.at.clone(), format!("more than {spelled}"));
+        value.reader.note(problem.help("a route's `fresh` still asks for a recent proof, however old the session"));
+    }
+}
+
+pub(super) fn mfa(section: &Section<'_>) -> Option<Mfa> {
+    const REQUIREMENTS: &[(&str, MfaRequirement)] = &[
+        ("required", MfaRequirement::Required),
+        ("optional", MfaRequirement::Optional),
+        ("disabled", MfaRequirement::Disabled),
+    ];
+    let requirement = section.read(&keys::mfa::REQUIREMENT, |value| one_of(value, REQUIREMENTS));
+    let methods = section.read(&keys::mfa::METHODS, |value| value.some(second_factor));
+    Some(Mfa { requirement: requirement?, methods: methods? })
+}
+
+fn second_factor(value: &Value<'_>) -> Option<Method> {
+    if value.as_str() == Some(Method::Password.name()) {
+        let fault = Fault::new("a password is no second factor", "expected another method");
+        return value.fail(fault.help("it is what people begin with"));
+    }
+    one_of(value, &[(Method::Totp.name(), Method::Totp)])
+}

@@ -1,0 +1,199 @@
+use super::{
+    settings::{Assertion, MfaRequirement, StoreUrl},
+    *,
+};
+use crate::domain::factor::Method;
+use proptest::prelude::*;
+use std::{collections::HashMap, time::Duration};
+
+/// Variables and files that exist only here.
+#[derive(Default)]
+struct Pretend {
+    variables: HashMap<&'static str, &'static str>,
+    files: HashMap<PathBuf, &'static str>,
+}
+
+impl Environment for Pretend {
+    fn variable(&self, name: &str) -> Option<String> {
+        self.variables.get(name).map(ToString::to_string)
+    }
+
+    fn file(&self, path: &Path) -> io::Result<String> {
+        self.files.get(path).map(ToString::to_string).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+}
+
+const SHIPPED: &str = include_str!("../../config.toml");
+
+fn read_with(text: &str, environment: &Pretend) -> Result<Reading, Problems> {
+    read(&Source::new("config.toml", text), Path::new("/etc/doorward"), environment)
+}
+
+fn read_text(text: &str) -> Result<Reading, Problems> {
+    read_with(text, &Pretend::default())
+}
+
+#[test]
+fn the_shipped_file_is_right_and_its_tests_hold() {
+    let reading = read_text(SHIPPED).unwrap_or_else(|problems| panic!("{problems}"));
+
+    assert!(reading.warnings.is_empty(), "{}", reading.warnings);
+    reading.run_tests().unwrap_or_else(|problems| panic!("{problems}"));
+}
+
+/// The least that can be written.
+const LEAST: &str = r#"
+tls.certificates = [{ cert = "a.pem", key = "/keys/a.key" }]
+portal.url = "https://auth.example.com:8443"
+app = [{ name = "payroll", host = "payroll.example.com", upstream = ["http://127.0.0.1:9000"], policy = "deny" }]
+"#;
+
+#[test]
+fn what_is_not_written_has_its_default() {
+    let Settings { server, tls, portal, store, session, mfa, policies, apps } = read_text(LEAST).unwrap().settings;
+
+    assert_eq!(server.listen, ["0.0.0.0:8443".parse().unwrap()]);
+    assert_eq!(server.admin, Some("127.0.0.1:9443".parse().unwrap()));
+    assert_eq!((server.redirect, server.trusted_proxies, server.workers), (vec![], vec![], None));
+    assert_eq!((server.body_max, server.drain), (100 << 20, Duration::from_secs(30)));
+    assert_eq!(tls.certificates[0].cert, Path::new("/etc/doorward/a.pem"));
+    assert_eq!(tls.certificates[0].key, Path::new("/keys/a.key"));
+    assert_eq!(portal.url.to_string(), "https://auth.example.com:8443");
+    assert_eq!(portal.accent.to_string(), "#1d4ed8");
+    assert!(matches!(store.url, StoreUrl::Sqlite(path) if path == Path::new("/etc/doorward/doorward.db")));
+    assert_eq!((session.lifetime, session.idle), (Duration::from_hours(12), Duration::from_mins(30)));
+    assert_eq!((mfa.requirement, mfa.methods), (MfaRequirement::Required, vec![Method::Totp]));
+    assert_eq!(policies.iter().map(|policy| policy.name.as_str()).collect::<Vec<_>>(), ["public", "deny"]);
+    assert_eq!(apps[0].app.title, "Payroll");
+    assert_eq!(apps[0].upstreams[0].to_string(), "http://127.0.0.1:9000");
+    assert_eq!(apps[0].identity.user, "remote-user");
+    assert_eq!(apps[0].identity.assertion, Assertion::Sent);
+}
+
+#[test]
+fn the_environment_fills_in_texts_and_secrets_may_stand_in_files() {
+    let text = format!("store.url = \"file:secrets/url\"\nportal.name = \"${{NAME}} & $${{NAME}}\"\n{LEAST}");
+    let environment = Pretend {
+        variables: HashMap::from([("NAME", "Example")]),
+        files: HashMap::from([("/etc/doorward/secrets/url".into(), "postgres://ann:pw@db/doorward\n")]),
+    };
+
+    let settings = read_with(&text, &environment).unwrap_or_else(|problems| panic!("{problems}")).settings;
+
+    assert_eq!(settings.portal.name, "Example & ${NAME}");
+    assert!(matches!(&settings.store.url, StoreUrl::Postgres(url) if url.matches(b"postgres://ann:pw@db/doorward")));
+    assert!(!format!("{settings:?}").contains("pw@db"));
+}
+
+#[test]
+fn the_password_of_a_store_is_never_repeated() {
+    let text = format!("store.url = '''mysql://ann:hunter2\n@db'''\nportal.nam = \"x\"\n{LEAST}");
+    let problems = read_text(&text).unwrap_err();
+
+    assert!(!problems.to_string().contains("hunter2") && !format!("{problems:?}").contains("hunter2"), "{problems}");
+}
+
+/// Every key is written as a date, which none takes, and so must be answered where it stands.
+#[test]
+fn every_key_of_the_list_is_read() {
+    for shape in keys::ALL.iter().filter(|shape| !shape.header.is_empty()) {
+        for key in shape.keys {
+            let inside = format!("{} = 2001-01-01\n", key.name);
+            let file = match shape.header {
+                "certificates = [{ … }]" => format!("[tls]\ncertificates = [{{ {} }}]\n", inside.trim()),
+                "headers = { … }" => format!("[[app]]\nheaders = {{ {} }}\n", inside.trim()),
+                "health = { … }" => format!("[[app]]\nhealth = {{ {} }}\n", inside.trim()),
+                "fresh = { … }" => format!("[policy.x]\nfresh = {{ {} }}\n", inside.trim()),
+                "user = { … }" => format!("[[test]]\nuser = {{ {} }}\n", inside.trim()),
+                "[[app.route]]" => format!("[[app]]\n[[app.route]]\n{inside}"),
+                "[policy.NAME]" => format!("[policy.x]\n{inside}"),
+                header => format!("{header}\n{inside}"),
+            };
+            let problems = read_text(&file).unwrap_err();
+            assert!(problems.iter().any(|problem| problem.code == Code::WrongType), "{file}\n{problems}");
+            assert!(problems.iter().all(|problem| problem.code != Code::UnknownKey), "{file}\n{problems}");
+        }
+    }
+}
+
+#[test]
+fn a_missing_certificate_is_told_apart_from_the_reading() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = LEAST.replace("/keys/a.key", "a.key");
+    std::fs::write(folder.path().join("a.pem"), "").unwrap();
+
+    let reading = read(&Source::new("config.toml", &text), folder.path(), &Pretend::default()).unwrap();
+    let problems = reading.check_files().unwrap_err();
+
+    let found: Vec<_> = problems.iter().map(|problem| (problem.code, problems.position(problem))).collect();
+    assert_eq!(found, [(Code::MissingFile, (2, 46))], "{problems}");
+}
+
+#[test]
+fn colours_change_nothing_but_colours() {
+    let problems = read_text("").unwrap_err();
+    let coloured = problems.coloured();
+
+    assert!(coloured.contains('\u{1b}'));
+    assert_eq!(without_colours(&coloured), problems.to_string());
+}
+
+fn without_colours(text: &str) -> String {
+    let mut plain = String::new();
+    for part in text.split('\u{1b}') {
+        let styled = part.starts_with('[');
+        plain.push_str(if styled { part.split_once('m').unwrap().1 } else { part });
+    }
+    plain
+}
+
+#[test]
+fn files_that_are_no_text_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.toml");
+
+    std::fs::write(&path, b"a = 1\nb = \"\xe9\"\n").unwrap();
+    assert!(Source::load(&path).unwrap_err().to_string().contains("config.toml:2: not UTF-8"));
+    std::fs::write(&path, vec![b' '; (1 << 20) + 1]).unwrap();
+    assert!(matches!(Source::load(&path), Err(Unreadable::TooLarge { .. })));
+    assert!(matches!(Source::load(folder.path()), Err(Unreadable::Io { .. })));
+}
+
+#[test]
+fn an_intended_overlap_is_no_mistake() {
+    let routes = |overlap: &str| {
+        let opening = format!("{{ path = \"/api/**\", policy = \"public\"{overlap} }}");
+        let route = format!("policy = \"deny\", route = [{opening}, {{ path = \"/api/admin\", policy = \"deny\" }}]");
+        read_text(&LEAST.replace("policy = \"deny\"", &route))
+    };
+
+    assert!(routes("").unwrap_err().iter().any(|problem| problem.code == Code::Hidden));
+    assert!(routes(", overlap = \"intended\"").is_ok());
+}
+
+proptest! {
+    /// Lines of the shipped file in any order, with any text between: no panic, and each position inside the file.
+    #[test]
+    fn reading_never_panics(
+        lines in prop::collection::vec(prop::sample::select(SHIPPED.lines().collect::<Vec<_>>()), 0..40),
+        noise in "\\PC{0,12}",
+        at in 0usize..40,
+    ) {
+        let mut lines = lines;
+        lines.insert(at.min(lines.len()), &noise);
+        let text = lines.join("\n");
+        if let Err(problems) = read_text(&text) {
+            prop_assert!(!problems.is_empty());
+            prop_assert!(problems.iter().all(|problem| problem.at.end <= text.len()));
+            let _ = problems.to_string();
+        }
+    }
+
+    #[test]
+    fn a_value_of_any_kind_never_panics(value in "[-\"'\\[\\]{}$a-z0-9:/.,= é]{0,16}", key in 0usize..60) {
+        let keys: Vec<_> = keys::ALL.iter().flat_map(|shape| shape.keys).collect();
+        let name = keys[key % keys.len()].name;
+        let text = format!("[server]\n{name} = {value}\n[[app]]\n{name} = \"{value}\"\n[[test]]\n{name} = [\"{value}\"]\n");
+        prop_assert!(!read_text(&text).unwrap_err().to_string().is_empty());
+    }
+}

@@ -1,0 +1,101 @@
+//! Config files that are wrong, and what is said about them.
+//!
+//! Each `config/NAME.toml` has its drawing in `config/NAME.txt`. `UPDATE=1` writes the drawings anew; read the diff.
+
+#![expect(clippy::unwrap_used, reason = "a test that can't read its files should stop there")]
+
+use doorward::config::{self, Environment, Problems, Source, keys, reference};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+/// Knows one variable, and no file.
+struct OneSecret;
+
+impl Environment for OneSecret {
+    fn variable(&self, name: &str) -> Option<String> {
+        (name == "SECRET").then(|| "hunter2".to_owned())
+    }
+
+    fn file(&self, _: &Path) -> io::Result<String> {
+        Err(io::Error::new(io::ErrorKind::NotFound, "no such file"))
+    }
+}
+
+fn at(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// Everything that is said about a file: line and column of each problem, then the drawing.
+fn report(path: &Path) -> String {
+    let name = path.file_name().unwrap().to_string_lossy();
+    let source = Source::new(&name, Source::load(path).unwrap().text());
+    let problems = match config::read(&source, Path::new("/etc/doorward"), &OneSecret) {
+        Err(problems) => problems,
+        Ok(reading) => reading.run_tests().err().unwrap_or(reading.warnings),
+    };
+    let place = |problem| {
+        let (line, column) = Problems::position(&problems, problem);
+        format!("{line}:{column} {}\n", problem.code.id())
+    };
+    format!("{}\n{problems}\n", problems.iter().map(place).collect::<String>())
+}
+
+/// Compares a file with what it should be, or makes it so.
+fn keep(path: &Path, expected: &str) -> Result<(), String> {
+    if std::env::var_os("UPDATE").is_some() {
+        fs::write(path, expected).unwrap();
+    }
+    match fs::read_to_string(path) {
+        Ok(kept) if kept == expected => Ok(()),
+        _ => Err(format!("{} should be:\n{expected}", path.display())),
+    }
+}
+
+#[test]
+fn every_mistake_is_drawn_where_it_stands() {
+    let mut files: Vec<_> = fs::read_dir(at("tests/config")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
+    files.sort();
+    assert!(files.len() >= 30);
+
+    let wrong: Vec<_> =
+        files.iter().filter_map(|path| keep(&path.with_extension("txt"), &report(path)).err()).collect();
+
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn no_drawing_holds_a_secret() {
+    for entry in fs::read_dir(at("tests/config")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "txt") {
+            assert!(!fs::read_to_string(&path).unwrap().contains("hunter2"), "{}", path.display());
+        }
+    }
+}
+
+#[test]
+fn the_reference_is_what_the_reader_knows() {
+    keep(&at("docs/config.md"), &reference::markdown()).unwrap_or_else(|diff| panic!("{diff}"));
+}
+
+#[test]
+fn the_shipped_file_shows_every_key() {
+    let shipped = fs::read_to_string(at("config.toml")).unwrap();
+    let shown = |name: &str| {
+        shipped.lines().any(|line| {
+            let line = line.trim_start_matches(['#', ' ']);
+            let is_header = line.trim_start_matches('[').starts_with(name);
+            is_header || line.contains(&format!("{name} = "))
+        })
+    };
+
+    for shape in keys::ALL {
+        for key in shape.keys {
+            let header = if key.name == "route" { "app.route" } else { key.name };
+            assert!(shown(key.name) || shown(header), "{} {}", shape.header, key.name);
+        }
+    }
+}
