@@ -4,4 +4,5 @@
 //! (`tests/architecture.rs` keeps them). Reading order for a newcomer: [`domain::policy`], where a request
 //! is decided, then [`domain::session`], what it is decided on.
 
+pub mod cli;
 pub mod domain;
