@@ -1,0 +1,3 @@
+//! `doorward demo`: everything on localhost.
+
+pub mod app;

@@ -1,0 +1,5 @@
+//! What people see and do, in a real browser.
+
+#![cfg(test)]
+
+mod demo_app;

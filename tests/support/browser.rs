@@ -1,0 +1,199 @@
+//! Chromium, steered by a test.
+
+use crate::{
+    certificates::Authority,
+    process::{Process, Signal},
+};
+use futures_util::FutureExt;
+use serde_json::{Value, json};
+use std::{
+    fs,
+    panic::{AssertUnwindSafe, resume_unwind},
+    path::{Path, PathBuf},
+    process::Command,
+    sync::Arc,
+};
+use tempfile::TempDir;
+use thirtyfour::{
+    ChromiumLikeCapabilities, DesiredCapabilities, WebDriver,
+    common::command::{Command as DriverCommand, ExtensionCommand},
+};
+
+/// What a browser is like when it opens.
+#[derive(Default, Clone, Copy)]
+pub struct Browser<'a> {
+    /// Whose certificates it accepts, besides those that it would.
+    pub authority: Option<&'a Authority>,
+    /// Whether it runs scripts.
+    pub scripts: Scripts,
+}
+
+/// Whether pages may run scripts.
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
+pub enum Scripts {
+    /// As most visitors have it.
+    #[default]
+    On,
+    /// As some have it, and as all have it where the network fails halfway.
+    Off,
+}
+
+impl Browser<'_> {
+    /// Opens a browser, gives it to the test, and closes it again.
+    ///
+    /// Where the test panics, what the browser showed is kept as `target/screenshots/NAME.png`.
+    pub async fn open(self, name: &str, test: impl AsyncFnOnce(&WebDriver)) {
+        let folder = TempDir::new().unwrap();
+        let mut steering = Command::new("chromedriver");
+        steering.arg("--port=0");
+        let mut steering = Process::start(&mut steering, &folder.path().join("log")).ended_by(Signal::Terminate);
+        let log = folder.path().join("log");
+        let port = steering.until("for chromedriver to say its port", async || port_in(&log)).await;
+        let capabilities = self.capabilities(&folder.path().join("profile"));
+        let driver = WebDriver::new(format!("http://127.0.0.1:{port}"), capabilities).await.unwrap();
+        let outcome = AssertUnwindSafe(test(&driver)).catch_unwind().await;
+        if outcome.is_err() {
+            let picture = target().join("screenshots").join(name).with_extension("png");
+            fs::create_dir_all(picture.parent().unwrap()).unwrap();
+            if driver.screenshot(&picture).await.is_ok() {
+                eprintln!("what the browser showed: {}", picture.display());
+            }
+        }
+        let closed = driver.quit().await;
+        if let Err(panic) = outcome {
+            resume_unwind(panic);
+        }
+        closed.unwrap();
+    }
+
+    fn capabilities(&self, profile: &Path) -> impl Into<thirtyfour::Capabilities> + use<> {
+        let mut capabilities = DesiredCapabilities::chrome();
+        let profile = format!("--user-data-dir={}", profile.display());
+        let trusted = self.authority.map(|known| format!("--ignore-certificate-errors-spki-list={}", known.key_hash()));
+        let flags = [
+            "--headless=new",
+            // Tests run as root in containers, where Chromium's own sandbox can't.
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--disable-quic",
+            "--no-first-run",
+            // It would call home otherwise.
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--window-size=1280,900",
+            &profile,
+        ];
+        for flag in flags.into_iter().chain(trusted.as_deref()) {
+            capabilities.add_arg(flag).unwrap();
+        }
+        if self.scripts == Scripts::Off {
+            let preferences = json!({ "profile.managed_default_content_settings.javascript": 2 });
+            capabilities.add_experimental_option("prefs", preferences).unwrap();
+        }
+        capabilities
+    }
+}
+
+/// The port that chromedriver chose, once it has said so.
+fn port_in(log: &Path) -> Option<u16> {
+    let text = fs::read_to_string(log).ok()?;
+    let (_, after) = text.split_once("started successfully on port ")?;
+    after.split_once('.')?.0.parse().ok()
+}
+
+/// What axe-core finds wrong with the page that is open, one line a fault; none is how it should be.
+pub async fn barriers(driver: &WebDriver) -> Vec<String> {
+    driver.execute(axe(), Vec::new()).await.unwrap();
+    let found = driver
+        .execute_async(
+            "const done = arguments[arguments.length - 1];
+             axe.run(document, { resultTypes: ['violations'] }).then(
+                 found => done(found.violations.flatMap(fault =>
+                     fault.nodes.map(node => `${fault.id}: ${fault.help}: ${node.target.join(' ')}`))),
+                 error => done([`axe failed: ${error}`]));",
+            Vec::new(),
+        )
+        .await
+        .unwrap();
+    found.convert().unwrap()
+}
+
+/// The script of axe-core, which a Python package carries.
+fn axe() -> String {
+    let libraries = target().join("venv/lib");
+    let versions = fs::read_dir(&libraries).expect("target/venv, which scripts/test makes");
+    let script = versions
+        .map(|version| version.unwrap().path().join("site-packages/axe_playwright_python/axe.min.js"))
+        .find(|script| script.exists())
+        .expect("axe-core in target/venv");
+    fs::read_to_string(script).unwrap()
+}
+
+/// An authenticator that the browser believes is built into the machine.
+pub struct VirtualAuthenticator<'a> {
+    driver: &'a WebDriver,
+    id: String,
+}
+
+impl<'a> VirtualAuthenticator<'a> {
+    /// Plugs it in. It keeps passkeys, and its user is present and verified.
+    pub async fn plug_in(driver: &'a WebDriver) -> Self {
+        let options = json!({
+            "protocol": "ctap2",
+            "transport": "internal",
+            "hasResidentKey": true,
+            "hasUserVerification": true,
+            "isUserVerified": true,
+            "isUserConsenting": true,
+        });
+        let id = send(driver, http::Method::POST, "/webauthn/authenticator".to_owned(), Some(options)).await;
+        Self { driver, id: id.as_str().unwrap().to_owned() }
+    }
+
+    /// Says whether its user can be verified from now on: the finger that is not recognised.
+    pub async fn verifies(&self, verified: bool) {
+        let endpoint = format!("/webauthn/authenticator/{}/uv", self.id);
+        send(self.driver, http::Method::POST, endpoint, Some(json!({ "isUserVerified": verified }))).await;
+    }
+
+    /// The credentials that it holds.
+    pub async fn credentials(&self) -> Vec<Value> {
+        let endpoint = format!("/webauthn/authenticator/{}/credentials", self.id);
+        let held = send(self.driver, http::Method::GET, endpoint, None).await;
+        held.as_array().unwrap().clone()
+    }
+}
+
+/// An endpoint of WebDriver that its client library does not know.
+#[derive(Debug)]
+struct Extension {
+    method: http::Method,
+    endpoint: String,
+    parameters: Option<Value>,
+}
+
+impl ExtensionCommand for Extension {
+    fn parameters_json(&self) -> Option<Value> {
+        self.parameters.clone()
+    }
+
+    fn method(&self) -> http::Method {
+        self.method.clone()
+    }
+
+    fn endpoint(&self) -> Arc<str> {
+        self.endpoint.as_str().into()
+    }
+}
+
+async fn send(driver: &WebDriver, method: http::Method, endpoint: String, parameters: Option<Value>) -> Value {
+    let command = DriverCommand::ExtensionCommand(Box::new(Extension { method, endpoint, parameters }));
+    driver.handle().cmd(command).await.unwrap().value_json().unwrap()
+}
+
+/// Where the build and the tests put what they make.
+fn target() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target")
+}

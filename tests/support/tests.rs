@@ -1,0 +1,86 @@
+//! The harness itself, against what needs no gateway.
+
+use crate::{applications::Application, certificates::Authority, client, postgres::Postgres, raw::Connection};
+use sqlx::{Connection as _, PgConnection};
+use std::sync::Arc;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
+use tokio_rustls::TlsAcceptor;
+
+/// Answers one connection over TLS with these bytes, and hangs up.
+async fn answering(authority: &Authority, bytes: &'static str) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let acceptor = TlsAcceptor::from(Arc::new(authority.issue(&["app.localhost"]).server_config()));
+    tokio::spawn(async move {
+        let (tcp, _) = listener.accept().await.unwrap();
+        let mut tls = acceptor.accept(tcp).await.unwrap();
+        let mut request = [0; 1024];
+        let _ = tls.read(&mut request).await.unwrap();
+        tls.write_all(bytes.as_bytes()).await.unwrap();
+        tls.shutdown().await.unwrap();
+    });
+    port
+}
+
+#[tokio::test]
+async fn a_raw_connection_reads_heads_bodies_and_the_end() {
+    let authority = Authority::default();
+    let port = answering(&authority, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 400").await;
+
+    let mut connection = Connection::open(&authority, "app.localhost", port).await;
+    connection.send("GET / HTTP/1.1\r\n\r\n").await;
+
+    assert_eq!(connection.head().await, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n");
+    assert_eq!(connection.bytes(2).await, b"ok");
+    assert_eq!(connection.rest().await, b"HTTP/1.1 400");
+    assert!(connection.is_closed().await);
+}
+
+#[tokio::test]
+async fn a_client_trusts_its_own_authority_and_no_other() {
+    let (known, unknown) = (Authority::default(), Authority::default());
+    let answer = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok";
+
+    let trusted = answering(&known, answer).await;
+    let answer = client::client(&known).get(format!("https://app.localhost:{trusted}/")).send().await.unwrap();
+    assert_eq!(answer.text().await.unwrap(), "ok");
+
+    let untrusted = answering(&unknown, "").await;
+    client::client(&known).get(format!("https://app.localhost:{untrusted}/")).send().await.unwrap_err();
+}
+
+#[tokio::test]
+async fn postgres_answers_and_is_gone_when_dropped() {
+    let server = Postgres::start().await;
+    let url = server.url();
+
+    let mut connection = PgConnection::connect(&url).await.unwrap();
+    let (one,): (i32,) = sqlx::query_as("SELECT 1").fetch_one(&mut connection).await.unwrap();
+    assert_eq!(one, 1);
+
+    drop(server);
+    PgConnection::connect(&url).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn radicale_believes_the_user_header() {
+    let radicale = Application::radicale().await;
+    let propfind =
+        || client::client(&Authority::default()).request("PROPFIND".parse().unwrap(), radicale.url() + "/ann/");
+
+    assert_eq!(propfind().header("X-Remote-User", "ann").send().await.unwrap().status(), 207);
+    assert_eq!(propfind().send().await.unwrap().status(), 403);
+}
+
+#[tokio::test]
+async fn httpbin_echoes_headers() {
+    let httpbin = Application::httpbin().await;
+    let asked = client::client(&Authority::default()).get(httpbin.url() + "/headers").header("X-Probe", "7f3k");
+
+    let answer = asked.send().await.unwrap().text().await.unwrap();
+
+    assert!(answer.contains("7f3k"), "{answer}");
+}
