@@ -1,6 +1,5 @@
-//! What the ports are in the real world.
+//! The ports, in the real world: what is kept, the machine, and the way to the applications.
 
-pub mod upstream;
-//! The ports, implemented: what is kept, and the machine.
 pub mod store;
 pub mod system;
+pub mod upstream;

@@ -5,6 +5,7 @@
 //! is decided, then [`domain::session`], what it is decided on.
 
 pub mod adapters;
+pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod edge;

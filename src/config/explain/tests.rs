@@ -71,14 +71,14 @@ proptest! {
     fn a_request_passes_exactly_when_every_clause_is_met(
         path in prop::sample::select(&["/", "/transfers/1", "/healthz"][..]),
         method in prop::sample::select(&["GET", "POST"][..]),
-        groups in prop::sample::select(&[&[][..], &["finance"][..]][..]),
+        groups in prop::sample::select(vec![vec![], vec!["finance"]]),
         password in 0u64..43_000,
         totp in prop::option::of(0u64..600),
     ) {
         let mut did = vec![format!("password {password}s ago")];
         did.extend(totp.map(|age| format!("totp {age}s ago")));
         let did: Vec<_> = did.iter().map(String::as_str).collect();
-        let told = told(&format!("{method} https://payroll.example.com{path}"), groups, &did);
+        let told = told(&format!("{method} https://payroll.example.com{path}"), &groups, &did);
         prop_assert_eq!(told.outcome == Outcome::Forward, told.clauses.iter().all(|clause| clause.met));
     }
 }
