@@ -10,4 +10,5 @@ pub mod config;
 pub mod domain;
 pub mod edge;
 pub mod flows;
+pub mod gateway;
 pub mod ports;

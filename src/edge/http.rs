@@ -10,9 +10,9 @@ pub mod cookies;
 pub mod ended;
 pub mod fold;
 pub mod forwarded;
-pub mod hop;
 #[cfg(test)]
 pub(in crate::edge) mod gallery;
+pub mod hop;
 pub mod page;
 pub mod refusal;
 pub mod request;

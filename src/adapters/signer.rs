@@ -1,0 +1,170 @@
+//! Signs assertions with ES256 (RFC 7518 3.4), and publishes the keys to verify them with (RFC 7517).
+
+use crate::{
+    domain::{assertion::Claims, time::Timestamp},
+    ports::{
+        SignError, Signer, Store, StoreError, Vault,
+        store::{Added, SealedKey},
+    },
+};
+use aws_lc_rs::{
+    rand::SystemRandom,
+    signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair},
+};
+use jsonwebtoken::{
+    Algorithm, EncodingKey, Header,
+    jwk::{Jwk, JwkSet, PublicKeyUse, ThumbprintHash},
+};
+
+/// The newest key signs; all are published.
+pub struct JwtSigner {
+    header: Header,
+    key: EncodingKey,
+    published: JwkSet,
+}
+
+/// Why there is nothing to sign with.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// The store did not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The key file is not the one that these keys were sealed with.
+    #[error("the signing key {0} can't be unsealed: the key file is not the one it was sealed with")]
+    Sealed(String),
+    /// A key could not be made or read.
+    #[error("a signing key can't be used: {0}")]
+    Unusable(String),
+}
+
+impl JwtSigner {
+    /// Reads the keys from the store; makes the first one.
+    pub async fn open(store: &dyn Store, vault: &dyn Vault, now: Timestamp) -> Result<Self, KeyError> {
+        let mut sealed = store.signing_keys().await?;
+        if sealed.is_empty() {
+            let (id, pkcs8) = generate()?;
+            let key = SealedKey { sealed: vault.seal(&purpose(&id), &pkcs8), id, created_at: now };
+            // Where another node was faster, its key is the one.
+            let _: Added = store.add_signing_key(&key, Timestamp::from_millis(0)).await?;
+            sealed = store.signing_keys().await?;
+        }
+        Self::of(&sealed, vault)
+    }
+
+    fn of(sealed: &[SealedKey], vault: &dyn Vault) -> Result<Self, KeyError> {
+        let mut keys = Vec::with_capacity(sealed.len());
+        for SealedKey { id, sealed, .. } in sealed {
+            let pkcs8 = vault.open(&purpose(id), sealed).ok_or_else(|| KeyError::Sealed(id.clone()))?;
+            let key = EncodingKey::from_ec_der(pkcs8.expose());
+            keys.push((key.clone(), jwk(&key)?));
+        }
+        let published = JwkSet { keys: keys.iter().map(|(_, jwk)| jwk.clone()).collect() };
+        let (key, jwk) = keys.into_iter().next().ok_or_else(|| KeyError::Unusable("there is none".to_owned()))?;
+        let mut header = Header::new(Algorithm::ES256);
+        header.kid = jwk.common.key_id;
+        Ok(Self { header, key, published })
+    }
+
+    /// The public keys, as `/.well-known/jwks.json` serves them.
+    pub fn jwks(&self) -> String {
+        serde_json::to_string(&self.published).unwrap_or_default()
+    }
+}
+
+impl Signer for JwtSigner {
+    fn sign(&self, claims: &Claims) -> Result<String, SignError> {
+        jsonwebtoken::encode(&self.header, claims, &self.key).map_err(|error| SignError(error.to_string()))
+    }
+}
+
+fn purpose(id: &str) -> String {
+    format!("signing_keys/sealed/{id}")
+}
+
+fn generate() -> Result<(String, Vec<u8>), KeyError> {
+    let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new())
+        .map_err(|error| KeyError::Unusable(error.to_string()))?;
+    let id = jwk(&EncodingKey::from_ec_der(pkcs8.as_ref()))?.common.key_id.unwrap_or_default();
+    Ok((id, pkcs8.as_ref().to_vec()))
+}
+
+/// The public half, named by its thumbprint (RFC 7638).
+fn jwk(key: &EncodingKey) -> Result<Jwk, KeyError> {
+    let unusable = |error: jsonwebtoken::errors::Error| KeyError::Unusable(error.to_string());
+    let mut jwk = Jwk::from_encoding_key(key, Algorithm::ES256).map_err(unusable)?;
+    jwk.common.key_id = Some(jwk.thumbprint(ThumbprintHash::SHA256).map_err(unusable)?);
+    jwk.common.public_key_use = Some(PublicKeyUse::Signature);
+    Ok(jwk)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        adapters::{
+            store::MemoryStore,
+            system::{FileVault, SystemEntropy},
+        },
+        domain::{
+            assertion::claims,
+            factor::{FactorId, Method},
+            session::{Authentication, Identity, Session, SessionId},
+            user::{LoginId, User, UserId},
+        },
+    };
+    use jsonwebtoken::{DecodingKey, Validation, decode, decode_header};
+    use uuid::Uuid;
+
+    const NOON: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+
+    fn ann() -> Identity {
+        let id = UserId(Uuid::from_u128(1));
+        let proof = |method| Authentication { method, factor: FactorId(Uuid::nil()), at: NOON };
+        Identity {
+            user: User {
+                id,
+                login_id: LoginId::parse("ann").unwrap(),
+                name: "Ann".into(),
+                email: None,
+                groups: vec!["finance".into()],
+                disabled: false,
+                created_at: NOON,
+            },
+            session: Session {
+                id: SessionId(Uuid::from_u128(2)),
+                user: id,
+                authentications: vec![proof(Method::Password), proof(Method::Totp)],
+                started_at: NOON,
+                seen_at: NOON,
+            },
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_signed_verifies_against_what_is_published_and_for_that_app_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let vault = FileVault::create(&folder.path().join("key"), &SystemEntropy).unwrap();
+        let store = MemoryStore::default();
+        let signer = JwtSigner::open(&store, &vault, NOON).await.unwrap();
+        let again = JwtSigner::open(&store, &vault, NOON).await.unwrap();
+        assert_eq!(signer.jwks(), again.jwks());
+        assert!(!signer.jwks().contains("\"d\""), "no private part");
+
+        let claims = claims(&ann(), "https://auth.example.com", "payroll", "/**", Uuid::nil(), NOON).unwrap();
+        let token = signer.sign(&claims).unwrap();
+
+        let keys: JwkSet = serde_json::from_str(&again.jwks()).unwrap();
+        let key = keys.find(&decode_header(&token).unwrap().kid.unwrap()).unwrap();
+        let verify = |audience: &str| {
+            let mut rules = Validation::new(Algorithm::ES256);
+            rules.set_audience(&[audience]);
+            rules.set_issuer(&["https://auth.example.com"]);
+            rules.validate_exp = false;
+            decode::<serde_json::Value>(&token, &DecodingKey::from_jwk(key).unwrap(), &rules)
+        };
+        let told = verify("payroll").unwrap().claims;
+        assert_eq!(told["amr"], serde_json::json!(["mfa", "otp", "pwd"]));
+        assert_eq!((told["acr"].as_str(), told["exp"].as_u64()), (Some("mfa"), Some(NOON.as_secs() + 60)));
+        assert!(verify("wiki").is_err());
+    }
+}

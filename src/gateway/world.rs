@@ -1,0 +1,78 @@
+//! The world that flows are given, from the settings of a config file.
+
+use crate::{
+    adapters::{
+        store,
+        system::{Argon2Hasher, FileVault, SystemClock, SystemEntropy, VaultError},
+    },
+    config::settings::{MfaRequirement, Settings, StoreUrl},
+    flows::{self, Requirement, World},
+    ports::{Store, StoreError},
+};
+use std::{path::Path, sync::Arc};
+
+/// Why the store and its key can't be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The store does not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The key file can't be used.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// The store holds what the key file sealed, and the key file is gone. A new one would open none of it.
+    #[error(
+        "the key file {0} is missing, but the store holds secrets that were sealed with it: put it back from your backup"
+    )]
+    KeyLost(String),
+    /// A secret of the config is no text.
+    #[error("the store's URL is not UTF-8")]
+    Url,
+}
+
+/// Opens the store and its key. A store that has sealed nothing yet gets a new key.
+pub async fn open_world(settings: &Settings) -> Result<World, OpenError> {
+    let store = store::open(&store_url(&settings.store.url)?).await?;
+    let vault = open_vault(&settings.store.key_file, store.as_ref()).await?;
+    Ok(World {
+        store,
+        clock: Arc::new(SystemClock),
+        entropy: Arc::new(SystemEntropy),
+        hasher: Arc::new(Argon2Hasher::new()),
+        vault: Arc::new(vault),
+        settings: flow_settings(settings),
+    })
+}
+
+/// What flows need to know of the settings.
+pub fn flow_settings(settings: &Settings) -> flows::Settings {
+    flows::Settings {
+        organisation: settings.portal.name.clone(),
+        limits: settings.session,
+        requirement: match settings.mfa.requirement {
+            MfaRequirement::Required => Requirement::Required,
+            MfaRequirement::Optional => Requirement::Optional,
+            MfaRequirement::Disabled => Requirement::Disabled,
+        },
+    }
+}
+
+fn store_url(url: &StoreUrl) -> Result<String, OpenError> {
+    match url {
+        StoreUrl::Sqlite(path) => path.to_str().map(|path| format!("sqlite:{path}")).ok_or(OpenError::Url),
+        StoreUrl::Postgres(url) => String::from_utf8(url.expose().to_vec()).map_err(|_| OpenError::Url),
+        StoreUrl::Memory => Ok("memory:".to_owned()),
+    }
+}
+
+async fn open_vault(path: &Path, store: &dyn Store) -> Result<FileVault, OpenError> {
+    if path.exists() {
+        return Ok(FileVault::read(path)?);
+    }
+    if !store.signing_keys().await?.is_empty() {
+        return Err(OpenError::KeyLost(path.display().to_string()));
+    }
+    let vault = FileVault::create(path, &SystemEntropy)?;
+    tracing::warn!(path = %path.display(), "a new key file was made: keep a copy of it apart from the store's backups");
+    Ok(vault)
+}
