@@ -126,7 +126,7 @@ fn a_missing_certificate_is_told_apart_from_the_reading() {
     let problems = reading.check_files().unwrap_err();
 
     let found: Vec<_> = problems.iter().map(|problem| (problem.code, problems.position(problem))).collect();
-    assert_eq!(found, [(Code::MissingFile, (2, 46))], "{problems}");
+    assert_eq!(found, [(Code::MissingFile, (2, 45))], "{problems}");
 }
 
 #[test]
