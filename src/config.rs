@@ -10,7 +10,7 @@
 //!
 //! - A file with one error gives no settings.
 //! - A key that nobody reads is an error.
-//! - No message repeats what was filled in from the environment or read from a secret's file.
+//! - No problem that [`read`] reports repeats what was filled in from the environment or read from a secret's file.
 
 mod apps;
 mod cases;
