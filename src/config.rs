@@ -10,7 +10,7 @@
 //!
 //! - A file with one error gives no settings.
 //! - A key that nobody reads is an error.
-//! - No message repeats what was filled in from the environment or read from a secret's file.
+//! - No problem that [`read`] reports repeats what was filled in from the environment or read from a secret's file.
 
 mod apps;
 mod cases;
@@ -154,7 +154,7 @@ impl Reading {
     /// Whether the files that must be there are, and can be opened.
     pub fn check_files(&self) -> Result<(), Problems> {
         let problem = |(path, at): &(PathBuf, Range<usize>)| {
-            let error = std::fs::File::open(path).err()?;
+            let error = openable(path).err()?;
             let title = format!("this file can't be opened: {error}");
             Some(
                 Problem::new(Code::MissingFile, title, at.clone(), "expected a file that can be read")
@@ -172,6 +172,12 @@ impl Reading {
     fn problems(&self, list: Vec<Problem>) -> Result<(), Problems> {
         if list.is_empty() { Ok(()) } else { Err(Problems::new(self.source.clone(), list)) }
     }
+}
+
+/// A folder can be opened too, on some systems, and is no certificate.
+fn openable(path: &Path) -> io::Result<()> {
+    let found = std::fs::File::open(path)?.metadata()?;
+    if found.is_dir() { Err(io::ErrorKind::IsADirectory.into()) } else { Ok(()) }
 }
 
 #[cfg(test)]

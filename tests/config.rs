@@ -99,3 +99,50 @@ fn the_shipped_file_shows_every_key() {
         }
     }
 }
+
+/// Lines of the shipped file that are commented out, as they would be written, each with its table's header.
+fn commented_out(shipped: &str) -> Vec<(&str, &str, &str)> {
+    let mut header = "";
+    let mut found = Vec::new();
+    for line in shipped.lines().map(str::trim) {
+        if line.starts_with('[') {
+            header = line.split_whitespace().next().unwrap_or_default();
+        }
+        let Some((name, rest)) = line.strip_prefix("# ").and_then(|line| line.split_once(" = ")) else { continue };
+        if name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_') {
+            found.push((header, name, rest.split("   #").next().unwrap_or_default().trim()));
+        }
+    }
+    found
+}
+
+#[test]
+fn what_the_shipped_file_comments_out_is_the_default() {
+    let shipped = fs::read_to_string(at("config.toml")).unwrap();
+    let commented = commented_out(&shipped);
+    assert!(commented.len() > 15);
+
+    for (header, name, written) in commented {
+        let shape = keys::ALL.iter().find(|shape| header == shape.header).unwrap();
+        let key = shape.keys.iter().find(|key| key.name == name).unwrap();
+        if let keys::Fallback::Value(default) = key.fallback
+            && default != "[]"
+        {
+            assert_eq!(written, default, "{header} {name}");
+        }
+    }
+}
+
+#[test]
+fn what_the_shipped_file_comments_out_can_be_written() {
+    let shipped = fs::read_to_string(at("config.toml")).unwrap();
+    let mut text = shipped.clone();
+    for (_, name, _) in commented_out(&shipped) {
+        text = text.replace(&format!("# {name} = "), &format!("{name} = "));
+    }
+    text = text.replace("http://127.0.0.1:9000", "https://127.0.0.1:9000");
+
+    let reading = config::read(&Source::new("config.toml", &text), Path::new("/"), &OneSecret);
+
+    assert!(reading.unwrap_or_else(|problems| panic!("{problems}")).warnings.is_empty());
+}

@@ -10,7 +10,6 @@ use super::{
 };
 use crate::domain::{
     policy::{
-        Access,
         glob::PathGlob,
         route::{App, Route},
     },
@@ -268,37 +267,36 @@ fn glob(value: &Value<'_>) -> Option<PathGlob> {
 /// Compares each route with the earlier ones.
 fn lint(routes: &[Written], reader: &Reader<'_>) {
     for (position, later) in routes.iter().enumerate() {
-        let Some(earlier) = routes.iter().take(position).find(|earlier| shadows(&earlier.route, &later.route)) else {
-            continue;
-        };
-        let first = (earlier.at.clone(), "everything there is taken by this route");
-        if !earlier.route.hides(&later.route) {
-            let title = "no request reaches this route";
-            let problem = Problem::new(Code::UnreachableRoute, title, later.at.clone(), "never tried");
-            reader.note(problem.also(first.0, first.1).help("the first match decides: put the narrower route first"));
-        } else if earlier.overlap == Overlap::Mistake {
+        let earlier = || routes.iter().take(position);
+        let hiding = earlier().find(|earlier| earlier.overlap == Overlap::Mistake && earlier.route.hides(&later.route));
+        if let Some(hiding) = hiding {
             let title = "a public route hides one that protects";
             let problem = Problem::new(Code::Hidden, title, later.at.clone(), "anybody gets in here");
             reader.note(
                 problem
-                    .also(first.0, "this public route comes first")
+                    .also(hiding.at.clone(), "this public route comes first")
                     .help("put the protecting route first, or write `overlap = \"intended\"` in the public one"),
+            );
+        } else if let Some(taking) = earlier().find(|earlier| takes_all(&earlier.route, &later.route)) {
+            let title = "no request reaches this route";
+            let problem = Problem::new(Code::UnreachableRoute, title, later.at.clone(), "never decides");
+            reader.note(
+                problem
+                    .also(taking.at.clone(), "everything there is taken by this route")
+                    .help("the first match decides: put the narrower route first"),
             );
         }
     }
 }
 
-/// Whether no request gets past `earlier` to `later`. May say no where it is so.
-fn shadows(earlier: &Route, later: &Route) -> bool {
-    let opens = |route: &Route| matches!(route.policy.access, Access::Public);
-    // An opening route compares exactly: `/Admin` slips past it to a later one that protects, which is no use to anybody
-    // who would rely on that one (PA-10), and all the use in the world to a fallback.
-    let comparable = earlier.hides(later) || opens(earlier) == opens(later) || !opens(earlier);
-    let methods = earlier.methods.is_empty()
+/// Whether no request gets past `earlier` to `later`. May say no where it is so, never the reverse.
+fn takes_all(earlier: &Route, later: &Route) -> bool {
+    let is_exact = |route: &Route| route.policy.is_public() || route.case_sensitive;
+    // A rule that opens GET leaves OPTIONS to a later one that protects GET (PA-12).
+    let is_as_wide = !earlier.policy.is_public() || later.policy.is_public();
+    let has_its_methods = earlier.methods.is_empty()
         || (!later.methods.is_empty() && later.methods.iter().all(|method| earlier.methods.contains(method)));
-    comparable
-        && methods
-        && earlier.path.is_anchored()
-        && earlier.path.covers(&later.path)
-        && (later.case_sensitive || !earlier.case_sensitive)
+    let has_its_spellings = !is_exact(earlier) || is_exact(later);
+    let has_its_paths = earlier.path.is_anchored() && earlier.path.covers(&later.path);
+    is_as_wide && has_its_methods && has_its_spellings && has_its_paths
 }

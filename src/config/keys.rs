@@ -133,7 +133,7 @@ shapes! {
         HEADERS "headers" ("preset or { user, name, email, groups }") Value(r#""default""#),
             "Names under which it is told who is there; presets: `default`, `authelia`, `oauth2-proxy`, `grafana`.";
         ASSERTION "assertion" ("true or false") Value("true"), "Whether the signed `Doorward-Assertion` is sent.";
-        WEBSOCKET "websocket" ("true or false") Value("true"), "Whether `WebSocket`s pass.";
+        WEBSOCKET "websocket" ("true or false") Value("true"), "Whether a WebSocket may be opened.";
         HEALTH "health" ("{ path, interval }") Absent("every server counts as healthy"), "How its servers are probed.";
         HOST_HEADER "host_header" ("\"preserve\" or \"upstream\"") Value(r#""preserve""#), "Which `Host` it sees: the browser's, or the one in `upstream`.";
         CONNECT_TIMEOUT "connect_timeout" ("duration") Value(r#""5s""#), "How long connecting may take.";

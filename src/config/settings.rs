@@ -184,7 +184,7 @@ pub struct AppSettings {
     pub upstream_ca: Option<PathBuf>,
     /// What the application is told about the user.
     pub identity: IdentityHeaders,
-    /// Whether `WebSocket`s pass.
+    /// Whether a WebSocket may be opened.
     pub websocket: WebSocket,
     /// Which host the application sees.
     pub host_header: HostHeader,
@@ -250,7 +250,7 @@ pub enum Assertion {
     Withheld,
 }
 
-/// Whether WebSocket handshakes pass.
+/// Whether a WebSocket may be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WebSocket {
     /// Where policy admits them.

@@ -119,14 +119,13 @@ fn every_key_of_the_list_is_read() {
 #[test]
 fn a_missing_certificate_is_told_apart_from_the_reading() {
     let folder = tempfile::tempdir().unwrap();
-    let text = LEAST.replace("/keys/a.key", "a.key");
-    std::fs::write(folder.path().join("a.pem"), "").unwrap();
+    let text = LEAST.replace("/keys/a.key", "a.key").replace("a.pem", ".");
 
     let reading = read(&Source::new("config.toml", &text), folder.path(), &Pretend::default()).unwrap();
     let problems = reading.check_files().unwrap_err();
 
     let found: Vec<_> = problems.iter().map(|problem| (problem.code, problems.position(problem))).collect();
-    assert_eq!(found, [(Code::MissingFile, (2, 46))], "{problems}");
+    assert_eq!(found, [(Code::MissingFile, (2, 30)), (Code::MissingFile, (2, 41))], "{problems}");
 }
 
 #[test]

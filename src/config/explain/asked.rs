@@ -1,0 +1,117 @@
+//! What is asked of `explain`: a request, who sends it, what they have proven.
+
+use crate::{
+    config::{
+        duration::{self, NotADuration},
+        suggest::either,
+    },
+    domain::{factor::Method, user::LoginId},
+};
+use std::{fmt, time::Duration};
+
+/// A request as a browser would send it. Host and path are kept as written: whether they are any good is part of the
+/// explanation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// `GET`.
+    pub method: String,
+    /// Host and port.
+    pub authority: String,
+    /// From the first slash to the question mark.
+    pub path: String,
+    /// What follows the question mark.
+    pub query: Option<String>,
+}
+
+/// Why a text is no request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotARequest {
+    /// There is no space in it.
+    #[error("expected a method, a space and a URL")]
+    NoUrl,
+    /// No method could be spelled so.
+    #[error("the method is not made of letters")]
+    Method,
+    /// The gateway serves nothing else.
+    #[error("expected a URL that begins with https://")]
+    NotHttps,
+}
+
+impl Request {
+    /// Reads `METHOD https://host/path?query`.
+    pub fn parse(line: &str) -> Result<Self, NotARequest> {
+        let (method, url) = line.trim().split_once(' ').ok_or(NotARequest::NoUrl)?;
+        http::Method::from_bytes(method.as_bytes()).map_err(|_| NotARequest::Method)?;
+        let rest = url.trim_start().strip_prefix("https://").ok_or(NotARequest::NotHttps)?;
+        let (authority, target) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+        let (path, query) = match target.split_once('?') {
+            Some((path, query)) => (path, Some(query.to_owned())),
+            None => (target, None),
+        };
+        // A browser writes the slash where people leave it out.
+        let path = if path.is_empty() { "/" } else { path };
+        Ok(Self { method: method.to_owned(), authority: authority.to_owned(), path: path.to_owned(), query })
+    }
+}
+
+impl fmt::Display for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let question = if self.query.is_some() { "?" } else { "" };
+        let query = self.query.as_deref().unwrap_or_default();
+        write!(f, "{} https://{}{}{question}{query}", self.method, self.authority, self.path)
+    }
+}
+
+/// One proof and its age: `totp 10m ago`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Did {
+    /// How it was proven.
+    pub method: Method,
+    /// How long before the request.
+    pub ago: Duration,
+}
+
+/// Why a text is no proof.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotADid {
+    /// Nothing of the kind.
+    #[error("expected a method, an age and `ago`")]
+    Form,
+    /// No method is called so.
+    #[error("expected {} as the method", either(Method::ALL.iter().map(|method| method.name())))]
+    Method,
+    /// The age is none.
+    #[error(transparent)]
+    Age(#[from] NotADuration),
+}
+
+impl Did {
+    /// Reads `totp 10m ago`; `totp now` has no age.
+    pub fn parse(text: &str) -> Result<Self, NotADid> {
+        let (method, age) = text.trim().split_once(' ').ok_or(NotADid::Form)?;
+        let method = Method::by_name(method).ok_or(NotADid::Method)?;
+        let ago = match age.trim() {
+            "now" => Duration::ZERO,
+            age => duration::parse(age.strip_suffix("ago").ok_or(NotADid::Form)?)?,
+        };
+        Ok(Self { method, ago })
+    }
+}
+
+impl fmt::Display for Did {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.ago {
+            Duration::ZERO => write!(f, "{} now", self.method),
+            ago => write!(f, "{} {} ago", self.method, duration::spell(ago)),
+        }
+    }
+}
+
+/// Who sends a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Who {
+    /// Their login id.
+    pub name: LoginId,
+    /// Their groups.
+    pub groups: Vec<String>,
+}
