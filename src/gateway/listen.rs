@@ -1,0 +1,295 @@
+//! Sockets and connections: accept, TLS, and one task a connection.
+//!
+//! Each core has a listening socket of its own for every address (`SO_REUSEPORT`), a runtime of one thread, and its own
+//! connections to the applications, so that a request never crosses a core.
+
+use super::{
+    front::{Facts, Front},
+    metrics::Metrics,
+    tls::Certificates,
+};
+use crate::{
+    edge::{proxy::body::RequestBody, wire},
+    ports::upstream::Upstream,
+};
+use hyper::{
+    server::conn::{http1, http2},
+    service::service_fn,
+};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use std::{
+    convert::Infallible,
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{
+    net::{TcpListener, TcpSocket, TcpStream},
+    sync::watch,
+    task::JoinSet,
+    time::timeout,
+};
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
+
+/// From the first byte of a connection to the end of its handshake.
+const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
+/// Connections that wait to be accepted.
+const BACKLOG: u32 = 1024;
+/// An HTTP/2 connection without a request for this long is closed.
+const IDLE_MAX: Duration = Duration::from_secs(75);
+/// Requests at once on one HTTP/2 connection.
+const STREAMS_MAX: u32 = 100;
+/// A block of fields over HTTP/2, in bytes.
+const FIELDS_BYTES_MAX: u32 = 32 * 1024;
+/// What a browser may send ahead on one stream, and on all of a connection. The protocol's 64 KiB would make an upload
+/// wait for every round trip.
+const STREAM_WINDOW: u32 = 1 << 20;
+const CONNECTION_WINDOW: u32 = 4 << 20;
+/// What is read ahead of a request's body, or waits to be written, over HTTP/1.
+const BUFFER_BYTES_MAX: usize = 128 * 1024;
+/// How long accepting pauses when the machine is out of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// A socket that shares its address with those of the other cores.
+pub fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.set_reuseport(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)?.into_std()
+}
+
+/// Whether an address is free. Sockets that share an address would not notice another gateway on it.
+pub fn probe(address: SocketAddr) -> io::Result<()> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(1).map(drop)
+}
+
+/// What one core accepts connections with.
+pub struct Core<U> {
+    /// Serves requests.
+    pub front: Arc<Front<U>>,
+    /// Makes TLS connections.
+    pub acceptor: TlsAcceptor,
+    /// Says which certificate a connection was opened with.
+    pub certificates: Arc<Certificates>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+}
+
+impl<U> Clone for Core<U> {
+    fn clone(&self) -> Self {
+        Self {
+            front: Arc::clone(&self.front),
+            acceptor: self.acceptor.clone(),
+            certificates: Arc::clone(&self.certificates),
+            metrics: Arc::clone(&self.metrics),
+        }
+    }
+}
+
+impl<U: Upstream<RequestBody>> Core<U> {
+    /// Accepts connections until `shutdown` changes, then waits for the open ones, at most `drain`.
+    pub async fn run(self, listeners: Vec<std::net::TcpListener>, shutdown: watch::Receiver<()>, drain: Duration) -> io::Result<()> {
+        let mut accepting = JoinSet::new();
+        for listener in listeners {
+            listener.set_nonblocking(true)?;
+            accepting.spawn(self.clone().accept(TcpListener::from_std(listener)?, shutdown.clone(), drain));
+        }
+        while accepting.join_next().await.is_some() {}
+        Ok(())
+    }
+
+    async fn accept(self, listener: TcpListener, mut shutdown: watch::Receiver<()>, drain: Duration) {
+        let mut connections = JoinSet::new();
+        loop {
+            tokio::select! {
+                _ = shutdown.changed() => break,
+                accepted = listener.accept() => match accepted {
+                    Ok((stream, peer)) => _ = connections.spawn(self.clone().connection(stream, peer, shutdown.clone())),
+                    Err(error) => {
+                        tracing::warn!(%error, "a connection could not be accepted");
+                        tokio::time::sleep(ACCEPT_PAUSE).await;
+                    }
+                },
+                Some(_) = connections.join_next() => {}
+            }
+        }
+        drop(listener);
+        let ended = async { while connections.join_next().await.is_some() {} };
+        if timeout(drain, ended).await.is_err() {
+            tracing::warn!(open = connections.len(), "connections were still open at the end of the drain time");
+        }
+    }
+
+    async fn connection(self, stream: TcpStream, peer: SocketAddr, shutdown: watch::Receiver<()>) {
+        self.metrics.connections.inc();
+        if let Err(error) = self.serve(stream, peer, shutdown).await {
+            tracing::debug!(%peer, error = ?error, "a connection ended in an error");
+        }
+        self.metrics.connections.dec();
+    }
+
+    async fn serve(&self, stream: TcpStream, peer: SocketAddr, shutdown: watch::Receiver<()>) -> Result<(), ConnectionError> {
+        stream.set_nodelay(true)?;
+        let tls = match timeout(HANDSHAKE_MAX, self.acceptor.accept(stream)).await {
+            Ok(Ok(tls)) => tls,
+            failed => {
+                self.metrics.handshakes_failed.inc();
+                return failed.map_err(|_| io::ErrorKind::TimedOut)?.map(drop).map_err(Into::into);
+            }
+        };
+        let (_, session) = tls.get_ref();
+        // The handshake chose by the same look-up, so this finds what it found.
+        let Some(certificate) = self.certificates.find(session.server_name()) else { return Ok(()) };
+        let peer = peer.ip().to_canonical();
+        if session.alpn_protocol() == Some(b"h2") {
+            let facts = Facts { peer, certificate, guard: None };
+            self.http2(tls, facts, shutdown).await
+        } else {
+            let guarded = wire::GuardedIo::new(tls, wire::Limits::default());
+            let facts = Facts { peer, certificate, guard: Some(guarded.connection()) };
+            self.http1(guarded, facts, shutdown).await
+        }
+    }
+
+    async fn http1(
+        &self,
+        guarded: wire::GuardedIo<TlsStream<TcpStream>>,
+        facts: Facts,
+        mut shutdown: watch::Receiver<()>,
+    ) -> Result<(), ConnectionError> {
+        let facts = Arc::new(facts);
+        let service = service_fn(|request| {
+            let (front, facts) = (Arc::clone(&self.front), Arc::clone(&facts));
+            async move { Ok::<_, Infallible>(front.serve(&facts, request).await) }
+        });
+        let connection = http1::Builder::new()
+            // The guard keeps the time of heads and of idleness.
+            .header_read_timeout(None)
+            .max_buf_size(BUFFER_BYTES_MAX)
+            .serve_connection(TokioIo::new(guarded), service)
+            .with_upgrades();
+        let mut connection = std::pin::pin!(connection);
+        tokio::select! {
+            ended = connection.as_mut() => return Ok(ended?),
+            _ = shutdown.changed() => connection.as_mut().graceful_shutdown(),
+        }
+        Ok(connection.await?)
+    }
+
+    async fn http2(
+        &self,
+        stream: TlsStream<TcpStream>,
+        facts: Facts,
+        mut shutdown: watch::Receiver<()>,
+    ) -> Result<(), ConnectionError> {
+        let (facts, use_of) = (Arc::new(facts), Arc::new(Use::default()));
+        let service = service_fn(|request| {
+            let (front, facts, in_use) = (Arc::clone(&self.front), Arc::clone(&facts), Use::begin(&use_of));
+            async move {
+                let response = front.serve(&facts, request).await;
+                Ok::<_, Infallible>(response.map(|body| Counted { body, _in_use: in_use }))
+            }
+        });
+        let connection = http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(STREAMS_MAX)
+            .max_header_list_size(FIELDS_BYTES_MAX)
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .keep_alive_interval(Duration::from_secs(30))
+            .serve_connection(TokioIo::new(stream), service);
+        let mut connection = std::pin::pin!(connection);
+        tokio::select! {
+            ended = connection.as_mut() => return Ok(ended?),
+            () = use_of.idle() => connection.as_mut().graceful_shutdown(),
+            _ = shutdown.changed() => connection.as_mut().graceful_shutdown(),
+        }
+        Ok(connection.await?)
+    }
+}
+
+/// Why a connection ended early. For the log; nobody else can be told.
+#[derive(Debug, thiserror::Error)]
+enum ConnectionError {
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error(transparent)]
+    Http(#[from] hyper::Error),
+}
+
+impl From<io::ErrorKind> for ConnectionError {
+    fn from(kind: io::ErrorKind) -> Self {
+        Self::Io(kind.into())
+    }
+}
+
+/// Whether an HTTP/2 connection is in use.
+#[derive(Debug, Default)]
+struct Use {
+    open: AtomicUsize,
+    begun: AtomicUsize,
+}
+
+/// One request of it; over when dropped.
+#[derive(Debug)]
+struct InUse(Arc<Use>);
+
+impl Use {
+    fn begin(self: &Arc<Self>) -> InUse {
+        self.open.fetch_add(1, Ordering::Relaxed);
+        self.begun.fetch_add(1, Ordering::Relaxed);
+        InUse(Arc::clone(self))
+    }
+
+    /// Ready once no request was open, and none began, for [`IDLE_MAX`].
+    async fn idle(&self) {
+        loop {
+            let before = self.begun.load(Ordering::Relaxed);
+            let was_open = self.open.load(Ordering::Relaxed) > 0;
+            tokio::time::sleep(IDLE_MAX).await;
+            if !was_open && self.begun.load(Ordering::Relaxed) == before {
+                return;
+            }
+        }
+    }
+}
+
+impl Drop for InUse {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A body that keeps its connection in use until it is sent.
+struct Counted<B> {
+    body: B,
+    _in_use: InUse,
+}
+
+impl<B: http_body::Body + Unpin> http_body::Body for Counted<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: std::pin::Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<http_body::Frame<Self::Data>, Self::Error>>> {
+        std::pin::Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,76 @@
+//! What is counted, for `/metrics`.
+
+use http::StatusCode;
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text::encode},
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
+    registry::Registry,
+};
+
+/// Who answered a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answerer {
+    /// The gateway, in place of an application.
+    Gateway,
+    /// The portal.
+    Portal,
+    /// An application.
+    App,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Labels {
+    by: &'static str,
+    code: &'static str,
+}
+
+const CODES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+
+/// Every counter. Counting is one atomic addition.
+pub struct Metrics {
+    registry: Registry,
+    answers: [[Counter; 5]; 3],
+    /// Connections that are open.
+    pub connections: Gauge,
+    /// Requests that the wire guard refused.
+    pub refused: Counter,
+    /// TLS handshakes that came to nothing.
+    pub handshakes_failed: Counter,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("doorward");
+        let answers = Family::<Labels, Counter>::default();
+        registry.register("requests", "Answered requests, by who answered and the class of the status", answers.clone());
+        let (connections, refused, handshakes_failed) = (Gauge::default(), Counter::default(), Counter::default());
+        registry.register("connections", "Open connections of browsers", connections.clone());
+        registry.register("requests_refused", "Requests that can be read in two ways", refused.clone());
+        registry.register("tls_handshakes_failed", "Handshakes that came to nothing", handshakes_failed.clone());
+        let of = |by| CODES.map(|code| answers.get_or_create(&Labels { by, code }).clone());
+        Self { registry, answers: [of("gateway"), of("portal"), of("app")], connections, refused, handshakes_failed }
+    }
+}
+
+impl Metrics {
+    /// Counts an answer.
+    pub fn answered(&self, by: Answerer, status: StatusCode) {
+        let by = match by {
+            Answerer::Gateway => 0,
+            Answerer::Portal => 1,
+            Answerer::App => 2,
+        };
+        let class = usize::from(status.as_u16() / 100).saturating_sub(1);
+        if let Some(counter) = self.answers.get(by).and_then(|codes: &[Counter; 5]| codes.get(class)) {
+            counter.inc();
+        }
+    }
+
+    /// Everything, in OpenMetrics text.
+    pub fn render(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string does not fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+}
