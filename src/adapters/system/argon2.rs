@@ -19,7 +19,8 @@ use tokio::sync::Semaphore;
 const QUEUE_MAX: usize = 64;
 
 /// The hash of a password that nobody knows, with the parameters of new ones: what an unknown name is checked against.
-const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5LW5vYm9keS1ubw$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+const NOBODY: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5LW5vYm9keS1ubw$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// Argon2id with the parameters OWASP asks for: 19 MiB, two passes, one lane.
 pub struct Argon2Hasher {
