@@ -19,6 +19,7 @@ mod sessions;
 use doorward::{adapters::store, ports::Store};
 use futures_util::future::join_all;
 use std::{future::Future, sync::Arc};
+use tokio::sync::Barrier;
 
 /// How many callers race for what may happen once.
 const RACERS: u8 = 64;
@@ -97,12 +98,23 @@ behaviours! {
     people::the_store_answers
 }
 
-/// What each of [`RACERS`] callers got who all called at once.
+/// What each of [`RACERS`] callers got who all called at once, when every connection was open.
 async fn race<T, F>(store: &Arc<dyn Store>, act: impl Fn(Arc<dyn Store>, u8) -> F) -> Vec<T>
 where
     T: Send + 'static,
     F: Future<Output = T> + Send + 'static,
 {
-    let racers: Vec<_> = (0..RACERS).map(|racer| tokio::spawn(act(Arc::clone(store), racer))).collect();
+    let line = Arc::new(Barrier::new(RACERS.into()));
+    let racers: Vec<_> = (0..RACERS)
+        .map(|racer| {
+            let (store, line) = (Arc::clone(store), Arc::clone(&line));
+            let act = act(Arc::clone(&store), racer);
+            tokio::spawn(async move {
+                store.ping().await.unwrap();
+                line.wait().await;
+                act.await
+            })
+        })
+        .collect();
     join_all(racers).await.into_iter().map(Result::unwrap).collect()
 }

@@ -1,15 +1,20 @@
 //! What an operator meets: files and servers that are missing, damaged, foreign, or too new.
 
-use super::{people::*, postgres::Server};
+use super::{people::*, postgres::Server, race};
 use doorward::{
     adapters::store::{self, SqlStore},
-    ports::{Store, store::Added},
+    domain::throttle::{ACCOUNT, BudgetKey, Lane},
+    ports::{
+        Store,
+        store::{Added, Charge},
+    },
 };
 use sqlx::{Connection as _, PgConnection, SqliteConnection};
 use std::{
     fs,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 use tempfile::TempDir;
 
@@ -79,6 +84,26 @@ async fn two_processes_share_a_file() {
     assert!(command.delete_account(ANN).await.unwrap());
 
     assert_eq!(serve.account(ANN).await.unwrap(), None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn tries_that_race_in_two_processes_are_counted_or_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, url) = file(&folder);
+    let stores = [store::open(&url).await.unwrap(), store::open(&url).await.unwrap()];
+    let key = BudgetKey::password(ANN, Lane::Stranger);
+
+    let (one, other) = tokio::join!(
+        race(&stores[0], |store, _| charge(store, key.clone())),
+        race(&stores[1], |store, _| charge(store, key.clone())),
+    );
+
+    let counted = one.into_iter().chain(other).filter(|charge| matches!(charge, Charge::Counted { .. })).count();
+    assert_eq!(counted, 10);
+}
+
+async fn charge(store: Arc<dyn Store>, key: BudgetKey) -> Charge {
+    store.charge(&key, &ACCOUNT, NOON).await.unwrap()
 }
 
 #[tokio::test]
