@@ -5,7 +5,7 @@
 //!
 //! # Invariants
 //!
-//! - On SQLite a transaction that writes begins by taking the write lock ([`transaction!`] is the only way to begin
+//! - On SQLite a transaction that writes begins by taking the write lock (`transaction!` is the only way to begin
 //!   one): begun as a reader it would fail as soon as another writer was faster.
 //! - Opening a store asks the engine to prepare every statement, so that none fails later for its text.
 

@@ -253,7 +253,7 @@ mod tests {
         for text in ["1:c2hvcnQ=", "256:AAAA", "AAAA", "1:"] {
             assert_eq!(
                 refusal(&format!("\n{text}\n"), 0o600),
-                format!("line 2 of the key file …/doorward.key {}", no_line)
+                format!("line 2 of the key file …/doorward.key {no_line}")
             );
         }
         assert_eq!(

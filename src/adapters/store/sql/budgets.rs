@@ -19,7 +19,9 @@ use sqlx::{query, query_scalar};
 /// moment behind would be refused.
 const OPEN: i64 = 0;
 
-/// `failures + 1`, unless the budget is forgotten. A locked one never is.
+const _: () = assert!(NEVER.as_millis() == 9_223_372_036_854_775_807, "the statements spell it out");
+
+/// Whether the budget starts anew, for having been left alone. A locked one never does.
 macro_rules! forgotten {
     () => {
         "(b.updated_at <= $4 AND b.blocked_until <> 9223372036854775807)"
@@ -116,6 +118,5 @@ impl BudgetStore for SqlStore {
 
 /// A `blocked_until` as the column holds it.
 fn stored(blocked_until: Timestamp, now: Timestamp) -> i64 {
-    debug_assert!(NEVER.as_millis() == i64::MAX, "the statement says so too");
     if blocked_until == now { OPEN } else { blocked_until.as_millis() }
 }

@@ -223,6 +223,7 @@ fn login_id(text: &str) -> Option<LoginId> {
     LoginId::parse(text).ok().filter(|login_id| login_id.as_str() == text)
 }
 
-pub(super) fn bad(table: &'static str, row: impl ToString, column: &'static str) -> StoreError {
-    StoreError::Inconsistent { table, row: row.to_string(), column }
+/// The error for a value that this program could not have written.
+pub(super) fn bad(table: &'static str, row: impl Into<String>, column: &'static str) -> StoreError {
+    StoreError::Inconsistent { table, row: row.into(), column }
 }

@@ -1,0 +1,120 @@
+//! One contract, kept by every store: in memory, in SQLite, and in PostgreSQL.
+//!
+//! PostgreSQL is a real server, started here. Where none is installed the test fails and says so.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test that panics has failed")]
+
+#[path = "store_contract/accounts.rs"]
+mod accounts;
+#[path = "store_contract/budgets.rs"]
+mod budgets;
+#[path = "store_contract/engines.rs"]
+mod engines;
+#[path = "store_contract/people.rs"]
+mod people;
+#[path = "store_contract/postgres.rs"]
+mod postgres;
+#[path = "store_contract/sessions.rs"]
+mod sessions;
+
+use doorward::{adapters::store, ports::Store};
+use futures_util::future::join_all;
+use std::{future::Future, sync::Arc};
+use tokio::sync::Barrier;
+
+/// How many callers race for what may happen once.
+const RACERS: u8 = 64;
+
+/// Makes a test of each behaviour for each store. PostgreSQL is one test, for it is one server.
+macro_rules! behaviours {
+    ($($topic:ident::$behaviour:ident)+) => {
+        mod memory {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn $behaviour() {
+                super::$topic::$behaviour(super::store::open("memory:").await.unwrap()).await;
+            })+
+        }
+
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn $behaviour() {
+                let folder = tempfile::tempdir().unwrap();
+                let url = format!("sqlite:{}/doorward.db", folder.path().display());
+                super::$topic::$behaviour(super::store::open(&url).await.unwrap()).await;
+            })+
+        }
+
+        #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+        async fn postgres_keeps_the_contract() {
+            let server = postgres::Server::start();
+            $({
+                println!("{}", stringify!($behaviour));
+                let database = server.database(stringify!($behaviour)).await;
+                $topic::$behaviour(store::open(&database).await.unwrap()).await;
+            })+
+            engines::a_newer_postgres_database_is_refused(&server).await;
+            engines::an_impossible_postgres_row_is_named(&server).await;
+        }
+    };
+}
+
+behaviours! {
+    accounts::an_account_is_found_as_it_was_added
+    accounts::of_racing_accounts_with_one_login_id_one_is_added
+    accounts::an_id_is_taken_once
+    accounts::disabling_ends_what_was_begun
+    accounts::deleting_takes_all_that_hangs_on_it
+    accounts::a_new_password_ends_what_the_old_one_began
+    accounts::a_rehash_loses_to_a_new_password
+    accounts::enrolment_opens_and_closes
+    accounts::an_enrolment_is_confirmed_once
+    accounts::of_racing_uses_of_one_code_one_counts
+    accounts::steps_only_go_up
+    accounts::removing_second_factors_ends_what_they_proved
+    accounts::a_browser_is_known_to_one_user_for_a_time
+    accounts::nodes_that_start_together_agree_on_one_signing_key
+    accounts::nothing_hangs_on_nobody
+    sessions::a_half_session_opens_within_its_time
+    sessions::of_racing_promotions_one_makes_a_session
+    sessions::a_half_session_becomes_only_its_own_users_session
+    sessions::an_identity_is_found_as_it_was_opened
+    sessions::of_racing_rotations_one_wins
+    sessions::the_latest_proof_of_a_factor_stays
+    sessions::a_note_of_use_never_moves_back
+    sessions::an_ended_session_takes_its_children_along
+    sessions::all_sessions_end_but_the_spared_one
+    sessions::sessions_are_listed_last_used_first
+    sessions::of_racing_redemptions_one_gets_a_child
+    sessions::a_wrong_redemption_spends_the_handoff
+    sessions::a_child_belongs_to_one_host_and_follows_the_last_handoff
+    sessions::sweeping_forgets_only_what_is_over
+    budgets::a_charge_costs_what_the_schedule_says
+    budgets::racing_tries_are_counted_or_refused
+    budgets::a_forgotten_budget_starts_anew
+    budgets::a_lock_is_not_forgotten
+    budgets::a_clock_a_moment_behind_is_not_refused
+    budgets::a_refund_takes_one_failure_back_and_reopens
+    budgets::a_cleared_budget_is_empty
+    budgets::unlocking_opens_all_budgets_of_one_account
+    people::the_store_answers
+}
+
+/// What each of [`RACERS`] callers got who all called at once, when every connection was open.
+async fn race<T, F>(store: &Arc<dyn Store>, act: impl Fn(Arc<dyn Store>, u8) -> F) -> Vec<T>
+where
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    let line = Arc::new(Barrier::new(RACERS.into()));
+    let racers: Vec<_> = (0..RACERS)
+        .map(|racer| {
+            let (store, line) = (Arc::clone(store), Arc::clone(&line));
+            let act = act(Arc::clone(&store), racer);
+            tokio::spawn(async move {
+                store.ping().await.unwrap();
+                line.wait().await;
+                act.await
+            })
+        })
+        .collect();
+    join_all(racers).await.into_iter().map(Result::unwrap).collect()
+}
