@@ -144,7 +144,7 @@ async fn an_idle_connection_is_closed_after_its_time_counted_from_the_last_respo
     let mut client = serve(echo);
     let begin = Instant::now();
 
-    tokio::time::sleep(Duration::from_secs(60)).await;
+    tokio::time::sleep(Duration::from_mins(1)).await;
     client.write_all(b"GET /one HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
     until(&mut client, "/one").await;
     rest(&mut client).await;
