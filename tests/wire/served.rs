@@ -109,22 +109,22 @@ async fn a_refused_head_takes_its_body_with_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_head_that_drips_is_answered_408_after_ten_seconds() {
-    let mut client = serve(echo);
+    let (mut reader, mut writer) = tokio::io::split(serve(echo));
     let begin = Instant::now();
 
-    let drip = async {
+    let drip = tokio::spawn(async move {
         for byte in b"GET / HTTP/1.1\r\nHost: a\r\nX: ".iter().chain(std::iter::repeat(&b'y')) {
-            client.write_u8(*byte).await.unwrap();
-            tokio::time::sleep(Duration::from_secs(1)).await;
-            if begin.elapsed() > Duration::from_secs(12) {
+            if writer.write_u8(*byte).await.is_err() {
                 break;
             }
+            tokio::time::sleep(Duration::from_secs(1)).await;
         }
-    };
-    drip.await;
-    let said = until(&mut client, "head-timeout").await;
+    });
+    let mut first_line = [0; 12];
+    reader.read_exact(&mut first_line).await.unwrap();
 
-    assert_eq!(statuses(&said), ["408"], "{said}");
+    assert_eq!((&first_line, begin.elapsed().as_secs()), (b"HTTP/1.1 408", 10));
+    drip.await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
@@ -137,6 +137,11 @@ async fn the_head_s_time_does_not_count_the_idle_time_before_it() {
     client.write_all(b"Host: a\r\n\r\n").await.unwrap();
 
     until(&mut client, "/late").await;
+    tokio::time::sleep(Duration::from_secs(74)).await;
+    client.write_all(b"GET /later HTTP/1.1\r\n").await.unwrap();
+    tokio::time::sleep(Duration::from_secs(9)).await;
+    client.write_all(b"Host: a\r\n\r\n").await.unwrap();
+    until(&mut client, "/later").await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -256,6 +261,36 @@ async fn behind_a_denied_upgrade_heads_are_judged_again() {
 
     assert_eq!(statuses(&said), ["200", "200", "200", "400"], "{said}");
     assert!(said.contains("/two") && said.ends_with("request-line"), "{said}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_earlier_answer_does_not_decide_a_later_upgrade() {
+    let mut client = serve(async |request, ticket| {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        if request.headers().contains_key(header::UPGRADE) {
+            ticket.grant_upgrade();
+            let response = Response::builder().status(StatusCode::SWITCHING_PROTOCOLS);
+            return response.header("connection", "upgrade").header("upgrade", "x").body(Full::default()).unwrap();
+        }
+        echo(request, ticket).await
+    });
+
+    let upgrade = "GET /two HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n";
+    let pipelined = format!("GET /one HTTP/1.1\r\nHost: a\r\n\r\n{upgrade}\x01 raw\r\n\r\n");
+    client.write_all(pipelined.as_bytes()).await.unwrap();
+    let said = rest(&mut client).await;
+
+    assert_eq!(statuses(&said), ["200", "101"], "{said}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_an_upgrade_is_bounded() {
+    let mut client = serve(async |_request, _ticket| std::future::pending().await);
+
+    client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n").await.unwrap();
+    let flood = tokio::time::timeout(Duration::from_mins(1), client.write_all(&[0; 1024 * 1024])).await;
+
+    assert!(flood.is_err(), "the client could send a megabyte");
 }
 
 #[tokio::test(start_paused = true)]
