@@ -265,22 +265,43 @@ async fn behind_a_denied_upgrade_heads_are_judged_again() {
 
 #[tokio::test(start_paused = true)]
 async fn an_earlier_answer_does_not_decide_a_later_upgrade() {
-    let mut client = serve(async |request, ticket| {
+    let mut client = serve(async |mut request: Request<Incoming>, ticket| {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        if request.headers().contains_key(header::UPGRADE) {
-            ticket.grant_upgrade();
-            let response = Response::builder().status(StatusCode::SWITCHING_PROTOCOLS);
-            return response.header("connection", "upgrade").header("upgrade", "x").body(Full::default()).unwrap();
+        if !request.headers().contains_key(header::UPGRADE) {
+            return echo(request, ticket).await;
         }
-        echo(request, ticket).await
+        ticket.grant_upgrade();
+        tokio::spawn(async move {
+            let mut tunnel = TokioIo::new(hyper::upgrade::on(&mut request).await.unwrap());
+            let mut first = [0; 4];
+            tunnel.read_exact(&mut first).await.unwrap();
+            tunnel.write_all(&first).await.unwrap();
+        });
+        let response = Response::builder().status(StatusCode::SWITCHING_PROTOCOLS);
+        response.header("connection", "upgrade").header("upgrade", "x").body(Full::default()).unwrap()
     });
 
     let upgrade = "GET /two HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n";
-    let pipelined = format!("GET /one HTTP/1.1\r\nHost: a\r\n\r\n{upgrade}\x01 raw\r\n\r\n");
+    let pipelined = format!("GET /one HTTP/1.1\r\nHost: a\r\n\r\n{upgrade}raw!\r\n\r\n");
     client.write_all(pipelined.as_bytes()).await.unwrap();
     let said = rest(&mut client).await;
 
     assert_eq!(statuses(&said), ["200", "101"], "{said}");
+    assert!(said.ends_with("raw!"), "{said}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn behind_a_refused_head_there_is_one_substitute_and_then_nothing() {
+    let (mut client, server) = tokio::io::duplex(1024);
+    let mut io = GuardedIo::new(server, Limits::default());
+
+    client.write_all(b"GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    drop(client);
+    let mut passed = String::new();
+    io.read_to_string(&mut passed).await.unwrap();
+
+    assert_eq!(passed, "GET / HTTP/1.1\r\nHost: refused.invalid\r\nConnection: close\r\n\r\n");
+    assert_eq!(io.connection().next_request().unwrap_err(), Refusal::HostMissing);
 }
 
 #[tokio::test(start_paused = true)]
