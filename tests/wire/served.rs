@@ -309,7 +309,7 @@ async fn what_waits_for_an_upgrade_is_bounded() {
     let mut client = serve(async |_request, _ticket| std::future::pending().await);
 
     client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n").await.unwrap();
-    let flood = tokio::time::timeout(Duration::from_mins(1), client.write_all(&[0; 1024 * 1024])).await;
+    let flood = tokio::time::timeout(Duration::from_mins(1), client.write_all(&vec![0; 1024 * 1024])).await;
 
     assert!(flood.is_err(), "the client could send a megabyte");
 }
