@@ -109,22 +109,22 @@ async fn a_refused_head_takes_its_body_with_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_head_that_drips_is_answered_408_after_ten_seconds() {
-    let mut client = serve(echo);
+    let (mut reader, mut writer) = tokio::io::split(serve(echo));
     let begin = Instant::now();
 
-    let drip = async {
+    let drip = tokio::spawn(async move {
         for byte in b"GET / HTTP/1.1\r\nHost: a\r\nX: ".iter().chain(std::iter::repeat(&b'y')) {
-            client.write_u8(*byte).await.unwrap();
-            tokio::time::sleep(Duration::from_secs(1)).await;
-            if begin.elapsed() > Duration::from_secs(12) {
+            if writer.write_u8(*byte).await.is_err() {
                 break;
             }
+            tokio::time::sleep(Duration::from_secs(1)).await;
         }
-    };
-    drip.await;
-    let said = until(&mut client, "head-timeout").await;
+    });
+    let mut first_line = [0; 12];
+    reader.read_exact(&mut first_line).await.unwrap();
 
-    assert_eq!(statuses(&said), ["408"], "{said}");
+    assert_eq!((&first_line, begin.elapsed().as_secs()), (b"HTTP/1.1 408", 10));
+    drip.await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
@@ -137,6 +137,11 @@ async fn the_head_s_time_does_not_count_the_idle_time_before_it() {
     client.write_all(b"Host: a\r\n\r\n").await.unwrap();
 
     until(&mut client, "/late").await;
+    tokio::time::sleep(Duration::from_secs(74)).await;
+    client.write_all(b"GET /later HTTP/1.1\r\n").await.unwrap();
+    tokio::time::sleep(Duration::from_secs(9)).await;
+    client.write_all(b"Host: a\r\n\r\n").await.unwrap();
+    until(&mut client, "/later").await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -144,7 +149,7 @@ async fn an_idle_connection_is_closed_after_its_time_counted_from_the_last_respo
     let mut client = serve(echo);
     let begin = Instant::now();
 
-    tokio::time::sleep(Duration::from_secs(60)).await;
+    tokio::time::sleep(Duration::from_mins(1)).await;
     client.write_all(b"GET /one HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
     until(&mut client, "/one").await;
     rest(&mut client).await;
@@ -256,6 +261,57 @@ async fn behind_a_denied_upgrade_heads_are_judged_again() {
 
     assert_eq!(statuses(&said), ["200", "200", "200", "400"], "{said}");
     assert!(said.contains("/two") && said.ends_with("request-line"), "{said}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_earlier_answer_does_not_decide_a_later_upgrade() {
+    let mut client = serve(async |mut request: Request<Incoming>, ticket| {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        if !request.headers().contains_key(header::UPGRADE) {
+            return echo(request, ticket).await;
+        }
+        ticket.grant_upgrade();
+        tokio::spawn(async move {
+            let mut tunnel = TokioIo::new(hyper::upgrade::on(&mut request).await.unwrap());
+            let mut first = [0; 4];
+            tunnel.read_exact(&mut first).await.unwrap();
+            tunnel.write_all(&first).await.unwrap();
+        });
+        let response = Response::builder().status(StatusCode::SWITCHING_PROTOCOLS);
+        response.header("connection", "upgrade").header("upgrade", "x").body(Full::default()).unwrap()
+    });
+
+    let upgrade = "GET /two HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n";
+    let pipelined = format!("GET /one HTTP/1.1\r\nHost: a\r\n\r\n{upgrade}raw!\r\n\r\n");
+    client.write_all(pipelined.as_bytes()).await.unwrap();
+    let said = rest(&mut client).await;
+
+    assert_eq!(statuses(&said), ["200", "101"], "{said}");
+    assert!(said.ends_with("raw!"), "{said}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn behind_a_refused_head_there_is_one_substitute_and_then_nothing() {
+    let (mut client, server) = tokio::io::duplex(1024);
+    let mut io = GuardedIo::new(server, Limits::default());
+
+    client.write_all(b"GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    drop(client);
+    let mut passed = String::new();
+    io.read_to_string(&mut passed).await.unwrap();
+
+    assert_eq!(passed, "GET / HTTP/1.1\r\nHost: refused.invalid\r\nConnection: close\r\n\r\n");
+    assert_eq!(io.connection().next_request().unwrap_err(), Refusal::HostMissing);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_an_upgrade_is_bounded() {
+    let mut client = serve(async |_request, _ticket| std::future::pending().await);
+
+    client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n").await.unwrap();
+    let flood = tokio::time::timeout(Duration::from_mins(1), client.write_all(&vec![0; 1024 * 1024])).await;
+
+    assert!(flood.is_err(), "the client could send a megabyte");
 }
 
 #[tokio::test(start_paused = true)]
