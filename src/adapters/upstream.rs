@@ -5,10 +5,11 @@
 //!
 //! # Invariants
 //!
-//! - Nothing is sent without an [`Admission`].
+//! - Nothing is sent without an [`Admission`](crate::domain::policy::Admission).
 //! - No request waits for DNS: names are resolved beside the traffic, and the last good answer stays.
 //! - A connection is used again only after a clean end, and never once it carried connection-bound credentials.
-//! - A request is sent a second time only if not one byte of it was sent the first time.
+//! - A request is sent a second time only if not one byte of it was sent the first time, or if it changes nothing and
+//!   went out on a connection that its server was closing.
 //! - TLS to a server is verified, always.
 
 mod connect;
@@ -22,9 +23,6 @@ pub use servers::{NotAServer, Server, Upstreams};
 
 use http::uri::PathAndQuery;
 use std::time::Duration;
-
-#[expect(unused_imports, reason = "named in the documentation")]
-use crate::domain::policy::Admission;
 
 /// How one app is reached.
 #[derive(Debug, Clone)]
@@ -60,7 +58,7 @@ impl Settings {
             trust: Trust::System,
             probe: Probe::Connect,
             connect_max: Duration::from_secs(5),
-            answer_max: Duration::from_secs(60),
+            answer_max: Duration::from_mins(1),
             idle_max: Duration::from_secs(30),
         }
     }

@@ -41,8 +41,8 @@ use tokio::{
 const SERVERS_MAX: usize = 3;
 /// Most unused connections that one core keeps to one server.
 const IDLE_PER_SERVER_MAX: usize = 256;
-/// A connection unused for longer is looked at before it is used.
-const QUIET: Duration = Duration::from_millis(100);
+/// A connection unused for longer has rested: its server may be closing it at this very moment.
+const QUIET: Duration = Duration::from_millis(10);
 /// How long a request may outlive its response before the connection is given up.
 const SETTLE_MAX: Duration = Duration::from_secs(5);
 
@@ -89,23 +89,27 @@ struct Lane<B> {
     idle: Arc<Idle<B>>,
 }
 
-/// Whether a connection has answered before.
+/// What a connection did before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Age {
+enum Past {
+    /// Nothing.
     Fresh,
-    Reused,
+    /// It has just answered.
+    Busy,
+    /// It answered, then rested.
+    Rested,
 }
 
 impl<B: RequestBody> Lane<B> {
     async fn send(&self, request: Request<B>) -> Result<Response<ReplyBody<B>>, UpstreamError> {
         let upgrades = request.headers().contains_key(UPGRADE);
         let bound = is_connection_bound(request.headers(), &AUTHORIZATION);
-        let mut request = request.map(|body| Upload { body, sent: None });
+        let mut request = request.map(Upload::new);
         let mut tried = Vec::new();
         let mut failure = UpstreamError::NoneHealthy;
         while tried.len() < SERVERS_MAX {
             let Some(address) = self.group.next(&tried) else { break };
-            let (mut sender, age) = match self.connection(address, upgrades).await {
+            let (mut sender, past) = match self.connection(address, upgrades).await {
                 Ok(connection) => connection,
                 Err(error) => {
                     tracing::debug!(%address, %error, "no connection to the server");
@@ -114,6 +118,7 @@ impl<B: RequestBody> Lane<B> {
                     continue;
                 }
             };
+            let copy = if past == Past::Rested { copy_of(&request) } else { None };
             match exchange(&mut sender, request, self.group.settings().answer_max).await {
                 Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS && !upgrades => {
                     return Err(UpstreamError::Exchange("the app switched protocols unasked".into()));
@@ -125,11 +130,14 @@ impl<B: RequestBody> Lane<B> {
                 }
                 Err(Broken::Unsent(unsent, error)) => {
                     // The server had closed a connection that was kept: only that one is given up.
-                    if age == Age::Fresh {
+                    if past == Past::Fresh {
                         tried.push(address);
                     }
                     request = *unsent;
                     failure = error;
+                }
+                Err(Broken::Sent(error @ UpstreamError::Exchange(_))) => {
+                    request = copy.ok_or(error)?;
                 }
                 Err(Broken::Sent(error)) => return Err(error),
             }
@@ -142,15 +150,15 @@ impl<B: RequestBody> Lane<B> {
         &self,
         address: SocketAddr,
         upgrades: bool,
-    ) -> Result<(SendRequest<Upload<B>>, Age), UpstreamError> {
-        if !upgrades && let Some(sender) = self.idle.take(address).await {
-            return Ok((sender, Age::Reused));
+    ) -> Result<(SendRequest<Upload<B>>, Past), UpstreamError> {
+        if !upgrades && let Some(kept) = self.idle.take(address).await {
+            return Ok(kept);
         }
         let sender = match self.group.route().connect(address).await? {
             Connection::Plain(stream) => start(stream, upgrades).await,
             Connection::Tls(stream) => start(*stream, upgrades).await,
         };
-        sender.map(|sender| (sender, Age::Fresh)).map_err(|error| UpstreamError::Exchange(error.into()))
+        sender.map(|sender| (sender, Past::Fresh)).map_err(|error| UpstreamError::Exchange(error.into()))
     }
 }
 
@@ -167,6 +175,19 @@ async fn start<B: RequestBody>(
         }
     });
     Ok(sender)
+}
+
+/// What can be sent once more where a rested connection broke: a request that changes nothing, without a body
+/// (RFC 9110 9.2.2). Other requests are left to whoever knows what they do.
+fn copy_of<B: RequestBody>(request: &Request<Upload<B>>) -> Option<Request<Upload<B>>> {
+    if !request.method().is_safe() || !request.body().is_end_stream() {
+        return None;
+    }
+    let mut copy = Request::new(Upload { body: None, sent: None });
+    copy.method_mut().clone_from(request.method());
+    copy.uri_mut().clone_from(request.uri());
+    copy.headers_mut().clone_from(request.headers());
+    Some(copy)
 }
 
 /// Why an exchange brought no response.
@@ -220,17 +241,20 @@ fn is_connection_bound(headers: &HeaderMap, name: &HeaderName) -> bool {
 
 /// A request's body that can tell when it is gone.
 struct Upload<B> {
-    body: B,
+    /// `None` is empty.
+    body: Option<B>,
     /// Dropped with the body, which wakes the other end.
     sent: Option<oneshot::Sender<()>>,
 }
 
 impl<B: RequestBody> Upload<B> {
+    fn new(body: B) -> Self {
+        Self { body: (!body.is_end_stream()).then_some(body), sent: None }
+    }
+
     /// Something to wait for until the body is sent; nothing where there is none.
     fn watch(&mut self) -> Option<oneshot::Receiver<()>> {
-        if self.body.is_end_stream() {
-            return None;
-        }
+        self.body.as_ref()?;
         let (sent, gone) = oneshot::channel();
         self.sent = Some(sent);
         Some(gone)
@@ -242,15 +266,18 @@ impl<B: RequestBody> Body for Upload<B> {
     type Error = B::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        match &mut self.body {
+            Some(body) => Pin::new(body).poll_frame(cx),
+            None => Poll::Ready(None),
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.body.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        self.body.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
     }
 }
 
@@ -344,15 +371,16 @@ impl<B> Parked<B> {
 
 impl<B: RequestBody> Idle<B> {
     /// The connection that was used last: the others get old and are closed.
-    async fn take(&self, address: SocketAddr) -> Option<SendRequest<Upload<B>>> {
+    async fn take(&self, address: SocketAddr) -> Option<(SendRequest<Upload<B>>, Past)> {
         loop {
             let candidate = self.lock().get_mut(&address)?.pop()?;
-            if candidate.since.elapsed() > QUIET {
+            let past = if candidate.since.elapsed() > QUIET { Past::Rested } else { Past::Busy };
+            if past == Past::Rested {
                 // The server may have said goodbye, and the runtime not have had the time to tell.
                 yield_now().await;
             }
             if candidate.is_good(self.idle_max) && candidate.sender.is_ready() {
-                return Some(candidate.sender);
+                return Some((candidate.sender, past));
             }
         }
     }

@@ -153,7 +153,7 @@ fn encoded<'a>(texts: impl IntoIterator<Item = &'a str>) -> Option<HeaderValue> 
 
 /// The request to send. It has nothing left of `parts.extensions`.
 pub fn request(parts: Parts, body: RequestBody, onward: &Onward<'_>) -> Result<Request<RequestBody>, InvalidUri> {
-    let uri = target(parts.uri, onward.path)?;
+    let uri = target(&parts.uri, onward.path)?;
     let mut headers = parts.headers;
     hop::remove(&mut headers);
     onward.names.stripped.strip(&mut headers);
@@ -171,7 +171,7 @@ pub fn request(parts: Parts, body: RequestBody, onward: &Onward<'_>) -> Result<R
 }
 
 /// The origin form of what policy saw. Nothing is copied where the client sent that.
-fn target(sent: Uri, path: &CanonicalPath<'_>) -> Result<Uri, InvalidUri> {
+fn target(sent: &Uri, path: &CanonicalPath<'_>) -> Result<Uri, InvalidUri> {
     if sent.path() == path.as_str()
         && let Some(as_sent) = sent.path_and_query()
     {

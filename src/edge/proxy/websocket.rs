@@ -1,4 +1,4 @@
-//! WebSockets: the one change of protocol that passes, and only where everything about it is as RFC 6455 has it
+//! The one change of protocol that passes, and only where everything about the handshake is as RFC 6455 has it
 //! (FR-14). Until the application agrees, not one byte of the new protocol passes (FR-13).
 
 use super::{

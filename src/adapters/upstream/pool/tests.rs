@@ -153,6 +153,43 @@ async fn a_connection_that_the_server_closed_meanwhile_is_replaced() {
     }
 }
 
+/// How often a server is asked that takes a request on a connection that has rested, and hangs up.
+async fn asked_by(request: impl AsyncFn(&Client<TestBody>) -> Result<String, BoxError>) -> (usize, bool) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let client = client(&[listener.local_addr().unwrap()]).await;
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&asked);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            read_head(&mut stream).await.unwrap();
+            counter.fetch_add(1, Ordering::Relaxed);
+            stream.write_all(HELLO.as_bytes()).await.unwrap();
+            if read_head(&mut stream).await.is_some() {
+                counter.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    });
+    send(&client, get()).await.unwrap();
+    for parked in client.lanes[APP].idle.lock().values_mut().flatten() {
+        parked.since -= 2 * QUIET;
+    }
+    let answer = request(&client).await;
+    (asked.load(Ordering::Relaxed), answer.is_ok())
+}
+
+#[tokio::test]
+async fn only_what_changes_nothing_is_asked_again_where_a_rested_connection_broke() {
+    let read = asked_by(async |client| send(client, get()).await).await;
+    let write = asked_by(async |client| {
+        let mut request = get();
+        *request.method_mut() = http::Method::DELETE;
+        send(client, request).await
+    });
+
+    assert_eq!(read, (3, true));
+    assert_eq!(write.await, (2, false));
+}
+
 #[tokio::test]
 async fn with_one_of_two_servers_dead_every_request_is_served() {
     let (alive, _) = server(HELLO).await;
