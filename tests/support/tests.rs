@@ -5,6 +5,7 @@ use crate::{
     browser::{Browser, VirtualAuthenticator},
     certificates::Authority,
     client,
+    gateway::Site,
     postgres::Postgres,
     raw::Connection,
 };
@@ -92,6 +93,15 @@ async fn httpbin_echoes_headers() {
     let answer = asked.send().await.unwrap().text().await.unwrap();
 
     assert!(answer.contains("7f3k"), "{answer}");
+}
+
+#[tokio::test]
+#[should_panic(expected = "ended with exit status: 0 while the test waited for it to be ready")]
+async fn a_gateway_that_ends_fails_the_test_at_once() {
+    let site = Site::new("true", &["app.localhost"]);
+    site.configure(&site.preamble());
+
+    site.start().await;
 }
 
 #[tokio::test]
