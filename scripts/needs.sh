@@ -50,7 +50,7 @@ want_test() {
   want python3-venv python3 -c 'import ensurepip, venv'
 }
 
-# Ubuntu's packages of these names fetch a snap; any chromedriver and its browser on PATH will do.
+# Ubuntu has them only as snaps: install any chromedriver with its browser there, by hand, and it is used.
 want_browser() {
   if ! has chromedriver >/dev/null; then
     missing+=(chromium chromium-driver)

@@ -1,6 +1,9 @@
 //! Applications as they are found in the field, to stand behind the gateway.
 
-use crate::process::{Process, free_port};
+use crate::{
+    TARGET,
+    process::{Process, free_port},
+};
 use std::{fs, path::Path, process::Command};
 use tempfile::TempDir;
 
@@ -48,7 +51,7 @@ impl Application {
     }
 
     async fn start(folder: TempDir, port: u16, module: &[&str]) -> Self {
-        let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/venv/bin/python");
+        let python = Path::new(TARGET).join("venv/bin/python");
         let mut command = Command::new(python);
         command.arg("-m").args(module).current_dir(folder.path());
         let mut process = Process::start(&mut command, &folder.path().join("log"));

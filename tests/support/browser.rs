@@ -1,6 +1,7 @@
 //! Chromium, steered by a test.
 
 use crate::{
+    TARGET,
     certificates::Authority,
     process::{Process, Signal},
 };
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 use std::{
     fs,
     panic::{AssertUnwindSafe, resume_unwind},
-    path::{Path, PathBuf},
+    path::Path,
     process::Command,
     sync::Arc,
 };
@@ -53,7 +54,7 @@ impl Browser<'_> {
         let driver = WebDriver::new(format!("http://127.0.0.1:{port}"), capabilities).await.unwrap();
         let outcome = AssertUnwindSafe(test(&driver)).catch_unwind().await;
         if outcome.is_err() {
-            let picture = target().join("screenshots").join(name).with_extension("png");
+            let picture = Path::new(TARGET).join("screenshots").join(name).with_extension("png");
             fs::create_dir_all(picture.parent().unwrap()).unwrap();
             if driver.screenshot(&picture).await.is_ok() {
                 eprintln!("what the browser showed: {}", picture.display());
@@ -104,6 +105,8 @@ fn port_in(log: &Path) -> Option<u16> {
 }
 
 /// What axe-core finds wrong with the page that is open, one line a fault; none is how it should be.
+///
+/// It runs in the page, so the browser must run scripts.
 pub async fn barriers(driver: &WebDriver) -> Vec<String> {
     driver.execute(axe(), Vec::new()).await.unwrap();
     let found = driver
@@ -122,8 +125,7 @@ pub async fn barriers(driver: &WebDriver) -> Vec<String> {
 
 /// The script of axe-core, which a Python package carries.
 fn axe() -> String {
-    let libraries = target().join("venv/lib");
-    let versions = fs::read_dir(&libraries).expect("target/venv, which scripts/test makes");
+    let versions = fs::read_dir(Path::new(TARGET).join("venv/lib")).expect("target/venv, which scripts/test makes");
     let script = versions
         .map(|version| version.unwrap().path().join("site-packages/axe_playwright_python/axe.min.js"))
         .find(|script| script.exists())
@@ -191,9 +193,4 @@ impl ExtensionCommand for Extension {
 async fn send(driver: &WebDriver, method: http::Method, endpoint: String, parameters: Option<Value>) -> Value {
     let command = DriverCommand::ExtensionCommand(Box::new(Extension { method, endpoint, parameters }));
     driver.handle().cmd(command).await.unwrap().value_json().unwrap()
-}
-
-/// Where the build and the tests put what they make.
-fn target() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target")
 }

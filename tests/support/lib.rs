@@ -13,5 +13,8 @@ pub mod postgres;
 pub mod process;
 pub mod raw;
 
+/// Where the build and the tests put what they make.
+const TARGET: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target");
+
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,14 @@
 //! The harness itself, against what needs no gateway.
 
-use crate::{applications::Application, certificates::Authority, client, postgres::Postgres, raw::Connection};
+use crate::{
+    applications::Application,
+    browser::{Browser, VirtualAuthenticator},
+    certificates::Authority,
+    client,
+    gateway::Site,
+    postgres::Postgres,
+    raw::Connection,
+};
 use sqlx::{Connection as _, PgConnection};
 use std::sync::Arc;
 use tokio::{
@@ -9,18 +17,20 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-/// Answers one connection over TLS with these bytes, and hangs up.
+/// Answers every connection over TLS with these bytes, and hangs up.
 async fn answering(authority: &Authority, bytes: &'static str) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let acceptor = TlsAcceptor::from(Arc::new(authority.issue(&["app.localhost"]).server_config()));
     tokio::spawn(async move {
-        let (tcp, _) = listener.accept().await.unwrap();
-        let mut tls = acceptor.accept(tcp).await.unwrap();
-        let mut request = [0; 1024];
-        let _ = tls.read(&mut request).await.unwrap();
-        tls.write_all(bytes.as_bytes()).await.unwrap();
-        tls.shutdown().await.unwrap();
+        loop {
+            let (tcp, _) = listener.accept().await.unwrap();
+            // Who does not trust the certificate goes away.
+            let Ok(mut tls) = acceptor.accept(tcp).await else { continue };
+            let _ = tls.read(&mut [0; 4096]).await;
+            let _ = tls.write_all(bytes.as_bytes()).await;
+            let _ = tls.shutdown().await;
+        }
     });
     port
 }
@@ -83,4 +93,43 @@ async fn httpbin_echoes_headers() {
     let answer = asked.send().await.unwrap().text().await.unwrap();
 
     assert!(answer.contains("7f3k"), "{answer}");
+}
+
+#[tokio::test]
+#[should_panic(expected = "ended with exit status: 0 while the test waited for it to be ready")]
+async fn a_gateway_that_ends_fails_the_test_at_once() {
+    let site = Site::new("true", &["app.localhost"]);
+    site.configure(&site.preamble());
+
+    site.start().await;
+}
+
+#[tokio::test]
+async fn a_browser_makes_a_passkey_on_a_site_of_the_authority() {
+    let authority = Authority::default();
+    let page = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n<title>app</title>";
+    let port = answering(&authority, page).await;
+
+    Browser { authority: Some(&authority), ..Browser::default() }
+        .open("support-passkey", async |driver| {
+            let authenticator = VirtualAuthenticator::plug_in(driver).await;
+            driver.goto(format!("https://app.localhost:{port}/")).await.unwrap();
+            // Refused where the browser has a doubt about the certificate.
+            let made = driver
+                .execute_async(
+                    "const [done] = arguments;
+                     navigator.credentials.create({ publicKey: {
+                         challenge: new Uint8Array(32), rp: { name: 'app' },
+                         user: { id: new Uint8Array(16), name: 'ann', displayName: 'Ann' },
+                         pubKeyCredParams: [{ type: 'public-key', alg: -7 }],
+                         authenticatorSelection: { residentKey: 'required' },
+                     } }).then(() => done('made'), error => done(`${error}`));",
+                    Vec::new(),
+                )
+                .await
+                .unwrap();
+            assert_eq!(made.json(), "made");
+            assert_eq!(authenticator.credentials().await.len(), 1);
+        })
+        .await;
 }
