@@ -1,5 +1,15 @@
 //! Wiring: what the config says, made to run.
 
+pub mod admin;
+pub mod body;
+pub mod front;
+pub mod listen;
+pub mod metrics;
+pub mod redirect;
+pub mod start;
+pub mod tls;
 pub mod world;
 
+pub use start::{Running, StartError, run, start};
+pub use tls::CertificateError;
 pub use world::{OpenError, open_world};

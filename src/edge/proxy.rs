@@ -13,6 +13,7 @@
 pub mod answer;
 pub mod assertions;
 pub mod body;
+mod challenge;
 pub mod failure;
 pub mod incoming;
 pub mod kind;

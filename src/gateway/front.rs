@@ -90,7 +90,7 @@ impl<U: Upstream<RequestBody>> Front<U> {
                 return self.turn_away(&request, id, &turned, None);
             }
         };
-        let authority = match self.judge(facts, &request) {
+        let authority = match Self::judge(facts, &request) {
             Ok(authority) => authority,
             Err(turned) => {
                 tracing::info!(request.id = %id, client = %facts.peer, status = turned.status.as_u16(), "a request was turned away");
@@ -121,7 +121,7 @@ impl<U: Upstream<RequestBody>> Front<U> {
 
     /// What HTTP/1's guard has seen already, HTTP/2 is judged by here; and no connection serves a host that its
     /// certificate is not for.
-    fn judge(&self, facts: &Facts, request: &Request<Incoming>) -> Result<Authority, Turned<'static>> {
+    fn judge(facts: &Facts, request: &Request<Incoming>) -> Result<Authority, Turned<'static>> {
         if matches!(*request.method(), Method::CONNECT | Method::TRACE) || request.method().as_str() == "TRACK" {
             return Err(Turned::away(Refusal::MethodNotAllowed));
         }
@@ -132,11 +132,7 @@ impl<U: Upstream<RequestBody>> Front<U> {
             return Err(Turned { refusal: Refusal::Malformed, status: StatusCode::URI_TOO_LONG });
         }
         let authority = authority_of(request).ok_or_else(|| Turned::away(Refusal::Malformed))?;
-        if facts.certificate.covers(&authority.host) {
-            Ok(authority)
-        } else {
-            Err(Turned::away(Refusal::Misdirected))
-        }
+        if facts.certificate.covers(&authority.host) { Ok(authority) } else { Err(Turned::away(Refusal::Misdirected)) }
     }
 
     /// Lets the portal answer, on the threads for slow work.

@@ -96,7 +96,12 @@ impl<U> Clone for Core<U> {
 
 impl<U: Upstream<RequestBody>> Core<U> {
     /// Accepts connections until `shutdown` changes, then waits for the open ones, at most `drain`.
-    pub async fn run(self, listeners: Vec<std::net::TcpListener>, shutdown: watch::Receiver<()>, drain: Duration) -> io::Result<()> {
+    pub async fn run(
+        self,
+        listeners: Vec<std::net::TcpListener>,
+        shutdown: watch::Receiver<()>,
+        drain: Duration,
+    ) -> io::Result<()> {
         let mut accepting = JoinSet::new();
         for listener in listeners {
             listener.set_nonblocking(true)?;
@@ -136,7 +141,12 @@ impl<U: Upstream<RequestBody>> Core<U> {
         self.metrics.connections.dec();
     }
 
-    async fn serve(&self, stream: TcpStream, peer: SocketAddr, shutdown: watch::Receiver<()>) -> Result<(), ConnectionError> {
+    async fn serve(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        shutdown: watch::Receiver<()>,
+    ) -> Result<(), ConnectionError> {
         stream.set_nodelay(true)?;
         let tls = match timeout(HANDSHAKE_MAX, self.acceptor.accept(stream)).await {
             Ok(Ok(tls)) => tls,

@@ -42,7 +42,11 @@ impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("doorward");
         let answers = Family::<Labels, Counter>::default();
-        registry.register("requests", "Answered requests, by who answered and the class of the status", answers.clone());
+        registry.register(
+            "requests",
+            "Answered requests, by who answered and the class of the status",
+            answers.clone(),
+        );
         let (connections, refused, handshakes_failed) = (Gauge::default(), Counter::default(), Counter::default());
         registry.register("connections", "Open connections of browsers", connections.clone());
         registry.register("requests_refused", "Requests that can be read in two ways", refused.clone());

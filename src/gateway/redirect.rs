@@ -1,15 +1,22 @@
 //! Plain HTTP: answered with the way to HTTPS, and with nothing else (HO-08).
 
 use crate::{
-    domain::target::{Authority, CanonicalPath, Host, Allowed, path::check_query},
+    domain::target::{Allowed, Authority, CanonicalPath, Host, path::check_query},
     edge::wire,
 };
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Empty;
-use hyper::{body::{Bytes, Incoming}, server::conn::http1, service::service_fn};
+use hyper::{
+    body::{Bytes, Incoming},
+    server::conn::http1,
+    service::service_fn,
+};
 use hyper_util::rt::TokioIo;
 use std::{collections::HashSet, convert::Infallible, sync::Arc, time::Duration};
-use tokio::{net::{TcpListener, TcpStream}, sync::{Semaphore, watch}};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{Semaphore, watch},
+};
 
 /// Connections at once. Browsers need one, once.
 const CONNECTIONS_MAX: usize = 1024;
@@ -54,7 +61,11 @@ impl Redirect {
             };
             async move { Ok::<_, Infallible>(answer) }
         });
-        http1::Builder::new().header_read_timeout(None).keep_alive(false).serve_connection(TokioIo::new(guarded), service).await
+        http1::Builder::new()
+            .header_read_timeout(None)
+            .keep_alive(false)
+            .serve_connection(TokioIo::new(guarded), service)
+            .await
     }
 
     fn answer(&self, request: &Request<Incoming>) -> Response<Empty<Bytes>> {
@@ -76,7 +87,9 @@ impl Redirect {
         let target = request.uri().path_and_query()?;
         CanonicalPath::parse(target.path(), Allowed { semicolon: true, encoded_slash: true }).ok()?;
         check_query(target.query().unwrap_or_default()).ok()?;
-        self.hosts.contains(&host).then(|| HeaderValue::try_from(format!("https://{host}{}{target}", self.port_suffix)).ok())?
+        self.hosts
+            .contains(&host)
+            .then(|| HeaderValue::try_from(format!("https://{host}{}{target}", self.port_suffix)).ok())?
     }
 }
 

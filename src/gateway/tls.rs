@@ -1,7 +1,7 @@
 //! Certificates: chosen by the name a browser asks for, read again when their files change.
 
-use crate::domain::target::{Host, HostPattern};
 use crate::config::settings::Certificate;
+use crate::domain::target::{Host, HostPattern};
 use arc_swap::ArcSwap;
 use rustls::{
     ServerConfig,
@@ -110,9 +110,8 @@ fn read_one(files: &Certificate) -> Result<Entry, CertificateError> {
         let path = path.clone();
         move |error| CertificateError::File { path, error }
     };
-    let chain: Vec<_> = CertificateDer::pem_file_iter(&files.cert)
-        .and_then(Iterator::collect)
-        .map_err(unreadable(&files.cert))?;
+    let chain: Vec<_> =
+        CertificateDer::pem_file_iter(&files.cert).and_then(Iterator::collect).map_err(unreadable(&files.cert))?;
     let key = PrivateKeyDer::from_pem_file(&files.key).map_err(unreadable(&files.key))?;
     let hosts = chain.first().map(hosts_of).unwrap_or_default();
     if hosts.is_empty() {

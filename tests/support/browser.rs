@@ -168,7 +168,7 @@ impl<'a> VirtualAuthenticator<'a> {
     }
 }
 
-/// An endpoint of WebDriver that its client library does not know.
+/// An endpoint of `WebDriver` that its client library does not know.
 #[derive(Debug)]
 struct Extension {
     method: http::Method,

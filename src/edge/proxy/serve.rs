@@ -1,9 +1,10 @@
 //! One request, from its head to its answer: target → app → route → visitor → decision → forward, challenge or deny.
 
 use super::{
-    answer::{self, Own, Refused, Wanted, redirect},
+    answer::{self, Own, Refused, Wanted},
     assertions::{About, Assertions},
     body::{RequestBody, ResponseBody},
+    challenge::is_own_origin,
     failure, incoming,
     kind::{self, Kind},
     outgoing::{self, IdentityNames, Onward, Protocol},
@@ -27,16 +28,13 @@ use crate::{
         refusal::{Refusal, WayOut},
         request::RequestId,
     },
-    flows::{World, journey::Journey},
+    flows::World,
     ports::upstream::{Upstream, UpstreamError},
 };
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, request::Parts};
 use hyper::{body::Incoming, upgrade::OnUpgrade};
 use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Duration};
 use tokio::runtime::Handle;
-
-/// How long a browser has to come back with a sign-in.
-const FLOW_LIFETIME: Duration = Duration::from_mins(10);
 
 /// How often an open WebSocket's session is looked at again (SE-05).
 const WATCH_EVERY: Duration = Duration::from_secs(4);
@@ -54,6 +52,8 @@ pub struct Served {
     pub asserts: bool,
     /// Whether WebSockets pass.
     pub websockets: bool,
+    /// The host the application sees, where that is not the one the browser asked for.
+    pub host: Option<HeaderValue>,
 }
 
 /// The data plane of one core.
@@ -134,9 +134,8 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             Ok(passage) => passage,
             Err(own) => return Reply::Own(*own),
         };
-        let body = match RequestBody::stream(incoming, self.body_max) {
-            Ok(body) => body,
-            Err(_) => return Reply::Own(self.refuse(&asked, Refusal::TooLarge, None)),
+        let Ok(body) = RequestBody::stream(incoming, self.body_max) else {
+            return Reply::Own(self.refuse(&asked, Refusal::TooLarge, None));
         };
         self.forward(served, parts, body, passage, arrival, kind).await
     }
@@ -162,7 +161,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         }
         let matched = served.app.matched(asked.method.as_str(), &path).ok_or_else(|| refuse(Refusal::NotFound))?;
         let seen = if matched.policy.is_public() { None } else { Some(self.look(asked).await?) };
-        if seen.is_some() && asked.kind == Kind::WebSocket && !self.is_own_origin(asked) {
+        if seen.is_some() && asked.kind == Kind::WebSocket && !is_own_origin(asked) {
             return Err(refuse(Refusal::NotAllowed { app: &served.app.title }));
         }
         let visitor = seen.as_ref().map_or_else(|| Seen::Nobody(NOT_ASKED).visitor(), Seen::visitor);
@@ -234,9 +233,8 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             }
             _ => None,
         };
-        let (Ok(host), Ok(request_id)) =
-            (HeaderValue::try_from(arrival.authority.to_string()), HeaderValue::try_from(arrival.id.to_string()))
-        else {
+        let host = served.host.clone().map_or_else(|| HeaderValue::try_from(arrival.authority.to_string()), Ok);
+        let (Ok(host), Ok(request_id)) = (host, HeaderValue::try_from(arrival.id.to_string())) else {
             return failed(Refusal::OurFault);
         };
         let is_websocket = served.websockets && websocket::is_handshake(&parts, &body);
@@ -257,62 +255,15 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         let answered = match (sent, browser) {
             (Ok(response), None) => Ok(incoming::response(response, &self.hsts)),
             (Ok(response), Some(browser)) => {
-                let cut = self.revoked(child, arrival.authority.host.clone());
+                let cut = revoked(self.visitors.clone(), child, arrival.authority.host.clone());
                 websocket::answer(response, browser, &self.hsts, cut)
             }
             (Err(error), _) => Err(error),
         };
         match answered {
             Ok(response) => Reply::App(response),
-            Err(error) => failed(self.explain(served, arrival.id, &error)),
+            Err(error) => failed(explain(served, arrival.id, &error)),
         }
-    }
-
-    /// Sends whoever asked to prove something, in the way their kind of client understands.
-    fn challenge(&self, asked: &Asked<'_>, page: &str, wanted: &Wanted<'_>, path: &str, query: Option<&str>) -> Own {
-        let (browser, is_new) = match cookies::find(asked.headers, Name::Flow) {
-            Found::One(value) => Token::parse(value).map(|token| (token, false)),
-            Found::None | Found::Ambiguous => None,
-        }
-        .unwrap_or_else(|| (self.world.entropy.token(), true));
-        let there = match asked.kind {
-            // What a form posts to may not be a page one can go to; where it was filled in is.
-            Kind::Form => self.form_page(asked),
-            Kind::Navigation | Kind::Program | Kind::WebSocket => way_back(path, query),
-        };
-        let journey = Journey {
-            host: asked.authority.host.clone(),
-            path: there,
-            method: Method::GET.as_str().to_owned(),
-            browser: browser.hash(),
-        };
-        let url = format!("{}{page}?to={}", self.portal, journey.seal(&self.world));
-        let mut own = match asked.kind {
-            Kind::Navigation => redirect(&url),
-            Kind::Form => self.refuse(asked, Refusal::NotSent { app: &asked.app.title, confirm: &url }, None),
-            Kind::Program | Kind::WebSocket => answer::unauthorized(wanted, &url, asked.id),
-        };
-        // Refreshed each time, so that of two tabs neither loses its way; a program keeps no cookies.
-        if matches!(asked.kind, Kind::Navigation | Kind::Form)
-            && (is_new || asked.kind == Kind::Navigation)
-            && let Ok(cookie) = cookies::set(Name::Flow, &browser.to_text(), FLOW_LIFETIME)
-        {
-            own.headers_mut().append(header::SET_COOKIE, cookie);
-        }
-        own
-    }
-
-    /// The page of this host that a form was on, or its start page.
-    fn form_page(&self, asked: &Asked<'_>) -> ReturnPath {
-        let origin = format!("https://{}", asked.authority);
-        let referer = asked.headers.get(header::REFERER).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        referer.strip_prefix(&origin).and_then(|path| path.parse().ok()).unwrap_or_else(ReturnPath::root)
-    }
-
-    /// Whether a WebSocket is opened by a page of this very host, or by no page at all (CS-06).
-    fn is_own_origin(&self, asked: &Asked<'_>) -> bool {
-        let origin = format!("https://{}", asked.authority);
-        asked.headers.get(header::ORIGIN).is_none_or(|value| *value == *origin)
     }
 
     pub(super) fn refuse(&self, asked: &Asked<'_>, refusal: Refusal<'_>, again: Option<&ReturnPath>) -> Own {
@@ -323,41 +274,29 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
     fn refuse_unasked(&self, kind: Kind, id: RequestId, refusal: Refusal<'_>) -> Own {
         answer::refuse(kind, &self.brand, &Refused { refusal, login_id: None, way_out: None, id })
     }
+}
 
-    /// Ready when the session behind a WebSocket is no more. A route that asks nobody has none to lose.
-    fn revoked(&self, child: Option<TokenHash>, host: Host) -> impl Future<Output = ()> + Send + 'static {
-        let visitors = self.visitors.clone();
-        async move {
-            let Some(child) = child else { return std::future::pending().await };
-            loop {
-                tokio::time::sleep(WATCH_EVERY).await;
-                // Where the store does not answer nobody knows any more who that is: it ends too.
-                if !matches!(visitors.find(child, &host).await, Ok(Seen::Known(_))) {
-                    return;
-                }
-            }
-        }
-    }
-
-    /// What the visitor may learn of a failure; the rest is logged.
-    fn explain<'a>(&self, served: &'a Served, id: RequestId, error: &UpstreamError) -> Refusal<'a> {
-        tracing::warn!(%error, request.id = %id, app = served.app.name, "the application could not be asked");
-        match failure::status_of(error) {
-            StatusCode::PAYLOAD_TOO_LARGE => Refusal::TooLarge,
-            StatusCode::BAD_REQUEST => Refusal::Malformed,
-            StatusCode::GATEWAY_TIMEOUT => Refusal::UpstreamSlow { app: &served.app.title },
-            _ => Refusal::UpstreamDown { app: &served.app.title },
-        }
+/// What the visitor may learn of a failure; the rest is logged.
+fn explain<'a>(served: &'a Served, id: RequestId, error: &UpstreamError) -> Refusal<'a> {
+    tracing::warn!(%error, request.id = %id, app = served.app.name, "the application could not be asked");
+    match failure::status_of(error) {
+        StatusCode::PAYLOAD_TOO_LARGE => Refusal::TooLarge,
+        StatusCode::BAD_REQUEST => Refusal::Malformed,
+        StatusCode::GATEWAY_TIMEOUT => Refusal::UpstreamSlow { app: &served.app.title },
+        _ => Refusal::UpstreamDown { app: &served.app.title },
     }
 }
 
-/// Where to come back to. What is too long for a link comes back to the start page.
-fn way_back(path: &str, query: Option<&str>) -> ReturnPath {
-    let target = match query {
-        Some(query) => format!("{path}?{query}"),
-        None => path.to_owned(),
-    };
-    target.parse().unwrap_or_else(|_| ReturnPath::root())
+/// Ready when the session behind a WebSocket is no more. A route that asks nobody has none to lose.
+async fn revoked(visitors: Visitors, child: Option<TokenHash>, host: Host) {
+    let Some(child) = child else { return std::future::pending().await };
+    loop {
+        tokio::time::sleep(WATCH_EVERY).await;
+        // Where the store does not answer nobody knows any more who that is: it ends too.
+        if !matches!(visitors.find(child, &host).await, Ok(Seen::Known(_))) {
+            return;
+        }
+    }
 }
 
 fn child_of(headers: &HeaderMap) -> Option<TokenHash> {
