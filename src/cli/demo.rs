@@ -56,7 +56,6 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     is_free(arguments.port)?;
-    logs::start(LogFormat::Human, Level::WARN)?;
     let folder = StateFolder::open(&arguments.dir).map_err(Failure::refused)?;
     certificates::issue(&folder, &[PORTAL, PAYROLL, REPORTS], SystemClock.now()).map_err(Failure::refused)?;
     let applications = Applications::start(&folder).map_err(Failure::refused)?;
@@ -67,6 +66,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let world = gateway::open_world(&settings).await.map_err(Failure::refused)?;
         person::settle(&world, &folder, &SystemEntropy).await
     })?;
+    // Not before: that the first start makes a key file is no news here.
+    logs::start(LogFormat::Human, Level::WARN)?;
     output::print(&Leaflet { folder: &folder, port: arguments.port, person: &person }.text()?)?;
     gateway::run(&settings).map_err(Failure::refused)
 }

@@ -7,7 +7,7 @@ use crate::{
     domain::user::LoginId,
     ports::Clock as _,
 };
-use clap::{Args, CommandFactory as _, error::ErrorKind};
+use clap::Args;
 
 #[derive(Debug, Args)]
 #[command(after_long_help = "Examples:\n  \
@@ -41,9 +41,8 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let Arguments { method, url, user, groups, did, config, json } = arguments;
-    let request = Request::parse(&format!("{method} {url}")).map_err(|why| {
-        super::Cli::command().error(ErrorKind::ValueValidation, format!("this is no request: {why}\n"))
-    })?;
+    let request = Request::parse(&format!("{method} {url}"))
+        .map_err(|why| Failure::Misused(format!("this is no request: {why}")))?;
     let who = user.as_ref().map(|name| Who { name: name.clone(), groups: groups.clone() });
     let settings = config.read()?.settings;
     let told = explain(&settings, &request, who.as_ref(), did, SystemClock.now());

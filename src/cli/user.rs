@@ -3,7 +3,7 @@
 mod shown;
 
 use super::{
-    Cli, Failure,
+    Failure,
     config_file::ConfigFile,
     output, password,
     totp::{grouped, qr},
@@ -15,7 +15,7 @@ use crate::{
         administer::{self, NewUser},
     },
 };
-use clap::{Args, CommandFactory as _, Subcommand, error::ErrorKind};
+use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use std::io::IsTerminal as _;
 
@@ -153,8 +153,7 @@ async fn delete(world: &World, whose: &Whose, yes: bool) -> Result<Told, Failure
     let account = administer::account(world, &whose.login_id).await.map_err(Failure::refused)?;
     if !yes {
         if !std::io::stdin().is_terminal() {
-            let why = "nobody is there to confirm it: add --yes\n";
-            return Err(Cli::command().error(ErrorKind::MissingRequiredArgument, why).into());
+            return Err(Failure::Misused("nobody is there to confirm it; add --yes".to_owned()));
         }
         let question = format!("Delete {} ({}), with factors and sessions?", account.user.login_id, account.user.name);
         if !password::is_confirmed(&output::plain(&question))? {

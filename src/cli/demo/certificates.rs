@@ -38,7 +38,7 @@ pub(super) fn issue(folder: &StateFolder, hosts: &[&str], now: Timestamp) -> Res
             let (params, key) = (authority(&today)?, KeyPair::generate()?);
             let ca = params.self_signed(&key)?.pem();
             folder.write(CA_KEY, &key.serialize_pem())?;
-            folder.write(CA, &ca)?;
+            folder.publish(CA, &ca)?;
             (ca, Issuer::new(params, key))
         }
     };
