@@ -205,8 +205,9 @@ fn authority_of(request: &Request<Incoming>) -> Option<Authority> {
     if more.is_some() {
         return None;
     }
-    let host = host.map(|host| host.to_str().ok().and_then(|host| Authority::parse(host).ok()));
-    let target = request.uri().authority().map(|authority| Authority::parse(authority.as_str()).ok());
+    let parse = |text: &str| Authority::parse(text).map(Authority::over_https).ok();
+    let host = host.map(|host| host.to_str().ok().and_then(parse));
+    let target = request.uri().authority().map(|authority| parse(authority.as_str()));
     match (target, host) {
         (Some(target), None) => target,
         (None, Some(host)) => host,

@@ -137,7 +137,7 @@ pub fn start(settings: &Settings) -> Result<Running, StartError> {
         let _guard = slow.enter();
         listen::probe(address).map_err(|error| StartError::Listen { address, error })?;
     }
-    slow.block_on(start_helpers(settings, &admin, &stopping))?;
+    let helpers = slow.block_on(Helpers::bind(settings))?;
     slow.spawn(shared.upstreams.clone().watch(stopping.clone()));
     slow.spawn(sweep_now_and_then(shared.world.clone()));
     slow.spawn(reread_when_changed(Arc::clone(&certificates)));
@@ -151,6 +151,11 @@ pub fn start(settings: &Settings) -> Result<Running, StartError> {
             spawn.core(settings, Arc::clone(&metrics), stopping.clone())
         })
         .collect::<Result<_, _>>()?;
+    // Last: who is told that the gateway is ready may connect at once.
+    {
+        let _on_slow = slow.enter();
+        helpers.start(settings, &admin, &stopping);
+    }
     tracing::info!(listen = ?settings.server.listen, workers, portal = %settings.portal.url, "ready");
     Ok(Running { slow, cores, shutdown, admin })
 }
@@ -374,29 +379,44 @@ impl Spawn {
     }
 }
 
-async fn start_helpers(
-    settings: &Settings,
-    admin: &Arc<Admin>,
-    stopping: &watch::Receiver<()>,
-) -> Result<(), StartError> {
-    if let Some(address) = settings.server.admin {
-        let listener = listen_on(address).await?;
-        let router = admin::router(Arc::clone(admin));
-        tokio::spawn(async move {
-            if let Err(error) = axum::serve(listener, router).await {
-                tracing::error!(%error, "the admin listener ended");
-            }
+/// The sockets beside the traffic.
+struct Helpers {
+    admin: Option<TcpListener>,
+    redirect: Vec<TcpListener>,
+}
+
+impl Helpers {
+    async fn bind(settings: &Settings) -> Result<Self, StartError> {
+        let admin = match settings.server.admin {
+            Some(address) => Some(listen_on(address).await?),
+            None => None,
+        };
+        let mut redirect = Vec::new();
+        for &address in &settings.server.redirect {
+            redirect.push(listen_on(address).await?);
+        }
+        Ok(Self { admin, redirect })
+    }
+
+    /// To be called on the runtime for slow work.
+    fn start(self, settings: &Settings, admin: &Arc<Admin>, stopping: &watch::Receiver<()>) {
+        if let Some(listener) = self.admin {
+            let router = admin::router(Arc::clone(admin));
+            tokio::spawn(async move {
+                if let Err(error) = axum::serve(listener, router).await {
+                    tracing::error!(%error, "the admin listener ended");
+                }
+            });
+        }
+        let hosts = settings.apps.iter().flat_map(|app| app.app.hosts.iter().cloned());
+        let redirect = Arc::new(Redirect {
+            hosts: hosts.chain([settings.portal.url.host.clone()]).collect(),
+            port_suffix: port_suffix(&settings.portal.url),
         });
+        for listener in self.redirect {
+            tokio::spawn(Arc::clone(&redirect).run(listener, stopping.clone()));
+        }
     }
-    let hosts = settings.apps.iter().flat_map(|app| app.app.hosts.iter().cloned());
-    let redirect = Arc::new(Redirect {
-        hosts: hosts.chain([settings.portal.url.host.clone()]).collect(),
-        port_suffix: port_suffix(&settings.portal.url),
-    });
-    for &address in &settings.server.redirect {
-        tokio::spawn(Arc::clone(&redirect).run(listen_on(address).await?, stopping.clone()));
-    }
-    Ok(())
 }
 
 async fn listen_on(address: SocketAddr) -> Result<TcpListener, StartError> {

@@ -1,5 +1,15 @@
-//! Doorward as a program, attacked over real sockets.
+//! Doorward as a program, attacked over real sockets. The rules that tests name are those of the safety checklist.
 
 #![cfg(test)]
 
+mod floods;
+mod hosts;
+mod http2;
 mod identity;
+mod memory;
+mod operations;
+mod recorder;
+mod store;
+mod upgrades;
+mod wire;
+mod world;

@@ -75,6 +75,11 @@ key_file = "{folder}/doorward.key"
         self.folder.path().join("config.toml")
     }
 
+    /// Where its files are.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// Writes the configuration, as an operator would.
     pub fn configure(&self, config: &str) {
         fs::write(self.config_path(), config).unwrap();
@@ -130,9 +135,19 @@ impl Gateway {
         format!("https://{host}:{}{path}", self.site.https)
     }
 
+    /// Its number among the processes of this machine.
+    pub fn process_id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// What it has logged so far.
     pub fn log(&self) -> String {
         self.process.log()
+    }
+
+    /// Waits until it has logged something.
+    pub async fn until_logged(&mut self, text: &str) {
+        self.process.until_logged(text).await;
     }
 
     /// Sends it a signal.

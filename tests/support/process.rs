@@ -54,6 +54,11 @@ impl Process {
         self
     }
 
+    /// Its number.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What it has written so far.
     pub fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
@@ -86,6 +91,13 @@ impl Process {
         };
         let found = tokio::time::timeout(PATIENCE, waiting).await;
         found.unwrap_or_else(|_| panic!("waited {PATIENCE:?} {what}:\n{}", self.log()))
+    }
+
+    /// Waits until it has written something.
+    pub async fn until_logged(&mut self, text: &str) {
+        let log = self.log.clone();
+        let seen = async || fs::read_to_string(&log).unwrap_or_default().contains(text).then_some(());
+        self.until(&format!("for {text:?} in its log"), seen).await;
     }
 
     /// Waits until it accepts connections on a port of the loopback.

@@ -22,11 +22,7 @@ pub struct Connection {
 impl Connection {
     /// Connects to a port of the loopback by this name.
     pub async fn open(authority: &Authority, host: &str, port: u16) -> Self {
-        let connector = TlsConnector::from(Arc::new(authority.client_config(&["http/1.1"])));
-        let tcp = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.unwrap();
-        tcp.set_nodelay(true).unwrap();
-        let name = ServerName::try_from(host.to_owned()).unwrap();
-        Self { stream: connector.connect(name, tcp).await.unwrap(), ahead: Vec::new() }
+        tls(authority, host, port, "http/1.1").await.unwrap().into()
     }
 
     /// Sends bytes. A server that has hung up already is no fault of the test: what it answered is still to be read.
@@ -77,6 +73,21 @@ impl Connection {
             _ => panic!("{error}"),
         })
     }
+}
+
+impl From<TlsStream<TcpStream>> for Connection {
+    fn from(stream: TlsStream<TcpStream>) -> Self {
+        Self { stream, ahead: Vec::new() }
+    }
+}
+
+/// Connects to a port of the loopback by this name, to speak this protocol.
+pub async fn tls(authority: &Authority, host: &str, port: u16, protocol: &str) -> io::Result<TlsStream<TcpStream>> {
+    let connector = TlsConnector::from(Arc::new(authority.client_config(&[protocol])));
+    let tcp = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
+    tcp.set_nodelay(true)?;
+    let name = ServerName::try_from(host.to_owned()).unwrap();
+    connector.connect(name, tcp).await
 }
 
 /// Sends bytes over a connection of their own, and reads until the server hangs up.

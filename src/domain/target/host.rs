@@ -89,6 +89,12 @@ impl Authority {
         };
         Ok(Self { host: Host::parse(host)?, port })
     }
+
+    /// The same as browsers write it for HTTPS: without the port that is meant anyway (HO-02).
+    #[must_use]
+    pub fn over_https(self) -> Self {
+        Self { port: self.port.filter(|&port| port != 443), ..self }
+    }
 }
 
 impl std::fmt::Display for Authority {
@@ -186,6 +192,13 @@ mod tests {
         for raw in ["a:", "a:0", "a:65536", "a:+80", "a: 80", "a:080000", "a:b", "u:p@a", "a:1:2"] {
             assert!(parse(raw).is_err(), "{raw:?}");
         }
+    }
+
+    #[test]
+    fn over_https_its_port_goes_without_saying() {
+        let over_https = |raw| Authority::parse(raw).unwrap().over_https().to_string();
+
+        assert_eq!(["a:443", "a", "a:80", "[::1]:443"].map(over_https), ["a", "a", "a:80", "[::1]"]);
     }
 
     #[test]

@@ -171,7 +171,7 @@ impl Head {
 }
 
 fn authority(input: &[u8], at: Range<usize>) -> Option<Authority> {
-    Authority::parse(std::str::from_utf8(input.get(at)?).ok()?).ok()
+    Authority::parse(std::str::from_utf8(input.get(at)?).ok()?).map(Authority::over_https).ok()
 }
 
 fn request_line(line: &[u8], limits: &Limits) -> Result<RequestLine, Refusal> {
