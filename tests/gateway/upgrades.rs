@@ -54,7 +54,7 @@ async fn of_six_hundred_websockets_in_a_row_none_is_lost() {
 async fn fr_13_bytes_behind_a_refused_upgrade_never_reach_the_application() {
     let app = Recorder::start().await;
     let gateway = gateway(&app.url()).await;
-    for smuggled in ["GET /smuggled HTTP/1.1\r\nHost: x\r\nHost: app.localhost\r\n\r\n", "\u{81}\u{5}hello", "\r\n\r\n"] {
+    for smuggled in ["GET /smuggled HTTP/1.1\r\nHost: x\r\nHost: app.localhost\r\n\r\n", "\u{81}\u{5}hello\r\n", "\r\n\r\n"] {
         let mut connection = gateway.connect(APP).await;
         connection.send([HANDSHAKE, smuggled].concat()).await;
         let said = String::from_utf8_lossy(&connection.rest().await).into_owned();

@@ -120,6 +120,13 @@ pub struct Gateway {
 }
 
 impl Gateway {
+    /// Kills it, and starts it again where it was.
+    pub async fn killed_and_started_again(self) -> Self {
+        let Self { process, site } = self;
+        drop(process);
+        site.start().await
+    }
+
     /// A client with cookies of its own.
     pub fn client(&self) -> reqwest::Client {
         client::client(&self.site.authority)

@@ -12,8 +12,8 @@ use tempfile::TempDir;
 /// A server with one empty database, gone when dropped.
 pub struct Postgres {
     // Dropped first: the server must be gone before its folder is.
-    _process: Process,
-    _folder: TempDir,
+    process: Process,
+    folder: TempDir,
     port: u16,
 }
 
@@ -31,27 +31,45 @@ impl Postgres {
             .output()
             .unwrap();
         assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
-        let mut server = owner.runs(&programs.join("postgres"));
-        server.arg("-D").arg(&data).args(["-p", &port.to_string(), "-h", "127.0.0.1", "-k", ""]);
-        for setting in ["fsync=off", "full_page_writes=off", "synchronous_commit=off", "max_connections=50"] {
-            server.args(["-c", setting]);
-        }
-        // Killed, it would leave shared memory behind.
-        let mut process = Process::start(&mut server, &folder.path().join("log")).ended_by(Signal::Interrupt);
-        let ready = programs.join("pg_isready");
-        process
-            .until("for it to be ready", async || {
-                let asked = Command::new(&ready).args(["-q", "-h", "127.0.0.1", "-p", &port.to_string()]).status();
-                asked.unwrap().success().then_some(())
-            })
-            .await;
-        Self { _process: process, _folder: folder, port }
+        let process = serve(&owner, folder.path(), port).await;
+        Self { process, folder, port }
+    }
+
+    /// Stops it, whoever is connected.
+    pub async fn stop(&mut self) {
+        self.process.signal(Signal::Interrupt);
+        self.process.ended().await;
+    }
+
+    /// Starts it again, with what it held.
+    pub async fn start_again(&mut self) {
+        self.process = serve(&Owner::of_servers(), self.folder.path(), self.port).await;
     }
 
     /// Where to connect.
     pub fn url(&self) -> String {
         format!("postgres://doorward@127.0.0.1:{}/postgres", self.port)
     }
+}
+
+/// Runs the server on what is in a folder.
+async fn serve(owner: &Owner, folder: &Path, port: u16) -> Process {
+    let programs = programs();
+    let mut server = owner.runs(&programs.join("postgres"));
+    server.arg("-D").arg(folder.join("data")).args(["-p", &port.to_string(), "-h", "127.0.0.1", "-k", ""]);
+    for setting in ["fsync=off", "full_page_writes=off", "synchronous_commit=off", "max_connections=50"] {
+        server.args(["-c", setting]);
+    }
+    // Killed, it would leave shared memory behind.
+    let mut process = Process::start(&mut server, &folder.join("log")).ended_by(Signal::Interrupt);
+    let ready = programs.join("pg_isready");
+    process
+        .until("for it to be ready", async || {
+            let asked = Command::new(&ready).args(["-q", "-h", "127.0.0.1", "-p", &port.to_string()]).status();
+            asked.unwrap().success().then_some(())
+        })
+        .await;
+    process
 }
 
 /// Who runs the server, which refuses to be run by root.
