@@ -80,7 +80,9 @@ async fn a_name_that_no_certificate_is_for_gets_no_handshake() {
 async fn pa_13_the_reserved_prefix_never_reaches_an_application() {
     let app = Recorder::start().await;
     let gateway = with_two_certificates(&app.url()).await;
-    for path in ["/.doorward", "/.doorward/", "/.DOORWARD/x", "/%2Edoorward/x", "/.doorwar%64/x", "/%2e%64oorward/whoami"] {
+    for path in
+        ["/.doorward", "/.doorward/", "/.DOORWARD/x", "/%2Edoorward/x", "/.doorwar%64/x", "/%2e%64oorward/whoami"]
+    {
         for method in ["GET", "POST", "OPTIONS", "get"] {
             let mut connection = gateway.connect(APP).await;
             connection.send(format!("{method} {path} HTTP/1.1\r\nHost: {APP}\r\n\r\n")).await;
@@ -104,10 +106,9 @@ async fn ho_08_plain_http_is_only_redirected() {
         stream.read_to_string(&mut said).await.unwrap();
         said
     };
-    for (request, status, location) in [
-        ("GET /public/x?y=%41", "308", Some("/public/x?y=%41")),
-        ("HEAD /", "308", Some("/")),
-    ] {
+    for (request, status, location) in
+        [("GET /public/x?y=%41", "308", Some("/public/x?y=%41")), ("HEAD /", "308", Some("/"))]
+    {
         let said = plain(format!("{request} HTTP/1.1\r\nHost: {APP}:{redirect}\r\nConnection: close\r\n\r\n")).await;
         assert_eq!(&said[9..12], status, "{request}: {said}");
         let expected = location.map(|path| format!("location: https://{APP}:{https}{path}\r\n"));
@@ -133,7 +134,8 @@ async fn every_answer_promises_https_and_names_no_program() {
     });
     let gateway = gateway(&app.await.url()).await;
     let client = gateway.client();
-    for (host, path) in [(APP, "/public/"), (APP, "/private"), (PORTAL, "/login"), (PORTAL, "/nowhere"), (NOBODY, "/")] {
+    for (host, path) in [(APP, "/public/"), (APP, "/private"), (PORTAL, "/login"), (PORTAL, "/nowhere"), (NOBODY, "/")]
+    {
         let answer = client.get(gateway.url(host, path)).send().await.unwrap();
         let promised: Vec<_> = answer.headers().get_all("strict-transport-security").iter().collect();
         assert_eq!(promised, ["max-age=31536000"], "{host}{path}");

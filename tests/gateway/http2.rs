@@ -76,9 +76,16 @@ async fn fr_21_a_body_that_contradicts_its_length_never_looks_whole() {
         let answered = asked(&mut sender, request("POST", &here, &[("content-length", length)], body)).await;
         assert!(answered.is_none_or(|status| status.is_client_error()), "{length}: {answered:?}");
     }
-    assert!(app.requests().iter().all(|seen| seen.field("content-length") == ["0"] && seen.body.is_empty()), "{:?}", app.requests());
+    assert!(
+        app.requests().iter().all(|seen| seen.field("content-length") == ["0"] && seen.body.is_empty()),
+        "{:?}",
+        app.requests()
+    );
     let mut sender = connect(&gateway).await;
-    assert_eq!(asked(&mut sender, request("POST", &here, &[("content-length", "5")], "hello")).await, Some(StatusCode::OK));
+    assert_eq!(
+        asked(&mut sender, request("POST", &here, &[("content-length", "5")], "hello")).await,
+        Some(StatusCode::OK)
+    );
     assert_eq!(app.last().body, b"hello");
 }
 

@@ -15,12 +15,37 @@ use support::{
 
 /// What is forged in every test: identity, forwarding and override fields, in spellings that application servers fold.
 const FORGED: &[&str] = &[
-    "Remote-User", "remote-user", "REMOTE_USER", "Remote_User", "Remote.User", "remote~user", "Remote-Groups",
-    "Remote_Groups", "Remote-Email", "Remote-Name", "X-Remote-User", "X_Remote_User", "X-Forwarded-User",
-    "X-Forwarded-Email", "X-Forwarded-Groups", "X-Forwarded-Preferred-Username", "X-Auth-Request-User",
-    "X-Auth-Request-Email", "X-WebAuth-User", "Doorward-Assertion", "doorward_assertion", "Doorward-Anything",
-    "HTTP_REMOTE_USER", "X-Original-URL", "X-Rewrite-URL", "X-Forwarded-Uri", "X-HTTP-Method-Override",
-    "X-Forwarded-Server", "X-Real-IP", "True-Client-IP", "Proxy",
+    "Remote-User",
+    "remote-user",
+    "REMOTE_USER",
+    "Remote_User",
+    "Remote.User",
+    "remote~user",
+    "Remote-Groups",
+    "Remote_Groups",
+    "Remote-Email",
+    "Remote-Name",
+    "X-Remote-User",
+    "X_Remote_User",
+    "X-Forwarded-User",
+    "X-Forwarded-Email",
+    "X-Forwarded-Groups",
+    "X-Forwarded-Preferred-Username",
+    "X-Auth-Request-User",
+    "X-Auth-Request-Email",
+    "X-WebAuth-User",
+    "Doorward-Assertion",
+    "doorward_assertion",
+    "Doorward-Anything",
+    "HTTP_REMOTE_USER",
+    "X-Original-URL",
+    "X-Rewrite-URL",
+    "X-Forwarded-Uri",
+    "X-HTTP-Method-Override",
+    "X-Forwarded-Server",
+    "X-Real-IP",
+    "True-Client-IP",
+    "Proxy",
 ];
 
 /// A gateway, and Ann, who is signed in to its first application: her cookies there.
@@ -34,7 +59,7 @@ async fn with_ann(upstream: &str) -> (Gateway, String) {
 }
 
 fn forged() -> String {
-    FORGED.iter().map(|name| format!("{name}: forged\r\n")).collect()
+    [&FORGED.join(": forged\r\n"), ": forged\r\n"].concat()
 }
 
 /// What is told of somebody, in the order of the preset.
@@ -65,8 +90,14 @@ async fn forged_fields_reach_no_application_on_any_route() {
     let (gateway, cookie) = with_ann(&app.url()).await;
     let signed_in = format!("Cookie: {cookie}\r\n");
     for (line, cookie) in [
-        ("GET /public/", ""), ("GET /public/", &*signed_in), ("GET /private", &*signed_in), ("OPTIONS /private", &*signed_in),
-        ("OPTIONS /public/", ""), ("POST /private", &*signed_in), ("HEAD /public/healthz", ""), ("get /public/", ""),
+        ("GET /public/", ""),
+        ("GET /public/", &*signed_in),
+        ("GET /private", &*signed_in),
+        ("OPTIONS /private", &*signed_in),
+        ("OPTIONS /public/", ""),
+        ("POST /private", &*signed_in),
+        ("HEAD /public/healthz", ""),
+        ("get /public/", ""),
     ] {
         ask(&gateway, APP, line, &[&forged(), cookie].concat()).await;
         let seen = app.last();
@@ -146,7 +177,8 @@ async fn cookies_of_the_gateway_and_of_the_application_do_not_mix() {
     let app = Recorder::answering(|_| {
         b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nSet-Cookie: __Host-doorward-app=evil; Path=/\r\n\
           Set-Cookie: __host-Doorward=evil; Domain=localhost\r\nSet-Cookie: =__Host-doorward-flow=evil\r\n\
-          Set-Cookie: theirs=\"a b\"; Path=/\r\nClear-Site-Data: \"cookies\"\r\nDoorward-Assertion: evil\r\n\r\nok".into()
+          Set-Cookie: theirs=\"a b\"; Path=/\r\nClear-Site-Data: \"cookies\"\r\nDoorward-Assertion: evil\r\n\r\nok"
+            .into()
     })
     .await;
     let (gateway, cookie) = with_ann(&app.url()).await;
@@ -158,10 +190,13 @@ async fn cookies_of_the_gateway_and_of_the_application_do_not_mix() {
         assert!(!said.contains("evil") && !said.to_lowercase().contains("clear-site-data"), "{said}");
         assert!(said.contains("set-cookie: theirs=\"a b\"; Path=/\r\n"), "{said}");
     }
-    let token = cookie.rsplit_once('=').unwrap().1;
-    let log = gateway.log();
-    assert!(log.contains("ready") && !log.contains(token), "LO-03: {log}");
-    assert!(app.requests().iter().all(|seen| !seen.head.contains(token)));
+    let (log, received) = (gateway.log(), app.bytes());
+    let received = String::from_utf8_lossy(&received);
+    for token in cookie.split("; ").filter_map(|pair| pair.strip_prefix("__Host-doorward")) {
+        let (_, token) = token.split_once('=').unwrap();
+        assert!(token.len() > 40 && !received.contains(token));
+        assert!(log.contains("ready") && !log.contains(token), "LO-03: {log}");
+    }
 }
 
 /// CK-03: two cookies of the session's name are no session.

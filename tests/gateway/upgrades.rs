@@ -54,7 +54,9 @@ async fn of_six_hundred_websockets_in_a_row_none_is_lost() {
 async fn fr_13_bytes_behind_a_refused_upgrade_never_reach_the_application() {
     let app = Recorder::start().await;
     let gateway = gateway(&app.url()).await;
-    for smuggled in ["GET /smuggled HTTP/1.1\r\nHost: x\r\nHost: app.localhost\r\n\r\n", "\u{81}\u{5}hello\r\n", "\r\n\r\n"] {
+    for smuggled in
+        ["GET /smuggled HTTP/1.1\r\nHost: x\r\nHost: app.localhost\r\n\r\n", "\u{81}\u{5}hello\r\n", "\r\n\r\n"]
+    {
         let mut connection = gateway.connect(APP).await;
         connection.send([HANDSHAKE, smuggled].concat()).await;
         let said = String::from_utf8_lossy(&connection.rest().await).into_owned();
@@ -74,7 +76,10 @@ async fn fr_14_only_a_websocket_is_an_upgrade() {
     let gateway = gateway(&app.url()).await;
     let key = "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
     for (line, fields) in [
-        ("GET /public/", "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n"),
+        (
+            "GET /public/",
+            "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n",
+        ),
         ("GET /public/", &*format!("Connection: upgrade\r\nUpgrade: websocket, h2c\r\n{key}")),
         ("GET /public/", &*format!("Upgrade: websocket\r\n{key}")),
         ("POST /public/", &*format!("Connection: upgrade\r\nUpgrade: websocket\r\n{key}")),

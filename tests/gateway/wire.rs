@@ -29,7 +29,8 @@ async fn all_refused(rows: &[(&str, u16, &[u8])]) {
     }
     assert!(app.is_untouched(), "{}", app.bytes().escape_ascii());
 
-    let answered = statuses(&gateway, b"GET /public/ HTTP/1.1\r\nHost: app.localhost\r\n\r\nGET / HTTP/0.9\r\n\r\n").await;
+    let answered =
+        statuses(&gateway, b"GET /public/ HTTP/1.1\r\nHost: app.localhost\r\n\r\nGET / HTTP/0.9\r\n\r\n").await;
     assert_eq!(answered, [200, 505], "what is right passes, so the rows above can fail");
     assert_eq!(app.requests().len(), 1);
 }
@@ -101,19 +102,44 @@ async fn a_head_that_must_be_repaired_is_refused() {
 #[tokio::test]
 async fn a_target_with_two_readings_is_refused() {
     let paths = [
-        ("PA-02", "/public/a#b"), ("PA-02", "/public/a\\b"), ("PA-02", "/public/%zz"), ("PA-02", "/public/%"),
-        ("PA-02", "/public/%1"), ("PA-02", "/public/\u{e4}"), ("PA-02", "/public/\"a"), ("PA-02", "public/"),
-        ("PA-02", "*"), ("PA-02", "app.localhost:443"), ("PA-02", "ftp://app.localhost/public/"),
-        ("PA-03", "/public/a%2fb"), ("PA-03", "/public/a%5Cb"), ("PA-03", "/public/a%00b"), ("PA-03", "/public/a;b"),
-        ("PA-03", "/public/a%3bb"), ("PA-03", "/public/a%252fb"), ("PA-03", "/public/a%3Fb"),
-        ("PA-03", "/public/a%23b"), ("PA-03", "/public/a%0d%0ab"), ("PA-03", "/public/a%7fb"),
-        ("PA-04", "/public/../private"), ("PA-04", "/public/%2e%2e/private"), ("PA-04", "/public/.%2E/private"),
-        ("PA-04", "/public/..;/private"), ("PA-04", "/public/./a"), ("PA-04", "/public//a"), ("PA-04", "//public/a"),
-        ("PA-04", "/public/.."), ("PA-04", "/public/a/%2e"),
-        ("PA-06", "/public/%c0%af"), ("PA-06", "/public/%ff"), ("PA-06", "/public/%e0%80%af"),
+        ("PA-02", "/public/a#b"),
+        ("PA-02", "/public/a\\b"),
+        ("PA-02", "/public/%zz"),
+        ("PA-02", "/public/%"),
+        ("PA-02", "/public/%1"),
+        ("PA-02", "/public/\u{e4}"),
+        ("PA-02", "/public/\"a"),
+        ("PA-02", "public/"),
+        ("PA-02", "*"),
+        ("PA-02", "app.localhost:443"),
+        ("PA-02", "ftp://app.localhost/public/"),
+        ("PA-03", "/public/a%2fb"),
+        ("PA-03", "/public/a%5Cb"),
+        ("PA-03", "/public/a%00b"),
+        ("PA-03", "/public/a;b"),
+        ("PA-03", "/public/a%3bb"),
+        ("PA-03", "/public/a%252fb"),
+        ("PA-03", "/public/a%3Fb"),
+        ("PA-03", "/public/a%23b"),
+        ("PA-03", "/public/a%0d%0ab"),
+        ("PA-03", "/public/a%7fb"),
+        ("PA-04", "/public/../private"),
+        ("PA-04", "/public/%2e%2e/private"),
+        ("PA-04", "/public/.%2E/private"),
+        ("PA-04", "/public/..;/private"),
+        ("PA-04", "/public/./a"),
+        ("PA-04", "/public//a"),
+        ("PA-04", "//public/a"),
+        ("PA-04", "/public/.."),
+        ("PA-04", "/public/a/%2e"),
+        ("PA-06", "/public/%c0%af"),
+        ("PA-06", "/public/%ff"),
+        ("PA-06", "/public/%e0%80%af"),
         ("PA-06", "/public/%ed%a0%80"),
-        ("PA-13", "/.doorward/../public/"), ("PA-13", "/public/..%2f.doorward/whoami"),
-        ("HO-03", "https://other.localhost/public/"), ("HO-03", "https://app.localhost:1/public/"),
+        ("PA-13", "/.doorward/../public/"),
+        ("PA-13", "/public/..%2f.doorward/whoami"),
+        ("HO-03", "https://other.localhost/public/"),
+        ("HO-03", "https://app.localhost:1/public/"),
         ("HO-03", "https://user@app.localhost/public/"),
     ];
     let requests = paths.map(|(rule, path)| (rule, format!("GET {path} HTTP/1.1\r\nHost: app.localhost\r\n\r\n")));
@@ -125,11 +151,22 @@ async fn a_target_with_two_readings_is_refused() {
 #[tokio::test]
 async fn a_host_that_is_not_exactly_one_is_refused() {
     let hosts = [
-        "", "Host:\r\n", "Host: app.localhost\r\nHost: app.localhost\r\n", "Host: app.localhost\r\nhost: other.localhost\r\n",
-        "Host: app.localhost, other.localhost\r\n", "Host: user@app.localhost\r\n", "Host: app.localhost/x\r\n",
-        "Host: app.localhost?x\r\n", "Host: app%2elocalhost\r\n", "Host: app.localhost:99999\r\n",
-        "Host: app.localhost:\x20443\r\n", "Host: app.localhost\x01\r\n", "Host: app_localhost/..\r\n",
-        "Host: app..localhost\r\n", "Host: \u{e4}pp.localhost\r\n", "Host: https://app.localhost\r\n",
+        "",
+        "Host:\r\n",
+        "Host: app.localhost\r\nHost: app.localhost\r\n",
+        "Host: app.localhost\r\nhost: other.localhost\r\n",
+        "Host: app.localhost, other.localhost\r\n",
+        "Host: user@app.localhost\r\n",
+        "Host: app.localhost/x\r\n",
+        "Host: app.localhost?x\r\n",
+        "Host: app%2elocalhost\r\n",
+        "Host: app.localhost:99999\r\n",
+        "Host: app.localhost:\x20443\r\n",
+        "Host: app.localhost\x01\r\n",
+        "Host: app_localhost/..\r\n",
+        "Host: app..localhost\r\n",
+        "Host: \u{e4}pp.localhost\r\n",
+        "Host: https://app.localhost\r\n",
     ];
     let requests = hosts.map(|host| format!("GET /public/ HTTP/1.1\r\n{host}\r\n"));
     let rows: Vec<_> = requests.iter().map(|bytes| ("HO-01", 400, bytes.as_bytes())).collect();
@@ -146,13 +183,25 @@ async fn a_malformed_chunk_ends_the_exchange_on_both_sides() {
     let long = format!("1;{}\r\na\r\n0\r\n\r\n", "x".repeat(5 * 1024));
     let trailers = format!("0\r\n{}\r\n", "X: y\r\n".repeat(4 * 1024));
     for (rule, chunks) in [
-        ("FR-09", "+5\r\nhello\r\n0\r\n\r\n"), ("FR-09", "0x5\r\nhello\r\n0\r\n\r\n"), ("FR-09", "5 \r\nhello\r\n0\r\n\r\n"),
-        ("FR-09", " 5\r\nhello\r\n0\r\n\r\n"), ("FR-09", "\r\nhello\r\n0\r\n\r\n"), ("FR-09", ";a\r\n\r\n"),
-        ("FR-09", "00000000000000005\r\nhello\r\n0\r\n\r\n"), ("FR-09", "ffffffffffffffff\r\nhello\r\n"),
-        ("FR-09", "5\r\nhelloX\r\n0\r\n\r\n"), ("FR-09", "5\r\nhello0\r\n\r\n"), ("FR-09", "-1\r\nhello\r\n0\r\n\r\n"),
-        ("FR-05", "5\nhello\r\n0\r\n\r\n"), ("FR-05", "5\r\nhello\n0\r\n\r\n"), ("FR-10", "5;a\nb\r\nhello\r\n0\r\n\r\n"),
-        ("FR-10", "5;a\rb\r\nhello\r\n0\r\n\r\n"), ("FR-10", &long), ("FR-11", &trailers),
-        ("FR-11", "0\r\nContent-Length: 5\r\n\r\n"), ("FR-11", "0\r\nX : y\r\n\r\n"),
+        ("FR-09", "+5\r\nhello\r\n0\r\n\r\n"),
+        ("FR-09", "0x5\r\nhello\r\n0\r\n\r\n"),
+        ("FR-09", "5 \r\nhello\r\n0\r\n\r\n"),
+        ("FR-09", " 5\r\nhello\r\n0\r\n\r\n"),
+        ("FR-09", "\r\nhello\r\n0\r\n\r\n"),
+        ("FR-09", ";a\r\n\r\n"),
+        ("FR-09", "00000000000000005\r\nhello\r\n0\r\n\r\n"),
+        ("FR-09", "ffffffffffffffff\r\nhello\r\n"),
+        ("FR-09", "5\r\nhelloX\r\n0\r\n\r\n"),
+        ("FR-09", "5\r\nhello0\r\n\r\n"),
+        ("FR-09", "-1\r\nhello\r\n0\r\n\r\n"),
+        ("FR-05", "5\nhello\r\n0\r\n\r\n"),
+        ("FR-05", "5\r\nhello\n0\r\n\r\n"),
+        ("FR-10", "5;a\nb\r\nhello\r\n0\r\n\r\n"),
+        ("FR-10", "5;a\rb\r\nhello\r\n0\r\n\r\n"),
+        ("FR-10", &long),
+        ("FR-11", &trailers),
+        ("FR-11", "0\r\nContent-Length: 5\r\n\r\n"),
+        ("FR-11", "0\r\nX : y\r\n\r\n"),
     ] {
         let head = "POST /public/ HTTP/1.1\r\nHost: app.localhost\r\nTransfer-Encoding: chunked\r\n\r\n";
         let answered = statuses(&gateway, [head, chunks].concat().as_bytes()).await;
@@ -176,7 +225,10 @@ async fn the_body_of_a_challenged_request_is_no_request() {
     let body = SMUGGLED.repeat(4096);
     let requests = [
         format!("POST /private HTTP/1.1\r\nHost: app.localhost\r\nContent-Length: {}\r\n\r\n{body}", body.len()),
-        format!("POST /private HTTP/1.1\r\nHost: app.localhost\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n", body.len()),
+        format!(
+            "POST /private HTTP/1.1\r\nHost: app.localhost\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n",
+            body.len()
+        ),
         format!("POST /public/ HTTP/1.1\r\nHost: app.localhost\r\nContent-Length: {}\r\n\r\n{body}", 1_u64 << 40),
     ];
     for (request, status) in requests.iter().zip(["401", "401", "413"]) {

@@ -26,7 +26,9 @@ pub(crate) const ROUTES: &str = "\n[[app.route]]\npath = \"/public/**\"\npolicy 
 
 /// An application under a host of this name.
 pub(crate) fn app(name: &str, upstream: &str) -> String {
-    format!("\n[[app]]\nname = \"{name}\"\nhost = \"{name}.localhost\"\nupstream = [\"{upstream}\"]\npolicy = \"standard\"\n")
+    format!(
+        "\n[[app]]\nname = \"{name}\"\nhost = \"{name}.localhost\"\nupstream = [\"{upstream}\"]\npolicy = \"standard\"\n"
+    )
 }
 
 /// The configuration with `app` and `other`, both at `upstream`.

@@ -155,11 +155,11 @@ fn told(site: &Site, verb: &[&str], input: &str) -> serde_json::Value {
 
 fn base32(text: &str) -> Vec<u8> {
     let digits = text.bytes().filter(u8::is_ascii_alphanumeric).map(|digit| match digit {
-        b'2'..=b'7' => u32::from(digit - b'2') + 26,
-        _ => u32::from(digit.to_ascii_uppercase() - b'A'),
+        b'2'..=b'7' => digit - b'2' + 26,
+        _ => digit.to_ascii_uppercase() - b'A',
     });
-    let bits: Vec<u32> = digits.flat_map(|digit| (0..5).rev().map(move |at| digit >> at & 1)).collect();
-    bits.chunks_exact(8).map(|byte| byte.iter().fold(0, |sum, bit| sum << 1 | bit) as u8).collect()
+    let bits: Vec<u8> = digits.flat_map(|digit| (0..5).rev().map(move |at| (digit >> at) & 1)).collect();
+    bits.chunks_exact(8).map(|byte| byte.iter().fold(0, |sum, bit| (sum << 1) | bit)).collect()
 }
 
 #[expect(clippy::disallowed_methods, reason = "an authenticator app asks the machine")]

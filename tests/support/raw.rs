@@ -82,6 +82,10 @@ impl From<TlsStream<TcpStream>> for Connection {
 }
 
 /// Connects to a port of the loopback by this name, to speak this protocol.
+///
+/// # Errors
+///
+/// The handshake failed: the test may want it to.
 pub async fn tls(authority: &Authority, host: &str, port: u16, protocol: &str) -> io::Result<TlsStream<TcpStream>> {
     let connector = TlsConnector::from(Arc::new(authority.client_config(&[protocol])));
     let tcp = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
