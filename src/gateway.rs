@@ -13,10 +13,3 @@ pub mod world;
 pub use start::{Running, StartError, run, start};
 pub use tls::CertificateError;
 pub use world::{OpenError, open_world};
-
-use crate::config::Settings;
-
-/// Stub, replaced at the merge.
-pub fn run(_: Settings) -> Result<(), OpenError> {
-    Ok(())
-}

@@ -68,7 +68,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         person::settle(&world, &folder, &SystemEntropy).await
     })?;
     output::print(&Leaflet { folder: &folder, port: arguments.port, person: &person }.text()?)?;
-    gateway::run(settings).map_err(Failure::refused)
+    gateway::run(&settings).map_err(Failure::refused)
 }
 
 /// Asked first, so that nobody reads about a demo that then does not start.

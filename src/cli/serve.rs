@@ -21,5 +21,5 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let settings = arguments.config.check()?.settings;
     logs::start(settings.server.log, Level::INFO)?;
-    gateway::run(settings).map_err(Failure::refused)
+    gateway::run(&settings).map_err(Failure::refused)
 }
