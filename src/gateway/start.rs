@@ -19,6 +19,7 @@ use crate::{
     domain::target::{Host, HostPattern},
     edge::{
         http::{
+            assets::Asset,
             client::TrustedProxies,
             ended::Ended,
             page::{Brand, ContentPolicy},
@@ -63,6 +64,8 @@ const SLOW_THREADS: usize = 2;
 const SWEEP_EVERY: Duration = Duration::from_mins(10);
 /// How often certificate files are looked at.
 const REREAD_EVERY: Duration = Duration::from_secs(10);
+/// The colour of `static/style.css`.
+const OWN_ACCENT: [u8; 3] = [0x14, 0x63, 0x4f];
 /// A year (BR-02). Subdomains are not ours to promise for.
 const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
@@ -216,6 +219,9 @@ impl Shared {
         let ended = Ended::default();
         let brand = Arc::new(Brand {
             name: settings.portal.name.clone(),
+            theme: Some(settings.portal.accent)
+                .filter(|accent| accent.rgb != OWN_ACCENT)
+                .map(|accent| Asset::theme(accent.rgb)),
             support_url: settings.portal.support_url.as_ref().map(ToString::to_string),
             privacy_url: None,
             footer: None,
@@ -302,6 +308,9 @@ fn upstream_settings(settings: &AppSettings) -> Result<(String, upstream::Settin
     let mut upstream = upstream::Settings::new(servers);
     upstream.trust = settings.upstream_ca.clone().map_or(Trust::System, Trust::Authorities);
     upstream.probe = probe;
+    if let Some(health) = &settings.health {
+        upstream.probe_every = health.interval;
+    }
     upstream.connect_max = settings.connect_timeout;
     upstream.answer_max = settings.response_timeout;
     Ok((app.clone(), upstream))
