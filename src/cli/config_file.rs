@@ -1,0 +1,74 @@
+//! `-c PATH`: the config file, from its text to a world that flows can work in.
+
+use super::{Failure, failure::drawing, logs, output};
+use crate::{
+    config::{self, ProcessEnvironment, Reading, Source, Unreadable, settings::StoreUrl},
+    flows::World,
+    gateway,
+};
+use clap::Args;
+use std::{
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
+use tokio::runtime::{Builder, Runtime};
+
+/// Which config file.
+#[derive(Debug, Args)]
+pub(super) struct ConfigFile {
+    /// The config file
+    #[arg(short = 'c', long = "config", value_name = "PATH", default_value = "config.toml", global = true)]
+    path: PathBuf,
+}
+
+impl ConfigFile {
+    pub(super) fn at(path: PathBuf) -> Self {
+        Self { path }
+    }
+
+    pub(super) fn name(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    /// Reads it.
+    pub(super) fn read(&self) -> Result<Reading, Failure> {
+        let source = Source::load(&self.path).map_err(|error| match &error {
+            Unreadable::Io { cause, .. } if cause.kind() == ErrorKind::NotFound => {
+                Failure::refused(format!("{error}; name the config file with -c"))
+            }
+            _ => Failure::refused(error),
+        })?;
+        Ok(config::read(&source, self.folder(), &ProcessEnvironment)?)
+    }
+
+    /// Reads it, tells its warnings, and makes sure of everything that can be before a start.
+    pub(super) fn check(&self) -> Result<Reading, Failure> {
+        let reading = self.read()?;
+        if !reading.warnings.is_empty() {
+            output::warn(&drawing(&reading.warnings));
+        }
+        reading.check_files()?;
+        reading.run_tests()?;
+        Ok(reading)
+    }
+
+    /// Opens the store that it names, and does something there.
+    pub(super) fn with_world<T>(&self, work: impl AsyncFnOnce(&World) -> Result<T, Failure>) -> Result<T, Failure> {
+        let settings = self.read()?.settings;
+        if matches!(settings.store.url, StoreUrl::Memory) {
+            return Err(Failure::refused("the store is `memory:`, which only the running gateway can see"));
+        }
+        logs::start_for_a_verb()?;
+        runtime()?.block_on(async { work(&gateway::open_world(&settings).await.map_err(Failure::refused)?).await })
+    }
+
+    /// Where relative paths in it begin.
+    fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new(""))
+    }
+}
+
+/// For one thing at a time; the gateway has runtimes of its own.
+pub(super) fn runtime() -> Result<Runtime, Failure> {
+    Builder::new_current_thread().enable_all().build().map_err(Failure::refused)
+}

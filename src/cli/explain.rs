@@ -1,0 +1,53 @@
+//! `doorward explain`: what becomes of one request.
+
+use super::{Failure, config_file::ConfigFile, output};
+use crate::{
+    adapters::system::SystemClock,
+    config::explain::{Did, Request, Who, explain},
+    domain::user::LoginId,
+    ports::Clock as _,
+};
+use clap::Args;
+
+#[derive(Debug, Args)]
+#[command(after_long_help = "Examples:\n  \
+    doorward explain GET https://payroll.example.com/\n  \
+    doorward explain POST https://payroll.example.com/transfers/42 --user ann --group finance \\\n      \
+    --did 'password 3h ago' --did 'totp 10m ago'")]
+/// Say what becomes of one request, and why
+///
+/// Goes the way of the gateway itself: host, path, routes in order, policy, clause by clause. Nothing is sent, and no
+/// account is looked up.
+pub(super) struct Arguments {
+    /// The method: GET, POST, …
+    method: String,
+    /// The whole URL: https://host/path
+    url: String,
+    /// Who sends it; without proofs of theirs nobody is known
+    #[arg(long, value_name = "LOGIN-ID", value_parser = LoginId::parse, requires = "did")]
+    user: Option<LoginId>,
+    /// A group they are in; may be repeated
+    #[arg(long = "group", value_name = "GROUP", requires = "user")]
+    groups: Vec<String>,
+    /// What they have proven, and when: 'totp 10m ago', 'password now'; may be repeated
+    #[arg(long, value_name = "PROOF", value_parser = Did::parse)]
+    did: Vec<Did>,
+    #[command(flatten)]
+    config: ConfigFile,
+    /// Print the explanation as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let Arguments { method, url, user, groups, did, config, json } = arguments;
+    let request = Request::parse(&format!("{method} {url}"))
+        .map_err(|why| Failure::Misused(format!("this is no request: {why}")))?;
+    let who = user.as_ref().map(|name| Who { name: name.clone(), groups: groups.clone() });
+    let settings = config.read()?.settings;
+    let told = explain(&settings, &request, who.as_ref(), did, SystemClock.now());
+    if *json {
+        return output::print_json(&serde_json::to_value(&told).map_err(Failure::refused)?);
+    }
+    output::print(&output::plain(&told.to_string()))
+}

@@ -1,0 +1,117 @@
+//! Accounts on a page of text, or as JSON.
+
+use super::Told;
+use crate::{
+    cli::{
+        Failure,
+        output::{self, minute, rfc3339},
+        session,
+    },
+    domain::user::LoginId,
+    flows::{World, administer},
+    ports::store::{Account, TotpFactor},
+};
+use serde_json::{Value, json};
+
+/// Every account, a line each.
+pub(super) async fn all(world: &World) -> Result<Told, Failure> {
+    let (mut rows, mut values) = (Vec::new(), Vec::new());
+    for account in administer::accounts(world).await.map_err(Failure::refused)? {
+        let factors = factors(world, &account).await?;
+        rows.push([
+            account.user.login_id.to_string(),
+            account.user.name.clone(),
+            account.user.groups.join(", "),
+            state(&account).to_owned(),
+            if factors.is_empty() { "none".to_owned() } else { methods(&factors) },
+            minute(account.user.created_at),
+        ]);
+        values.push(as_json(&account, &factors));
+    }
+    let text = if rows.is_empty() {
+        "there is no account yet; `doorward user add` makes one".to_owned()
+    } else {
+        output::table(["LOGIN ID", "NAME", "GROUPS", "STATE", "SECOND FACTORS", "ADDED"], &rows)
+    };
+    Ok(Told { text, value: Value::Array(values) })
+}
+
+/// One account with all that hangs on it.
+pub(super) async fn one(world: &World, login_id: &LoginId) -> Result<Told, Failure> {
+    let account = administer::account(world, login_id).await.map_err(Failure::refused)?;
+    let factors = factors(world, &account).await?;
+    let (sessions, now) = session::live(world, Some(login_id)).await?;
+    let user = &account.user;
+    let mut lines = vec![
+        ("Login id", user.login_id.to_string()),
+        ("Name", user.name.clone()),
+        ("E-mail", user.email.clone().unwrap_or_else(|| "none".to_owned())),
+        ("Groups", if user.groups.is_empty() { "none".to_owned() } else { user.groups.join(", ") }),
+        ("State", state(&account).to_owned()),
+        ("Added", minute(user.created_at)),
+        (
+            "Password",
+            account.password.as_ref().map_or("none".to_owned(), |it| format!("set {}", minute(it.changed_at))),
+        ),
+    ];
+    lines.extend(factors.iter().map(|factor| ("Factor", spell(factor))));
+    if let Some(until) = account.enrol_until.filter(|until| factors.is_empty() && now < *until) {
+        lines.push(("Factor", format!("none; the first can be set up until {}", minute(until))));
+    } else if factors.is_empty() {
+        lines.push(("Factor", "none; `doorward user reset-mfa` lets them set one up".to_owned()));
+    }
+    lines.push(("Sessions", sessions.len().to_string()));
+    let text: Vec<_> = lines.iter().map(|(label, text)| output::plain(&format!("{label:<10}{text}"))).collect();
+    let mut value = as_json(&account, &factors);
+    if let Some(fields) = value.as_object_mut() {
+        fields.insert("factors".to_owned(), factors.iter().map(factor_as_json).collect());
+        fields.insert("sessions".to_owned(), sessions.iter().map(|summary| session::as_json(summary, now)).collect());
+    }
+    Ok(Told { text: text.join("\n"), value })
+}
+
+async fn factors(world: &World, account: &Account) -> Result<Vec<TotpFactor>, Failure> {
+    administer::totp_factors(world, account.user.id).await.map_err(Failure::refused)
+}
+
+fn state(account: &Account) -> &'static str {
+    match (account.user.disabled, &account.password) {
+        (true, _) => "disabled",
+        (false, None) => "no password",
+        (false, Some(_)) => "enabled",
+    }
+}
+
+fn methods(factors: &[TotpFactor]) -> String {
+    if factors.len() == 1 { "totp".to_owned() } else { format!("{} totp", factors.len()) }
+}
+
+fn spell(factor: &TotpFactor) -> String {
+    let used = factor.used_at.map_or("never used".to_owned(), |at| format!("last used {}", minute(at)));
+    format!("totp, {}, added {}, {used}", factor.name, minute(factor.created_at))
+}
+
+fn as_json(Account { user, password, enrol_until }: &Account, factors: &[TotpFactor]) -> Value {
+    json!({
+        "id": user.id.0,
+        "login_id": user.login_id.as_str(),
+        "name": user.name,
+        "email": user.email,
+        "groups": user.groups,
+        "disabled": user.disabled,
+        "created_at": rfc3339(user.created_at),
+        "password_changed_at": password.as_ref().map(|password| rfc3339(password.changed_at)),
+        "second_factors": factors.len(),
+        "enrol_until": enrol_until.map(rfc3339),
+    })
+}
+
+fn factor_as_json(factor: &TotpFactor) -> Value {
+    json!({
+        "id": factor.id.0,
+        "method": "totp",
+        "name": factor.name,
+        "created_at": rfc3339(factor.created_at),
+        "used_at": factor.used_at.map(rfc3339),
+    })
+}
