@@ -70,7 +70,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     logs::start(LogFormat::Human, Level::WARN)?;
     let running = gateway::start(&settings).map_err(Failure::refused)?;
     output::print(&Leaflet { folder: &folder, port: arguments.port, person: &person }.text()?)?;
-    running.until_told().map_err(Failure::refused)
+    running.until_told();
+    Ok(())
 }
 
 /// Asked before anything is made. The gateway would say the same, and can't know of --port.

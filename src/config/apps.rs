@@ -17,8 +17,6 @@ use crate::domain::{
 };
 use std::{ops::Range, path::PathBuf, sync::Arc};
 
-/// Paths that the gateway answers itself on every app host (PA-13).
-
 /// What is taken already, and where it was written.
 struct Taken {
     names: Vec<(String, Range<usize>)>,

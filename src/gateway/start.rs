@@ -53,7 +53,7 @@ use std::{
 use tokio::{
     net::TcpListener,
     runtime::{self, Handle, Runtime},
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     sync::watch,
 };
 use tokio_rustls::TlsAcceptor;
@@ -114,11 +114,13 @@ pub struct Running {
     cores: Vec<JoinHandle<io::Result<()>>>,
     shutdown: watch::Sender<()>,
     admin: Arc<Admin>,
+    told: [Signal; 2],
 }
 
 /// Runs the gateway until it is told to stop (SIGTERM, or Ctrl-C), then lets open connections finish.
 pub fn run(settings: &Settings) -> Result<(), StartError> {
-    start(settings)?.until_told()
+    start(settings)?.until_told();
+    Ok(())
 }
 
 /// Starts the gateway. When this returns, it answers.
@@ -126,6 +128,9 @@ pub fn start(settings: &Settings) -> Result<Running, StartError> {
     let slow =
         runtime::Builder::new_multi_thread().worker_threads(SLOW_THREADS).thread_name("slow").enable_all().build()?;
     let (shutdown, stopping) = watch::channel(());
+    // Before anything can be broken off: from here on a signal waits for `until_told`.
+    let told = slow
+        .block_on(async { Ok::<_, io::Error>([signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?]) })?;
     let metrics = Arc::new(Metrics::default());
     let certificates = Arc::new(Certificates::read(&settings.tls.certificates)?);
     let acceptor = TlsAcceptor::from(Arc::new(tls::server_config(Arc::clone(&certificates))?));
@@ -155,7 +160,7 @@ pub fn start(settings: &Settings) -> Result<Running, StartError> {
         })
         .collect::<Result<_, _>>()?;
     tracing::info!(listen = ?settings.server.listen, workers, portal = %settings.portal.url, "ready");
-    Ok(Running { slow, cores, shutdown, admin })
+    Ok(Running { slow, cores, shutdown, admin, told })
 }
 
 impl Running {
@@ -165,18 +170,15 @@ impl Running {
     }
 
     /// Waits for SIGTERM or Ctrl-C, then for open connections, as long as the config allows.
-    pub fn until_told(self) -> Result<(), StartError> {
+    pub fn until_told(mut self) {
+        let [terminate, interrupt] = &mut self.told;
         self.slow.block_on(async {
-            let mut terminate = signal(SignalKind::terminate())?;
-            let mut interrupt = signal(SignalKind::interrupt())?;
             tokio::select! {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
             }
-            Ok::<_, io::Error>(())
-        })?;
+        });
         self.stop();
-        Ok(())
     }
 
     /// Takes no more connections and waits for the open ones.

@@ -159,7 +159,7 @@ fn base32(text: &str) -> Vec<u8> {
         _ => u32::from(digit.to_ascii_uppercase() - b'A'),
     });
     let bits: Vec<u32> = digits.flat_map(|digit| (0..5).rev().map(move |at| digit >> at & 1)).collect();
-    bits.chunks_exact(8).map(|byte| byte.iter().fold(0, |sum, bit| sum << 1 | bit) as u8).collect()
+    bits.chunks_exact(8).map(|byte| byte.iter().fold(0, |sum, bit| sum << 1 | u8::from(*bit != 0))).collect()
 }
 
 #[expect(clippy::disallowed_methods, reason = "an authenticator app asks the machine")]
