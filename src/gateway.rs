@@ -1,6 +1,7 @@
 //! Wiring: what the config says, made to run.
 
 pub mod admin;
+pub mod assemble;
 pub mod body;
 pub mod front;
 pub mod listen;

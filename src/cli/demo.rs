@@ -36,15 +36,15 @@ const PAYROLL: &str = "app.localhost";
 /// Another, so that one sign-in can be seen to serve both.
 const REPORTS: &str = "reports.localhost";
 
+/// Try it: everything on localhost, no config needed
+///
+/// Makes a certificate authority, two applications to protect, and an account; prints where they are and how to sign
+/// in. State is kept in a folder: the next start finds the same account. Ctrl-C ends it.
 #[derive(Debug, Args)]
 #[command(after_long_help = "Examples:\n  \
     doorward demo\n  \
     doorward demo --port 9443 --dir /tmp/doorward-demo\n  \
     DOORWARD_LOG=info doorward demo")]
-/// Try it: everything on localhost, no config needed
-///
-/// Makes a certificate authority, two applications to protect, and an account; prints where they are and how to sign
-/// in. State is kept in a folder: the next start finds the same account. Ctrl-C ends it.
 pub(super) struct Arguments {
     /// Where state is kept; made if it is missing
     #[arg(long, value_name = "FOLDER", default_value = "demo")]
@@ -68,11 +68,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     })?;
     // Not before: that the first start makes a key file is no news here.
     logs::start(LogFormat::Human, Level::WARN)?;
+    let running = gateway::start(&settings).map_err(Failure::refused)?;
     output::print(&Leaflet { folder: &folder, port: arguments.port, person: &person }.text()?)?;
-    gateway::run(&settings).map_err(Failure::refused)
+    running.until_told();
+    Ok(())
 }
 
-/// Asked first, so that nobody reads about a demo that then does not start.
+/// Asked before anything is made. The gateway would say the same, and can't know of --port.
 fn is_free(port: u16) -> Result<(), Failure> {
     match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
         Ok(_) => Ok(()),

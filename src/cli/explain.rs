@@ -9,19 +9,19 @@ use crate::{
 };
 use clap::Args;
 
+/// Say what becomes of one request, and why
+///
+/// Goes the way of the gateway itself: host, path, routes in order, policy, clause by clause. Nothing is sent, and no
+/// account is looked up.
 #[derive(Debug, Args)]
 #[command(after_long_help = "Examples:\n  \
     doorward explain GET https://payroll.example.com/\n  \
     doorward explain POST https://payroll.example.com/transfers/42 --user ann --group finance \\\n      \
     --did 'password 3h ago' --did 'totp 10m ago'")]
-/// Say what becomes of one request, and why
-///
-/// Goes the way of the gateway itself: host, path, routes in order, policy, clause by clause. Nothing is sent, and no
-/// account is looked up.
 pub(super) struct Arguments {
     /// The method: GET, POST, …
     method: String,
-    /// The whole URL: https://host/path
+    /// The whole URL, as a browser shows it
     url: String,
     /// Who sends it; without proofs of theirs nobody is known
     #[arg(long, value_name = "LOGIN-ID", value_parser = LoginId::parse, requires = "did")]

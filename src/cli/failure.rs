@@ -61,17 +61,14 @@ pub(super) fn drawing(problems: &Problems) -> String {
 /// One cause a line. A cause whose text ends what was said already says nothing new.
 fn causes(error: &(dyn Error + 'static)) -> String {
     let mut said = error.to_string();
-    let mut text = output::error(&said);
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let says = cause.to_string();
-        if !said.ends_with(&says) {
-            text.push_str(&format!("\n  caused by: {}", output::plain(&says)));
-            said = says;
+    let mut lines = vec![output::error(&said)];
+    for cause in std::iter::successors(error.source(), |&cause| cause.source()).map(ToString::to_string) {
+        if !said.ends_with(&cause) {
+            lines.push(format!("  caused by: {}", output::plain(&cause)));
+            said = cause;
         }
-        next = cause.source();
     }
-    text
+    lines.join("\n")
 }
 
 #[cfg(test)]

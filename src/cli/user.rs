@@ -19,6 +19,10 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use std::io::IsTerminal as _;
 
+/// Manage accounts
+///
+/// Works on the store that the config file names, whether the gateway runs or not. Passwords are read from standard
+/// input: one line, or typed twice where that is a terminal.
 #[derive(Debug, Args)]
 #[command(
     disable_help_subcommand = true,
@@ -27,10 +31,6 @@ use std::io::IsTerminal as _;
     pwgen -s 20 1 | doorward user set-password ann\n  \
     doorward user list --json | jq -r '.[] | select(.second_factors == 0).login_id'"
 )]
-/// Manage accounts
-///
-/// Works on the store that the config file names, whether the gateway runs or not. Passwords are read from standard
-/// input: one line, or typed twice where that is a terminal.
 pub(super) struct Arguments {
     #[command(subcommand)]
     verb: Verb,

@@ -2,43 +2,30 @@
 
 use super::{
     admin::{self, Admin},
+    assemble::{Shared, port_suffix},
     front::Front,
     listen::{self, Core},
     metrics::Metrics,
     redirect::Redirect,
     tls::{self, CertificateError, Certificates},
-    world::{OpenError, open_world},
+    world::OpenError,
 };
 use crate::{
     adapters::{
-        signer::{JwtSigner, KeyError},
+        signer::KeyError,
         system::SystemEntropy,
-        upstream::{self, Client, NotAServer, NotTrusted, Probe, Trust, Upstreams},
+        upstream::{Client, NotAServer, NotTrusted},
     },
-    config::settings::{AppSettings, Assertion, HostHeader, Origin, Settings, WebSocket},
-    domain::target::{Host, HostPattern},
+    config::settings::Settings,
     edge::{
-        http::{
-            client::TrustedProxies,
-            ended::Ended,
-            page::{Brand, ContentPolicy},
-            request::RequestIds,
-        },
-        portal::serve::{self, Desk},
-        proxy::{
-            Proxy, Served,
-            assertions::Assertions,
-            body::RequestBody,
-            outgoing::{IdentityNames, Names},
-            visitors::Visitors,
-        },
+        http::{client::TrustedProxies, request::RequestIds},
+        proxy::{Proxy, body::RequestBody},
     },
     flows::{World, sessions},
-    ports::{Entropy as _, Signer},
+    ports::Entropy as _,
 };
 use http::HeaderValue;
 use std::{
-    collections::HashMap,
     io,
     net::SocketAddr,
     num::NonZeroUsize,
@@ -52,7 +39,7 @@ use std::{
 use tokio::{
     net::TcpListener,
     runtime::{self, Handle, Runtime},
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     sync::watch,
 };
 use tokio_rustls::TlsAcceptor;
@@ -111,11 +98,13 @@ pub struct Running {
     cores: Vec<JoinHandle<io::Result<()>>>,
     shutdown: watch::Sender<()>,
     admin: Arc<Admin>,
+    told: [Signal; 2],
 }
 
 /// Runs the gateway until it is told to stop (SIGTERM, or Ctrl-C), then lets open connections finish.
 pub fn run(settings: &Settings) -> Result<(), StartError> {
-    start(settings)?.until_told()
+    start(settings)?.until_told();
+    Ok(())
 }
 
 /// Starts the gateway. When this returns, it answers.
@@ -123,6 +112,9 @@ pub fn start(settings: &Settings) -> Result<Running, StartError> {
     let slow =
         runtime::Builder::new_multi_thread().worker_threads(SLOW_THREADS).thread_name("slow").enable_all().build()?;
     let (shutdown, stopping) = watch::channel(());
+    // Before anything can be broken off: from here on a signal waits for `until_told`.
+    let told = slow
+        .block_on(async { Ok::<_, io::Error>([signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?]) })?;
     let metrics = Arc::new(Metrics::default());
     let certificates = Arc::new(Certificates::read(&settings.tls.certificates)?);
     let acceptor = TlsAcceptor::from(Arc::new(tls::server_config(Arc::clone(&certificates))?));
@@ -157,7 +149,7 @@ pub fn start(settings: &Settings) -> Result<Running, StartError> {
         helpers.start(settings, &admin, &stopping);
     }
     tracing::info!(listen = ?settings.server.listen, workers, portal = %settings.portal.url, "ready");
-    Ok(Running { slow, cores, shutdown, admin })
+    Ok(Running { slow, cores, shutdown, admin, told })
 }
 
 impl Running {
@@ -167,18 +159,15 @@ impl Running {
     }
 
     /// Waits for SIGTERM or Ctrl-C, then for open connections, as long as the config allows.
-    pub fn until_told(self) -> Result<(), StartError> {
+    pub fn until_told(mut self) {
+        let [terminate, interrupt] = &mut self.told;
         self.slow.block_on(async {
-            let mut terminate = signal(SignalKind::terminate())?;
-            let mut interrupt = signal(SignalKind::interrupt())?;
             tokio::select! {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
             }
-            Ok::<_, io::Error>(())
-        })?;
+        });
         self.stop();
-        Ok(())
     }
 
     /// Takes no more connections and waits for the open ones.
@@ -197,119 +186,6 @@ impl Running {
         self.slow.shutdown_timeout(Duration::from_secs(1));
         tracing::info!("stopped");
     }
-}
-
-/// What every core is built from.
-#[derive(Clone)]
-struct Shared {
-    world: World,
-    apps: Arc<HashMap<Host, Arc<Served>>>,
-    visitors: Visitors,
-    assertions: Assertions,
-    upstreams: Upstreams,
-    portal: axum::Router,
-    brand: Arc<Brand>,
-    slow: Handle,
-}
-
-impl Shared {
-    async fn build(settings: &Settings, slow: Handle) -> Result<Self, StartError> {
-        let world = open_world(settings).await?;
-        let signer = JwtSigner::open(world.store.as_ref(), world.vault.as_ref(), world.clock.now()).await?;
-        let jwks = signer.jwks();
-        let signer: Arc<dyn Signer> = Arc::new(signer);
-        let ended = Ended::default();
-        let brand = Arc::new(Brand {
-            name: settings.portal.name.clone(),
-            support_url: settings.portal.support_url.as_ref().map(ToString::to_string),
-            privacy_url: None,
-            footer: None,
-        });
-        let issuer = settings.portal.url.to_string();
-        let apps = settings.apps.iter().map(|app| upstream_settings(app)).collect::<Result<Vec<_>, _>>()?;
-        Ok(Self {
-            apps: Arc::new(served(&settings.apps)),
-            visitors: Visitors::new(world.clone(), ended.clone(), slow.clone()),
-            assertions: Assertions::new(&issuer, signer, Arc::clone(&world.entropy)),
-            upstreams: Upstreams::resolve(apps).await?,
-            portal: serve::router(Arc::new(desk(settings, world.clone(), &brand, ended, jwks))),
-            world,
-            brand,
-            slow,
-        })
-    }
-}
-
-fn desk(settings: &Settings, world: World, brand: &Brand, ended: Ended, jwks: String) -> Desk {
-    let port_suffix = port_suffix(&settings.portal.url);
-    let hosts = settings.apps.iter().flat_map(|app| &app.app.hosts);
-    let patterns: Vec<_> = hosts.cloned().map(HostPattern::Exact).collect();
-    let port = Some(settings.portal.url.port).filter(|&port| port != 443);
-    let directory = settings
-        .apps
-        .iter()
-        .filter_map(|app| Some((app.app.title.clone(), format!("https://{}{port_suffix}/", app.app.hosts.first()?))));
-    Desk {
-        world,
-        brand: brand.clone(),
-        origin: settings.portal.url.to_string(),
-        directory: directory.collect(),
-        port_suffix,
-        apps: Arc::new(settings.routing()),
-        content: ContentPolicy::with_form_targets(&patterns, port),
-        ended,
-        jwks,
-    }
-}
-
-fn port_suffix(origin: &Origin) -> String {
-    if origin.port == 443 { String::new() } else { format!(":{}", origin.port) }
-}
-
-fn served(apps: &[Arc<AppSettings>]) -> HashMap<Host, Arc<Served>> {
-    let mut by_host = HashMap::new();
-    for (index, settings) in apps.iter().enumerate() {
-        let identity = &settings.identity;
-        let served = Arc::new(Served {
-            app: Arc::clone(&settings.app),
-            index,
-            names: IdentityNames::new(Names {
-                user: Some(identity.user.clone()),
-                name: Some(identity.name.clone()),
-                email: Some(identity.email.clone()),
-                groups: Some(identity.groups.clone()),
-            }),
-            asserts: identity.assertion == Assertion::Sent,
-            websockets: settings.websocket == WebSocket::Allowed,
-            host: host_seen_by(settings),
-        });
-        for host in &settings.app.hosts {
-            by_host.insert(host.clone(), Arc::clone(&served));
-        }
-    }
-    by_host
-}
-
-/// The host the application sees, where that is not the browser's.
-fn host_seen_by(settings: &AppSettings) -> Option<HeaderValue> {
-    let first = settings.upstreams.first().filter(|_| settings.host_header == HostHeader::Upstream)?;
-    HeaderValue::try_from(format!("{}:{}", first.host, first.port)).ok()
-}
-
-fn upstream_settings(settings: &AppSettings) -> Result<(String, upstream::Settings), StartError> {
-    let app = &settings.app.name;
-    let servers = settings
-        .upstreams
-        .iter()
-        .map(|server| server.to_string().parse().map_err(|error| StartError::Upstream { app: app.clone(), error }))
-        .collect::<Result<_, _>>()?;
-    let probe = settings.health.as_ref().and_then(|health| health.path.parse().ok()).map_or(Probe::Connect, Probe::Get);
-    let mut upstream = upstream::Settings::new(servers);
-    upstream.trust = settings.upstream_ca.clone().map_or(Trust::System, Trust::Authorities);
-    upstream.probe = probe;
-    upstream.connect_max = settings.connect_timeout;
-    upstream.answer_max = settings.response_timeout;
-    Ok((app.clone(), upstream))
 }
 
 /// What one core's thread is started with.

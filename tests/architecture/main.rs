@@ -29,11 +29,22 @@ const RANKS: &[(&str, u8)] = &[
 
 /// The modules of `domain`, in the order in which they may name one another.
 const DOMAIN_ORDER: &[&str] =
-    &["time", "secret", "user", "factor", "session", "challenge", "throttle", "risk", "target", "policy"];
+    &["time", "secret", "user", "factor", "session", "challenge", "throttle", "risk", "target", "policy", "assertion"];
 
 /// Dependencies that only compute. All others are kept out of `domain`, a new one too until it is named here.
-const PURE_CRATES: &[&str] =
-    &["base64", "ipnet", "jiff", "subtle", "thiserror", "totp_rs", "unicode_normalization", "url", "uuid", "zeroize"];
+const PURE_CRATES: &[&str] = &[
+    "base64",
+    "ipnet",
+    "jiff",
+    "serde",
+    "subtle",
+    "thiserror",
+    "totp_rs",
+    "unicode_normalization",
+    "url",
+    "uuid",
+    "zeroize",
+];
 
 /// What `domain` may use of `std::net`: addresses are values.
 const ADDRESSES: &[&str] = &["AddrParseError", "IpAddr", "Ipv4Addr", "Ipv6Addr", "SocketAddr"];

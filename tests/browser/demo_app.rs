@@ -4,7 +4,7 @@ use axum::{Router, extract::Request, middleware};
 use doorward::cli::demo::app::{DemoState, router};
 use support::browser::{Browser, Scripts, barriers};
 use tempfile::TempDir;
-use thirtyfour::{By, WebDriver};
+use thirtyfour::{By, WebDriver, extensions::query::ElementQueryable as _};
 use tokio::net::TcpListener;
 
 /// Stands in for the gateway: names everybody Ann.
@@ -26,6 +26,8 @@ async fn send_transfer(page: &WebDriver, origin: &str) {
         page.find(By::Id(field)).await.unwrap().send_keys(text).await.unwrap();
     }
     page.find(By::Css("form button")).await.unwrap().click().await.unwrap();
+    // The click is answered before the page it leads to is there.
+    page.query(By::Css("main dl")).first().await.unwrap();
 }
 
 #[tokio::test]

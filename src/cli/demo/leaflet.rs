@@ -28,7 +28,7 @@ impl Leaflet<'_> {
         let page = |host: &str| format!("{:<width$}", format!("https://{host}:{port}/"), width = 34);
         let (payroll, reports, portal) = (page(PAYROLL), page(REPORTS), page(PORTAL));
         Ok(format!(
-            "Doorward's demo. Open one of these in a browser on this machine:
+            "The demo is running. Open one of these in a browser on this machine:
 
   {payroll}  Payroll: a new transfer wants a code from the last two minutes
   {reports}  Reports: opens without another sign-in

@@ -28,11 +28,9 @@ pub struct PasswordPage<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::{
-        super::tests::{ANSWERER, fresh},
-        *,
-    };
+    use super::*;
     use crate::edge::http::{assets::Base, gallery};
+    use crate::edge::portal::challenge::tests::{ANSWERER, fresh};
     use std::time::Duration;
 
     #[test]

@@ -1,0 +1,272 @@
+//! What the gateway itself costs a signed-in request: everything between the parser and the application's connection.
+//! `whole` must stay under five microseconds.
+#![expect(clippy::unwrap_used, reason = "a bench that can't be set up has nothing to measure")]
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use doorward::{
+    adapters::{
+        signer::JwtSigner,
+        store::MemoryStore,
+        system::{Argon2Hasher, FileVault, SystemClock, SystemEntropy},
+    },
+    domain::{
+        factor::{FactorId, Method},
+        policy::{
+            Access, Decision, Policy, Requirement,
+            glob::PathGlob,
+            route::{App, Apps, Matched, Route},
+        },
+        secret::Token,
+        session::{Authentication, Level, Limits, Session, SessionId},
+        target::{Allowed, Authority, CanonicalPath, Host, path::check_query},
+        user::LoginId,
+    },
+    edge::{
+        http::{ended::Ended, forwarded::Forwarding, request::RequestIds},
+        proxy::{
+            assertions::{About, Assertions},
+            body::RequestBody,
+            outgoing::{self, IdentityNames, IdentityValues, Onward, Protocol},
+            visitors::{Known, Seen, Visitors},
+        },
+    },
+    flows::{
+        self, World,
+        administer::{NewUser, add_user},
+        sessions,
+    },
+};
+use futures_util::FutureExt as _;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri, request::Parts};
+use std::{
+    hint::black_box,
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::runtime::Runtime;
+use uuid::Uuid;
+
+const HOST: &str = "payroll.example.com";
+const TARGET: &str = "/reports/2026/q3?sort=name&page=2";
+
+/// What a browser sends beside its cookies.
+const FIELDS: &[(&str, &str)] = &[
+    ("host", HOST),
+    (
+        "user-agent",
+        "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36",
+    ),
+    ("accept", "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"),
+    ("upgrade-insecure-requests", "1"),
+    ("sec-fetch-site", "same-origin"),
+    ("sec-fetch-mode", "navigate"),
+    ("sec-fetch-dest", "document"),
+    ("accept-encoding", "gzip, deflate, br, zstd"),
+    ("accept-language", "en-GB,en;q=0.9"),
+];
+
+/// One core's data plane, and one person who is signed in.
+struct Scene {
+    runtime: Runtime,
+    world: World,
+    apps: Apps,
+    names: IdentityNames,
+    visitors: Visitors,
+    assertions: Assertions,
+    authority: Authority,
+    ids: RequestIds,
+    headers: HeaderMap,
+    uri: Uri,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let world = World {
+            store: Arc::new(MemoryStore::default()),
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(SystemEntropy),
+            hasher: Arc::new(Argon2Hasher::new()),
+            vault: Arc::new(FileVault::create(&folder.path().join("key"), &SystemEntropy).unwrap()),
+            settings: flows::Settings {
+                organisation: "Example Corp".to_owned(),
+                limits: Limits { lifetime: Duration::from_hours(12), idle: Duration::from_hours(1) },
+                requirement: flows::Requirement::Required,
+            },
+        };
+        let host = Host::parse(HOST).unwrap();
+        let child = runtime.block_on(signed_in(&world, &host));
+        let signer = JwtSigner::open(world.store.as_ref(), world.vault.as_ref(), world.clock.now());
+        let signer = Arc::new(runtime.block_on(signer).unwrap());
+        let mut headers: HeaderMap = FIELDS
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+            .collect();
+        let cookie = format!("theme=dark; __Host-doorward-app={}", *child.to_text());
+        headers.insert(http::header::COOKIE, cookie.parse().unwrap());
+        Self {
+            apps: Apps::new(vec![Arc::new(app(host.clone()))]),
+            names: IdentityNames::remote(),
+            visitors: Visitors::new(world.clone(), Ended::default(), runtime.handle().clone()),
+            assertions: Assertions::new("https://auth.example.com", signer, Arc::new(SystemEntropy)),
+            authority: Authority { host, port: None },
+            ids: RequestIds::new(7),
+            headers,
+            uri: TARGET.parse().unwrap(),
+            runtime,
+            world,
+        }
+    }
+
+    /// The request as the parser hands it over.
+    fn parts(&self) -> Parts {
+        let mut request = Request::new(());
+        request.uri_mut().clone_from(&self.uri);
+        request.headers_mut().clone_from(&self.headers);
+        request.into_parts().0
+    }
+
+    fn path(&self) -> CanonicalPath<'_> {
+        check_query(self.uri.query().unwrap()).unwrap();
+        CanonicalPath::parse(self.uri.path(), Allowed::default()).unwrap()
+    }
+
+    fn matched<'a>(&'a self, path: &CanonicalPath<'_>) -> Matched<'a> {
+        self.apps.find(&self.authority.host).unwrap().matched("GET", path).unwrap()
+    }
+
+    /// From memory; once a second from the store, on its own threads.
+    fn look(&self) -> Arc<Known> {
+        let look = || self.visitors.look(&self.headers, &self.authority.host);
+        let seen = look().now_or_never().unwrap_or_else(|| self.runtime.block_on(look()));
+        let Seen::Known(known) = seen.unwrap() else { panic!("nobody is signed in") };
+        known
+    }
+
+    fn decide(&self, known: &Arc<Known>, matched: &Matched<'_>) -> Decision {
+        matched.policy.decide(&Seen::Known(Arc::clone(known)).visitor(), self.world.clock.now())
+    }
+
+    fn assertion(&self, known: &Known, matched: &Matched<'_>) -> HeaderValue {
+        let about =
+            About { app: "payroll", app_index: 0, route: matched.route.map(|(at, route)| (at, route.path.as_str())) };
+        self.assertions.get(&known.identity, about, self.world.clock.now()).unwrap()
+    }
+
+    fn outgoing(
+        &self,
+        parts: Parts,
+        path: &CanonicalPath<'_>,
+        identity: &IdentityValues,
+        assertion: &HeaderValue,
+    ) -> Request<RequestBody> {
+        let onward = Onward {
+            path,
+            host: &HeaderValue::try_from(self.authority.to_string()).unwrap(),
+            names: &self.names,
+            identity: Some(identity),
+            assertion: Some(assertion),
+            forwarding: Forwarding { client: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 17)), authority: &self.authority },
+            request_id: &HeaderValue::try_from(self.ids.next().to_string()).unwrap(),
+            protocol: Protocol::Http,
+        };
+        outgoing::request(parts, RequestBody::held(bytes::Bytes::new()), &onward).unwrap()
+    }
+}
+
+/// A session of two factors, handed to `host`.
+async fn signed_in(world: &World, host: &Host) -> Token {
+    let new = NewUser {
+        login_id: LoginId::parse("ann@example.com").unwrap(),
+        name: Some("Ann Example".to_owned()),
+        email: Some("ann@example.com".to_owned()),
+        groups: vec!["finance".to_owned(), "staff".to_owned()],
+    };
+    let user = add_user(world, new, None).await.unwrap();
+    let now = world.clock.now();
+    let proof = |method| Authentication { method, factor: FactorId(Uuid::nil()), at: now };
+    let session = Session {
+        id: SessionId(world.entropy.id(now)),
+        user: user.id,
+        authentications: vec![proof(Method::Password), proof(Method::Totp)],
+        started_at: now,
+        seen_at: now,
+    };
+    world.store.open_session(&session, world.entropy.token().hash()).await.unwrap();
+    let browser = world.entropy.token();
+    let code = sessions::hand_off(world, session.id, host, browser.hash()).await.unwrap();
+    sessions::redeem(world, &code, host, &browser).await.unwrap().unwrap()
+}
+
+/// An application with a few routes in front of the one that fits.
+fn app(host: Host) -> App {
+    let policy = |name: &str, groups: &[&str]| {
+        let groups = groups.iter().map(|&group| group.to_owned()).collect();
+        let access = Access::Require(Requirement { level: Level::Mfa, fresh: None, groups });
+        Arc::new(Policy { name: name.to_owned(), access })
+    };
+    let route = |glob: &str, policy: &Arc<Policy>| Route {
+        label: None,
+        methods: Vec::new(),
+        path: PathGlob::parse(glob).unwrap(),
+        case_sensitive: false,
+        policy: Arc::clone(policy),
+    };
+    let (standard, finance) = (policy("standard", &[]), policy("finance", &["finance"]));
+    App {
+        name: "payroll".to_owned(),
+        title: "Payroll".to_owned(),
+        hosts: vec![host],
+        routes: vec![
+            route("/admin/**", &standard),
+            route("/transfers/**", &finance),
+            route("/*/export.csv", &finance),
+            route("/reports/**", &finance),
+        ],
+        fallback: Some(standard),
+        allowed: Allowed::default(),
+    }
+}
+
+fn decision(c: &mut Criterion) {
+    let scene = Scene::new();
+    let path = scene.path();
+    let matched = scene.matched(&path);
+    let known = scene.look();
+    let assertion = scene.assertion(&known, &matched);
+    assert!(matches!(scene.decide(&known, &matched), Decision::Admit(_)));
+
+    let mut group = c.benchmark_group("decision");
+    group.bench_function("path", |b| b.iter(|| black_box(&scene).path()));
+    group.bench_function("route", |b| b.iter(|| scene.matched(black_box(&path)).policy.is_public()));
+    group.bench_function("visitor", |b| b.iter(|| black_box(&scene).look()));
+    group.bench_function("policy", |b| b.iter(|| scene.decide(black_box(&known), &matched)));
+    group.bench_function("assertion", |b| b.iter(|| scene.assertion(black_box(&known), &matched)));
+    group.bench_function("outgoing", |b| {
+        b.iter_batched(
+            || scene.parts(),
+            |parts| scene.outgoing(parts, &path, &known.values, &assertion),
+            criterion::BatchSize::SmallInput,
+        );
+    });
+    group.bench_function("whole", |b| {
+        b.iter_batched(
+            || scene.parts(),
+            |parts| {
+                let path = scene.path();
+                let matched = scene.matched(&path);
+                let known = scene.look();
+                let Decision::Admit(admission) = scene.decide(&known, &matched) else { panic!("not admitted") };
+                let assertion = scene.assertion(&known, &matched);
+                (scene.outgoing(parts, &path, &known.values, &assertion), admission)
+            },
+            criterion::BatchSize::SmallInput,
+        );
+    });
+    group.finish();
+}
+
+criterion_group!(benches, decision);
+criterion_main!(benches);
