@@ -3,29 +3,33 @@
 use axum::Router;
 use doorward::cli::demo::app::{DemoState, router};
 use serde_json::json;
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::Duration};
 use support::{
     browser::{Browser, Scripts, barriers},
     gateway::{Gateway, PORTAL, Site},
     person::Person,
 };
 use tempfile::TempDir;
-use thirtyfour::{By, WebDriver, extensions::cdp::ChromeDevTools};
+use thirtyfour::{By, WebDriver, prelude::ElementWaitable as _};
 use tokio::net::TcpListener;
 
 /// The application, with transfers that want a code from the last seconds.
-pub const PAYROLL: &str = "payroll.localhost";
+pub(crate) const PAYROLL: &str = "payroll.localhost";
 /// The same application once more.
-pub const REPORTS: &str = "reports.localhost";
+pub(crate) const REPORTS: &str = "reports.localhost";
+
+/// How long a page may take, and how often is looked whether it is there.
+const PATIENCE: Duration = Duration::from_secs(10);
+const POLL: Duration = Duration::from_millis(10);
 
 /// The gateway and what stands behind it.
-pub struct House {
-    pub gateway: Gateway,
+pub(crate) struct House {
+    pub(crate) gateway: Gateway,
     _folder: TempDir,
 }
 
 /// A running gateway, with whoever `people` adds.
-pub async fn house<T>(people: impl FnOnce(&Site) -> T) -> (House, T) {
+pub(crate) async fn house<T>(people: impl FnOnce(&Site) -> T) -> (House, T) {
     let folder = TempDir::new().unwrap();
     let app = router(DemoState::open(folder.path().join("transfers.json")).await.unwrap());
     let server = serve(app).await;
@@ -85,70 +89,72 @@ async fn serve(app: Router) -> String {
 }
 
 impl House {
-    pub fn url(&self, host: &str, path: &str) -> String {
+    pub(crate) fn url(&self, host: &str, path: &str) -> String {
         self.gateway.url(host, path)
     }
 
-    pub fn portal(&self, path: &str) -> String {
+    pub(crate) fn portal(&self, path: &str) -> String {
         self.url(PORTAL, path)
     }
 
     /// Opens a browser for whom the gateway's certificate is good.
-    pub async fn open(&self, scripts: Scripts, name: &str, test: impl AsyncFnOnce(&WebDriver)) {
+    pub(crate) async fn open(&self, scripts: Scripts, name: &str, test: impl AsyncFnOnce(&WebDriver)) {
         Browser { authority: Some(&self.gateway.site.authority), scripts }.open(name, test).await;
     }
 
     /// Gives somebody one more authenticator app, whose codes are all unused.
-    pub fn new_app(&self, person: &mut Person) {
+    pub(crate) fn new_app(&self, person: &mut Person) {
         let told = self.gateway.site.run(&["user", "enroll-totp", &person.login_id, "--json"], "");
         let told: serde_json::Value = serde_json::from_slice(&told.stdout).unwrap();
         person.set_up_app(told["key"].as_str().unwrap());
     }
 }
 
-pub async fn type_into(page: &WebDriver, id: &str, text: &str) {
+pub(crate) async fn type_into(page: &WebDriver, id: &str, text: &str) {
     let field = page.find(By::Id(id)).await.unwrap();
     field.clear().await.unwrap();
     field.send_keys(text).await.unwrap();
 }
 
-/// Presses the first button of the page that says this.
-pub async fn press(page: &WebDriver, button: &str) {
+/// Presses the first button of the page that says this, and waits for the page it leads to.
+pub(crate) async fn press(page: &WebDriver, button: &str) {
     let found = page.find(By::XPath(format!("//button[normalize-space()='{button}']"))).await;
-    found.unwrap_or_else(|error| panic!("no button {button}: {error}")).click().await.unwrap();
+    let found = found.unwrap_or_else(|error| panic!("no button {button}: {error}"));
+    found.click().await.unwrap();
+    found.wait_until().wait(PATIENCE, POLL).stale().await.unwrap();
 }
 
-pub async fn sign_in(page: &WebDriver, login_id: &str, password: &str) {
+pub(crate) async fn sign_in(page: &WebDriver, login_id: &str, password: &str) {
     type_into(page, "login_id", login_id).await;
     type_into(page, "password", password).await;
     press(page, "Sign in").await;
 }
 
-pub async fn answer(page: &WebDriver, code: &str) {
+pub(crate) async fn answer(page: &WebDriver, code: &str) {
     type_into(page, "code", code).await;
     press(page, "Continue").await;
 }
 
-pub async fn url(page: &WebDriver) -> String {
+pub(crate) async fn url(page: &WebDriver) -> String {
     page.current_url().await.unwrap().into()
 }
 
-pub async fn heading(page: &WebDriver) -> String {
+pub(crate) async fn heading(page: &WebDriver) -> String {
     page.find(By::Css("h1")).await.unwrap().text().await.unwrap()
 }
 
-pub async fn shown(page: &WebDriver) -> String {
+pub(crate) async fn shown(page: &WebDriver) -> String {
     page.find(By::Css("main")).await.unwrap().text().await.unwrap()
 }
 
 /// Whether the page that is open says this. Tells what it says instead.
-pub async fn says(page: &WebDriver, text: &str) {
+pub(crate) async fn says(page: &WebDriver, text: &str) {
     let shown = shown(page).await;
     assert!(shown.contains(text), "not {text:?} but {shown:?} at {}", url(page).await);
 }
 
 /// Goes to a page until it asks for a fresh code.
-pub async fn until_stale(page: &WebDriver, target: &str) {
+pub(crate) async fn until_stale(page: &WebDriver, target: &str) {
     for _ in 0..600 {
         page.goto(target).await.unwrap();
         if page.current_url().await.unwrap().path() == "/challenge/totp" {
@@ -160,10 +166,10 @@ pub async fn until_stale(page: &WebDriver, target: &str) {
 
 /// Looks at the page that is open on a desktop and on a phone, in light and in dark: there must be no barrier on it. What
 /// it looks like is kept as `target/screenshots/NAME-*.png`.
-pub async fn look(page: &WebDriver, name: &str) {
-    let tools = ChromeDevTools::new(page.handle().clone());
-    let set = async |command: &str, parameters| {
-        tools.execute_cdp_with_params(command, parameters).await.unwrap();
+pub(crate) async fn look(page: &WebDriver, name: &str) {
+    let tools = page.cdp();
+    let set = async |command: &str, parameters: serde_json::Value| {
+        tools.send_raw(command, parameters).await.unwrap();
     };
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/screenshots");
     fs::create_dir_all(&folder).unwrap();
