@@ -3,3 +3,5 @@
 #![cfg(test)]
 
 mod demo_app;
+mod front_door;
+mod house;

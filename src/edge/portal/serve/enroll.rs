@@ -19,6 +19,7 @@ use crate::{
         enroll::{self, Offer},
         sessions::{self, Bearer},
     },
+    ports::StoreError,
 };
 use axum::{
     extract::{Query, State},
@@ -39,7 +40,7 @@ pub(super) async fn show(State(desk): State<Arc<Desk>>, visit: Visit, Query(link
     match sessions::recognise(&desk.world, visit.token.as_ref()).await {
         Ok(bearer) => match enroll::offer(&desk.world, &bearer).await {
             Ok(offer) => page(&desk, &visit, to, &bearer, &offer, None),
-            Err(error) => refuse(&desk, &visit, to, &bearer, &error),
+            Err(error) => refuse(&desk, &visit, to, &bearer, &error).await,
         },
         Err(error) => desk.unavailable(&error),
     }
@@ -65,10 +66,10 @@ pub(super) async fn submit(State(desk): State<Arc<Desk>>, visit: Visit, Fields(f
             tracing::info!(user.id = ?user, client = %visit.caller.address, %error, "enrolment refused");
             match enroll::offer_again(&desk.world, &bearer, &offer).await {
                 Ok(offer) => page(&desk, &visit, to, &bearer, &offer, Some(shown(&desk, &error))),
-                Err(error) => refuse(&desk, &visit, to, &bearer, &error),
+                Err(error) => refuse(&desk, &visit, to, &bearer, &error).await,
             }
         }
-        Err(error) => refuse(&desk, &visit, to, &bearer, &error),
+        Err(error) => refuse(&desk, &visit, to, &bearer, &error).await,
     }
 }
 
@@ -82,7 +83,7 @@ fn page(
 ) -> Reply {
     let uri = offer.key.to_uri().unwrap_or_default();
     let Ok(qr) = QrPicture::of(&uri) else {
-        return refuse(desk, visit, to, bearer, &ChallengeError::Gone);
+        return onward("/login", to);
     };
     let key = offer.key.to_base32();
     desk.form_page(visit, to, |hidden| {
@@ -102,22 +103,32 @@ fn page(
     })
 }
 
-fn refuse(desk: &Desk, visit: &Visit, to: Option<&str>, bearer: &Bearer, error: &ChallengeError) -> Reply {
+async fn refuse(desk: &Desk, visit: &Visit, to: Option<&str>, bearer: &Bearer, error: &ChallengeError) -> Reply {
     match (error, bearer) {
         (ChallengeError::Store(error), _) => desk.unavailable(error),
-        (ChallengeError::NotEnrolled, Bearer::Half(_) | Bearer::Full(_)) => desk.form_page(visit, to, |hidden| {
-            desk.page(
-                StatusCode::FORBIDDEN,
-                &EnrollRefusedPage {
-                    frame: desk.frame(),
-                    hidden,
-                    login_id: login_id(bearer),
-                    why: WhyRefused::NeedsOperator,
-                },
-            )
-        }),
+        (ChallengeError::NotEnrolled, Bearer::Half(_) | Bearer::Full(_)) => match is_enrolled(desk, bearer).await {
+            Ok(false) => refused(desk, visit, to, login_id(bearer), WhyRefused::NeedsOperator),
+            Ok(true) if matches!(bearer, Bearer::Half(_)) => onward("/challenge/totp", to),
+            Ok(true) => refused(desk, visit, to, login_id(bearer), WhyRefused::AlreadyThere),
+            Err(error) => desk.unavailable(&error),
+        },
         _ => onward("/login", to),
     }
+}
+
+async fn is_enrolled(desk: &Desk, bearer: &Bearer) -> Result<bool, StoreError> {
+    match bearer.user() {
+        Some(user) => Ok(!desk.world.store.totp_factors(user.id).await?.is_empty()),
+        None => Ok(false),
+    }
+}
+
+/// Says who can help somebody who may not set up a method now.
+pub(super) fn refused(desk: &Desk, visit: &Visit, to: Option<&str>, login_id: &str, why: WhyRefused) -> Reply {
+    desk.form_page(visit, to, |hidden| {
+        let page = EnrollRefusedPage { frame: desk.frame(), hidden, login_id, why };
+        desk.page(StatusCode::FORBIDDEN, &page)
+    })
 }
 
 fn login_id(bearer: &Bearer) -> &str {

@@ -1,11 +1,14 @@
 //! `/login`.
 
-use super::{Carried, Desk, Fields, Reply, Visit, onward, see_other};
+use super::{Carried, Desk, Fields, Reply, Visit, enroll, onward};
 use crate::{
     domain::{policy::WhyAnonymous, secret::Token},
     edge::{
         http::cookies::Name,
-        portal::login::{LoginNotice, LoginPage},
+        portal::{
+            enroll::refused::WhyRefused,
+            login::{LoginNotice, LoginPage},
+        },
     },
     flows::{
         sessions::{self, Bearer},
@@ -64,7 +67,9 @@ pub(super) async fn submit(State(desk): State<Arc<Desk>>, visit: Visit, Fields(f
         }
         Ok(Outcome::SecondFactor(token)) => half(&desk, &visit, "/challenge/totp", &token, to).await,
         Ok(Outcome::Enrol(token)) => half(&desk, &visit, "/enroll/totp", &token, to).await,
-        Err(SignInError::EnrolmentClosed) => see_other("/enroll/totp"),
+        Err(SignInError::EnrolmentClosed) => {
+            enroll::refused(&desk, &visit, to, &form.login_id, WhyRefused::NeedsOperator)
+        }
         Err(error) => {
             let notice = shown(&desk, &error);
             ask(&desk, &visit, to, status(notice), &form.login_id, Some(notice))

@@ -1,0 +1,105 @@
+//! What goes with every page (BR-01 to BR-03), and what is no page.
+
+use crate::house::{APP, house_of_ann, signed_in};
+use reqwest::header;
+use support::{
+    gateway::PORTAL,
+    person::{Page, navigation, visit},
+};
+
+/// Holds a page of ours to what keeps it ours.
+fn is_protected(page: &Page) {
+    let field = |name: &str| page.headers.get(name).map_or("", |value| value.to_str().unwrap());
+    let policy = field("content-security-policy");
+    for directive in ["default-src 'none'", "base-uri 'none'", "frame-ancestors 'none'", "form-action "] {
+        assert!(policy.contains(directive), "{}: {directive} in {policy}", page.url);
+    }
+    assert!(!policy.contains("unsafe"), "{policy}");
+    for (name, value) in [
+        ("cache-control", "no-store"),
+        ("cross-origin-opener-policy", "same-origin"),
+        ("referrer-policy", "same-origin"),
+        ("x-content-type-options", "nosniff"),
+        ("x-frame-options", "DENY"),
+        ("content-type", "text/html; charset=utf-8"),
+    ] {
+        assert_eq!(field(name), value, "{}: {name}", page.url);
+    }
+    assert!(field("strict-transport-security").contains("max-age=31536000"), "{}", page.url);
+    assert!(page.headers.get("server").is_none() && page.headers.get("x-powered-by").is_none());
+    assert!(!page.text.contains("http://") && !page.text.contains("<script"), "{}: {}", page.url, page.text);
+}
+
+#[tokio::test]
+async fn every_page_of_ours_is_unframed_uncached_and_self_contained() {
+    let (gateway, ann) = house_of_ann().await;
+    let stranger = gateway.client();
+    for (host, path, status) in
+        [(PORTAL, "/login", 200), (PORTAL, "/logout", 200), (PORTAL, "/nowhere", 404), (APP, "/.doorward/nowhere", 404)]
+    {
+        let page = visit(&stranger, &gateway.url(host, path)).await;
+        assert_eq!(page.status, status, "{host}{path}");
+        is_protected(&page);
+    }
+    let (client, _) = signed_in(&gateway, &ann, "/").await;
+    for (host, path, status) in [
+        (PORTAL, "/account", 200),
+        (PORTAL, "/logout", 200),
+        (PORTAL, "/enroll/totp", 200),
+        (APP, "/audit/", 403),
+        (APP, "/fresh/", 403),
+    ] {
+        let page = visit(&client, &gateway.url(host, path)).await;
+        assert_eq!(page.status, status, "{host}{path} is at {}", page.url);
+        is_protected(&page);
+    }
+}
+
+#[tokio::test]
+async fn what_a_page_loads_is_named_by_its_content_and_kept() {
+    let (gateway, _) = house_of_ann().await;
+    let client = gateway.client();
+    for (host, path) in [(PORTAL, "/login"), (APP, "/.doorward/nowhere")] {
+        let page = visit(&client, &gateway.url(host, path)).await;
+        let links: Vec<_> = page.text.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+        let assets: Vec<_> = links.iter().filter(|link| link.contains("/static/")).collect();
+        assert_eq!(assets.len(), 2, "{links:?}");
+        let mut bytes = page.text.len();
+        for asset in assets {
+            let answer = client.get(page.url.join(asset).unwrap()).send().await.unwrap();
+            assert_eq!(answer.status(), 200, "{asset}");
+            assert_eq!(answer.headers()[header::CACHE_CONTROL], "public, max-age=31536000, immutable", "{asset}");
+            assert_eq!(answer.headers()["x-content-type-options"], "nosniff");
+            bytes += answer.bytes().await.unwrap().len();
+        }
+        assert!(bytes < 30 * 1024, "{bytes} bytes to show {}", page.url);
+    }
+    let unknown = client.get(gateway.url(PORTAL, "/static/style.css")).send().await.unwrap();
+    assert_eq!(unknown.status(), 404);
+}
+
+#[tokio::test]
+async fn head_is_get_without_the_body() {
+    let (gateway, _) = house_of_ann().await;
+    let client = gateway.client();
+
+    let login = navigation(client.head(gateway.url(PORTAL, "/login"))).send().await.unwrap();
+    assert_eq!(login.status(), 200);
+    assert_eq!(login.text().await.unwrap(), "");
+    let app = navigation(client.head(gateway.url(APP, "/"))).send().await.unwrap();
+    assert_eq!(app.status(), 302);
+    assert!(app.headers()[header::LOCATION].to_str().unwrap().starts_with(&gateway.url(PORTAL, "/login?to=")));
+}
+
+#[tokio::test]
+async fn the_keys_of_assertions_are_public_and_their_private_parts_are_not() {
+    let (gateway, _) = house_of_ann().await;
+
+    let answer = gateway.client().get(gateway.url(PORTAL, "/.well-known/jwks.json")).send().await.unwrap();
+
+    assert_eq!(answer.headers()[header::CONTENT_TYPE], "application/jwk-set+json");
+    let keys: serde_json::Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
+    let key = &keys["keys"][0];
+    assert_eq!((&key["kty"], &key["crv"], &key["alg"]), (&"EC".into(), &"P-256".into(), &"ES256".into()), "{keys}");
+    assert!(key["kid"].is_string() && key["x"].is_string() && key["d"].is_null(), "{keys}");
+}
