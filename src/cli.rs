@@ -37,20 +37,15 @@ struct Cli {
     verb: Verb,
 }
 
+/// Their texts are at the arguments of each.
 #[derive(Debug, Subcommand)]
 #[command(subcommand_value_name = "VERB", subcommand_help_heading = "Verbs")]
 enum Verb {
-    /// Try it: everything on localhost, no config needed
     Demo(demo::Arguments),
-    /// Run the gateway
     Serve(serve::Arguments),
-    /// Check a config file and run the tests in it
     Check(check::Arguments),
-    /// Say what becomes of one request, and why
     Explain(explain::Arguments),
-    /// Manage accounts
     User(user::Arguments),
-    /// List and end sessions
     Session(session::Arguments),
 }
 

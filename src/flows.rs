@@ -10,6 +10,9 @@ pub mod journey;
 pub mod sessions;
 pub mod sign_in;
 
+#[cfg(test)]
+mod tests;
+
 use crate::{
     domain::{
         secret::Token,

@@ -33,6 +33,8 @@ pub struct Settings {
     pub trust: Trust,
     /// What tells whether a server is well.
     pub probe: Probe,
+    /// How often servers are probed.
+    pub probe_every: Duration,
     /// Longest wait for a connection, TLS included.
     pub connect_max: Duration,
     /// Longest wait for the head of a response, from the end of the request.
@@ -57,6 +59,7 @@ impl Settings {
             servers,
             trust: Trust::System,
             probe: Probe::Connect,
+            probe_every: Duration::from_secs(5),
             connect_max: Duration::from_secs(5),
             answer_max: Duration::from_mins(1),
             idle_max: Duration::from_secs(30),

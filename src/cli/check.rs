@@ -5,14 +5,14 @@ use crate::config::Settings;
 use clap::Args;
 use serde_json::json;
 
-#[derive(Debug, Args)]
-#[command(after_long_help = "Examples:\n  \
-    doorward check\n  \
-    doorward check -c /etc/doorward/config.toml && systemctl reload doorward")]
 /// Check a config file and run the tests in it
 ///
 /// Reports every mistake at once, each where it stands. Warnings are told and stop nothing. What passes here is what
 /// `serve` accepts.
+#[derive(Debug, Args)]
+#[command(after_long_help = "Examples:\n  \
+    doorward check\n  \
+    doorward check -c /etc/doorward/config.toml && systemctl reload doorward")]
 pub(super) struct Arguments {
     #[command(flatten)]
     config: ConfigFile,
@@ -33,16 +33,16 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
             "apps": apps, "routes": routes, "policies": policies, "tests": tests, "warnings": warnings,
         }));
     }
-    let mut summary = format!(
-        "{}: {}, {}, {}, {} passed",
+    let warned = match warnings {
+        0 => String::new(),
+        some => format!("; {}", output::count(some, "warning", "warnings")),
+    };
+    output::print(&format!(
+        "{}: {}, {}, {}, {} passed{warned}",
         arguments.config.name(),
         output::count(apps, "app", "apps"),
         output::count(routes, "route", "routes"),
         output::count(policies, "policy", "policies"),
         output::count(tests, "test", "tests"),
-    );
-    if warnings > 0 {
-        summary.push_str(&format!("; {}", output::count(warnings, "warning", "warnings")));
-    }
-    output::print(&summary)
+    ))
 }

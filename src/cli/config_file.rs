@@ -17,7 +17,7 @@ use tokio::runtime::{Builder, Runtime};
 #[derive(Debug, Args)]
 pub(super) struct ConfigFile {
     /// The config file
-    #[arg(short, long = "config", value_name = "PATH", default_value = "config.toml", global = true)]
+    #[arg(short = 'c', long = "config", value_name = "PATH", default_value = "config.toml", global = true)]
     path: PathBuf,
 }
 
@@ -64,7 +64,7 @@ impl ConfigFile {
 
     /// Where relative paths in it begin.
     fn folder(&self) -> &Path {
-        self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+        self.path.parent().unwrap_or(Path::new(""))
     }
 }
 

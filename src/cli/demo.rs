@@ -36,15 +36,15 @@ const PAYROLL: &str = "app.localhost";
 /// Another, so that one sign-in can be seen to serve both.
 const REPORTS: &str = "reports.localhost";
 
+/// Try it: everything on localhost, no config needed
+///
+/// Makes a certificate authority, two applications to protect, and an account; prints where they are and how to sign
+/// in. State is kept in a folder: the next start finds the same account. Ctrl-C ends it.
 #[derive(Debug, Args)]
 #[command(after_long_help = "Examples:\n  \
     doorward demo\n  \
     doorward demo --port 9443 --dir /tmp/doorward-demo\n  \
     DOORWARD_LOG=info doorward demo")]
-/// Try it: everything on localhost, no config needed
-///
-/// Makes a certificate authority, two applications to protect, and an account; prints where they are and how to sign
-/// in. State is kept in a folder: the next start finds the same account. Ctrl-C ends it.
 pub(super) struct Arguments {
     /// Where state is kept; made if it is missing
     #[arg(long, value_name = "FOLDER", default_value = "demo")]
@@ -56,7 +56,6 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     is_free(arguments.port)?;
-    logs::start(LogFormat::Human, Level::WARN)?;
     let folder = StateFolder::open(&arguments.dir).map_err(Failure::refused)?;
     certificates::issue(&folder, &[PORTAL, PAYROLL, REPORTS], SystemClock.now()).map_err(Failure::refused)?;
     let applications = Applications::start(&folder).map_err(Failure::refused)?;
@@ -67,11 +66,15 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let world = gateway::open_world(&settings).await.map_err(Failure::refused)?;
         person::settle(&world, &folder, &SystemEntropy).await
     })?;
+    // Not before: that the first start makes a key file is no news here.
+    logs::start(LogFormat::Human, Level::WARN)?;
+    let running = gateway::start(&settings).map_err(Failure::refused)?;
     output::print(&Leaflet { folder: &folder, port: arguments.port, person: &person }.text()?)?;
-    gateway::run(&settings).map_err(Failure::refused)
+    running.until_told();
+    Ok(())
 }
 
-/// Asked first, so that nobody reads about a demo that then does not start.
+/// Asked before anything is made. The gateway would say the same, and can't know of --port.
 fn is_free(port: u16) -> Result<(), Failure> {
     match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
         Ok(_) => Ok(()),

@@ -7,21 +7,21 @@ use crate::{
     domain::user::LoginId,
     ports::Clock as _,
 };
-use clap::{Args, CommandFactory as _, error::ErrorKind};
+use clap::Args;
 
+/// Say what becomes of one request, and why
+///
+/// Goes the way of the gateway itself: host, path, routes in order, policy, clause by clause. Nothing is sent, and no
+/// account is looked up.
 #[derive(Debug, Args)]
 #[command(after_long_help = "Examples:\n  \
     doorward explain GET https://payroll.example.com/\n  \
     doorward explain POST https://payroll.example.com/transfers/42 --user ann --group finance \\\n      \
     --did 'password 3h ago' --did 'totp 10m ago'")]
-/// Say what becomes of one request, and why
-///
-/// Goes the way of the gateway itself: host, path, routes in order, policy, clause by clause. Nothing is sent, and no
-/// account is looked up.
 pub(super) struct Arguments {
     /// The method: GET, POST, …
     method: String,
-    /// The whole URL: https://host/path
+    /// The whole URL, as a browser shows it
     url: String,
     /// Who sends it; without proofs of theirs nobody is known
     #[arg(long, value_name = "LOGIN-ID", value_parser = LoginId::parse, requires = "did")]
@@ -41,9 +41,8 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let Arguments { method, url, user, groups, did, config, json } = arguments;
-    let request = Request::parse(&format!("{method} {url}")).map_err(|why| {
-        super::Cli::command().error(ErrorKind::ValueValidation, format!("this is no request: {why}\n"))
-    })?;
+    let request = Request::parse(&format!("{method} {url}"))
+        .map_err(|why| Failure::Misused(format!("this is no request: {why}")))?;
     let who = user.as_ref().map(|name| Who { name: name.clone(), groups: groups.clone() });
     let settings = config.read()?.settings;
     let told = explain(&settings, &request, who.as_ref(), did, SystemClock.now());

@@ -1,7 +1,7 @@
 //! Why a verb did not do what it was asked, and how that is told.
 
 use super::output;
-use crate::config::{Problems, problem::Severity};
+use crate::config::Problems;
 use std::{error::Error, io::IsTerminal as _, process::ExitCode};
 
 /// Why a verb did not do what it was asked.
@@ -10,12 +10,12 @@ pub enum Failure {
     /// The arguments make no sense, or ask for help or the version.
     #[error(transparent)]
     Usage(#[from] clap::Error),
+    /// The arguments make no sense here and now.
+    #[error("{0}")]
+    Misused(String),
     /// The config file has errors.
     #[error(transparent)]
     Config(#[from] Problems),
-    /// It was told in full on standard output.
-    #[error("refused")]
-    Told,
     /// It can't be done.
     #[error(transparent)]
     Refused(Box<dyn Error + Send + Sync>),
@@ -31,7 +31,8 @@ impl Failure {
         match self {
             // Asking for help is not wrong: clap answers 0 there.
             Self::Usage(error) => ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2)),
-            Self::Config(_) | Self::Told | Self::Refused(_) => ExitCode::FAILURE,
+            Self::Misused(_) => ExitCode::from(2),
+            Self::Config(_) | Self::Refused(_) => ExitCode::FAILURE,
         }
     }
 
@@ -42,9 +43,10 @@ impl Failure {
             Self::Usage(error) => drop(error.print()),
             Self::Config(problems) => {
                 output::warn(&drawing(problems));
-                output::warn(&counted(problems.iter().map(|problem| problem.code.severity())));
+                let errors = output::count(problems.iter().count(), "error", "errors");
+                output::warn(&output::error(&format!("the config file has {errors}")));
             }
-            Self::Told => {}
+            Self::Misused(why) => output::warn(&output::error(why)),
             Self::Refused(error) => output::warn(&causes(error.as_ref())),
         }
     }
@@ -56,25 +58,17 @@ pub(super) fn drawing(problems: &Problems) -> String {
     format!("{text}\n")
 }
 
-fn counted(severities: impl Iterator<Item = Severity>) -> String {
-    let errors = severities.filter(|severity| *severity == Severity::Error).count();
-    output::error(&output::count(errors, "error", "errors"))
-}
-
 /// One cause a line. A cause whose text ends what was said already says nothing new.
 fn causes(error: &(dyn Error + 'static)) -> String {
     let mut said = error.to_string();
-    let mut text = output::error(&said);
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let says = cause.to_string();
-        if !said.ends_with(&says) {
-            text.push_str(&format!("\n  caused by: {}", output::plain(&says)));
-            said = says;
+    let mut lines = vec![output::error(&said)];
+    for cause in std::iter::successors(error.source(), |&cause| cause.source()).map(ToString::to_string) {
+        if !said.ends_with(&cause) {
+            lines.push(format!("  caused by: {}", output::plain(&cause)));
+            said = cause;
         }
-        next = cause.source();
     }
-    text
+    lines.join("\n")
 }
 
 #[cfg(test)]

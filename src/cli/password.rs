@@ -19,7 +19,11 @@ pub(super) fn read_new(whom: &str) -> Result<Zeroizing<String>, Failure> {
         };
     }
     let first = ask(&format!("New password for {whom}: "))?;
-    if *first == *ask("The same again: ")? { Ok(first) } else { Err(Failure::refused("these are two passwords")) }
+    if *first == *ask("The same again: ")? {
+        Ok(first)
+    } else {
+        Err(Failure::refused("these two are not the same; nothing was changed"))
+    }
 }
 
 /// Asks people to confirm; `false` unless they say yes.

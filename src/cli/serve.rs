@@ -5,14 +5,15 @@ use crate::gateway;
 use clap::Args;
 use tracing::Level;
 
-#[derive(Debug, Args)]
-#[command(after_long_help = "Examples:\n  \
-    doorward serve -c /etc/doorward/config.toml\n  \
-    DOORWARD_LOG=doorward=debug,warn doorward serve")]
 /// Run the gateway
 ///
 /// Checks the config file first, as `check` does, and does not start on one that is wrong. SIGTERM and Ctrl-C end it
-/// after open requests are answered. Logs go to standard error; DOORWARD_LOG filters them (default: info).
+/// after open requests are answered. Logs go to standard error.
+#[derive(Debug, Args)]
+#[command(after_long_help = "Examples:\n  \
+    doorward serve -c /etc/doorward/config.toml\n  \
+    DOORWARD_LOG=doorward=debug,warn doorward serve\n\n\
+    DOORWARD_LOG says which log lines are written; without it: info.")]
 pub(super) struct Arguments {
     #[command(flatten)]
     config: ConfigFile,

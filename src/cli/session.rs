@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 use uuid::Uuid;
 
+/// List and end sessions
 #[derive(Debug, Args)]
 #[command(
     disable_help_subcommand = true,
@@ -27,7 +28,6 @@ use uuid::Uuid;
     doorward session list --user ann\n  \
     doorward session revoke --user ann"
 )]
-/// List and end sessions
 pub(super) struct Arguments {
     #[command(subcommand)]
     verb: Verb,

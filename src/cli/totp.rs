@@ -1,6 +1,7 @@
 //! A TOTP key as people take it over: to scan, to type, or as a URI.
 
 use qrcode::{QrCode, render::unicode::Dense1x2, types::QrError};
+use std::io::IsTerminal as _;
 
 /// In groups of four, so that nobody loses their place.
 pub(super) fn grouped(key: &str) -> String {
@@ -8,9 +9,12 @@ pub(super) fn grouped(key: &str) -> String {
     characters.chunks(4).map(String::from_iter).collect::<Vec<_>>().join(" ")
 }
 
-/// Dark on light whatever the terminal's colours are: some scanners read no inverted codes.
+/// On a terminal dark on light, whatever its colours are: some scanners read no inverted codes.
 pub(super) fn qr(uri: &str) -> Result<String, QrError> {
     let picture = QrCode::new(uri)?.render::<Dense1x2>().quiet_zone(true).build();
+    if !std::io::stdout().is_terminal() {
+        return Ok(picture);
+    }
     let line = |line: &str| format!("\u{1b}[30;107m{line}\u{1b}[0m");
     Ok(picture.lines().map(line).collect::<Vec<_>>().join("\n"))
 }

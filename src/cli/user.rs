@@ -3,7 +3,7 @@
 mod shown;
 
 use super::{
-    Cli, Failure,
+    Failure,
     config_file::ConfigFile,
     output, password,
     totp::{grouped, qr},
@@ -15,10 +15,14 @@ use crate::{
         administer::{self, NewUser},
     },
 };
-use clap::{Args, CommandFactory as _, Subcommand, error::ErrorKind};
+use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use std::io::IsTerminal as _;
 
+/// Manage accounts
+///
+/// Works on the store that the config file names, whether the gateway runs or not. Passwords are read from standard
+/// input: one line, or typed twice where that is a terminal.
 #[derive(Debug, Args)]
 #[command(
     disable_help_subcommand = true,
@@ -27,10 +31,6 @@ use std::io::IsTerminal as _;
     pwgen -s 20 1 | doorward user set-password ann\n  \
     doorward user list --json | jq -r '.[] | select(.second_factors == 0).login_id'"
 )]
-/// Manage accounts
-///
-/// Works on the store that the config file names, whether the gateway runs or not. Passwords are read from standard
-/// input: one line, or typed twice where that is a terminal.
 pub(super) struct Arguments {
     #[command(subcommand)]
     verb: Verb,
@@ -153,8 +153,7 @@ async fn delete(world: &World, whose: &Whose, yes: bool) -> Result<Told, Failure
     let account = administer::account(world, &whose.login_id).await.map_err(Failure::refused)?;
     if !yes {
         if !std::io::stdin().is_terminal() {
-            let why = "nobody is there to confirm it: add --yes\n";
-            return Err(Cli::command().error(ErrorKind::MissingRequiredArgument, why).into());
+            return Err(Failure::Misused("nobody is there to confirm it; add --yes".to_owned()));
         }
         let question = format!("Delete {} ({}), with factors and sessions?", account.user.login_id, account.user.name);
         if !password::is_confirmed(&output::plain(&question))? {

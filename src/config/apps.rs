@@ -13,12 +13,9 @@ use crate::domain::{
         glob::PathGlob,
         route::{App, Route},
     },
-    target::{Allowed, Host},
+    target::{Allowed, CanonicalPath, Host},
 };
 use std::{ops::Range, path::PathBuf, sync::Arc};
-
-/// Paths that the gateway answers itself on every app host (PA-13).
-const RESERVED: &str = "/.doorward";
 
 /// What is taken already, and where it was written.
 struct Taken {
@@ -256,7 +253,9 @@ fn glob(value: &Value<'_>) -> Option<PathGlob> {
         let glob = PathGlob::parse(text).map_err(|why| {
             Fault::new("no request can have such a path", why).help("write for example \"/transfers/**\"")
         })?;
-        if text == RESERVED || text.strip_prefix(RESERVED).is_some_and(|rest| rest.starts_with('/')) {
+        let is_reserved =
+            CanonicalPath::parse(text, Allowed::default()).is_ok_and(|path| path.below_reserved().is_some());
+        if is_reserved {
             return Err(Fault::new("the gateway answers these paths itself", "expected a path of the application")
                 .help("nothing under /.doorward/ ever reaches an application"));
         }

@@ -171,7 +171,7 @@ fn follow(
     if let Some(Err(why)) = request.query.as_deref().map(check_query) {
         return (Outcome::Refuse, why.to_string());
     }
-    if path.as_str().starts_with("/.doorward/") {
+    if path.below_reserved().is_some() {
         return (Outcome::Gateway, "paths under /.doorward/ are answered by the gateway itself".to_owned());
     }
     let matched = app.matched(&request.method, &path);

@@ -97,7 +97,7 @@ shapes! {
         URL "url" ("https URL") Required, "Where browsers find them; the port is the one browsers see. Never a host of an app.";
         NAME "name" ("text") Value(r#""Doorward""#), "Whose front door this is: the name on every page.";
         SUPPORT_URL "support_url" ("https or mailto URL") Absent("no link is shown"), "Where people who are stuck are sent.";
-        ACCENT "accent" ("#rrggbb") Value(r##""#1d4ed8""##), "Colour of buttons. White text on it must be readable, 4.5:1.";
+        ACCENT "accent" ("#rrggbb") Value(r##""#14634f""##), "Colour of buttons. White text on it must be readable, 4.5:1.";
     }
     store "[store]" "Where state is kept." {
         URL "url" ("URL or \"file:PATH\" that holds it") Value(r#""sqlite:doorward.db""#),

@@ -59,7 +59,7 @@ fn what_is_not_written_has_its_default() {
     assert_eq!(tls.certificates[0].cert, Path::new("/etc/doorward/a.pem"));
     assert_eq!(tls.certificates[0].key, Path::new("/keys/a.key"));
     assert_eq!(portal.url.to_string(), "https://auth.example.com:8443");
-    assert_eq!(portal.accent.to_string(), "#1d4ed8");
+    assert_eq!(portal.accent.to_string(), "#14634f");
     assert!(matches!(store.url, StoreUrl::Sqlite(path) if path == Path::new("/etc/doorward/doorward.db")));
     assert_eq!((session.lifetime, session.idle), (Duration::from_hours(12), Duration::from_mins(30)));
     assert_eq!((mfa.requirement, mfa.methods), (MfaRequirement::Required, vec![Method::Totp]));

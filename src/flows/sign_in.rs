@@ -118,16 +118,33 @@ async fn admit(
         (Requirement::Required, false) if account.enrol_until.is_some_and(|until| now < until) => Outcome::Enrol,
         (Requirement::Required, false) => return Err(SignInError::EnrolmentClosed),
         (Requirement::Disabled, _) | (Requirement::Optional, false) => {
-            return open(world, account, proof, caller).await.map(Outcome::Done);
+            return open(world, &account, password, proof, caller).await.map(Outcome::Done);
         }
     };
     let token = world.entropy.token();
     let attempt = Attempt { token: token.hash(), user: account.user.id, first: proof };
     world.store.open_attempt(&attempt).await?;
-    Ok(next(token))
+    if still_stands(world, &account, password).await? {
+        return Ok(next(token));
+    }
+    world.store.end_attempt(attempt.token).await?;
+    Err(SignInError::Mismatch)
 }
 
-async fn open(world: &World, account: Account, proof: Authentication, caller: &Caller) -> Result<Opened, SignInError> {
+/// Whether the account is as it was when its password was checked. A change before this look is seen here, one after it
+/// ends what was opened; so an old password that was being checked meanwhile opens nothing.
+async fn still_stands(world: &World, account: &Account, password: &PasswordFactor) -> Result<bool, StoreError> {
+    let now = world.store.account(account.user.id).await?;
+    Ok(now.is_some_and(|now| !now.user.disabled && now.password.is_some_and(|factor| factor.id == password.id)))
+}
+
+async fn open(
+    world: &World,
+    account: &Account,
+    password: &PasswordFactor,
+    proof: Authentication,
+    caller: &Caller,
+) -> Result<Opened, SignInError> {
     let now = world.now();
     let session = Session {
         id: SessionId(world.entropy.id(now)),
@@ -138,6 +155,10 @@ async fn open(world: &World, account: Account, proof: Authentication, caller: &C
     };
     let token = world.entropy.token();
     world.store.open_session(&session, token.hash()).await?;
+    if !still_stands(world, account, password).await? {
+        world.store.end_session(session.id).await?;
+        return Err(SignInError::Mismatch);
+    }
     let browser = world.know_browser(caller, account.user.id).await?;
     Ok(Opened { token, browser })
 }

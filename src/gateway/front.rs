@@ -28,13 +28,16 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 use tower::ServiceExt as _;
 
 /// Longest target over HTTP/2, in bytes; over HTTP/1 the wire guard sees to it (FR-23).
 const TARGET_BYTES_MAX: usize = 8 * 1024;
 /// Most fields over HTTP/2.
 const FIELDS_MAX: usize = 100;
+
+/// How long a page of the portal may take: slow hashes and slow stores included.
+const PAGE_MAX: Duration = Duration::from_secs(30);
 
 /// What is known about a connection.
 pub struct Facts {
@@ -150,7 +153,16 @@ impl<U: Upstream<RequestBody>> Front<U> {
         request.extensions_mut().insert(id);
         let (kind, version) = (kind::of(request.method(), request.headers()), request.version());
         let portal = self.portal.clone();
-        match self.proxy.slow.spawn(portal.oneshot(request.map(axum::body::Body::new))).await {
+        let answering = self.proxy.slow.spawn(portal.oneshot(request.map(axum::body::Body::new)));
+        let refuse = |refusal| {
+            let refused = Refused { refusal, login_id: None, way_out: None, id };
+            answer::refuse(kind, &self.brand, &refused)
+        };
+        let Ok(answered) = tokio::time::timeout(PAGE_MAX, answering).await else {
+            tracing::error!(request.id = %id, "a page took too long");
+            return self.own(refuse(Refusal::Unavailable), version, ticket);
+        };
+        match answered {
             Ok(Ok(mut response)) => {
                 self.metrics.answered(Answerer::Portal, response.status());
                 response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, self.proxy.hsts.clone());
@@ -159,8 +171,7 @@ impl<U: Upstream<RequestBody>> Front<U> {
             Ok(Err(never)) => match never {},
             Err(error) => {
                 tracing::error!(%error, request.id = %id, "a page failed");
-                let refused = Refused { refusal: Refusal::OurFault, login_id: None, way_out: None, id };
-                self.own(answer::refuse(kind, &self.brand, &refused), version, ticket)
+                self.own(refuse(Refusal::OurFault), version, ticket)
             }
         }
     }

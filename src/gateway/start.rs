@@ -19,6 +19,7 @@ use crate::{
     domain::target::{Host, HostPattern},
     edge::{
         http::{
+            assets::Asset,
             client::TrustedProxies,
             ended::Ended,
             page::{Brand, ContentPolicy},
@@ -52,7 +53,7 @@ use std::{
 use tokio::{
     net::TcpListener,
     runtime::{self, Handle, Runtime},
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     sync::watch,
 };
 use tokio_rustls::TlsAcceptor;
@@ -63,6 +64,8 @@ const SLOW_THREADS: usize = 2;
 const SWEEP_EVERY: Duration = Duration::from_mins(10);
 /// How often certificate files are looked at.
 const REREAD_EVERY: Duration = Duration::from_secs(10);
+/// The colour of `static/style.css`.
+const OWN_ACCENT: [u8; 3] = [0x14, 0x63, 0x4f];
 /// A year (BR-02). Subdomains are not ours to promise for.
 const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
@@ -111,11 +114,13 @@ pub struct Running {
     cores: Vec<JoinHandle<io::Result<()>>>,
     shutdown: watch::Sender<()>,
     admin: Arc<Admin>,
+    told: [Signal; 2],
 }
 
 /// Runs the gateway until it is told to stop (SIGTERM, or Ctrl-C), then lets open connections finish.
 pub fn run(settings: &Settings) -> Result<(), StartError> {
-    start(settings)?.until_told()
+    start(settings)?.until_told();
+    Ok(())
 }
 
 /// Starts the gateway. When this returns, it answers.
@@ -123,6 +128,9 @@ pub fn start(settings: &Settings) -> Result<Running, StartError> {
     let slow =
         runtime::Builder::new_multi_thread().worker_threads(SLOW_THREADS).thread_name("slow").enable_all().build()?;
     let (shutdown, stopping) = watch::channel(());
+    // Before anything can be broken off: from here on a signal waits for `until_told`.
+    let told = slow
+        .block_on(async { Ok::<_, io::Error>([signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?]) })?;
     let metrics = Arc::new(Metrics::default());
     let certificates = Arc::new(Certificates::read(&settings.tls.certificates)?);
     let acceptor = TlsAcceptor::from(Arc::new(tls::server_config(Arc::clone(&certificates))?));
@@ -152,7 +160,7 @@ pub fn start(settings: &Settings) -> Result<Running, StartError> {
         })
         .collect::<Result<_, _>>()?;
     tracing::info!(listen = ?settings.server.listen, workers, portal = %settings.portal.url, "ready");
-    Ok(Running { slow, cores, shutdown, admin })
+    Ok(Running { slow, cores, shutdown, admin, told })
 }
 
 impl Running {
@@ -162,18 +170,15 @@ impl Running {
     }
 
     /// Waits for SIGTERM or Ctrl-C, then for open connections, as long as the config allows.
-    pub fn until_told(self) -> Result<(), StartError> {
+    pub fn until_told(mut self) {
+        let [terminate, interrupt] = &mut self.told;
         self.slow.block_on(async {
-            let mut terminate = signal(SignalKind::terminate())?;
-            let mut interrupt = signal(SignalKind::interrupt())?;
             tokio::select! {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
             }
-            Ok::<_, io::Error>(())
-        })?;
+        });
         self.stop();
-        Ok(())
     }
 
     /// Takes no more connections and waits for the open ones.
@@ -216,6 +221,9 @@ impl Shared {
         let ended = Ended::default();
         let brand = Arc::new(Brand {
             name: settings.portal.name.clone(),
+            theme: Some(settings.portal.accent)
+                .filter(|accent| accent.rgb != OWN_ACCENT)
+                .map(|accent| Asset::theme(accent.rgb)),
             support_url: settings.portal.support_url.as_ref().map(ToString::to_string),
             privacy_url: None,
             footer: None,
@@ -302,6 +310,9 @@ fn upstream_settings(settings: &AppSettings) -> Result<(String, upstream::Settin
     let mut upstream = upstream::Settings::new(servers);
     upstream.trust = settings.upstream_ca.clone().map_or(Trust::System, Trust::Authorities);
     upstream.probe = probe;
+    if let Some(health) = &settings.health {
+        upstream.probe_every = health.interval;
+    }
     upstream.connect_max = settings.connect_timeout;
     upstream.answer_max = settings.response_timeout;
     Ok((app.clone(), upstream))

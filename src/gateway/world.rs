@@ -2,12 +2,13 @@
 
 use crate::{
     adapters::{
+        signer::{JwtSigner, KeyError},
         store,
         system::{Argon2Hasher, FileVault, SystemClock, SystemEntropy, VaultError},
     },
     config::settings::{MfaRequirement, Settings, StoreUrl},
     flows::{self, Requirement, World},
-    ports::{Store, StoreError},
+    ports::{Clock as _, Store, StoreError},
 };
 use std::{path::Path, sync::Arc};
 
@@ -17,6 +18,9 @@ pub enum OpenError {
     /// The store does not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The first signing key can't be made.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// The key file can't be used.
     #[error(transparent)]
     Vault(#[from] VaultError),
@@ -73,6 +77,8 @@ async fn open_vault(path: &Path, store: &dyn Store) -> Result<FileVault, OpenErr
         return Err(OpenError::KeyLost(path.display().to_string()));
     }
     let vault = FileVault::create(path, &SystemEntropy)?;
+    // The store is marked at once as one that needs this key, before anything else is sealed.
+    JwtSigner::open(store, &vault, SystemClock.now()).await?;
     tracing::warn!(path = %path.display(), "a new key file was made: keep a copy of it apart from the store's backups");
     Ok(vault)
 }

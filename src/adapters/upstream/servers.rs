@@ -26,8 +26,6 @@ use tokio::{sync::watch, task::JoinSet, time::interval};
 
 /// Most servers that are looked at for one request.
 const CANDIDATES_MAX: usize = 256;
-/// How often servers are probed.
-const PROBE_EVERY: Duration = Duration::from_secs(5);
 /// How often names are resolved.
 const RESOLVE_EVERY: Duration = Duration::from_secs(30);
 
@@ -213,7 +211,7 @@ impl Group {
     }
 
     async fn watch(&self) {
-        let (mut resolve, mut probe) = (interval(RESOLVE_EVERY), interval(PROBE_EVERY));
+        let (mut resolve, mut probe) = (interval(RESOLVE_EVERY), interval(self.settings().probe_every));
         loop {
             tokio::select! {
                 _ = resolve.tick() => self.refresh().await,

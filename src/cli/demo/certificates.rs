@@ -31,16 +31,15 @@ pub(super) enum CertificateError {
 /// Makes a certificate for these hosts, signed by the authority of the folder. The first start makes the authority.
 pub(super) fn issue(folder: &StateFolder, hosts: &[&str], now: Timestamp) -> Result<(), CertificateError> {
     let today = jiff::Timestamp::from_millisecond(now.as_millis())?.to_zoned(TimeZone::UTC);
-    let (ca, authority) = match (folder.read(CA)?, folder.read(CA_KEY)?) {
+    let (ca, authority) = if let (Some(ca), Some(key)) = (folder.read(CA)?, folder.read(CA_KEY)?) {
         // Names and key usage are the same in every authority of ours: what tells them apart is the key.
-        (Some(ca), Some(key)) => (ca, Issuer::new(authority(&today)?, KeyPair::from_pem(&key)?)),
-        _ => {
-            let (params, key) = (authority(&today)?, KeyPair::generate()?);
-            let ca = params.self_signed(&key)?.pem();
-            folder.write(CA_KEY, &key.serialize_pem())?;
-            folder.write(CA, &ca)?;
-            (ca, Issuer::new(params, key))
-        }
+        (ca, Issuer::new(authority(&today)?, KeyPair::from_pem(&key)?))
+    } else {
+        let (params, key) = (authority(&today)?, KeyPair::generate()?);
+        let ca = params.self_signed(&key)?.pem();
+        folder.write(CA_KEY, &key.serialize_pem())?;
+        folder.publish(CA, &ca)?;
+        (ca, Issuer::new(params, key))
     };
     let mut params = CertificateParams::new(hosts.iter().map(|&host| host.to_owned()).collect::<Vec<_>>())?;
     params.distinguished_name = named("Doorward demo");

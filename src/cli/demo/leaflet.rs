@@ -25,29 +25,38 @@ impl Leaflet<'_> {
         let config = quoted(&folder.path(CONFIG));
         let qr = qr(totp_uri).map_err(Failure::refused)?;
         let grouped = grouped(totp_key);
+        let page = |host: &str| format!("{:<width$}", format!("https://{host}:{port}/"), width = 34);
+        let (payroll, reports, portal) = (page(PAYROLL), page(REPORTS), page(PORTAL));
         Ok(format!(
-            "Doorward is running. Open one of these in a browser on this machine:
+            "The demo is running. Open one of these in a browser on this machine:
 
-  https://{PAYROLL}:{port}/        Payroll: a new transfer wants a code from the last two minutes
-  https://{REPORTS}:{port}/    Reports: opens without another sign-in
-  https://{PORTAL}:{port}/       the portal
+  {payroll}  Payroll: a new transfer wants a code from the last two minutes
+  {reports}  Reports: opens without another sign-in
+  {portal}  the portal, where people sign in
 
   Login      {login_id}
   Password   {password}
   TOTP key   {grouped}
-             scan this with an authenticator app, or run: oathtool --totp --base32 {totp_key}
+             scan the code below with an authenticator app,
+             or run: oathtool --totp --base32 {totp_key}
 
 {qr}
 
-Browsers warn until they trust the authority that this demo made. It can vouch for names under localhost only.
+Browsers warn until they trust the authority that this demo made for itself.
+It can vouch for names under localhost and for no others. Its certificate:
 
-  Its certificate   {ca}
-  Firefox           Settings, \"View Certificates…\", Authorities, Import…
-  Chrome, Chromium  certutil -d sql:\"$HOME/.pki/nssdb\" -A -t C,, -n 'Doorward demo' -i {ca}
-  Debian, Ubuntu    sudo install -m 644 {ca} /usr/local/share/ca-certificates/doorward-demo.crt && sudo update-ca-certificates
-  curl              curl --cacert {ca} --resolve {PAYROLL}:{port}:127.0.0.1 https://{PAYROLL}:{port}/healthz
+  {ca}
 
-The config file is {config}. DOORWARD_LOG=info shows each decision. Ctrl-C ends the demo; the next start finds the same account."
+  Firefox           Settings, search for \"certificates\", View Certificates, Authorities, Import
+  Chrome, Chromium  certutil -d sql:$HOME/.pki/nssdb -A -t C,, -n 'Doorward demo' -i {ca}
+                    (from the package libnss3-tools)
+  Debian, Ubuntu    sudo cp {ca} /usr/local/share/ca-certificates/doorward-demo.crt
+                    sudo update-ca-certificates
+  curl              curl --cacert {ca} --resolve {PAYROLL}:{port}:127.0.0.1 \\
+                      https://{PAYROLL}:{port}/healthz
+
+The config file is {config}. With DOORWARD_LOG=info each decision is logged.
+Ctrl-C ends the demo; the next start finds the same account."
         ))
     }
 }

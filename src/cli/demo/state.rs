@@ -61,12 +61,21 @@ impl StateFolder {
 
     /// Replaces a file at once, readable by its owner only: a start that is cut short leaves the old one.
     pub(super) fn write(&self, name: &str, text: &str) -> Result<(), StateError> {
+        self.write_for(0o600, name, text)
+    }
+
+    /// The same for what everybody may know.
+    pub(super) fn publish(&self, name: &str, text: &str) -> Result<(), StateError> {
+        self.write_for(0o644, name, text)
+    }
+
+    fn write_for(&self, mode: u32, name: &str, text: &str) -> Result<(), StateError> {
         let (path, draft) = (self.path(name), self.path(&format!("{name}.new")));
         let written = OpenOptions::new()
             .write(true)
             .create(true)
             .truncate(true)
-            .mode(0o600)
+            .mode(mode)
             .open(&draft)
             .and_then(|mut file| file.write_all(text.as_bytes()))
             .and_then(|()| fs::rename(&draft, &path));

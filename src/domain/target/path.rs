@@ -66,11 +66,21 @@ impl<'a> CanonicalPath<'a> {
         &self.0
     }
 
+    /// What follows [`RESERVED`], if this is one of the gateway's own paths. Letter case does not matter: no application
+    /// may ever be asked for one.
+    pub fn below_reserved(&self) -> Option<&str> {
+        let (head, rest) = self.0.split_at_checked(RESERVED.len())?;
+        (head.eq_ignore_ascii_case(RESERVED) && (rest.is_empty() || rest.starts_with('/'))).then_some(rest)
+    }
+
     /// Whether this is the very text that was sent.
     pub fn is_as_sent(&self) -> bool {
         matches!(self.0, Cow::Borrowed(_))
     }
 }
+
+/// What the paths begin with that the gateway keeps for itself on every app host (PA-13).
+pub const RESERVED: &str = "/.doorward";
 
 /// Whether a query (without its `?`) can be forwarded as it is.
 pub fn check_query(query: &str) -> Result<(), NotCanonical> {
@@ -246,6 +256,19 @@ mod tests {
         assert_eq!(CanonicalPath::parse("/a;v=1/b%2fc", lenient).unwrap().as_str(), "/a;v=1/b%2Fc");
         for raw in ["/..;/a", "/a/..;x/b", "/;/a", "/;"] {
             assert_eq!(CanonicalPath::parse(raw, lenient), Err(NotCanonical::DotSegment), "{raw}");
+        }
+    }
+
+    #[test]
+    fn no_spelling_of_the_reserved_prefix_is_an_applications() {
+        let below = |raw| CanonicalPath::parse(raw, STRICT).unwrap().below_reserved().map(str::to_owned);
+
+        assert_eq!(below("/.doorward/callback").as_deref(), Some("/callback"));
+        for raw in ["/.doorward", "/.doorward/", "/.Doorward/x", "/.DOORWARD", "/.%64oorward/x"] {
+            assert!(below(raw).is_some(), "{raw}");
+        }
+        for raw in ["/", "/.doorwards", "/x/.doorward/", "/doorward", "/.doorwar"] {
+            assert!(below(raw).is_none(), "{raw}");
         }
     }
 

@@ -1,6 +1,7 @@
 //! Static files: embedded in the binary, named by their content, so that browsers may keep them for ever.
 
 use crate::domain::secret::sha256;
+use bytes::Bytes;
 use http::{Response, header};
 use std::sync::LazyLock;
 
@@ -24,31 +25,49 @@ impl Base {
 }
 
 /// One static file.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asset {
     name: String,
     content_type: &'static str,
-    bytes: &'static [u8],
+    bytes: Bytes,
 }
 
 /// The one style sheet.
 pub static STYLE: LazyLock<Asset> = LazyLock::new(|| {
-    Asset::new("style", "css", "text/css; charset=utf-8", include_bytes!("../../../static/style.css"))
+    let bytes = Bytes::from_static(include_bytes!("../../../static/style.css"));
+    Asset::new("style", "css", "text/css; charset=utf-8", bytes)
 });
 
 /// What browsers show in a tab.
-pub static ICON: LazyLock<Asset> =
-    LazyLock::new(|| Asset::new("icon", "svg", "image/svg+xml", include_bytes!("../../../static/icon.svg")));
+pub static ICON: LazyLock<Asset> = LazyLock::new(|| {
+    let bytes = Bytes::from_static(include_bytes!("../../../static/icon.svg"));
+    Asset::new("icon", "svg", "image/svg+xml", bytes)
+});
 
-/// The file that a request's path on such a host names.
-pub fn find(base: Base, path: &str) -> Option<&'static Asset> {
+/// The file that a request's path on such a host names; `theme` is the operator's own.
+pub fn find<'a>(base: Base, path: &str, theme: Option<&'a Asset>) -> Option<&'a Asset> {
     let name = path.strip_prefix(base.prefix())?;
-    [&*STYLE, &*ICON].into_iter().find(|asset| asset.name == name)
+    [Some(&*STYLE), Some(&*ICON), theme].into_iter().flatten().find(|asset| asset.name == name)
 }
 
 impl Asset {
-    fn new(stem: &str, extension: &str, content_type: &'static str, bytes: &'static [u8]) -> Self {
-        let digest = sha256(bytes).iter().take(8).fold(0_u64, |digest, &byte| digest << 8 | u64::from(byte));
+    /// A style sheet that gives the pages this colour. In the dark it is mixed with white, so that it can be read there.
+    pub fn theme([red, green, blue]: [u8; 3]) -> Self {
+        let accent = format!("#{red:02x}{green:02x}{blue:02x}");
+        let mixed = |with: &str, part: u8| format!("color-mix(in oklab, {accent}, {with} {part}%)");
+        let css = format!(
+            ":root {{ --accent: {accent}; --accent-strong: {}; --on-accent: #fff; }}\n\
+             @media (prefers-color-scheme: dark) {{\n\
+             :root {{ --accent: {}; --accent-strong: {}; --on-accent: #0b100e; }}\n}}\n",
+            mixed("#000", 20),
+            mixed("#fff", 60),
+            mixed("#fff", 75),
+        );
+        Self::new("theme", "css", "text/css; charset=utf-8", Bytes::from(css))
+    }
+
+    fn new(stem: &str, extension: &str, content_type: &'static str, bytes: Bytes) -> Self {
+        let digest = sha256(&bytes).iter().take(8).fold(0_u64, |digest, &byte| digest << 8 | u64::from(byte));
         Self { name: format!("{stem}.{digest:016x}.{extension}"), content_type, bytes }
     }
 
@@ -58,8 +77,8 @@ impl Asset {
     }
 
     /// The answer to a request for it.
-    pub fn response(&self) -> Response<&'static [u8]> {
-        let mut response = Response::new(self.bytes);
+    pub fn response(&self) -> Response<Bytes> {
+        let mut response = Response::new(self.bytes.clone());
         for (name, value) in [
             (header::CONTENT_TYPE, self.content_type),
             (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
@@ -80,20 +99,30 @@ mod tests {
     #[test]
     fn a_file_is_found_where_its_url_says_and_nowhere_else() {
         for base in [Base::Portal, Base::App] {
-            let found = find(base, &STYLE.url(base)).unwrap().response();
+            let found = find(base, &STYLE.url(base), None).unwrap().response();
 
             assert_eq!(found.headers()[header::CONTENT_TYPE], "text/css; charset=utf-8");
-            assert_eq!(*found.body(), include_bytes!("../../../static/style.css"));
+            assert_eq!(found.body().as_ref(), include_bytes!("../../../static/style.css"));
         }
-        assert!(find(Base::App, &STYLE.url(Base::Portal)).is_none());
-        assert!(find(Base::Portal, "/static/style.css").is_none());
+        assert!(find(Base::App, &STYLE.url(Base::Portal), None).is_none());
+        assert!(find(Base::Portal, "/static/style.css", None).is_none());
     }
 
     #[test]
     fn a_name_changes_with_its_content() {
-        let [one, two] = [b"a", b"b"].map(|bytes| Asset::new("style", "css", "text/css", bytes).url(Base::Portal));
+        let [one, two] = ["a", "b"].map(|text| Asset::new("style", "css", "text/css", text.into()).url(Base::Portal));
 
         assert_eq!(one, "/static/style.ca978112ca1bbdca.css");
         assert_ne!(one, two);
+    }
+
+    #[test]
+    fn a_theme_is_found_under_its_own_name_and_on_its_own_site() {
+        let theme = Asset::theme([0x1d, 0x4e, 0xd8]);
+
+        let found = find(Base::App, &theme.url(Base::App), Some(&theme)).unwrap();
+
+        assert!(String::from_utf8_lossy(found.response().body()).starts_with(":root { --accent: #1d4ed8;"));
+        assert!(find(Base::App, &theme.url(Base::App), None).is_none());
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     domain::target::host::HostPattern,
-    edge::http::assets::{self, Base},
+    edge::http::assets::{self, Asset, Base},
 };
 use askama::Template;
 use http::{HeaderValue, Response, StatusCode, header};
@@ -13,6 +13,8 @@ use std::fmt::Write as _;
 pub struct Brand {
     /// The organisation's name.
     pub name: String,
+    /// The organisation's colour, where it is not Doorward's own.
+    pub theme: Option<Asset>,
     /// Where people find help.
     pub support_url: Option<String>,
     /// What is done with their data.
@@ -34,6 +36,11 @@ impl Frame<'_> {
     /// Where the style sheet is.
     pub fn style_url(&self) -> String {
         assets::STYLE.url(self.base)
+    }
+
+    /// Where the organisation's colour is.
+    pub fn theme_url(&self) -> Option<String> {
+        self.brand.theme.as_ref().map(|theme| theme.url(self.base))
     }
 
     /// Where the tab's icon is.

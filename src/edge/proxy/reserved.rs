@@ -7,7 +7,11 @@ use super::{
     visitors::Seen,
 };
 use crate::{
-    domain::{secret::Token, session::proven, target::ReturnPath},
+    domain::{
+        secret::Token,
+        session::proven,
+        target::{ReturnPath, path::RESERVED},
+    },
     edge::http::{
         assets::{self, Base},
         cookies::{self, Found, Name},
@@ -19,26 +23,18 @@ use crate::{
 use http::{HeaderValue, Method, Response, header};
 use serde_json::json;
 
-/// Whether a canonical path is ours. Letter case does not matter: no application may ever be asked for it.
-pub(super) fn is_reserved(path: &str) -> bool {
-    let Some(head) = path.get(..PREFIX.len()) else { return false };
-    head.eq_ignore_ascii_case(PREFIX) && matches!(path.as_bytes().get(PREFIX.len()), None | Some(b'/'))
-}
-
-const PREFIX: &str = "/.doorward";
-
 impl<U: Upstream<RequestBody>> Proxy<U> {
     /// Answers a request below the reserved prefix.
-    pub(super) async fn reserved(&self, asked: &Asked<'_>, path: &str, query: Option<&str>) -> Own {
+    pub(super) async fn reserved(&self, asked: &Asked<'_>, below: &str, query: Option<&str>) -> Own {
         if !matches!(*asked.method, Method::GET | Method::HEAD) {
             return self.refuse(asked, Refusal::MethodNotAllowed, None);
         }
-        match path.get(PREFIX.len()..).unwrap_or_default() {
+        match below {
             "/callback" => self.callback(asked, query.unwrap_or_default()).await,
             "/logout" => redirect(&format!("{}/logout", self.portal)),
             "/whoami" => self.whoami(asked).await,
-            _ => match assets::find(Base::App, path) {
-                Some(asset) => asset.response().map(|bytes| String::from_utf8_lossy(bytes).into_owned()),
+            _ => match assets::find(Base::App, &format!("{RESERVED}{below}"), self.brand.theme.as_ref()) {
+                Some(asset) => asset.response().map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
                 None => self.refuse(asked, Refusal::NotFound, None),
             },
         }
@@ -121,20 +117,5 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         response
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_reserved;
-
-    #[test]
-    fn no_spelling_of_the_prefix_reaches_an_application() {
-        for path in ["/.doorward", "/.doorward/", "/.doorward/callback", "/.Doorward/x", "/.DOORWARD"] {
-            assert!(is_reserved(path), "{path}");
-        }
-        for path in ["/", "/.doorwards", "/x/.doorward/", "/doorward", "/.doorwar"] {
-            assert!(!is_reserved(path), "{path}");
-        }
     }
 }

@@ -8,7 +8,6 @@ use super::{
     failure, incoming,
     kind::{self, Kind},
     outgoing::{self, IdentityNames, Onward, Protocol},
-    reserved,
     visitors::{Seen, Visitors},
     websocket,
 };
@@ -156,8 +155,8 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         if query.is_some_and(|query| check_query(query).is_err()) {
             return Err(refuse(Refusal::Malformed));
         }
-        if reserved::is_reserved(path.as_str()) {
-            return Err(Box::new(self.reserved(asked, path.as_str(), query).await));
+        if let Some(below) = path.below_reserved() {
+            return Err(Box::new(self.reserved(asked, below, query).await));
         }
         let matched = served.app.matched(asked.method.as_str(), &path).ok_or_else(|| refuse(Refusal::NotFound))?;
         let seen = if matched.policy.is_public() { None } else { Some(self.look(asked).await?) };

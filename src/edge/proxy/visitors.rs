@@ -17,11 +17,14 @@ use crate::{
 };
 use http::HeaderMap;
 use moka::sync::Cache;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use tokio::runtime::Handle;
 
 /// Child sessions this process remembers. A stranger's made-up cookie never takes a place.
 const REMEMBERED_MAX: u64 = 100_000;
+
+/// How long a request waits for the store.
+const STORE_MAX: Duration = Duration::from_secs(5);
 
 /// Looks visitors up. One for the whole process.
 #[derive(Clone)]
@@ -116,7 +119,10 @@ impl Visitors {
             }
             (visitor, host)
         });
-        let (visitor, host) = asked.await.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        let (visitor, host) = tokio::time::timeout(STORE_MAX, asked)
+            .await
+            .map_err(|_| StoreError::Unavailable("no answer in time".to_owned()))?
+            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
         Ok(match visitor? {
             Visitor::Anonymous(why) => Seen::Nobody(why),
             Visitor::SignedIn(identity) => {

@@ -1,0 +1,226 @@
+//! The flows over a store in memory, with a clock, chance and a hasher of the test's own.
+
+mod challenge;
+mod clock;
+mod enroll;
+mod failing_store;
+mod gated;
+mod journey;
+mod machine;
+mod sessions;
+mod sign_in;
+mod throttle;
+
+use super::{
+    Caller, Requirement, Settings, World,
+    administer::{self, NewUser},
+    challenge::ChallengeError,
+    sessions::{Bearer, recognise},
+    sign_in::{Opened, Outcome, SignInError, with_password},
+};
+use crate::{
+    adapters::{store::MemoryStore, system::FileVault},
+    domain::{
+        factor::totp::Key,
+        secret::{Secret, Token},
+        session::{Limits, Session},
+        target::Host,
+        time::Timestamp,
+        user::{LoginId, User},
+    },
+    ports::{Clock, Entropy, HasherBusy, PasswordHasher, Store, Vault},
+};
+use async_trait::async_trait;
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc, Mutex, OnceLock,
+        atomic::{AtomicI64, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+/// When every test begins: the start of a TOTP step.
+const NOON: Timestamp = Timestamp::from_millis(1_700_000_010_000);
+const SECOND: Duration = Duration::from_secs(1);
+const STEP: Duration = Duration::from_secs(30);
+const MINUTE: Duration = Duration::from_mins(1);
+const LIMITS: Limits = Limits { lifetime: Duration::from_hours(12), idle: Duration::from_mins(30) };
+
+const ANN: &str = "ann";
+const PASSWORD: &str = "correct horse";
+
+/// A clock that goes where the test wants it.
+struct FakeClock(AtomicI64);
+
+impl Clock for FakeClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// The same bytes in every run: splitmix64.
+struct Seeded(Mutex<u64>);
+
+impl Entropy for Seeded {
+    fn fill(&self, bytes: &mut [u8]) {
+        let mut state = self.0.lock().unwrap();
+        for chunk in bytes.chunks_mut(8) {
+            *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mut word = *state;
+            word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            chunk.copy_from_slice(&(word ^ (word >> 31)).to_le_bytes()[..chunk.len()]);
+        }
+    }
+}
+
+/// Keeps passwords as they are, and counts how often it was asked.
+#[derive(Default)]
+struct PlainHasher {
+    verified: AtomicUsize,
+}
+
+#[async_trait]
+impl PasswordHasher for PlainHasher {
+    async fn hash(&self, password: Secret) -> Result<String, HasherBusy> {
+        Ok(String::from_utf8(password.expose().to_vec()).unwrap())
+    }
+
+    async fn verify(&self, password: Secret, phc: Option<String>) -> Result<bool, HasherBusy> {
+        self.verified.fetch_add(1, Ordering::SeqCst);
+        Ok(phc.is_some_and(|phc| password.matches(phc.as_bytes())))
+    }
+}
+
+/// A vault with a key file of its own, made once.
+fn vault() -> Arc<dyn Vault> {
+    static VAULT: OnceLock<Arc<FileVault>> = OnceLock::new();
+    let made = VAULT.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        Arc::new(FileVault::create(&folder.path().join("key"), &Seeded(Mutex::new(7))).unwrap())
+    });
+    Arc::clone(made) as Arc<dyn Vault>
+}
+
+/// Everything a flow is given, and the knobs.
+struct Scene {
+    world: World,
+    clock: Arc<FakeClock>,
+    hasher: Arc<PlainHasher>,
+}
+
+/// Ann's phone.
+struct Phone {
+    key: Key,
+    clock: Arc<FakeClock>,
+}
+
+impl Phone {
+    fn code(&self) -> String {
+        self.key.code_shown(self.clock.now())
+    }
+
+    /// A code it does not show, nor showed a moment ago, nor will show soon.
+    fn wrong_code(&self) -> String {
+        let near =
+            [self.clock.now(), self.clock.now() - STEP, self.clock.now() + STEP].map(|at| self.key.code_shown(at));
+        (0..).map(|number| format!("{number:06}")).find(|code| !near.contains(code)).unwrap()
+    }
+}
+
+impl Scene {
+    fn new() -> Self {
+        Self::with(Requirement::Required, MemoryStore::default())
+    }
+
+    fn with(requirement: Requirement, store: impl Store + 'static) -> Self {
+        let clock = Arc::new(FakeClock(AtomicI64::new(NOON.as_millis())));
+        let hasher = Arc::new(PlainHasher::default());
+        let world = World {
+            store: Arc::new(store),
+            clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            entropy: Arc::new(Seeded(Mutex::new(1))),
+            hasher: Arc::clone(&hasher) as Arc<dyn PasswordHasher>,
+            vault: vault(),
+            settings: Settings { organisation: "Example Corp".to_owned(), limits: LIMITS, requirement },
+        };
+        Self { world, clock, hasher }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    fn wait(&self, time: Duration) {
+        self.set(self.now() + time);
+    }
+
+    fn set(&self, now: Timestamp) {
+        self.clock.0.store(now.as_millis(), Ordering::SeqCst);
+    }
+
+    async fn add(&self, name: &str) -> User {
+        let new = NewUser { login_id: LoginId::parse(name).unwrap(), name: None, email: None, groups: Vec::new() };
+        administer::add_user(&self.world, new, Some(PASSWORD)).await.unwrap()
+    }
+
+    /// Adds somebody with an authenticator app.
+    async fn add_with_phone(&self, name: &str) -> (User, Phone) {
+        let user = self.add(name).await;
+        let key = administer::enroll_totp(&self.world, &user.login_id).await.unwrap();
+        (user, Phone { key, clock: Arc::clone(&self.clock) })
+    }
+
+    async fn password(&self, name: &str, password: &str, caller: &Caller) -> Result<Outcome, SignInError> {
+        with_password(&self.world, name, password, caller).await
+    }
+
+    /// Whoever holds this token.
+    async fn bearer(&self, token: &Token) -> Bearer {
+        recognise(&self.world, Some(token)).await.unwrap()
+    }
+
+    /// Ann's half session.
+    async fn half(&self, caller: &Caller) -> Token {
+        match self.password(ANN, PASSWORD, caller).await.unwrap() {
+            Outcome::SecondFactor(token) | Outcome::Enrol(token) => token,
+            Outcome::Done(_) => panic!("the password alone opened a session"),
+        }
+    }
+
+    async fn code(&self, token: &Token, code: &str, caller: &Caller) -> Result<Opened, ChallengeError> {
+        super::challenge::answer_totp(&self.world, &self.bearer(token).await, code, caller).await
+    }
+
+    /// Signs Ann in with both.
+    async fn sign_in(&self, phone: &Phone, caller: &Caller) -> Opened {
+        let half = self.half(caller).await;
+        self.code(&half, &phone.code(), caller).await.unwrap()
+    }
+
+    /// The session of this token.
+    async fn session(&self, token: &Token) -> Session {
+        match self.bearer(token).await {
+            Bearer::Full(full) => full.identity.session,
+            other => panic!("no session: {other:?}"),
+        }
+    }
+}
+
+/// Somebody at this address, in a browser that was never here.
+fn from(address: &str) -> Caller {
+    Caller { address: address.parse::<IpAddr>().unwrap(), browser: None }
+}
+
+fn anywhere() -> Caller {
+    from("192.0.2.1")
+}
+
+fn host(name: &str) -> Host {
+    Host::parse(name).unwrap()
+}
+
+fn is_nobody(bearer: &Bearer) -> bool {
+    matches!(bearer, Bearer::Nobody(_))
+}

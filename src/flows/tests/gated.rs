@@ -1,0 +1,131 @@
+//! A store in memory behind a gate: it lets other tasks run before each call, or fails one of them.
+
+use crate::{
+    adapters::store::MemoryStore,
+    domain::{
+        factor::FactorId,
+        secret::TokenHash,
+        session::{Authentication, Identity, Session, SessionId},
+        target::Host,
+        throttle::{BudgetKey, Schedule},
+        time::Timestamp,
+        user::{LoginId, UserId},
+    },
+    ports::{
+        Store, StoreError,
+        store::{
+            Account, AccountStore, Added, Attempt, BudgetStore, Charge, Handoff, PasswordFactor, SealedKey,
+            SessionStore, SessionSummary, TotpFactor,
+        },
+    },
+};
+use async_trait::async_trait;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+/// Which calls fail. Shared with the test.
+#[derive(Default)]
+pub(super) struct Gate {
+    calls: AtomicUsize,
+    /// The number of the call that fails; none where it is zero.
+    failing: AtomicUsize,
+    failed: AtomicUsize,
+}
+
+impl Gate {
+    /// Counts from here on, and fails the call of this number.
+    pub(super) fn fail(&self, number: usize) {
+        self.calls.store(0, Ordering::SeqCst);
+        self.failed.store(0, Ordering::SeqCst);
+        self.failing.store(number, Ordering::SeqCst);
+    }
+
+    /// Fails nothing any more. Whether a call was failed.
+    pub(super) fn heal(&self) -> bool {
+        self.failing.store(0, Ordering::SeqCst);
+        self.failed.load(Ordering::SeqCst) > 0
+    }
+}
+
+/// The store.
+#[derive(Default)]
+pub(super) struct Gated {
+    inner: MemoryStore,
+    pub(super) gate: Arc<Gate>,
+}
+
+impl Gated {
+    async fn pass(&self, call: &str) -> Result<(), StoreError> {
+        tokio::task::yield_now().await;
+        let number = self.gate.calls.fetch_add(1, Ordering::SeqCst) + 1;
+        if number != self.gate.failing.load(Ordering::SeqCst) {
+            return Ok(());
+        }
+        self.gate.failed.fetch_add(1, Ordering::SeqCst);
+        Err(StoreError::Unavailable(format!("{call} was failed by the test")))
+    }
+}
+
+macro_rules! gated {
+    ($port:ident { $(fn $name:ident($($argument:ident: $type:ty),*) -> $answer:ty;)* }) => {
+        #[async_trait]
+        impl $port for Gated {
+            $(async fn $name(&self, $($argument: $type),*) -> Result<$answer, StoreError> {
+                self.pass(stringify!($name)).await?;
+                self.inner.$name($($argument),*).await
+            })*
+        }
+    };
+}
+
+gated!(Store {
+    fn ping() -> ();
+});
+
+gated!(AccountStore {
+    fn add_account(account: &Account) -> Added;
+    fn account_by_login(login_id: &LoginId) -> Option<Account>;
+    fn account(user: UserId) -> Option<Account>;
+    fn accounts() -> Vec<Account>;
+    fn set_disabled(user: UserId, disabled: bool) -> bool;
+    fn delete_account(user: UserId) -> bool;
+    fn set_password(user: UserId, password: &PasswordFactor) -> bool;
+    fn rehash_password(user: UserId, old_phc: &str, new_phc: &str) -> ();
+    fn set_enrol_until(user: UserId, until: Option<Timestamp>) -> bool;
+    fn add_totp(factor: &TotpFactor) -> Added;
+    fn totp_factors(user: UserId) -> Vec<TotpFactor>;
+    fn spend_totp_step(factor: FactorId, step: u64, now: Timestamp) -> bool;
+    fn remove_second_factors(user: UserId) -> u64;
+    fn know_browser(browser: TokenHash, user: UserId, now: Timestamp) -> ();
+    fn knows_browser(browser: TokenHash, user: UserId, since: Timestamp) -> bool;
+    fn add_signing_key(key: &SealedKey, unless_after: Timestamp) -> Added;
+    fn signing_keys() -> Vec<SealedKey>;
+});
+
+gated!(SessionStore {
+    fn open_attempt(attempt: &Attempt) -> ();
+    fn attempt(token: TokenHash, since: Timestamp) -> Option<Attempt>;
+    fn end_attempt(token: TokenHash) -> ();
+    fn promote(attempt: TokenHash, session: &Session, token: TokenHash) -> bool;
+    fn open_session(session: &Session, token: TokenHash) -> ();
+    fn identity(token: TokenHash) -> Option<Identity>;
+    fn step_up(session: SessionId, proof: Authentication, old: TokenHash, new: TokenHash) -> bool;
+    fn touch(session: SessionId, now: Timestamp) -> ();
+    fn end_session(session: SessionId) -> bool;
+    fn end_sessions_of(user: UserId, spare: Option<SessionId>) -> u64;
+    fn sessions(user: Option<UserId>) -> Vec<SessionSummary>;
+    fn open_handoff(handoff: &Handoff) -> ();
+    fn redeem_handoff(code: TokenHash, host: &Host, browser: TokenHash, since: Timestamp, child: TokenHash)
+        -> Option<SessionId>;
+    fn child_identity(child: TokenHash, host: &Host) -> Option<Identity>;
+    fn sweep(sessions: Timestamp, idle: Timestamp, steps: Timestamp, budgets: Timestamp) -> ();
+});
+
+gated!(BudgetStore {
+    fn charge(key: &BudgetKey, schedule: &Schedule, now: Timestamp) -> Charge;
+    fn clear(key: &BudgetKey) -> ();
+    fn refund(key: &BudgetKey) -> ();
+    fn unlock(user: UserId) -> ();
+});

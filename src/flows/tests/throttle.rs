@@ -1,0 +1,276 @@
+//! How often one may guess.
+
+use super::{ANN, MINUTE, PASSWORD, Requirement, SECOND, STEP, Scene, anywhere, from, gated::Gated};
+use crate::{
+    adapters::store::MemoryStore,
+    domain::{
+        throttle::{ACCOUNT, ADDRESS, Closed},
+        user::LoginId,
+    },
+    flows::{
+        BROWSER_KNOWN_FOR, Caller, administer,
+        challenge::{ChallengeError, answer_password},
+        enroll,
+        sign_in::{Outcome, SignInError},
+    },
+};
+use futures_util::future::join_all;
+use std::sync::atomic::Ordering;
+
+/// Somebody who comes from another network each time.
+fn elsewhere(number: u32) -> Caller {
+    from(&format!("2001:db8:{:x}:{:x}::1", number >> 16, number & 0xffff))
+}
+
+/// Wrong passwords for a name, from all over the world, until one is not looked at; how many were.
+async fn guesses_allowed(scene: &Scene, name: &str) -> u32 {
+    for tries in 0..100 {
+        match scene.password(name, "wrong", &elsewhere(tries)).await {
+            Err(SignInError::Mismatch) => {}
+            Err(SignInError::Throttled(_)) => return tries,
+            other => panic!("{other:?}"),
+        }
+    }
+    panic!("nothing stopped it")
+}
+
+fn closed_until(outcome: Result<Outcome, SignInError>) -> Closed {
+    match outcome {
+        Err(SignInError::Throttled(closed)) => closed,
+        other => panic!("not throttled: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn ten_guesses_are_free_then_each_wait_is_longer_until_only_an_operator_helps() {
+    let scene = Scene::new();
+    scene.add(ANN).await;
+    assert_eq!(guesses_allowed(&scene, ANN).await, ACCOUNT.free);
+
+    let mut failures = ACCOUNT.free;
+    let mut last_wait = std::time::Duration::ZERO;
+    loop {
+        let until = match closed_until(scene.password(ANN, PASSWORD, &elsewhere(failures)).await) {
+            Closed::Until(until) => until,
+            Closed::UntilUnlocked => break,
+        };
+        let wait = scene.now().age(until).unwrap();
+        assert!(wait >= last_wait && wait <= ACCOUNT.delay_max, "{failures}: {wait:?}");
+        last_wait = wait;
+        scene.wait(wait - SECOND);
+        closed_until(scene.password(ANN, PASSWORD, &elsewhere(failures)).await);
+        scene.wait(SECOND);
+        let guess = scene.password(ANN, "wrong", &elsewhere(failures)).await;
+        assert!(matches!(guess, Err(SignInError::Mismatch)), "{guess:?}");
+        failures += 1;
+    }
+
+    assert_eq!((failures, last_wait), (ACCOUNT.locked_at, ACCOUNT.delay_max));
+    // Not even time opens it, only an operator.
+    scene.wait(2 * ACCOUNT.forgotten_after);
+    closed_until(scene.password(ANN, PASSWORD, &anywhere()).await);
+    administer::unlock(&scene.world, &LoginId::parse(ANN).unwrap()).await.unwrap();
+    assert_eq!(guesses_allowed(&scene, ANN).await, ACCOUNT.free);
+}
+
+#[tokio::test]
+async fn a_right_password_empties_its_budget_and_not_that_of_codes() {
+    let scene = Scene::new();
+    let (_, phone) = scene.add_with_phone(ANN).await;
+
+    for number in 0..ACCOUNT.free {
+        // Nine wrong passwords in between each time: a right one forgives them.
+        for _ in 1..ACCOUNT.free {
+            let _ = scene.password(ANN, "wrong", &elsewhere(number)).await;
+        }
+        let half = scene.half(&elsewhere(number)).await;
+        let answer = scene.code(&half, &phone.wrong_code(), &elsewhere(number)).await;
+        assert!(matches!(answer, Err(ChallengeError::Wrong)), "{answer:?}");
+    }
+
+    let half = scene.half(&anywhere()).await;
+    let answer = scene.code(&half, &phone.code(), &anywhere()).await;
+    assert!(matches!(answer, Err(ChallengeError::Throttled(_))), "{answer:?}");
+    // After the wait the right code gets in, and forgives.
+    scene.wait(ACCOUNT.delay_first);
+    scene.code(&half, &phone.code(), &anywhere()).await.unwrap();
+    scene.wait(STEP);
+    let half = scene.half(&anywhere()).await;
+    let answer = scene.code(&half, &phone.wrong_code(), &anywhere()).await;
+    assert!(matches!(answer, Err(ChallengeError::Wrong)), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_used_code_is_a_try_too() {
+    let scene = Scene::new();
+    let (_, phone) = scene.add_with_phone(ANN).await;
+    let token = scene.sign_in(&phone, &anywhere()).await.token;
+
+    for _ in 0..ACCOUNT.free {
+        let answer = scene.code(&token, &phone.code(), &anywhere()).await;
+        assert!(matches!(answer, Err(ChallengeError::AlreadyUsed)), "{answer:?}");
+    }
+    let answer = scene.code(&token, &phone.code(), &anywhere()).await;
+    assert!(matches!(answer, Err(ChallengeError::Throttled(_))), "{answer:?}");
+}
+
+#[tokio::test]
+async fn all_spellings_of_a_name_are_one_budget() {
+    let scene = Scene::new();
+    scene.add(ANN).await;
+    let spellings = ["ann", "ANN", "Ann", " ann", "ann ", "Ａｎｎ", "ａｎｎ", "aNN", "\tann", "ann\n"];
+    for (number, name) in (0..).zip(spellings) {
+        let guess = scene.password(name, "wrong", &elsewhere(number)).await;
+        assert!(matches!(guess, Err(SignInError::Mismatch)), "{name:?}: {guess:?}");
+    }
+    closed_until(scene.password("anN", PASSWORD, &anywhere()).await);
+}
+
+#[tokio::test]
+async fn a_name_nobody_has_is_counted_alike() {
+    let scene = Scene::new();
+    assert_eq!(guesses_allowed(&scene, "nobody").await, ACCOUNT.free);
+    closed_until(scene.password("NOBODY", PASSWORD, &anywhere()).await);
+    assert_eq!(guesses_allowed(&scene, "nobody-else").await, ACCOUNT.free);
+}
+
+#[tokio::test]
+async fn signing_in_and_confirming_share_the_budget_of_the_password() {
+    let scene = Scene::with(Requirement::Disabled, MemoryStore::default());
+    scene.add(ANN).await;
+    let Ok(Outcome::Done(opened)) = scene.password(ANN, PASSWORD, &anywhere()).await else { panic!() };
+    let bearer = scene.bearer(&opened.token).await;
+
+    for number in 0..ACCOUNT.free / 2 {
+        let _ = scene.password(ANN, "wrong", &elsewhere(number)).await;
+        let _ = answer_password(&scene.world, &bearer, "wrong", &elsewhere(number)).await;
+    }
+
+    closed_until(scene.password(ANN, PASSWORD, &anywhere()).await);
+    let again = answer_password(&scene.world, &bearer, PASSWORD, &anywhere()).await;
+    assert!(matches!(again, Err(ChallengeError::Throttled(_))), "{again:?}");
+}
+
+#[tokio::test]
+async fn a_new_phone_is_confirmed_on_the_budget_of_codes() {
+    let scene = Scene::new();
+    scene.add(ANN).await;
+    let half = scene.half(&anywhere()).await;
+    let bearer = scene.bearer(&half).await;
+    let offer = enroll::offer(&scene.world, &bearer).await.unwrap();
+    let right = offer.key.code_shown(scene.now());
+    let wrong = if right == "000000" { "000001" } else { "000000" };
+
+    for number in 0..ACCOUNT.free {
+        let answer = enroll::confirm(&scene.world, &bearer, &offer.sealed, wrong, &elsewhere(number)).await;
+        assert!(matches!(answer, Err(ChallengeError::Wrong)), "{answer:?}");
+    }
+    let answer = enroll::confirm(&scene.world, &bearer, &offer.sealed, &right, &anywhere()).await;
+    assert!(matches!(answer, Err(ChallengeError::Throttled(_))), "{answer:?}");
+}
+
+#[tokio::test]
+async fn strangers_lock_nobody_out_of_a_browser_they_used_before() {
+    let scene = Scene::new();
+    let (_, phone) = scene.add_with_phone(ANN).await;
+    scene.add_with_phone("bob").await;
+    let known = scene.sign_in(&phone, &anywhere()).await.browser.expect("a first sign-in marks its browser");
+    let owner = Caller { browser: Some(known), ..anywhere() };
+    scene.wait(STEP);
+    guesses_allowed(&scene, ANN).await;
+    for number in 0..ACCOUNT.free {
+        let bearer = scene.bearer(&scene.half(&owner).await).await;
+        let code = phone.wrong_code();
+        let _ = crate::flows::challenge::answer_totp(&scene.world, &bearer, &code, &elsewhere(number)).await;
+    }
+
+    closed_until(scene.password(ANN, PASSWORD, &anywhere()).await);
+    let opened = scene.sign_in(&phone, &owner).await;
+    assert!(opened.browser.is_none(), "it keeps the token it has");
+
+    // Its lane is for Ann alone, ends as every budget does, and is forgotten.
+    guesses_allowed(&scene, "bob").await;
+    closed_until(scene.password("bob", PASSWORD, &owner).await);
+    for _ in 0..ACCOUNT.free {
+        let guess = scene.password(ANN, "wrong", &owner).await;
+        assert!(matches!(guess, Err(SignInError::Mismatch)), "{guess:?}");
+    }
+    closed_until(scene.password(ANN, PASSWORD, &owner).await);
+}
+
+#[tokio::test]
+async fn a_browser_unused_for_a_month_is_a_strangers() {
+    let scene = Scene::new();
+    let (_, phone) = scene.add_with_phone(ANN).await;
+    let known = scene.sign_in(&phone, &anywhere()).await.browser;
+    let owner = Caller { browser: known, ..anywhere() };
+
+    scene.wait(BROWSER_KNOWN_FOR + MINUTE);
+    guesses_allowed(&scene, ANN).await;
+
+    closed_until(scene.password(ANN, PASSWORD, &owner).await);
+}
+
+#[tokio::test]
+async fn a_made_up_browser_token_opens_no_lane() {
+    let scene = Scene::new();
+    scene.add_with_phone(ANN).await;
+    for _ in 0..ACCOUNT.free {
+        let caller = Caller { browser: Some(scene.world.entropy.token()), ..anywhere() };
+        let _ = scene.password(ANN, "wrong", &caller).await;
+    }
+    let caller = Caller { browser: Some(scene.world.entropy.token()), ..anywhere() };
+    closed_until(scene.password(ANN, PASSWORD, &caller).await);
+}
+
+#[tokio::test]
+async fn of_sixty_four_guesses_at_once_ten_are_looked_at() {
+    let scene = Scene::with(Requirement::Required, Gated::default());
+    scene.add(ANN).await;
+    let callers: Vec<_> = (0..64).map(elsewhere).collect();
+
+    let guesses = join_all(callers.iter().map(|caller| scene.password(ANN, "wrong", caller))).await;
+
+    let looked_at = guesses.iter().filter(|guess| matches!(guess, Err(SignInError::Mismatch))).count();
+    let refused = guesses.iter().filter(|guess| matches!(guess, Err(SignInError::Throttled(_)))).count();
+    assert_eq!((looked_at, refused), (10, 54));
+    assert_eq!(scene.hasher.verified.load(Ordering::SeqCst), 10, "what is refused costs no hash");
+}
+
+#[tokio::test]
+async fn of_sixty_four_codes_at_once_ten_are_looked_at() {
+    let scene = Scene::with(Requirement::Required, Gated::default());
+    let (_, phone) = scene.add_with_phone(ANN).await;
+    let half = scene.half(&anywhere()).await;
+    let (wrong, callers) = (phone.wrong_code(), (0..64).map(elsewhere).collect::<Vec<_>>());
+
+    let answers = join_all(callers.iter().map(|caller| scene.code(&half, &wrong, caller))).await;
+
+    let looked_at = answers.iter().filter(|answer| matches!(answer, Err(ChallengeError::Wrong))).count();
+    let refused = answers.iter().filter(|answer| matches!(answer, Err(ChallengeError::Throttled(_)))).count();
+    assert_eq!((looked_at, refused), (10, 54));
+}
+
+#[tokio::test]
+async fn an_address_that_guesses_at_everybody_is_stopped_and_no_other() {
+    let scene = Scene::new();
+    scene.add(ANN).await;
+    for number in 0..ADDRESS.free {
+        let guess = scene.password(&format!("user{number}"), "wrong", &anywhere()).await;
+        assert!(matches!(guess, Err(SignInError::Mismatch)), "{number}: {guess:?}");
+    }
+
+    closed_until(scene.password(ANN, PASSWORD, &anywhere()).await);
+    scene.half(&elsewhere(1)).await;
+    scene.wait(ADDRESS.delay_first);
+    scene.half(&anywhere()).await;
+}
+
+#[tokio::test]
+async fn those_who_are_right_use_up_nothing_of_their_address() {
+    let scene = Scene::new();
+    scene.add(ANN).await;
+    for _ in 0..3 * ADDRESS.free {
+        scene.half(&anywhere()).await;
+    }
+}

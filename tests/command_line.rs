@@ -1,0 +1,310 @@
+//! The real program, as an operator runs it.
+
+#![expect(clippy::unwrap_used, reason = "a test that can't go on should stop there")]
+
+use insta::assert_snapshot;
+use std::{fs, process::Output};
+use support::gateway::Site;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_doorward");
+
+const APP: &str = r#"
+[policy.standard]
+level = "mfa"
+
+[policy.payments]
+level = "mfa"
+fresh = { any = ["totp"], within = "5m" }
+groups = ["finance"]
+
+[[app]]
+name = "payroll"
+host = "payroll.localhost"
+upstream = ["http://127.0.0.1:9"]
+policy = "standard"
+
+  [[app.route]]
+  methods = ["POST"]
+  path = "/transfers/**"
+  policy = "payments"
+
+[[test]]
+name = "strangers sign in first"
+request = "GET https://payroll.localhost/"
+expect = "sign-in"
+"#;
+
+fn site() -> Site {
+    let site = Site::new(PROGRAM, &["payroll.localhost"]);
+    site.configure(&format!("{}{APP}", site.preamble()));
+    site
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn errors(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// What a verb prints that must be done.
+fn done(site: &Site, verb: &[&str], input: &str) -> String {
+    let output = site.run(verb, input);
+    assert_eq!(output.status.code(), Some(0), "{verb:?}: {}", errors(&output));
+    out(&output)
+}
+
+/// Exit code and error of a verb that must not be.
+fn refused(site: &Site, verb: &[&str], input: &str) -> (Option<i32>, String) {
+    let output = site.run(verb, input);
+    assert_eq!(out(&output), "", "{verb:?}");
+    (output.status.code(), errors(&output).trim_end().to_owned())
+}
+
+fn file(site: &Site, name: &str) -> std::path::PathBuf {
+    site.config_path().with_file_name(name)
+}
+
+fn json(text: &str) -> serde_json::Value {
+    serde_json::from_str(text).unwrap()
+}
+
+fn without_config(arguments: &[&str]) -> Output {
+    std::process::Command::new(PROGRAM).args(arguments).output().unwrap()
+}
+
+#[test]
+fn help_is_short_enough_to_read() {
+    let help: Vec<_> = [&["--help"][..], &["user", "-h"], &["session", "-h"], &["explain", "--help"], &["demo", "-h"]]
+        .iter()
+        .map(|arguments| out(&without_config(arguments)))
+        .collect();
+
+    assert_snapshot!(help.join("\n---\n\n"));
+}
+
+#[test]
+fn what_is_asked_wrongly_ends_with_2() {
+    let site = site();
+
+    for verb in [
+        &["frobnicate"][..],
+        &["user"],
+        &["user", "add"],
+        &["user", "add", "ann smith"],
+        &["user", "set-password", "ann", "hunter2"],
+        &["session", "revoke"],
+        &["session", "revoke", "not-an-id"],
+        &["explain", "GET", "http://payroll.localhost/"],
+        &["explain", "GET", "https://payroll.localhost/", "--did", "totp yesterday"],
+        &["explain", "GET", "https://payroll.localhost/", "--user", "ann"],
+    ] {
+        let (code, error) = refused(&site, verb, "");
+        assert_eq!(code, Some(2), "{verb:?}: {error}");
+        assert!(error.starts_with("error: "), "{verb:?}: {error}");
+    }
+    assert_eq!(without_config(&[]).status.code(), Some(2));
+    assert_eq!(without_config(&["--version"]).status.code(), Some(0));
+}
+
+#[test]
+fn a_good_config_is_counted() {
+    let site = site();
+    let name = site.config_path().display().to_string();
+
+    let said = done(&site, &["check"], "");
+    assert_eq!(said, format!("{name}: 1 app, 1 route, 2 policies, 1 test passed\n"));
+
+    let told = json(&done(&site, &["check", "--json"], ""));
+    assert_eq!(told, serde_json::json!({ "apps": 1, "routes": 1, "policies": 2, "tests": 1, "warnings": 0 }));
+}
+
+#[test]
+fn warnings_are_told_and_stop_nothing() {
+    let site = site();
+    site.configure(&format!("{}{APP}\n[policy.spare]\nlevel = \"login\"\n", site.preamble()));
+
+    let output = site.run(&["check"], "");
+
+    assert_eq!(output.status.code(), Some(0));
+    assert!(errors(&output).starts_with("warning[C0101]"), "{}", errors(&output));
+    assert!(out(&output).ends_with("1 test passed; 1 warning\n"), "{}", out(&output));
+}
+
+#[test]
+fn every_verb_refuses_a_wrong_config() {
+    let site = site();
+    site.configure(&format!("{}{APP}\n[sesion]\nidle = \"2h\"\n", site.preamble()));
+
+    for verb in [&["check"][..], &["serve"], &["user", "list"], &["explain", "GET", "https://payroll.localhost/"]] {
+        let (code, error) = refused(&site, verb, "");
+        assert_eq!(code, Some(1), "{error}");
+        assert!(error.starts_with("error[C0002]"), "{error}");
+        assert!(error.ends_with("\nerror: the config file has 1 error"), "{error}");
+    }
+}
+
+#[test]
+fn a_config_whose_test_fails_is_not_served() {
+    let site = site();
+    site.configure(&format!("{}{}", site.preamble(), APP.replace("\"sign-in\"", "\"forward\"")));
+
+    for verb in ["check", "serve"] {
+        let (code, error) = refused(&site, &[verb], "");
+        assert_eq!(code, Some(1));
+        assert!(error.contains("the test \"strangers sign in first\" fails"), "{error}");
+    }
+}
+
+#[test]
+fn a_config_that_is_not_there_is_named() {
+    let site = site();
+    fs::remove_file(site.config_path()).unwrap();
+
+    let (code, error) = refused(&site, &["check"], "");
+
+    assert_eq!(code, Some(1));
+    let name = site.config_path().display().to_string();
+    assert_eq!(
+        error,
+        format!("error: can't read {name}: No such file or directory (os error 2); name the config file with -c")
+    );
+}
+
+#[test]
+fn a_decision_is_explained() {
+    let site = site();
+    let asked = ["explain", "POST", "https://payroll.localhost/transfers/42", "--user", "ann", "--group", "finance"];
+    let stale = [&asked[..], &["--did", "password 3h ago", "--did", "totp 10m ago"]].concat();
+    let sales = ["explain", "POST", "https://payroll.localhost/Transfers", "--user", "bob", "--did", "totp now"];
+    let trick = ["explain", "GET", "https://payroll.localhost/a/..%2ftransfers"];
+
+    let told: Vec<_> = [&stale[..], &sales, &trick].iter().map(|verb| done(&site, verb, "")).collect();
+
+    assert_snapshot!(told.join("\n"));
+    let fields = json(&done(&site, &[&stale[..], &["--json"]].concat(), ""));
+    assert_eq!((&fields["outcome"], &fields["policy"]), (&"step-up".into(), &"payments".into()));
+}
+
+#[test]
+fn an_account_lives_from_add_to_delete() {
+    let site = site();
+    let add = ["user", "add", "Ann", "--name", "Ann Example", "--email", "ann@example.com", "--group", "finance"];
+
+    let added = site.run(&add, "correct horse\n");
+    assert_eq!(out(&added), "added ann: a second factor can be set up at the first sign-in, within a day\n");
+    assert!(errors(&added).contains("a new key file was made"), "{}", errors(&added));
+    assert_eq!(refused(&site, &add, "another one"), (Some(1), "error: there is already an account `ann`".into()));
+    done(&site, &["user", "add", "bob", "--no-password"], "");
+
+    let list = json(&done(&site, &["user", "list", "--json"], ""));
+    let logins: Vec<_> = list.as_array().unwrap().iter().map(|user| &user["login_id"]).collect();
+    assert_eq!(logins, ["ann", "bob"]);
+    assert_eq!(list[0]["groups"], serde_json::json!(["finance"]));
+    assert_eq!(list[1]["password_changed_at"], serde_json::Value::Null);
+
+    assert_eq!(done(&site, &["user", "disable", "ANN"], ""), "disabled ann\n");
+    assert_eq!(json(&done(&site, &["user", "show", "ann", "--json"], ""))["disabled"], true);
+    assert_eq!(done(&site, &["user", "enable", "ann"], ""), "enabled ann\n");
+    assert_eq!(done(&site, &["user", "unlock", "ann"], ""), "unlocked ann\n");
+
+    let unconfirmed = refused(&site, &["user", "delete", "bob"], "y\n");
+    assert_eq!(unconfirmed, (Some(2), "error: nobody is there to confirm it; add --yes".into()));
+    assert_eq!(done(&site, &["user", "delete", "bob", "--yes"], ""), "deleted bob\n");
+    assert_eq!(refused(&site, &["user", "show", "bob"], ""), (Some(1), "error: there is no account `bob`".into()));
+}
+
+#[test]
+fn columns_of_a_list_are_aligned() {
+    let site = site();
+    done(&site, &["user", "add", "ann", "--name", "Ann Example", "--group", "finance"], "correct horse\n");
+    done(&site, &["user", "add", "bartholomew@example.com", "--no-password"], "");
+
+    let list = done(&site, &["user", "list"], "");
+    // The times of day differ.
+    let added = list.find("ADDED").unwrap();
+
+    let table: Vec<_> = list.lines().map(|line| line[..added].trim_end()).collect();
+    assert_snapshot!(table.join("\n"));
+}
+
+#[test]
+fn a_password_is_a_line_of_standard_input() {
+    let site = site();
+    done(&site, &["user", "add", "ann"], "correct horse\r\n");
+
+    let said = done(&site, &["user", "set-password", "ann"], "battery staple");
+    assert_eq!(said, "set the password of ann; their sessions ended\n");
+
+    let refusal = |input| refused(&site, &["user", "set-password", "ann"], input).1;
+    assert_eq!(refusal(""), "error: there is no password on standard input");
+    assert_eq!(refusal("\ncorrect horse\n"), "error: there is no password on standard input");
+    assert_eq!(refusal("short\n"), "error: a password needs at least 8 characters and at most 1024");
+    assert_eq!(refusal(&"x".repeat(1025)), "error: a password needs at least 8 characters and at most 1024");
+    let nobody = refused(&site, &["user", "set-password", "eve"], "correct horse\n");
+    assert_eq!(nobody, (Some(1), "error: there is no account `eve`".into()));
+}
+
+#[test]
+fn a_totp_key_is_what_an_authenticator_app_takes() {
+    let site = site();
+    done(&site, &["user", "add", "ann"], "correct horse\n");
+
+    let told = json(&done(&site, &["user", "enroll-totp", "ann", "--json"], ""));
+    let (key, uri) = (told["key"].as_str().unwrap(), told["uri"].as_str().unwrap());
+    // As independent a reader of these URIs as there is here.
+    let read = totp_rs::Totp::from_url(uri).unwrap();
+    assert_eq!(read.secret().to_base32(), key);
+
+    let text = done(&site, &["user", "enroll-totp", "ann"], "");
+    assert!(text.starts_with("Key  ") && text.contains("\nURI  otpauth://totp/"), "{text}");
+    assert!(!text.contains('█'), "{text}");
+    assert!(done(&site, &["user", "enroll-totp", "ann", "--qr"], "").contains('█'));
+
+    assert_eq!(json(&done(&site, &["user", "show", "ann", "--json"], ""))["second_factors"], 3);
+    let reset = done(&site, &["user", "reset-mfa", "ann"], "");
+    assert!(reset.starts_with("removed 3 second factors of ann;"), "{reset}");
+    let shown = done(&site, &["user", "show", "ann"], "");
+    assert!(shown.contains("Factor    none; the first can be set up until "), "{shown}");
+}
+
+#[test]
+fn nobody_is_signed_in_yet() {
+    let site = site();
+    done(&site, &["user", "add", "ann"], "correct horse\n");
+
+    assert_eq!(done(&site, &["session", "list"], ""), "");
+    assert_eq!(done(&site, &["session", "list", "--user", "ann", "--json"], ""), "[]\n");
+    assert_eq!(done(&site, &["session", "revoke", "--user", "ann"], ""), "ended 0 sessions\n");
+    let unknown = "018f0000-0000-7000-8000-000000000000";
+    let refusal = refused(&site, &["session", "revoke", unknown], "");
+    assert_eq!(refusal, (Some(1), format!("error: there is no session {unknown}")));
+}
+
+#[test]
+fn a_key_file_that_is_open_to_others_is_refused() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let site = site();
+    done(&site, &["user", "list"], "");
+    let key = file(&site, "doorward.key");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+
+    let (code, error) = refused(&site, &["user", "list"], "");
+
+    let key = key.display();
+    assert_eq!(code, Some(1));
+    assert_eq!(error, format!("error: the key file {key} can be read by others (mode 0644); run: chmod 600 {key}"));
+}
+
+#[test]
+fn a_file_that_is_no_database_is_named() {
+    let site = site();
+    fs::write(file(&site, "doorward.db"), "no database ".repeat(1000)).unwrap();
+
+    let (code, error) = refused(&site, &["user", "list"], "");
+
+    assert_eq!(code, Some(1));
+    let database = file(&site, "doorward.db").display().to_string();
+    assert_eq!(error, format!("error: the store does not answer: {database} is not a SQLite database"));
+}

@@ -1,0 +1,5 @@
+//! Doorward as a program, attacked over real sockets.
+
+#![cfg(test)]
+
+mod identity;
