@@ -1,6 +1,6 @@
 //! What an operator does to accounts and sessions.
 
-use super::{World, challenge::totp_seal, sign_in::password_bytes};
+use super::{World, challenge::totp_seal, enroll::UNNAMED, sign_in::password_bytes};
 use crate::{
     domain::{
         factor::{
@@ -129,7 +129,7 @@ pub async fn enroll_totp(world: &World, login_id: &LoginId) -> Result<Key, Admin
     let factor = TotpFactor {
         id,
         user: account.user.id,
-        name: "Authenticator app".to_owned(),
+        name: UNNAMED.to_owned(),
         sealed_key: world.vault.seal(&totp_seal(id.0), secret.expose()),
         spent_step: 0,
         created_at: now,

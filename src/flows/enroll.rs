@@ -27,6 +27,9 @@ use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use std::time::Duration;
 use uuid::Uuid;
 
+/// What an authenticator app is called whose owner gave it no name.
+pub const UNNAMED: &str = "Authenticator app";
+
 /// How long an offered key may be confirmed.
 const OFFER_LIFETIME: Duration = Duration::from_mins(10);
 
@@ -79,7 +82,7 @@ pub async fn confirm(
     let factor = TotpFactor {
         id: plain.factor,
         user: user.id,
-        name: "Authenticator app".to_owned(),
+        name: UNNAMED.to_owned(),
         sealed_key: world.vault.seal(&totp_seal(plain.factor.0), plain.secret.expose()),
         spent_step: step,
         created_at: now,

@@ -125,7 +125,7 @@ impl Phone {
     fn wrong_code(&self) -> String {
         let near =
             [self.clock.now(), self.clock.now() - STEP, self.clock.now() + STEP].map(|at| self.key.code_shown(at));
-        (0..).map(|number| format!("{number:06}")).find(|code| !near.contains(code)).unwrap()
+        (0..1_000_000).map(|number| format!("{number:06}")).find(|code| !near.contains(code)).unwrap()
     }
 }
 
@@ -219,6 +219,11 @@ fn anywhere() -> Caller {
 
 fn host(name: &str) -> Host {
     Host::parse(name).unwrap()
+}
+
+/// The last instant at which a limit is not reached yet.
+const fn just_before(limit: Duration) -> Duration {
+    limit.saturating_sub(Duration::from_millis(1))
 }
 
 fn is_nobody(bearer: &Bearer) -> bool {

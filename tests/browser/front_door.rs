@@ -262,7 +262,9 @@ async fn every_page_on_the_way_is_free_of_barriers() {
             assert_eq!(heading(page).await, "Your account can't open this page");
             says(page, "Signed in as").await;
             look(page, "not-allowed").await;
-            page.goto(house.portal("/account")).await.unwrap();
+            page.find(By::LinkText("Go to your account")).await.unwrap().click().await.unwrap();
+            assert_eq!(heading(page).await, "Your account");
+            assert!(!shown(page).await.contains("not used yet"), "both factors have just been used");
             look(page, "account").await;
             page.goto(house.portal("/nowhere")).await.unwrap();
             look(page, "not-found").await;
@@ -279,6 +281,8 @@ async fn every_page_on_the_way_is_free_of_barriers() {
 
             page.goto(house.portal("/login")).await.unwrap();
             sign_in(page, &bo.login_id, PASSWORD).await;
+            let scrolled = page.execute("return window.scrollY", Vec::new()).await.unwrap();
+            assert_eq!(scrolled.json(), 0, "what to scan comes first");
             look(page, "set-up").await;
         })
         .await;

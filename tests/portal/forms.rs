@@ -1,9 +1,10 @@
 //! Who may send the portal a form (CS-01 to CS-04).
 
-use crate::house::{APP, house_of_ann, signed_in};
+use crate::house::{APP, house_of_ann, rules, signed_in, upstream};
 use reqwest::{Client, StatusCode, header};
+use sqlx::{Connection as _, SqliteConnection};
 use support::{
-    gateway::{Gateway, PORTAL},
+    gateway::{Gateway, PORTAL, Site},
     person::{PASSWORD, Page, Person, visit},
 };
 
@@ -87,7 +88,7 @@ async fn a_form_is_read_only_with_the_token_of_this_very_browser() {
     // Nor is it worth anything where a stranger plants it: there is no cookie that goes with it.
     let (status, text) = sent(&gateway, &gateway.client(), &csrf, own).await;
     assert_eq!(status, 403);
-    assert!(text.contains("Your browser didn't keep our cookie"), "{text}");
+    assert!(text.contains("keep our cookie</h1>"), "{text}");
 
     assert!(account(&gateway, &client).await.is_at("/login"));
     assert_eq!(sent(&gateway, &client, &csrf, own).await.0, 303);
@@ -160,8 +161,8 @@ async fn an_unknown_name_is_answered_like_a_known_one() {
 
 #[tokio::test]
 async fn halfway_in_every_page_is_the_next_step() {
-    let site = support::gateway::Site::new(env!("CARGO_BIN_EXE_doorward"), &[APP]);
-    let rules = crate::house::rules(&[APP], &crate::house::upstream().await).replace("\"optional\"", "\"required\"");
+    let site = Site::new(env!("CARGO_BIN_EXE_doorward"), &[APP]);
+    let rules = rules(&[APP], &upstream().await).replace("\"optional\"", "\"required\"");
     site.configure(&[site.preamble(), rules].concat());
     let ann = Person::add(&site, "ann", &[]);
     let gateway = site.start().await;
@@ -174,4 +175,26 @@ async fn halfway_in_every_page_is_the_next_step() {
     }
     let app = visit(&client, &gateway.url(APP, "/")).await;
     assert!(app.is_at("/challenge/totp"), "a half session opens no app");
+}
+
+#[tokio::test]
+async fn when_the_time_to_enrol_is_over_the_page_says_who_can_help() {
+    let site = Site::new(env!("CARGO_BIN_EXE_doorward"), &[APP]);
+    let rules = rules(&[APP], &upstream().await).replace("\"optional\"", "\"required\"");
+    site.configure(&[site.preamble(), rules].concat());
+    let ann = Person::add_without_app(&site, "ann", &[]);
+    // A day later, as far as the store can tell.
+    let preamble = site.preamble();
+    let (_, url) = preamble.split_once("url = \"sqlite:").unwrap();
+    let mut store = SqliteConnection::connect(url.split_once('"').unwrap().0).await.unwrap();
+    sqlx::query("UPDATE accounts SET enrol_until = 0").execute(&mut store).await.unwrap();
+    store.close().await.unwrap();
+    let gateway = site.start().await;
+    let client = gateway.client();
+
+    let page = ann.type_password(&client, &visit(&client, &gateway.url(APP, "/")).await).await;
+
+    assert_eq!(page.status, 403);
+    assert!(page.text.contains("<h1>The first set-up needs some help</h1>"), "{page:?}");
+    assert!(account(&gateway, &client).await.is_at("/login"), "nothing was opened");
 }

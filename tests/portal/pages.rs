@@ -27,7 +27,9 @@ fn is_protected(page: &Page) {
     }
     assert!(field("strict-transport-security").contains("max-age=31536000"), "{}", page.url);
     assert!(page.headers.get("server").is_none() && page.headers.get("x-powered-by").is_none());
-    assert!(!page.text.contains("http://") && !page.text.contains("<script"), "{}: {}", page.url, page.text);
+    // A picture names its own format by a URL that nobody loads.
+    let loads = page.text.replace("xmlns=\"http://www.w3.org/2000/svg\"", "");
+    assert!(!loads.contains("http://") && !loads.contains("<script"), "{}: {loads}", page.url);
 }
 
 #[tokio::test]

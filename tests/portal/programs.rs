@@ -18,7 +18,7 @@ async fn told(request: RequestBuilder) -> Told {
     let answer: Response = request.send().await.unwrap();
     let status = answer.status().as_u16();
     let field = |name| answer.headers().get(name).map_or("", |value| value.to_str().unwrap()).to_owned();
-    assert_eq!(field(header::CONTENT_TYPE), "application/problem+json");
+    assert_eq!(field(header::CONTENT_TYPE), "application/problem+json", "{answer:?}");
     assert_eq!(field(header::CACHE_CONTROL), "no-store");
     assert_eq!((field(header::SET_COOKIE), field(header::LOCATION)), (String::new(), String::new()));
     let challenge = field(header::WWW_AUTHENTICATE);
@@ -89,7 +89,9 @@ async fn a_web_socket_needs_a_session_and_a_page_of_its_host() {
         let request = request.header(header::CONNECTION, "upgrade").header(header::UPGRADE, "websocket");
         request.header("sec-websocket-version", "13").header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
     };
-    let http1 = || support::client::builder(&gateway.site.authority).http1_only().build().unwrap();
+    // Over HTTP/2 a client leaves `Upgrade` out.
+    let tls = || gateway.site.authority.client_config(&["http/1.1"]);
+    let http1 = || support::client::builder(&gateway.site.authority).tls_backend_preconfigured(tls()).build().unwrap();
 
     assert_eq!(told(handshake(&http1(), "/ws")).await.status, 401);
     let client = http1();

@@ -83,7 +83,7 @@ async fn a_link_back_works_once_and_then_says_so_without_going_round() {
     assert_eq!(again.status(), 403);
     assert!(again.headers().get(header::LOCATION).is_none());
     let text = again.text().await.unwrap();
-    assert!(text.contains("This sign-in didn't arrive") && text.contains("href=\"/page\""), "{text}");
+    assert!(text.contains("<h1>This sign-in didn") && text.contains("href=\"/page\""), "{text}");
     // The session that the first one opened is not harmed.
     assert_eq!(visit(&client, &gateway.url(APP, "/page")).await.text, "GET /page for ann");
 }

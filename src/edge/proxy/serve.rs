@@ -184,10 +184,11 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             Decision::Deny(why) => {
                 tracing::info!(request.id = %asked.id, app = served.app.name, policy = matched.policy.name, ?why, "denied");
                 let login_id = seen.as_ref().and_then(Seen::login_id);
+                let account = format!("{}/account", self.portal);
                 let refused = Refused {
                     refusal: Refusal::NotAllowed { app: &served.app.title },
                     login_id,
-                    way_out: None,
+                    way_out: login_id.map(|_| WayOut { label: "Go to your account", url: &account }),
                     id: asked.id,
                 };
                 Err(Box::new(answer::refuse(asked.kind, &self.brand, &refused)))

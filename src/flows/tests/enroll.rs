@@ -93,7 +93,7 @@ async fn an_offer_is_for_one_user_for_ten_minutes() {
 async fn the_operators_time_is_over_when_it_is_over() {
     let scene = Scene::new();
     scene.add(ANN).await;
-    scene.wait(ENROL_WITHIN - MINUTE);
+    scene.wait(ENROL_WITHIN.saturating_sub(MINUTE));
     let bearer = scene.bearer(&scene.half(&anywhere()).await).await;
     let offer = offered(&scene, &bearer).await;
 

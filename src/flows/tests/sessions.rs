@@ -1,6 +1,6 @@
 //! Sign-ins on their way to app hosts, and their end.
 
-use super::{ANN, LIMITS, Phone, STEP, Scene, anywhere, gated::Gated, host, is_nobody};
+use super::{ANN, LIMITS, Phone, STEP, Scene, anywhere, gated::Gated, host, is_nobody, just_before};
 use crate::{
     domain::{
         policy::{Visitor, WhyAnonymous},
@@ -175,7 +175,7 @@ async fn a_child_is_over_with_its_sign_in() {
     let (_, _, token, _) = signed_in(&scene).await;
     let payroll = child(&scene, &token, PAYROLL).await;
 
-    scene.wait(LIMITS.idle - Duration::from_millis(1));
+    scene.wait(just_before(LIMITS.idle));
     let Visitor::SignedIn(identity) = visitor(&scene, &payroll, PAYROLL).await else { panic!("idle too early") };
     sessions::touch(&scene.world, &identity).await.unwrap();
     scene.wait(LIMITS.idle + Duration::from_millis(1));
@@ -194,7 +194,7 @@ async fn sweeping_takes_nothing_that_lives() {
     let (_, _, token, _) = signed_in(&scene).await;
     let payroll = child(&scene, &token, PAYROLL).await;
 
-    scene.wait(LIMITS.idle - Duration::from_millis(1));
+    scene.wait(just_before(LIMITS.idle));
     sessions::sweep(&scene.world).await.unwrap();
 
     assert!(is_ann(&scene, &payroll, PAYROLL).await);

@@ -1,6 +1,6 @@
 //! What a password opens.
 
-use super::{ANN, LIMITS, PASSWORD, Scene, anywhere, host, is_nobody};
+use super::{ANN, LIMITS, PASSWORD, Scene, anywhere, host, is_nobody, just_before};
 use crate::{
     adapters::store::MemoryStore,
     domain::{factor::Method, policy::Visitor, session::Level, user::LoginId},
@@ -29,7 +29,7 @@ fn word(outcome: &Result<Outcome, SignInError>) -> &'static str {
 
 #[tokio::test]
 async fn a_right_password_opens_what_requirement_factors_and_operator_allow() {
-    let soon = ENROL_WITHIN - Duration::from_millis(1);
+    let soon = just_before(ENROL_WITHIN);
     for (requirement, enrolled, waited, expected) in [
         (Requirement::Disabled, false, soon, "done"),
         (Requirement::Disabled, true, soon, "done"),
@@ -129,7 +129,7 @@ async fn a_half_session_is_over_after_ten_minutes() {
     let (_, phone) = scene.add_with_phone(ANN).await;
     let half = scene.half(&anywhere()).await;
 
-    scene.wait(Attempt::LIFETIME - Duration::from_millis(1));
+    scene.wait(just_before(Attempt::LIFETIME));
     assert!(matches!(scene.bearer(&half).await, Bearer::Half(_)));
     scene.wait(Duration::from_millis(1));
     assert!(is_nobody(&scene.bearer(&half).await));
@@ -160,10 +160,10 @@ async fn a_session_ends_when_it_is_old_and_when_nobody_uses_it() {
     scene.add(ANN).await;
     let Ok(Outcome::Done(opened)) = scene.password(ANN, PASSWORD, &anywhere()).await else { panic!() };
 
-    scene.wait(LIMITS.idle - Duration::from_millis(1));
+    scene.wait(just_before(LIMITS.idle));
     let Bearer::Full(full) = scene.bearer(&opened.token).await else { panic!("idle too early") };
     sessions::touch(&scene.world, &full.identity).await.unwrap();
-    scene.wait(LIMITS.idle - Duration::from_millis(1));
+    scene.wait(just_before(LIMITS.idle));
     assert!(matches!(scene.bearer(&opened.token).await, Bearer::Full(_)), "a touch counts as use");
     scene.wait(Duration::from_millis(1));
     assert!(is_nobody(&scene.bearer(&opened.token).await));

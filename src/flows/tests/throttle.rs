@@ -57,7 +57,7 @@ async fn ten_guesses_are_free_then_each_wait_is_longer_until_only_an_operator_he
         let wait = scene.now().age(until).unwrap();
         assert!(wait >= last_wait && wait <= ACCOUNT.delay_max, "{failures}: {wait:?}");
         last_wait = wait;
-        scene.wait(wait - SECOND);
+        scene.wait(wait.saturating_sub(SECOND));
         closed_until(scene.password(ANN, PASSWORD, &elsewhere(failures)).await);
         scene.wait(SECOND);
         let guess = scene.password(ANN, "wrong", &elsewhere(failures)).await;

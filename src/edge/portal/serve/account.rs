@@ -7,7 +7,10 @@ use crate::{
         http::words::Upcoming,
         portal::account::{AccountPage, AppRow, FactorRow, SessionRow},
     },
-    flows::sessions::{self, Bearer, Full},
+    flows::{
+        enroll::UNNAMED,
+        sessions::{self, Bearer, Full},
+    },
     ports::{
         StoreError,
         store::{PasswordFactor, TotpFactor},
@@ -66,7 +69,7 @@ fn factor_rows<'a>(password: Option<&PasswordFactor>, totp: &'a [TotpFactor], no
     let age = |at: Timestamp| at.age(now).unwrap_or_default();
     let apps = totp.iter().map(|factor| FactorRow {
         method: Method::Totp,
-        name: Some(factor.name.as_str()),
+        name: Some(factor.name.as_str()).filter(|name| *name != UNNAMED),
         added: age(factor.created_at),
         used: factor.used_at.map(age),
     });
