@@ -118,6 +118,8 @@ async fn ho_08_plain_http_is_only_redirected() {
         let said = plain(format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")).await;
         assert!(!said.contains("location:") && said.starts_with("HTTP/1.1 4"), "{host}: {said}");
     }
+    let said = plain(format!("POST / HTTP/1.1\r\nHost: {APP}\r\nContent-Length: 6\r\n\r\nsecret")).await;
+    assert!(said.starts_with("HTTP/1.1 403") && !said.contains("location:"), "a lost secret is not sent on: {said}");
     for path in ["//evil.example/", "/\\evil.example", "https://evil.example/"] {
         let said = plain(format!("GET {path} HTTP/1.1\r\nHost: {APP}\r\nConnection: close\r\n\r\n")).await;
         let own = format!("location: https://{APP}:{https}/");
