@@ -67,6 +67,7 @@ behaviours! {
     accounts::a_rehash_loses_to_a_new_password
     accounts::enrolment_opens_and_closes
     accounts::an_enrolment_is_confirmed_once
+    accounts::of_racing_first_enrolments_one_counts_and_only_in_time
     accounts::of_racing_uses_of_one_code_one_counts
     accounts::steps_only_go_up
     accounts::removing_second_factors_ends_what_they_proved

@@ -197,7 +197,7 @@ fn visitor(settings: &Settings, who: Option<&Who>, did: &[Did], now: Timestamp) 
     authentications.sort_by_key(|proof| proof.at);
     let session = Session { id: SessionId(Uuid::nil()), user, authentications, started_at, seen_at: now };
     if session.standing(settings.session, now) != Standing::Live {
-        return Visitor::Anonymous(WhyAnonymous::Expired);
+        return Visitor::Anonymous(WhyAnonymous::TooOld);
     }
     let Some(who) = who.cloned().or_else(somebody) else { return Visitor::Anonymous(WhyAnonymous::Unknown) };
     let user = User {
@@ -235,7 +235,8 @@ fn spell_anonymous(why: WhyAnonymous) -> &'static str {
         WhyAnonymous::NoCookie => "there is no session",
         WhyAnonymous::BadCookie => "the session cookie can't be ours",
         WhyAnonymous::Unknown => "no session has this cookie",
-        WhyAnonymous::Expired => "the session is too old",
+        WhyAnonymous::TooOld => "the session is too old",
+        WhyAnonymous::Idle => "the session was unused for too long",
         WhyAnonymous::Disabled => "the account is disabled",
     }
 }

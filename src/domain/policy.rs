@@ -78,8 +78,10 @@ pub enum WhyAnonymous {
     BadCookie,
     /// No session has it: never issued here, rotated, signed out or revoked.
     Unknown,
-    /// The session was too old, or unused for too long.
-    Expired,
+    /// The session was too old.
+    TooOld,
+    /// The session was unused for too long.
+    Idle,
     /// The account is disabled.
     Disabled,
 }
@@ -169,7 +171,7 @@ impl Policy {
         }
         match requirement.missing(&identity.session.authentications, now) {
             Ok(()) => Decision::Admit(Admission { identity: Some(Arc::clone(identity)) }),
-            Err(Lack::Everything) => Decision::SignIn(WhyAnonymous::Expired),
+            Err(Lack::Everything) => Decision::SignIn(WhyAnonymous::TooOld),
             Err(Lack::Some(missing)) => Decision::StepUp(missing),
         }
     }

@@ -88,10 +88,9 @@ pub async fn confirm(
         created_at: now,
         used_at: Some(now),
     };
-    if world.store.add_totp(&factor).await? == Added::Taken {
+    if world.store.add_first_totp(&factor, now).await? == Added::Taken {
         return Err(ChallengeError::Gone);
     }
-    world.store.set_enrol_until(user.id, None).await?;
     charged.succeeded().await?;
     record(world, bearer, Authentication { method: Method::Totp, factor: factor.id, at: now }, caller).await
 }

@@ -55,7 +55,8 @@ pub async fn recognise(world: &World, token: Option<&Token>) -> Result<Bearer, S
     if let Some(identity) = world.store.identity(token).await? {
         return Ok(match identity.session.standing(world.settings.limits, now) {
             Standing::Live => Bearer::Full(Box::new(Full { identity, token })),
-            Standing::TooOld | Standing::Idle => Bearer::Nobody(WhyAnonymous::Expired),
+            Standing::TooOld => Bearer::Nobody(WhyAnonymous::TooOld),
+            Standing::Idle => Bearer::Nobody(WhyAnonymous::Idle),
         });
     }
     let Some(attempt) = world.store.attempt(token, now - Attempt::LIFETIME).await? else {
@@ -80,7 +81,8 @@ pub async fn visitor(world: &World, child: TokenHash, host: &Host) -> Result<Vis
 pub fn standing_visitor(world: &World, identity: Arc<Identity>) -> Visitor {
     match identity.session.standing(world.settings.limits, world.now()) {
         Standing::Live => Visitor::SignedIn(identity),
-        Standing::TooOld | Standing::Idle => Visitor::Anonymous(WhyAnonymous::Expired),
+        Standing::TooOld => Visitor::Anonymous(WhyAnonymous::TooOld),
+        Standing::Idle => Visitor::Anonymous(WhyAnonymous::Idle),
     }
 }
 

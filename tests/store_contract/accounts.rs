@@ -151,6 +151,25 @@ pub(crate) async fn an_enrolment_is_confirmed_once(store: Arc<dyn Store>) {
     assert_eq!(store.totp_factors(BOB).await.unwrap(), []);
 }
 
+pub(crate) async fn of_racing_first_enrolments_one_counts_and_only_in_time(store: Arc<dyn Store>) {
+    settle(&store).await;
+    let phone = |id| totp(id, ANN);
+
+    store.set_enrol_until(ANN, Some(NOON)).await.unwrap();
+    assert_eq!(store.add_first_totp(&phone(1), NOON).await.unwrap(), Added::Taken);
+
+    store.set_enrol_until(ANN, Some(NOON + MINUTE)).await.unwrap();
+    let answers = race(&store, |store, racer| {
+        let phone = phone(racer + 1);
+        async move { store.add_first_totp(&phone, NOON).await.unwrap() }
+    })
+    .await;
+
+    assert_eq!(answers.iter().filter(|&&added| added == Added::New).count(), 1);
+    assert_eq!(store.totp_factors(ANN).await.unwrap().len(), 1);
+    assert_eq!(store.account(ANN).await.unwrap().unwrap().enrol_until, None);
+}
+
 pub(crate) async fn of_racing_uses_of_one_code_one_counts(store: Arc<dyn Store>) {
     settle(&store).await;
     assert_eq!(store.add_totp(&totp(1, ANN)).await.unwrap(), Added::New);

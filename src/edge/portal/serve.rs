@@ -181,7 +181,19 @@ impl Desk {
     }
 
     fn message(&self, status: StatusCode, message: Message) -> Reply {
-        self.page(status, &MessagePage { frame: self.frame(), message, again: "/login" })
+        self.message_to(status, message, "/login")
+    }
+
+    fn message_to(&self, status: StatusCode, message: Message, again: &str) -> Reply {
+        self.page(status, &MessagePage { frame: self.frame(), message, again })
+    }
+
+    /// The address of a page of ours, with the way onward if it is ours too.
+    fn onward_url(&self, path: &str, to: Option<&str>) -> String {
+        match self.journey(to).and(to) {
+            Some(to) => format!("{path}?to={to}"),
+            None => path.to_owned(),
+        }
     }
 
     /// A page with a form in it.
@@ -205,14 +217,17 @@ impl Desk {
     }
 
     /// Whether a form carries the token that this browser was given.
-    fn check(&self, visit: &Visit, csrf: &str) -> Result<(), Box<Reply>> {
+    fn check(&self, visit: &Visit, carried: &Carried) -> Result<(), Box<Reply>> {
+        // Where they were heading is kept: it is sealed, whatever else is wrong with the form.
+        let again = self.onward_url("/login", carried.to.as_deref());
+        let refuse = |message| Err(Box::new(self.message_to(StatusCode::FORBIDDEN, message, &again)));
         let Some(token) = &visit.token else {
-            return Err(Box::new(self.message(StatusCode::FORBIDDEN, Message::NoCookies)));
+            return refuse(Message::NoCookies);
         };
-        let sealed = BASE64_URL_SAFE_NO_PAD.decode(csrf).unwrap_or_default();
+        let sealed = BASE64_URL_SAFE_NO_PAD.decode(&carried.csrf).unwrap_or_default();
         match self.world.vault.open(&form_purpose(token.hash()), &sealed) {
             Some(_) => Ok(()),
-            None => Err(Box::new(self.message(StatusCode::FORBIDDEN, Message::StaleForm))),
+            None => refuse(Message::StaleForm),
         }
     }
 

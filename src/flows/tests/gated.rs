@@ -95,6 +95,7 @@ gated!(AccountStore {
     fn rehash_password(user: UserId, old_phc: &str, new_phc: &str) -> ();
     fn set_enrol_until(user: UserId, until: Option<Timestamp>) -> bool;
     fn add_totp(factor: &TotpFactor) -> Added;
+    fn add_first_totp(factor: &TotpFactor, now: Timestamp) -> Added;
     fn totp_factors(user: UserId) -> Vec<TotpFactor>;
     fn spend_totp_step(factor: FactorId, step: u64, now: Timestamp) -> bool;
     fn remove_second_factors(user: UserId) -> u64;

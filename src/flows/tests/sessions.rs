@@ -181,7 +181,7 @@ async fn a_child_is_over_with_its_sign_in() {
     scene.wait(LIMITS.idle + Duration::from_millis(1));
 
     let over = visitor(&scene, &payroll, PAYROLL).await;
-    assert!(matches!(over, Visitor::Anonymous(WhyAnonymous::Expired)), "{over:?}");
+    assert!(matches!(over, Visitor::Anonymous(WhyAnonymous::Idle)), "{over:?}");
     sessions::sweep(&scene.world).await.unwrap();
     let swept = visitor(&scene, &payroll, PAYROLL).await;
     assert!(matches!(swept, Visitor::Anonymous(WhyAnonymous::Unknown)), "{swept:?}");

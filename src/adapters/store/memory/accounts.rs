@@ -90,6 +90,15 @@ impl AccountStore for MemoryStore {
         Ok(added(tables.totp_factors.entry(factor.id), factor))
     }
 
+    async fn add_first_totp(&self, factor: &TotpFactor, now: Timestamp) -> Result<Added, StoreError> {
+        let mut tables = self.tables();
+        let Some(account) = tables.accounts.get_mut(&factor.user) else { return Ok(Added::Taken) };
+        if account.enrol_until.take_if(|until| *until > now).is_none() {
+            return Ok(Added::Taken);
+        }
+        Ok(added(tables.totp_factors.entry(factor.id), factor))
+    }
+
     async fn totp_factors(&self, user: UserId) -> Result<Vec<TotpFactor>, StoreError> {
         let mut factors: Vec<TotpFactor> =
             self.tables().totp_factors.values().filter(|factor| factor.user == user).cloned().collect();

@@ -49,6 +49,7 @@ statements! {
 
     ADD_TOTP = "INSERT INTO totp_factors (id, user_id, name, sealed_key, spent_step, created_at, used_at) \
         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO NOTHING";
+    CLOSE_ENROLMENT = "UPDATE accounts SET enrol_until = NULL WHERE id = $1 AND enrol_until > $2";
     TOTP_FACTORS = "SELECT id, user_id, name, sealed_key, spent_step, created_at, used_at FROM totp_factors \
         WHERE user_id = $1 ORDER BY created_at, id";
     SPEND_TOTP_STEP = "UPDATE totp_factors SET spent_step = $2, used_at = $3 WHERE id = $1 AND spent_step < $2";
@@ -63,6 +64,23 @@ statements! {
     ADD_SIGNING_KEY = "INSERT INTO signing_keys (id, sealed, created_at) SELECT $1, $2, $3 \
         WHERE NOT EXISTS (SELECT 1 FROM signing_keys WHERE created_at > $4) ON CONFLICT (id) DO NOTHING";
     SIGNING_KEYS = "SELECT id, sealed, created_at FROM signing_keys ORDER BY created_at DESC, id";
+}
+
+/// Adds an authenticator app, unless its id is taken. How many rows that were.
+macro_rules! add_totp {
+    ($db:expr, $factor:expr) => {
+        query(ADD_TOTP)
+            .bind($factor.id.0)
+            .bind($factor.user.0)
+            .bind(&$factor.name)
+            .bind(&$factor.sealed_key)
+            .bind(stored($factor.spent_step))
+            .bind($factor.created_at.as_millis())
+            .bind($factor.used_at.map(Timestamp::as_millis))
+            .execute($db)
+            .await?
+            .rows_affected()
+    };
 }
 
 #[async_trait]
@@ -154,17 +172,18 @@ impl AccountStore for SqlStore {
     }
 
     async fn add_totp(&self, factor: &TotpFactor) -> Result<Added, StoreError> {
-        Ok(added(writing!(self, db => query(ADD_TOTP)
-            .bind(factor.id.0)
-            .bind(factor.user.0)
-            .bind(&factor.name)
-            .bind(&factor.sealed_key)
-            .bind(stored(factor.spent_step))
-            .bind(factor.created_at.as_millis())
-            .bind(factor.used_at.map(Timestamp::as_millis))
-            .execute(db)
-            .await?
-            .rows_affected())))
+        Ok(added(writing!(self, db => add_totp!(db, factor))))
+    }
+
+    async fn add_first_totp(&self, factor: &TotpFactor, now: Timestamp) -> Result<Added, StoreError> {
+        transaction!(self, tx => {
+            let closed = query(CLOSE_ENROLMENT).bind(factor.user.0).bind(now.as_millis()).execute(&mut *tx).await?;
+            if closed.rows_affected() == 0 {
+                return Ok(Added::Taken);
+            }
+            add_totp!(&mut *tx, factor);
+        });
+        Ok(Added::New)
     }
 
     async fn totp_factors(&self, user: UserId) -> Result<Vec<TotpFactor>, StoreError> {

@@ -76,7 +76,7 @@ async fn show(desk: &Desk, visit: &Visit, to: Option<&str>, method: Method) -> R
 }
 
 async fn submit(desk: &Desk, visit: &Visit, carried: &Carried, method: Method, answer: &str) -> Reply {
-    if let Err(refusal) = desk.check(visit, &carried.csrf) {
+    if let Err(refusal) = desk.check(visit, carried) {
         return *refusal;
     }
     let asked = match look(desk, visit, carried.to.as_deref()).await {

@@ -1,7 +1,7 @@
 //! `/enroll/totp`: setting up an authenticator app.
 
 use super::{
-    Carried, Desk, Fields, Reply, Visit,
+    Desk, Fields, Reply, Visit,
     challenge::{CodeForm, shown, status},
     login::Link,
     onward,
@@ -47,11 +47,11 @@ pub(super) async fn show(State(desk): State<Arc<Desk>>, visit: Visit, Query(link
 }
 
 pub(super) async fn submit(State(desk): State<Arc<Desk>>, visit: Visit, Fields(form): Fields<EnrollForm>) -> Reply {
-    let EnrollForm { offer, answer: CodeForm { code, carried: Carried { csrf, to } } } = form;
-    if let Err(refusal) = desk.check(&visit, &csrf) {
+    let EnrollForm { offer, answer: CodeForm { code, carried } } = form;
+    if let Err(refusal) = desk.check(&visit, &carried) {
         return *refusal;
     }
-    let to = desk.journey(to.as_deref()).and(to.as_deref());
+    let to = desk.journey(carried.to.as_deref()).and(carried.to.as_deref());
     let bearer = match sessions::recognise(&desk.world, visit.token.as_ref()).await {
         Ok(bearer) => bearer,
         Err(error) => return desk.unavailable(&error),

@@ -51,7 +51,7 @@ pub(super) async fn show(State(desk): State<Arc<Desk>>, visit: Visit, Query(link
 }
 
 pub(super) async fn submit(State(desk): State<Arc<Desk>>, visit: Visit, Fields(form): Fields<LoginForm>) -> Reply {
-    if let Err(refusal) = desk.check(&visit, &form.carried.csrf) {
+    if let Err(refusal) = desk.check(&visit, &form.carried) {
         return *refusal;
     }
     let to = desk.journey(form.carried.to.as_deref()).and(form.carried.to.as_deref());
@@ -101,7 +101,8 @@ const fn status(notice: LoginNotice) -> StatusCode {
 
 fn notice_for(desk: &Desk, why: WhyAnonymous) -> Option<LoginNotice> {
     match why {
-        WhyAnonymous::Expired => Some(LoginNotice::Idle(desk.world.settings.limits.idle)),
+        WhyAnonymous::TooOld => Some(LoginNotice::TooOld(desk.world.settings.limits.lifetime)),
+        WhyAnonymous::Idle => Some(LoginNotice::Idle(desk.world.settings.limits.idle)),
         // A token nobody knows is that of a browser that only looked at this page before.
         WhyAnonymous::NoCookie | WhyAnonymous::BadCookie | WhyAnonymous::Unknown | WhyAnonymous::Disabled => None,
     }

@@ -41,7 +41,7 @@ pub(super) async fn show(State(desk): State<Arc<Desk>>, visit: Visit, Query(link
 }
 
 pub(super) async fn submit(State(desk): State<Arc<Desk>>, visit: Visit, Fields(form): Fields<LogoutForm>) -> Reply {
-    if let Err(refusal) = desk.check(&visit, &form.carried.csrf) {
+    if let Err(refusal) = desk.check(&visit, &form.carried) {
         return *refusal;
     }
     let to = desk.journey(form.carried.to.as_deref()).and(form.carried.to.as_deref());
