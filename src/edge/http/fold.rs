@@ -52,7 +52,9 @@ pub const FOREIGN_NAMES: &[&str] = &[
     "x-userinfo",
 ];
 
-/// How fields of other gateways begin, where a gateway has many of them, and how our own do. Folded.
+/// How fields of other gateways begin, where a gateway has many of them, and how our own do.
+///
+/// Folded and in order; none begins with another.
 pub const FOREIGN_PREFIXES: &[&str] = &[
     "cf-access-",
     "doorward-",
@@ -73,6 +75,12 @@ pub const FOREIGN_PREFIXES: &[&str] = &[
     "x-vouch-",
     "x-webauth-",
 ];
+
+/// In an ordered list in which no prefix begins with another, only the last one that is not behind the name can be its.
+fn has_foreign_prefix(folded: &str) -> bool {
+    let behind = FOREIGN_PREFIXES.partition_point(|prefix| *prefix <= folded);
+    behind.checked_sub(1).and_then(|at| FOREIGN_PREFIXES.get(at)).is_some_and(|prefix| folded.starts_with(prefix))
+}
 
 /// The folded form of a field name.
 pub fn fold(name: &str) -> Cow<'_, str> {
@@ -112,8 +120,7 @@ impl StripList {
     /// Allocates only for names with something else than letters, digits and hyphens.
     pub fn is_ours(&self, name: &HeaderName) -> bool {
         let folded = fold(name.as_str());
-        self.names.binary_search_by(|own| own.as_str().cmp(&folded)).is_ok()
-            || FOREIGN_PREFIXES.iter().any(|prefix| folded.starts_with(prefix))
+        self.names.binary_search_by(|own| own.as_str().cmp(&folded)).is_ok() || has_foreign_prefix(&folded)
     }
 
     /// Removes every field that only the gateway may send.
@@ -179,6 +186,15 @@ mod tests {
     #[test]
     fn the_default_names_are_folded() {
         assert!(FOREIGN_NAMES.iter().chain(FOREIGN_PREFIXES).all(|name| is_folded(name)));
+    }
+
+    #[test]
+    fn every_prefix_is_found_where_it_is_looked_for() {
+        assert!(FOREIGN_PREFIXES.windows(2).all(|pair| pair[0] < pair[1] && !pair[1].starts_with(pair[0])));
+        for prefix in FOREIGN_PREFIXES {
+            assert!(has_foreign_prefix(prefix) && has_foreign_prefix(&format!("{prefix}zz")), "{prefix}");
+            assert!(!has_foreign_prefix(&prefix[..prefix.len() - 1]), "{prefix}");
+        }
     }
 
     proptest! {

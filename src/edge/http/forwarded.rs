@@ -1,7 +1,10 @@
 //! The forwarding fields an application receives: always built here, never passed on (ID-05).
 
+use std::fmt::Write as _;
 use std::net::IpAddr;
 
+use bytes::Bytes;
+use http::header::InvalidHeaderValue;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::domain::target::Authority;
@@ -10,40 +13,51 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
+/// Room for most texts.
+const TEXT_BYTES: usize = 128;
+
 /// What an application is told about the connection of the client.
-#[derive(Debug, Clone, Copy)]
-pub struct Forwarding<'a> {
-    /// The client, as [`super::client::address`] found it.
-    pub client: IpAddr,
-    /// The host that the client asked for.
-    pub authority: &'a Authority,
+#[derive(Debug, Clone)]
+pub struct Forwarding {
+    client: HeaderValue,
+    host: HeaderValue,
+    forwarded: HeaderValue,
 }
 
-impl Forwarding<'_> {
+impl Forwarding {
+    /// For a client, as [`super::client::address`] found it, and the host that it asked for.
+    ///
+    /// The values are parts of one text: every request needs all of them.
+    pub fn new(client: IpAddr, authority: &Authority) -> Result<Self, InvalidHeaderValue> {
+        // The quotes let RFC 7239 have the colons of ports and of IPv6.
+        let (open, close) = if client.is_ipv6() { ("\"[", "]\"") } else { ("", "") };
+        let mut text = String::with_capacity(TEXT_BYTES);
+        // Writing to a string does not fail.
+        let _ = write!(text, "for={open}{client}");
+        let client = 4 + open.len()..text.len();
+        let _ = write!(text, "{close};host=\"");
+        let host = text.len();
+        let _ = write!(text, "{authority}");
+        let host = host..text.len();
+        text.push_str("\";proto=https");
+        let text = Bytes::from(text);
+        let value = |bytes| HeaderValue::from_maybe_shared::<Bytes>(bytes);
+        Ok(Self { client: value(text.slice(client))?, host: value(text.slice(host))?, forwarded: value(text)? })
+    }
+
+    /// The host that the client asked for, in its canonical form.
+    pub fn host(&self) -> &HeaderValue {
+        &self.host
+    }
+
     /// Replaces `X-Forwarded-For`, `-Host`, `-Proto` and `Forwarded`. The scheme is always `https`: nothing else is
     /// forwarded.
     pub fn write(&self, headers: &mut HeaderMap) {
-        let (client, authority) = (self.client, self.authority.to_string());
-        // The quotes let RFC 7239 have the colons of ports and of IPv6.
-        let node = match client {
-            IpAddr::V4(address) => address.to_string(),
-            IpAddr::V6(address) => format!("\"[{address}]\""),
-        };
-        let forwarded = format!("for={node};host=\"{authority}\";proto=https");
-
         headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static("https"));
-        put(headers, X_FORWARDED_FOR, client.to_string());
-        put(headers, X_FORWARDED_HOST, authority);
-        put(headers, header::FORWARDED, forwarded);
+        headers.insert(X_FORWARDED_FOR, self.client.clone());
+        headers.insert(X_FORWARDED_HOST, self.host.clone());
+        headers.insert(header::FORWARDED, self.forwarded.clone());
     }
-}
-
-/// Sets a field; a value that is none leaves the field absent rather than the client's.
-fn put(headers: &mut HeaderMap, name: HeaderName, value: String) {
-    match HeaderValue::try_from(value) {
-        Ok(value) => headers.insert(name, value),
-        Err(_) => headers.remove(name),
-    };
 }
 
 #[cfg(test)]
@@ -57,7 +71,7 @@ mod tests {
             headers.append(name, HeaderValue::from_static("forged twice"));
         }
         let authority = Authority::parse(authority).unwrap();
-        Forwarding { client: client.parse().unwrap(), authority: &authority }.write(&mut headers);
+        Forwarding::new(client.parse().unwrap(), &authority).unwrap().write(&mut headers);
 
         ["x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "forwarded"].map(|name| {
             let values: Vec<&str> = headers.get_all(name).iter().map(|value| value.to_str().unwrap()).collect();

@@ -1,7 +1,8 @@
 //! What is known about a request before anything in it is believed.
 
+use http::HeaderValue;
 use std::{
-    fmt::{Display, Formatter, Result},
+    fmt::{Display, Formatter, Result, Write as _},
     net::IpAddr,
     sync::atomic::{AtomicU64, Ordering},
 };
@@ -34,18 +35,29 @@ impl RequestIds {
     }
 }
 
+impl RequestId {
+    /// It as a field of a request.
+    pub fn value(self) -> Option<HeaderValue> {
+        HeaderValue::from_bytes(&self.letters()).ok()
+    }
+
+    fn letters(self) -> [u8; 14] {
+        let mut rest = self.0;
+        std::array::from_fn(|at| {
+            if at == 4 || at == 9 {
+                return b'-';
+            }
+            let index = usize::try_from(rest >> 59).unwrap_or_default();
+            rest <<= 5;
+            ALPHABET.get(index).copied().unwrap_or(b'0')
+        })
+    }
+}
+
 impl Display for RequestId {
     /// Twelve characters in groups of four, the sixty high bits: `7F3K-9QXA-2MT4`.
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        for at in 0..12 {
-            if at == 4 || at == 8 {
-                f.write_str("-")?;
-            }
-            let index = usize::try_from(self.0 >> (59 - 5 * at) & 31).unwrap_or_default();
-            let letter = ALPHABET.get(index).copied().unwrap_or(b'0');
-            write!(f, "{}", char::from(letter))?;
-        }
-        Ok(())
+        self.letters().iter().try_for_each(|&letter| f.write_char(char::from(letter)))
     }
 }
 
@@ -60,5 +72,8 @@ mod tests {
 
         assert_eq!(all.len(), 10_000);
         assert!(all.iter().all(|id| id.len() == 14));
+        let id = RequestId(0x0123_4567_89ab_cdef);
+        assert_eq!(id.to_string(), "04HM-ASW9-NF6Y");
+        assert_eq!(id.value().unwrap(), "04HM-ASW9-NF6Y");
     }
 }

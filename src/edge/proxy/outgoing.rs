@@ -37,7 +37,7 @@ pub struct Onward<'a> {
     /// The signed assertion, where there is an identity.
     pub assertion: Option<&'a HeaderValue>,
     /// Whom the gateway speaks for.
-    pub forwarding: Forwarding<'a>,
+    pub forwarding: &'a Forwarding,
     /// The name of this request, in logs here and there.
     pub request_id: &'a HeaderValue,
     /// What the connection is for.

@@ -232,23 +232,23 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             }
             _ => None,
         };
-        let host = served.host.clone().map_or_else(|| HeaderValue::try_from(arrival.authority.to_string()), Ok);
-        let (Ok(host), Ok(request_id)) = (host, HeaderValue::try_from(arrival.id.to_string())) else {
+        let forwarding = Forwarding::new(arrival.client, arrival.authority);
+        let (Ok(forwarding), Some(request_id)) = (forwarding, arrival.id.value()) else {
             return failed(Refusal::OurFault);
         };
         let is_websocket = served.websockets && websocket::is_handshake(&parts, &body);
         let onward = Onward {
             path: &path,
-            host: &host,
+            host: served.host.as_ref().unwrap_or(forwarding.host()),
             names: &served.names,
             identity: known.map(|known| &known.values),
             assertion: assertion.as_ref(),
-            forwarding: Forwarding { client: arrival.client, authority: arrival.authority },
+            forwarding: &forwarding,
             request_id: &request_id,
             protocol: if is_websocket { Protocol::WebSocket } else { Protocol::Http },
         };
-        let child = known.and_then(|_| child_of(&parts.headers));
         let browser = parts.extensions.remove::<OnUpgrade>().filter(|_| is_websocket);
+        let child = browser.as_ref().and(known).and_then(|_| child_of(&parts.headers));
         let Ok(request) = outgoing::request(parts, body, &onward) else { return failed(Refusal::Malformed) };
         let sent = self.upstream.send(&admission, &served.app.name, request).await;
         let answered = match (sent, browser) {

@@ -51,7 +51,7 @@ impl Case {
             names: &IdentityNames::remote(),
             identity: self.identity.as_ref(),
             assertion: None,
-            forwarding: Forwarding { client: [192, 0, 2, 1].into(), authority: &authority },
+            forwarding: &Forwarding::new([192, 0, 2, 1].into(), &authority).unwrap(),
             request_id: &HeaderValue::from_static("ours"),
             protocol: self.protocol,
         };
