@@ -47,6 +47,7 @@ use std::{
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 
+const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 17));
 const HOST: &str = "payroll.example.com";
 const TARGET: &str = "/reports/2026/q3?sort=name&page=2";
 
@@ -162,14 +163,15 @@ impl Scene {
         identity: &IdentityValues,
         assertion: &HeaderValue,
     ) -> Request<RequestBody> {
+        let forwarding = Forwarding::new(CLIENT, &self.authority).unwrap();
         let onward = Onward {
             path,
-            host: &HeaderValue::try_from(self.authority.to_string()).unwrap(),
+            host: forwarding.host(),
             names: &self.names,
             identity: Some(identity),
             assertion: Some(assertion),
-            forwarding: Forwarding { client: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 17)), authority: &self.authority },
-            request_id: &HeaderValue::try_from(self.ids.next().to_string()).unwrap(),
+            forwarding: &forwarding,
+            request_id: &self.ids.next().value().unwrap(),
             protocol: Protocol::Http,
         };
         outgoing::request(parts, RequestBody::held(bytes::Bytes::new()), &onward).unwrap()
@@ -232,6 +234,8 @@ fn app(host: Host) -> App {
 
 fn decision(c: &mut Criterion) {
     let scene = Scene::new();
+    // Looking somebody up arms a timer.
+    let _entered = scene.runtime.enter();
     let path = scene.path();
     let matched = scene.matched(&path);
     let known = scene.look();
