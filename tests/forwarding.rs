@@ -14,7 +14,7 @@ use doorward::{
     edge::{
         http::forwarded::Forwarding,
         proxy::{
-            body::RequestBody,
+            body::{RequestBody, STALLED_MAX},
             failure, incoming,
             outgoing::{self, IdentityNames, Onward, Protocol},
             websocket,
@@ -288,6 +288,24 @@ async fn a_body_that_is_too_long_is_refused_by_its_length_or_when_it_is() {
     let chunks = std::iter::repeat_n(Bytes::from(vec![0; MIB]), 101);
     let response = browser(gateway).await.send_request(post(chunks)).await.unwrap();
     assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
+}
+
+/// FR-23. Time stands still until nobody has anything left to do but wait.
+#[tokio::test(start_paused = true)]
+async fn a_body_that_stops_coming_is_given_up() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let gateway = plain_gateway(listener.local_addr().unwrap()).await;
+    let app = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        tokio::io::copy(&mut stream, &mut tokio::io::sink()).await
+    });
+
+    let began = tokio::time::Instant::now();
+    let answer = raw(gateway, "POST / HTTP/1.1\r\nHost: app\r\nContent-Length: 10\r\n\r\nabc").await;
+
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    assert!(began.elapsed() >= STALLED_MAX);
+    assert!(app.await.unwrap().unwrap() > 0, "the application saw the connection end");
 }
 
 #[tokio::test]

@@ -54,6 +54,8 @@ pub enum Refusal<'a> {
     MethodNotAllowed,
     /// The body is larger than the app takes.
     TooLarge,
+    /// The body stopped coming.
+    TooSlow,
     /// The connection was opened for another host.
     Misdirected,
     /// Too many header fields, or too long ones: mostly cookies.
@@ -88,6 +90,7 @@ impl Refusal<'_> {
             Self::Malformed => StatusCode::BAD_REQUEST,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
@@ -107,6 +110,7 @@ impl Refusal<'_> {
             Self::Malformed => "This address can't be read safely".to_owned(),
             Self::MethodNotAllowed => "This page can't be used that way".to_owned(),
             Self::TooLarge => "This is too large to send".to_owned(),
+            Self::TooSlow => "This stopped on its way".to_owned(),
             Self::Misdirected => "This connection belongs to another site".to_owned(),
             Self::HeadersTooLarge => "Your browser sent more than we can take".to_owned(),
             Self::TooMany { .. } => "Too many requests".to_owned(),
@@ -154,6 +158,8 @@ mod tests {
             ("malformed", RefusalPage { way_out: None, ..page(Refusal::Malformed) }),
             ("method_not_allowed", page(Refusal::MethodNotAllowed)),
             ("too_large", page(Refusal::TooLarge)),
+            ("lost_on_the_way", page(Refusal::LostOnTheWay)),
+            ("too_slow", page(Refusal::TooSlow)),
             ("misdirected", page(Refusal::Misdirected)),
             ("headers_too_large", page(Refusal::HeadersTooLarge)),
             ("too_many", page(Refusal::TooMany { again: Some(gallery::in_five_minutes()) })),

@@ -8,7 +8,12 @@ use hyper::body::Incoming;
 use std::{
     pin::Pin,
     task::{Context, Poll, ready},
+    time::Duration,
 };
+use tokio::time::{Sleep, sleep};
+
+/// How long the next part of a request's body may take (FR-23).
+pub const STALLED_MAX: Duration = Duration::from_mins(1);
 
 /// The body of a request on its way to the application.
 ///
@@ -17,6 +22,8 @@ pub struct RequestBody {
     source: Source,
     /// How much may still come.
     left: u64,
+    /// Runs while nothing comes.
+    stalled: Option<Pin<Box<Sleep>>>,
 }
 
 enum Source {
@@ -30,6 +37,9 @@ pub enum BodyError {
     /// It is longer than allowed.
     #[error("the body is longer than allowed")]
     TooLarge,
+    /// Nothing came for [`STALLED_MAX`].
+    #[error("nothing came for too long")]
+    Stalled,
     /// Its sender went away, or broke the protocol.
     #[error("the body broke off")]
     Broken(#[from] hyper::Error),
@@ -41,12 +51,12 @@ impl RequestBody {
         if incoming.size_hint().lower() > bytes_max {
             return Err(BodyError::TooLarge);
         }
-        Ok(Self { source: Source::Stream(incoming), left: bytes_max })
+        Ok(Self { source: Source::Stream(incoming), left: bytes_max, stalled: None })
     }
 
     /// What was held back, and is delivered now. Also nothing at all.
     pub fn held(bytes: Bytes) -> Self {
-        Self { source: Source::Held(Full::new(bytes)), left: u64::MAX }
+        Self { source: Source::Held(Full::new(bytes)), left: u64::MAX, stalled: None }
     }
 }
 
@@ -55,10 +65,15 @@ impl Body for RequestBody {
     type Error = BodyError;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let frame = ready!(match &mut self.source {
+        let polled = match &mut self.source {
             Source::Stream(incoming) => Pin::new(incoming).poll_frame(cx).map_err(BodyError::Broken),
             Source::Held(held) => Pin::new(held).poll_frame(cx).map_err(|never| match never {}),
-        });
+        };
+        let Poll::Ready(frame) = polled else {
+            let alarm = self.stalled.get_or_insert_with(|| Box::pin(sleep(STALLED_MAX)));
+            return alarm.as_mut().poll(cx).map(|()| Some(Err(BodyError::Stalled)));
+        };
+        self.stalled = None;
         let Some(data) = frame.transpose()?.and_then(data_of) else { return Poll::Ready(None) };
         let length = u64::try_from(data.len()).unwrap_or(u64::MAX);
         let Some(left) = self.left.checked_sub(length) else {

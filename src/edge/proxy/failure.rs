@@ -10,13 +10,15 @@ pub fn status_of(error: &UpstreamError) -> StatusCode {
         UpstreamError::NoneHealthy => StatusCode::SERVICE_UNAVAILABLE,
         UpstreamError::Connect(_) | UpstreamError::Tls(_) | UpstreamError::Exchange(_) => StatusCode::BAD_GATEWAY,
         UpstreamError::Timeout => StatusCode::GATEWAY_TIMEOUT,
-        UpstreamError::RequestBody(error) if is_too_large(error) => StatusCode::PAYLOAD_TOO_LARGE,
-        UpstreamError::RequestBody(_) => StatusCode::BAD_REQUEST,
+        UpstreamError::RequestBody(error) => match body_error(error) {
+            Some(BodyError::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
+            Some(BodyError::Stalled) => StatusCode::REQUEST_TIMEOUT,
+            Some(BodyError::Broken(_)) | None => StatusCode::BAD_REQUEST,
+        },
     }
 }
 
-fn is_too_large(error: &BoxError) -> bool {
+fn body_error(error: &BoxError) -> Option<&BodyError> {
     let first: &(dyn std::error::Error + 'static) = error.as_ref();
-    std::iter::successors(Some(first), |error| error.source())
-        .any(|error| matches!(error.downcast_ref(), Some(BodyError::TooLarge)))
+    std::iter::successors(Some(first), |error| error.source()).find_map(|error| error.downcast_ref())
 }

@@ -281,6 +281,7 @@ fn explain<'a>(served: &'a Served, id: RequestId, error: &UpstreamError) -> Refu
     tracing::warn!(%error, request.id = %id, app = served.app.name, "the application could not be asked");
     match failure::status_of(error) {
         StatusCode::PAYLOAD_TOO_LARGE => Refusal::TooLarge,
+        StatusCode::REQUEST_TIMEOUT => Refusal::TooSlow,
         StatusCode::BAD_REQUEST => Refusal::Malformed,
         StatusCode::GATEWAY_TIMEOUT => Refusal::UpstreamSlow { app: &served.app.title },
         _ => Refusal::UpstreamDown { app: &served.app.title },
