@@ -88,7 +88,7 @@ async fn forward(
         names: &IdentityNames::remote(),
         identity: None,
         assertion: None,
-        forwarding: Forwarding { client: [192, 0, 2, 1].into(), authority: &authority },
+        forwarding: &Forwarding::new([192, 0, 2, 1].into(), &authority).unwrap(),
         request_id: &HeaderValue::from_static("1"),
         protocol: if is_websocket { Protocol::WebSocket } else { Protocol::Http },
     };
