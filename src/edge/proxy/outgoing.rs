@@ -151,6 +151,9 @@ fn encoded<'a>(texts: impl IntoIterator<Item = &'a str>) -> Option<HeaderValue> 
     HeaderValue::from_maybe_shared(bytes::Bytes::from(value)).ok().filter(|value| !value.is_empty())
 }
 
+/// Most fields that [`add`] adds.
+const ADDED_MAX: usize = 13;
+
 /// The request to send. It has nothing left of `parts.extensions`.
 pub fn request(parts: Parts, body: RequestBody, onward: &Onward<'_>) -> Result<Request<RequestBody>, InvalidUri> {
     let uri = target(&parts.uri, onward.path)?;
@@ -162,6 +165,8 @@ pub fn request(parts: Parts, body: RequestBody, onward: &Onward<'_>) -> Result<R
     headers.remove(EXPECT);
     check_trace(&mut headers);
     frame(&mut headers, &body);
+    // Once, instead of each time the map is full.
+    headers.reserve(ADDED_MAX);
     add(&mut headers, onward);
     let mut request = Request::new(body);
     *request.method_mut() = parts.method;
