@@ -143,7 +143,12 @@ impl Scene {
             entropy: Arc::new(Seeded(Mutex::new(1))),
             hasher: Arc::clone(&hasher) as Arc<dyn PasswordHasher>,
             vault: vault(),
-            settings: Settings { organisation: "Example Corp".to_owned(), limits: LIMITS, requirement },
+            settings: Settings {
+                organisation: "Example Corp".to_owned(),
+                limits: LIMITS,
+                requirement,
+                recovery_codes: 10,
+            },
         };
         Self { world, clock, hasher }
     }

@@ -96,13 +96,15 @@ pub trait AccountStore: Send + Sync {
 
     /// Adds an authenticator app, unless its id is taken (an enrolment is confirmed once).
     async fn add_totp(&self, factor: &TotpFactor) -> Result<Added, StoreError>;
+    /// The same, in place of all other apps of the account, in one transaction.
+    async fn replace_totp(&self, factor: &TotpFactor) -> Result<Added, StoreError>;
     /// The authenticator apps of an account, oldest first.
     async fn totp_factors(&self, user: UserId) -> Result<Vec<TotpFactor>, StoreError>;
     /// Spends a TOTP step, so that a code works once: `true` for exactly one caller, and only if the step is later than
     /// all that were spent. One statement decides.
     async fn spend_totp_step(&self, factor: FactorId, step: u64, now: Timestamp) -> Result<bool, StoreError>;
-    /// Removes all second factors of an account, ends its sessions and forgets its browsers, in one transaction.
-    /// Returns how many factors there were.
+    /// Removes all second factors of an account and its recovery codes, ends its sessions and forgets its browsers, in
+    /// one transaction. Returns how many factors there were, recovery codes not counted.
     async fn remove_second_factors(&self, user: UserId) -> Result<u64, StoreError>;
 
     /// Notes that this user has signed in with this browser.

@@ -29,6 +29,23 @@ macro_rules! select_account {
     };
 }
 
+/// Adds an authenticator app; yields the rows that became more.
+macro_rules! add_totp {
+    ($factor:ident, $connection:expr) => {
+        query(ADD_TOTP)
+            .bind($factor.id.0)
+            .bind($factor.user.0)
+            .bind(&$factor.name)
+            .bind(&$factor.sealed_key)
+            .bind(stored($factor.spent_step))
+            .bind($factor.created_at.as_millis())
+            .bind($factor.used_at.map(Timestamp::as_millis))
+            .execute($connection)
+            .await?
+            .rows_affected()
+    };
+}
+
 statements! {
     ADD_ACCOUNT = "INSERT INTO accounts (id, login_id, name, email, groups, disabled, created_at, enrol_until, \
         password_id, password_phc, password_changed_at) \
@@ -52,7 +69,9 @@ statements! {
     TOTP_FACTORS = "SELECT id, user_id, name, sealed_key, spent_step, created_at, used_at FROM totp_factors \
         WHERE user_id = $1 ORDER BY created_at, id";
     SPEND_TOTP_STEP = "UPDATE totp_factors SET spent_step = $2, used_at = $3 WHERE id = $1 AND spent_step < $2";
+    REMOVE_OTHER_TOTP_FACTORS = "DELETE FROM totp_factors WHERE user_id = $1 AND id <> $2";
     REMOVE_TOTP_FACTORS = "DELETE FROM totp_factors WHERE user_id = $1";
+    REMOVE_RECOVERY_CODES = "DELETE FROM recovery_codes WHERE user_id = $1";
 
     KNOW_BROWSER = "INSERT INTO known_browsers AS b (browser, user_id, seen_at) VALUES ($1, $2, $3) \
         ON CONFLICT (user_id, browser) DO UPDATE SET seen_at = excluded.seen_at WHERE b.seen_at < excluded.seen_at";
@@ -154,17 +173,14 @@ impl AccountStore for SqlStore {
     }
 
     async fn add_totp(&self, factor: &TotpFactor) -> Result<Added, StoreError> {
-        Ok(added(writing!(self, db => query(ADD_TOTP)
-            .bind(factor.id.0)
-            .bind(factor.user.0)
-            .bind(&factor.name)
-            .bind(&factor.sealed_key)
-            .bind(stored(factor.spent_step))
-            .bind(factor.created_at.as_millis())
-            .bind(factor.used_at.map(Timestamp::as_millis))
-            .execute(db)
-            .await?
-            .rows_affected())))
+        Ok(added(writing!(self, db => add_totp!(factor, db))))
+    }
+
+    async fn replace_totp(&self, factor: &TotpFactor) -> Result<Added, StoreError> {
+        Ok(added(transaction!(self, tx => {
+            query(REMOVE_OTHER_TOTP_FACTORS).bind(factor.user.0).bind(factor.id.0).execute(&mut *tx).await?;
+            add_totp!(factor, &mut *tx)
+        })))
     }
 
     async fn totp_factors(&self, user: UserId) -> Result<Vec<TotpFactor>, StoreError> {
@@ -186,6 +202,7 @@ impl AccountStore for SqlStore {
     async fn remove_second_factors(&self, user: UserId) -> Result<u64, StoreError> {
         Ok(transaction!(self, tx => {
             let removed = query(REMOVE_TOTP_FACTORS).bind(user.0).execute(&mut *tx).await?;
+            query(REMOVE_RECOVERY_CODES).bind(user.0).execute(&mut *tx).await?;
             query(END_ATTEMPTS).bind(user.0).execute(&mut *tx).await?;
             query(END_SESSIONS).bind(user.0).execute(&mut *tx).await?;
             query(FORGET_BROWSERS).bind(user.0).execute(&mut *tx).await?;
