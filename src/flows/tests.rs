@@ -7,6 +7,7 @@ mod failing_store;
 mod gated;
 mod journey;
 mod machine;
+mod recovery;
 mod sessions;
 mod sign_in;
 mod throttle;

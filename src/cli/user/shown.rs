@@ -61,7 +61,10 @@ pub(super) async fn one(world: &World, login_id: &LoginId) -> Result<Told, Failu
         lines.push(("Factor", "none; `doorward user reset-mfa` lets them set one up".to_owned()));
     }
     let codes = administer::recovery_codes_left(world, user.id).await.map_err(Failure::refused)?;
-    lines.push(("Recovery", format!("{} left", output::count(usize::try_from(codes).unwrap_or(usize::MAX), "code", "codes"))));
+    lines.push((
+        "Recovery",
+        format!("{} left", output::count(usize::try_from(codes).unwrap_or(usize::MAX), "code", "codes")),
+    ));
     lines.push(("Sessions", sessions.len().to_string()));
     let text: Vec<_> = lines.iter().map(|(label, text)| output::plain(&format!("{label:<10}{text}"))).collect();
     let mut value = as_json(&account, &factors);

@@ -134,7 +134,14 @@ mod tests {
 
     #[test]
     fn nothing_else_is_a_code() {
-        for typed in ["", "0011-1ABC-DEFG-HJK", "0011-1ABC-DEFG-HJKMM", "0011-1ABC-DEFG-HJKU", "００１１-1ABC-DEFG-HJKM", "123456"] {
+        for typed in [
+            "",
+            "0011-1ABC-DEFG-HJK",
+            "0011-1ABC-DEFG-HJKMM",
+            "0011-1ABC-DEFG-HJKU",
+            "００１１-1ABC-DEFG-HJKM",
+            "123456",
+        ] {
             assert!(Code::parse(typed).is_none(), "{typed:?}");
         }
     }

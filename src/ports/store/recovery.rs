@@ -27,12 +27,8 @@ pub struct FoundCode {
 pub trait RecoveryStore: Send + Sync {
     /// Makes these the recovery codes of an account and ends all older ones, in one transaction. Of callers who do so at
     /// once, one's set is left, whole.
-    async fn replace_recovery_codes(
-        &self,
-        user: UserId,
-        set: FactorId,
-        codes: &[HashedCode],
-    ) -> Result<(), StoreError>;
+    async fn replace_recovery_codes(&self, user: UserId, set: FactorId, codes: &[HashedCode])
+    -> Result<(), StoreError>;
     /// The code of an account that begins like this, used or not.
     async fn recovery_code(&self, user: UserId, head: &str) -> Result<Option<FoundCode>, StoreError>;
     /// Uses a code up: `true` for exactly one caller, and only while its set is the account's. One statement decides.

@@ -68,11 +68,7 @@ pub(super) async fn submit_password(
     submit(&desk, &visit, &form.carried, Method::Password, &form.password).await
 }
 
-pub(super) async fn show_recovery_code(
-    State(desk): State<Arc<Desk>>,
-    visit: Visit,
-    Query(link): Query<Link>,
-) -> Reply {
+pub(super) async fn show_recovery_code(State(desk): State<Arc<Desk>>, visit: Visit, Query(link): Query<Link>) -> Reply {
     show(&desk, &visit, link.to.as_deref(), Method::RecoveryCode).await
 }
 
