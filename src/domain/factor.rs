@@ -52,9 +52,8 @@ impl Method {
     pub const fn class(self) -> FactorClass {
         match self {
             Self::Password => FactorClass::Knowledge,
-            Self::Totp => FactorClass::Possession,
-            // A look-up secret: a sheet of paper that somebody has, not something they remember.
-            Self::RecoveryCode => FactorClass::Possession,
+            // A look-up secret is a sheet of paper that somebody has, not something they remember.
+            Self::Totp | Self::RecoveryCode => FactorClass::Possession,
         }
     }
 
@@ -62,9 +61,8 @@ impl Method {
     pub const fn amr(self) -> &'static str {
         match self {
             Self::Password => "pwd",
-            Self::Totp => "otp",
             // No value is registered for look-up secrets; a password that works once is what they are.
-            Self::RecoveryCode => "otp",
+            Self::Totp | Self::RecoveryCode => "otp",
         }
     }
 }

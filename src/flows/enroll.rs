@@ -87,9 +87,10 @@ pub async fn confirm(
         created_at: now,
         used_at: Some(now),
     };
-    let added = match is_recovered(world, bearer) {
-        true => world.store.replace_totp(&factor).await?,
-        false => world.store.add_totp(&factor).await?,
+    let added = if is_recovered(world, bearer) {
+        world.store.replace_totp(&factor).await?
+    } else {
+        world.store.add_totp(&factor).await?
     };
     if added == Added::Taken {
         return Err(ChallengeError::Gone);

@@ -125,9 +125,8 @@ fn is_recent(session: &Session, methods: &[Method], now: Timestamp) -> bool {
 /// The methods that open a change to an account by themselves.
 fn second_factors() -> Vec<Method> {
     let opens_changes = |method: &Method| match method {
-        Method::Password => false,
         Method::Totp => true,
-        Method::RecoveryCode => false,
+        Method::Password | Method::RecoveryCode => false,
     };
     Method::ALL.iter().copied().filter(opens_changes).collect()
 }

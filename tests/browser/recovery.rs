@@ -114,9 +114,7 @@ async fn lost_phone(house: &House, page: &WebDriver, ann: &mut Person, may_look:
 #[tokio::test]
 async fn a_lost_phone_is_not_a_lost_account() {
     let (house, mut ann) = house(|site| Person::add_without_app(site, "ann", &[])).await;
-    house
-        .open(Scripts::On, "lost-phone", async |page| lost_phone(&house, page, &mut ann, true).await)
-        .await;
+    house.open(Scripts::On, "lost-phone", async |page| lost_phone(&house, page, &mut ann, true).await).await;
 }
 
 #[tokio::test]

@@ -139,7 +139,7 @@ mod tests {
 
         let recovered = |reopened| AccountPage {
             notice: Some(AccountNotice::Recovered { reopened }),
-            recovery_codes: Some(if reopened { 1 } else { 0 }),
+            recovery_codes: Some(u64::from(reopened)),
             ..full
         };
         let states = vec![
