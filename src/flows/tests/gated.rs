@@ -95,8 +95,8 @@ gated!(AccountStore {
     fn rehash_password(user: UserId, old_phc: &str, new_phc: &str) -> ();
     fn set_enrol_until(user: UserId, until: Option<Timestamp>) -> bool;
     fn add_totp(factor: &TotpFactor) -> Added;
-    fn replace_totp(factor: &TotpFactor) -> Added;
     fn totp_factors(user: UserId) -> Vec<TotpFactor>;
+    fn replace_totp(factor: &TotpFactor) -> Added;
     fn spend_totp_step(factor: FactorId, step: u64, now: Timestamp) -> bool;
     fn remove_second_factors(user: UserId) -> u64;
     fn know_browser(browser: TokenHash, user: UserId, now: Timestamp) -> ();

@@ -96,10 +96,10 @@ pub trait AccountStore: Send + Sync {
 
     /// Adds an authenticator app, unless its id is taken (an enrolment is confirmed once).
     async fn add_totp(&self, factor: &TotpFactor) -> Result<Added, StoreError>;
-    /// The same, in place of all other apps of the account, in one transaction.
-    async fn replace_totp(&self, factor: &TotpFactor) -> Result<Added, StoreError>;
     /// The authenticator apps of an account, oldest first.
     async fn totp_factors(&self, user: UserId) -> Result<Vec<TotpFactor>, StoreError>;
+    /// Adds an authenticator app in place of all others of its account, in one transaction, unless its id is taken.
+    async fn replace_totp(&self, factor: &TotpFactor) -> Result<Added, StoreError>;
     /// Spends a TOTP step, so that a code works once: `true` for exactly one caller, and only if the step is later than
     /// all that were spent. One statement decides.
     async fn spend_totp_step(&self, factor: FactorId, step: u64, now: Timestamp) -> Result<bool, StoreError>;

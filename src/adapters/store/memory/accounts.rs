@@ -91,18 +91,18 @@ impl AccountStore for MemoryStore {
         Ok(added(tables.totp_factors.entry(factor.id), factor))
     }
 
-    async fn replace_totp(&self, factor: &TotpFactor) -> Result<Added, StoreError> {
-        let mut tables = self.tables();
-        tables.account_exists(factor.user)?;
-        tables.totp_factors.retain(|id, other| other.user != factor.user || *id == factor.id);
-        Ok(added(tables.totp_factors.entry(factor.id), factor))
-    }
-
     async fn totp_factors(&self, user: UserId) -> Result<Vec<TotpFactor>, StoreError> {
         let mut factors: Vec<TotpFactor> =
             self.tables().totp_factors.values().filter(|factor| factor.user == user).cloned().collect();
         factors.sort_by_key(|factor| (factor.created_at, factor.id));
         Ok(factors)
+    }
+
+    async fn replace_totp(&self, factor: &TotpFactor) -> Result<Added, StoreError> {
+        let mut tables = self.tables();
+        tables.account_exists(factor.user)?;
+        tables.totp_factors.retain(|id, other| other.user != factor.user || *id == factor.id);
+        Ok(added(tables.totp_factors.entry(factor.id), factor))
     }
 
     async fn spend_totp_step(&self, factor: FactorId, step: u64, now: Timestamp) -> Result<bool, StoreError> {

@@ -29,23 +29,6 @@ macro_rules! select_account {
     };
 }
 
-/// Adds an authenticator app; yields the rows that became more.
-macro_rules! add_totp {
-    ($factor:ident, $connection:expr) => {
-        query(ADD_TOTP)
-            .bind($factor.id.0)
-            .bind($factor.user.0)
-            .bind(&$factor.name)
-            .bind(&$factor.sealed_key)
-            .bind(stored($factor.spent_step))
-            .bind($factor.created_at.as_millis())
-            .bind($factor.used_at.map(Timestamp::as_millis))
-            .execute($connection)
-            .await?
-            .rows_affected()
-    };
-}
-
 statements! {
     ADD_ACCOUNT = "INSERT INTO accounts (id, login_id, name, email, groups, disabled, created_at, enrol_until, \
         password_id, password_phc, password_changed_at) \
@@ -82,6 +65,23 @@ statements! {
     ADD_SIGNING_KEY = "INSERT INTO signing_keys (id, sealed, created_at) SELECT $1, $2, $3 \
         WHERE NOT EXISTS (SELECT 1 FROM signing_keys WHERE created_at > $4) ON CONFLICT (id) DO NOTHING";
     SIGNING_KEYS = "SELECT id, sealed, created_at FROM signing_keys ORDER BY created_at DESC, id";
+}
+
+/// Adds an authenticator app, unless its id is taken. How many rows that were.
+macro_rules! add_totp {
+    ($db:expr, $factor:expr) => {
+        query(ADD_TOTP)
+            .bind($factor.id.0)
+            .bind($factor.user.0)
+            .bind(&$factor.name)
+            .bind(&$factor.sealed_key)
+            .bind(stored($factor.spent_step))
+            .bind($factor.created_at.as_millis())
+            .bind($factor.used_at.map(Timestamp::as_millis))
+            .execute($db)
+            .await?
+            .rows_affected()
+    };
 }
 
 #[async_trait]
@@ -173,19 +173,19 @@ impl AccountStore for SqlStore {
     }
 
     async fn add_totp(&self, factor: &TotpFactor) -> Result<Added, StoreError> {
-        Ok(added(writing!(self, db => add_totp!(factor, db))))
-    }
-
-    async fn replace_totp(&self, factor: &TotpFactor) -> Result<Added, StoreError> {
-        Ok(added(transaction!(self, tx => {
-            query(REMOVE_OTHER_TOTP_FACTORS).bind(factor.user.0).bind(factor.id.0).execute(&mut *tx).await?;
-            add_totp!(factor, &mut *tx)
-        })))
+        Ok(added(writing!(self, db => add_totp!(db, factor))))
     }
 
     async fn totp_factors(&self, user: UserId) -> Result<Vec<TotpFactor>, StoreError> {
         let rows: Vec<TotpRow> = reading!(self, db => query_as(TOTP_FACTORS).bind(user.0).fetch_all(db).await?);
         rows.into_iter().map(TotpFactor::try_from).collect()
+    }
+
+    async fn replace_totp(&self, factor: &TotpFactor) -> Result<Added, StoreError> {
+        Ok(added(transaction!(self, tx => {
+            query(REMOVE_OTHER_TOTP_FACTORS).bind(factor.user.0).bind(factor.id.0).execute(&mut *tx).await?;
+            add_totp!(&mut *tx, factor)
+        })))
     }
 
     async fn spend_totp_step(&self, factor: FactorId, step: u64, now: Timestamp) -> Result<bool, StoreError> {
