@@ -7,7 +7,7 @@
 //! # How they are kept
 //!
 //! 80 bits are fewer than the 112 from which a plain hash would do, so each code is kept as a salted Argon2id hash (RC-02).
-//! Trying ten hashes at each answer would make one guess as costly as ten sign-ins, so the first [`HEAD_LETTERS`] letters
+//! Trying ten hashes at each answer would make one guess as costly as ten sign-ins, so the first two letters
 //! are kept beside the hash, as they are, and no two codes of a set share them: an answer is checked against the one
 //! hash they lead to, or against nobody's, at the same cost. That gives 10 bits away to whoever steals the database; the 70
 //! that are left are still more than the 64 that NIST asks for, and each guess at them takes a whole Argon2id.
