@@ -95,6 +95,7 @@ impl Scene {
                 organisation: "Example Corp".to_owned(),
                 limits: Limits { lifetime: Duration::from_hours(12), idle: Duration::from_hours(1) },
                 requirement: flows::Requirement::Required,
+                recovery_codes: 10,
             },
         };
         let host = Host::parse(HOST).unwrap();

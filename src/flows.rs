@@ -7,6 +7,7 @@ pub mod administer;
 pub mod challenge;
 pub mod enroll;
 pub mod journey;
+pub mod recovery;
 pub mod sessions;
 pub mod sign_in;
 
@@ -51,6 +52,8 @@ pub struct Settings {
     pub limits: Limits,
     /// Whether signing in takes a second factor.
     pub requirement: Requirement,
+    /// Recovery codes in a set; none are made or taken where it is zero.
+    pub recovery_codes: u8,
 }
 
 /// Whether signing in takes a second factor. Routes may ask for one whatever this says.

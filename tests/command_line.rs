@@ -267,6 +267,7 @@ fn a_totp_key_is_what_an_authenticator_app_takes() {
     assert!(reset.starts_with("removed 3 second factors of ann;"), "{reset}");
     let shown = done(&site, &["user", "show", "ann"], "");
     assert!(shown.contains("Factor    none; the first can be set up until "), "{shown}");
+    assert!(shown.contains("Recovery  0 codes left\n"), "{shown}");
 }
 
 #[test]

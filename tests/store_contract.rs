@@ -13,6 +13,8 @@ mod engines;
 mod people;
 #[path = "store_contract/postgres.rs"]
 mod postgres;
+#[path = "store_contract/recovery.rs"]
+mod recovery;
 #[path = "store_contract/sessions.rs"]
 mod sessions;
 
@@ -74,6 +76,12 @@ behaviours! {
     accounts::a_browser_is_known_to_one_user_for_a_time
     accounts::nodes_that_start_together_agree_on_one_signing_key
     accounts::nothing_hangs_on_nobody
+    recovery::a_code_is_found_by_its_first_letters
+    recovery::of_racing_uses_of_one_recovery_code_one_counts
+    recovery::a_new_set_ends_the_old_one_whole
+    recovery::of_racing_sets_one_is_left_whole
+    recovery::codes_go_with_the_second_factors_and_with_the_account
+    recovery::an_app_that_replaces_others_stands_alone
     sessions::a_half_session_opens_within_its_time
     sessions::of_racing_promotions_one_makes_a_session
     sessions::a_half_session_becomes_only_its_own_users_session

@@ -64,7 +64,7 @@ enum Verb {
     },
     /// Set a password, read from standard input; ends the account's sessions
     SetPassword(Whose),
-    /// Remove all second factors and end all sessions; new factors can be set up for a day
+    /// Remove second factors and recovery codes, end all sessions; new ones within a day
     ResetMfa(Whose),
     /// Forget failed tries, so that the next one is let through
     Unlock(Whose),

@@ -111,6 +111,7 @@ shapes! {
     mfa "[mfa]" "Second factors." {
         REQUIREMENT "requirement" ("\"required\", \"optional\" or \"disabled\"") Value(r#""required""#), "Who must have one: everybody, whoever enrolled one, nobody.";
         METHODS "methods" ("list of methods") Value(r#"["totp"]"#), "What may be enrolled: `totp`.";
+        RECOVERY_CODES "recovery_codes" ("number") Value("10"), "Codes for the day a phone is lost, shown once after the first enrolment; 0 switches them off.";
     }
     policy "[policy.NAME]" "What routes demand. `public` lets everybody pass, `deny` nobody; both exist without being written." {
         LEVEL "level" ("\"public\", \"login\" or \"mfa\"") Required, "How strong a session must be: none, one proof, proofs of two kinds.";
@@ -118,7 +119,7 @@ shapes! {
         GROUPS "groups" ("list of text") Value("[]"), "Groups of which people must be in one; nobody is left out where it is empty.";
     }
     fresh "fresh = { … }" "How recent a proof must be." {
-        ANY "any" ("list of methods") Required, "Methods of which one will do: `password`, `totp`.";
+        ANY "any" ("list of methods") Required, "Methods of which one will do: `password`, `totp`, `recovery-code`.";
         WITHIN "within" ("duration") Required, "How old that proof may be.";
     }
     app "[[app]]" "One protected application. Its routes are tried in order, the first that fits decides." {

@@ -138,7 +138,11 @@ fn unmeetable(access: &Access, mfa: &Mfa) -> Option<String> {
         return Some("`mfa.requirement` is \"disabled\", so nobody has a second factor".to_owned());
     }
     let fresh = fresh.as_ref()?;
-    let available = |method: &Method| *method == Method::Password || mfa.methods.contains(method);
+    let available = |method: &Method| match method {
+        Method::Password => true,
+        Method::RecoveryCode => mfa.recovery_codes > 0,
+        Method::Totp => mfa.methods.contains(method),
+    };
     let missing = listed(fresh.any.iter().map(|method| method.name()));
     (!fresh.any.iter().any(available)).then(|| format!("`mfa.methods` has none of {missing}"))
 }

@@ -130,7 +130,16 @@ pub(super) fn mfa(section: &Section<'_>) -> Option<Mfa> {
     ];
     let requirement = section.read(&keys::mfa::REQUIREMENT, |value| one_of(value, REQUIREMENTS));
     let methods = section.read(&keys::mfa::METHODS, |value| value.some(second_factor));
-    Some(Mfa { requirement: requirement?, methods: methods? })
+    let recovery_codes = section.read(&keys::mfa::RECOVERY_CODES, recovery_codes);
+    Some(Mfa { requirement: requirement?, methods: methods?, recovery_codes: recovery_codes? })
+}
+
+/// More than anybody keeps; each takes a slow hash to make.
+const RECOVERY_CODES_MAX: u8 = 20;
+
+fn recovery_codes(value: &Value<'_>) -> Option<u8> {
+    let count = u8::try_from(value.number()?).ok().filter(|count| *count <= RECOVERY_CODES_MAX);
+    count.or_else(|| value.fail(Fault::new("this is no number of recovery codes", "expected 0 to 20")))
 }
 
 fn second_factor(value: &Value<'_>) -> Option<Method> {

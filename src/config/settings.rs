@@ -160,6 +160,8 @@ pub struct Mfa {
     pub requirement: MfaRequirement,
     /// What counts as one; never empty.
     pub methods: Vec<Method>,
+    /// Recovery codes in a set; none where it is zero.
+    pub recovery_codes: u8,
 }
 
 /// Who must have a second factor.

@@ -1,5 +1,6 @@
 //! Ways to prove who one is, and what each is worth.
 
+pub mod recovery;
 pub mod totp;
 
 use uuid::Uuid;
@@ -15,6 +16,8 @@ pub enum Method {
     Password,
     /// A code from an authenticator app (RFC 6238).
     Totp,
+    /// One of a list of codes that are kept for the day when nothing else is at hand (SP 800-63B 3.1.2).
+    RecoveryCode,
 }
 
 /// What a method shows. Two methods of one class are not two factors.
@@ -27,14 +30,16 @@ pub enum FactorClass {
 }
 
 impl Method {
-    /// Every method, strongest first: the order in which pages offer them.
-    pub const ALL: &[Self] = &[Self::Totp, Self::Password];
+    /// Every method, strongest first: the order in which pages offer them. Recovery codes come last: they are
+    /// for when nothing else is at hand.
+    pub const ALL: &[Self] = &[Self::Totp, Self::Password, Self::RecoveryCode];
 
     /// The name in config files, on the command line and in programs.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Password => "password",
             Self::Totp => "totp",
+            Self::RecoveryCode => "recovery-code",
         }
     }
 
@@ -47,7 +52,8 @@ impl Method {
     pub const fn class(self) -> FactorClass {
         match self {
             Self::Password => FactorClass::Knowledge,
-            Self::Totp => FactorClass::Possession,
+            // A look-up secret is a sheet of paper that somebody has, not something they remember.
+            Self::Totp | Self::RecoveryCode => FactorClass::Possession,
         }
     }
 
@@ -55,7 +61,8 @@ impl Method {
     pub const fn amr(self) -> &'static str {
         match self {
             Self::Password => "pwd",
-            Self::Totp => "otp",
+            // No value is registered for look-up secrets; a password that works once is what they are.
+            Self::Totp | Self::RecoveryCode => "otp",
         }
     }
 }

@@ -9,5 +9,6 @@ pub mod enroll;
 pub mod login;
 pub mod logout;
 pub mod message;
+pub mod recovery_codes;
 pub mod serve;
 pub mod signed_out;

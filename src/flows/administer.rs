@@ -101,6 +101,11 @@ pub async fn totp_factors(world: &World, user: UserId) -> Result<Vec<TotpFactor>
     Ok(world.store.totp_factors(user).await?)
 }
 
+/// How many recovery codes an account has left.
+pub async fn recovery_codes_left(world: &World, user: UserId) -> Result<u64, AdministerError> {
+    Ok(super::recovery::left(world, user).await?)
+}
+
 /// Disables or enables an account. Disabling ends its sessions.
 pub async fn set_disabled(world: &World, login_id: &LoginId, disabled: bool) -> Result<(), AdministerError> {
     let account = account(world, login_id).await?;
@@ -142,7 +147,7 @@ pub async fn enroll_totp(world: &World, login_id: &LoginId) -> Result<Key, Admin
         .ok_or_else(|| AdministerError::NoSuchUser(login_id.clone()))
 }
 
-/// Removes an account's second factors, ends its sessions, and lets its owner set up new ones for a day. Returns how
+/// Removes an account's second factors and recovery codes, ends its sessions, and lets its owner set up new ones for a day. Returns how
 /// many factors there were.
 pub async fn reset_mfa(world: &World, login_id: &LoginId) -> Result<u64, AdministerError> {
     let account = account(world, login_id).await?;

@@ -1,11 +1,13 @@
 //! Setting up an authenticator app.
 //!
 //! The key that is offered is sealed into the page, not kept: an offer nobody takes costs nothing. Confirming it with a
-//! right code adds the factor, once, and that code counts as used (TO-04).
+//! right code adds the factor, once, and that code counts as used (TO-04). Somebody who has just used a recovery code may
+//! set up an app although there is one: it takes the place of those that were lost.
 
 use super::{
     Caller, World,
     challenge::{ChallengeError, record, totp_seal},
+    recovery,
     sessions::Bearer,
 };
 use crate::{
@@ -88,17 +90,26 @@ pub async fn confirm(
         created_at: now,
         used_at: Some(now),
     };
-    if world.store.add_first_totp(&factor, now).await? == Added::Taken {
+    let added = if is_recovered(world, bearer) {
+        world.store.replace_totp(&factor).await?
+    } else {
+        world.store.add_first_totp(&factor, now).await?
+    };
+    if added == Added::Taken {
         return Err(ChallengeError::Gone);
     }
     charged.succeeded().await?;
     record(world, bearer, Authentication { method: Method::Totp, factor: factor.id, at: now }, caller).await
 }
 
+fn is_recovered(world: &World, bearer: &Bearer) -> bool {
+    matches!(bearer, Bearer::Full(full) if recovery::is_recovered(&full.identity.session, world.now()))
+}
+
 async fn permitted(world: &World, bearer: &Bearer) -> Result<User, ChallengeError> {
     let user = bearer.user().ok_or(ChallengeError::Gone)?;
     match world.store.account(user.id).await? {
-        Some(account) if is_open(world, &account).await? => Ok(account.user),
+        Some(account) if is_recovered(world, bearer) || is_open(world, &account).await? => Ok(account.user),
         _ => Err(ChallengeError::NotEnrolled),
     }
 }

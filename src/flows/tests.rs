@@ -7,6 +7,7 @@ mod failing_store;
 mod gated;
 mod journey;
 mod machine;
+mod recovery;
 mod sessions;
 mod sign_in;
 mod throttle;
@@ -143,7 +144,12 @@ impl Scene {
             entropy: Arc::new(Seeded(Mutex::new(1))),
             hasher: Arc::clone(&hasher) as Arc<dyn PasswordHasher>,
             vault: vault(),
-            settings: Settings { organisation: "Example Corp".to_owned(), limits: LIMITS, requirement },
+            settings: Settings {
+                organisation: "Example Corp".to_owned(),
+                limits: LIMITS,
+                requirement,
+                recovery_codes: 10,
+            },
         };
         Self { world, clock, hasher }
     }

@@ -58,6 +58,7 @@ pub fn flow_settings(settings: &Settings) -> flows::Settings {
             MfaRequirement::Optional => Requirement::Optional,
             MfaRequirement::Disabled => Requirement::Disabled,
         },
+        recovery_codes: settings.mfa.recovery_codes,
     }
 }
 

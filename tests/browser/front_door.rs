@@ -97,6 +97,8 @@ async fn somebody_new_sets_up_an_app_on_the_way() {
                 // The key is the same: who scanned it need not scan again.
                 type_into(page, "code", &ann.code()).await;
                 press(page, "Finish").await;
+                assert_eq!(heading(page).await, "Keep these recovery codes");
+                page.find(By::LinkText("I've kept them")).await.unwrap().click().await.unwrap();
                 assert_eq!(url(page).await, target);
 
                 page.goto(house.portal("/enroll/totp")).await.unwrap();

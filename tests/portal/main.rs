@@ -8,4 +8,5 @@ mod forms;
 mod house;
 mod pages;
 mod programs;
+mod recovery;
 mod returns;

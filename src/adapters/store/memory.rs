@@ -4,6 +4,7 @@
 
 mod accounts;
 mod budgets;
+mod recovery;
 mod sessions;
 
 use crate::{
@@ -22,6 +23,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use budgets::Budget;
+use recovery::RecoverySet;
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Mutex, MutexGuard, PoisonError},
@@ -36,6 +38,7 @@ pub struct MemoryStore(Mutex<Tables>);
 struct Tables {
     accounts: BTreeMap<UserId, Account>,
     totp_factors: BTreeMap<FactorId, TotpFactor>,
+    recovery_sets: BTreeMap<UserId, RecoverySet>,
     browsers: HashMap<(UserId, TokenHash), Timestamp>,
     signing_keys: Vec<SealedKey>,
     attempts: HashMap<TokenHash, Attempt>,

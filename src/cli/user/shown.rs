@@ -60,11 +60,17 @@ pub(super) async fn one(world: &World, login_id: &LoginId) -> Result<Told, Failu
     } else if factors.is_empty() {
         lines.push(("Factor", "none; `doorward user reset-mfa` lets them set one up".to_owned()));
     }
+    let codes = administer::recovery_codes_left(world, user.id).await.map_err(Failure::refused)?;
+    lines.push((
+        "Recovery",
+        format!("{} left", output::count(usize::try_from(codes).unwrap_or(usize::MAX), "code", "codes")),
+    ));
     lines.push(("Sessions", sessions.len().to_string()));
     let text: Vec<_> = lines.iter().map(|(label, text)| output::plain(&format!("{label:<10}{text}"))).collect();
     let mut value = as_json(&account, &factors);
     if let Some(fields) = value.as_object_mut() {
         fields.insert("factors".to_owned(), factors.iter().map(factor_as_json).collect());
+        fields.insert("recovery_codes_left".to_owned(), codes.into());
         fields.insert("sessions".to_owned(), sessions.iter().map(|summary| session::as_json(summary, now)).collect());
     }
     Ok(Told { text: text.join("\n"), value })

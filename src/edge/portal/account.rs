@@ -26,6 +26,8 @@ pub struct AccountPage<'a> {
     pub notice: Option<AccountNotice>,
     /// What they can prove with.
     pub factors: &'a [FactorRow<'a>],
+    /// How many recovery codes they have left; `None` where they can't have any.
+    pub recovery_codes: Option<u64>,
     /// What they can open.
     pub apps: &'a [AppRow<'a>],
     /// The session of this browser.
@@ -37,6 +39,11 @@ pub struct AccountPage<'a> {
 pub enum AccountNotice {
     /// An authenticator app was added.
     Enrolled,
+    /// They signed in with a recovery code.
+    Recovered {
+        /// Whether that was a moment ago, so that the app may be set up again.
+        reopened: bool,
+    },
 }
 
 /// One factor.
@@ -109,6 +116,7 @@ mod tests {
             login_id: gallery::ANN,
             notice: None,
             factors: &[PASSWORD, PHONE],
+            recovery_codes: Some(10),
             apps: &[
                 AppRow { title: "Payroll", url: "https://payroll.example.com/" },
                 AppRow { title: "Wiki", url: "https://wiki.example.com:8443/start" },
@@ -122,14 +130,27 @@ mod tests {
         let bare = AccountPage {
             name: gallery::ANN,
             factors: &[PASSWORD],
+            recovery_codes: None,
             apps: &[],
             session: SessionRow { proofs: &[(Method::Password, Duration::ZERO)], age: Duration::ZERO, ..full.session },
             ..full
         };
         let enrolled = AccountPage { notice: Some(AccountNotice::Enrolled), ..full };
 
-        for (state, shown) in gallery::exhibit("account", vec![("full", full), ("bare", bare), ("enrolled", enrolled)])
-        {
+        let recovered = |reopened| AccountPage {
+            notice: Some(AccountNotice::Recovered { reopened }),
+            recovery_codes: Some(u64::from(reopened)),
+            ..full
+        };
+        let states = vec![
+            ("full", full),
+            ("bare", bare),
+            ("enrolled", enrolled),
+            ("recovered", recovered(true)),
+            ("recovered_earlier", recovered(false)),
+        ];
+
+        for (state, shown) in gallery::exhibit("account", states) {
             insta::assert_snapshot!(state, shown);
         }
     }

@@ -2,6 +2,7 @@
 
 pub mod dead_end;
 pub mod password;
+pub mod recovery_code;
 pub mod totp;
 
 use crate::{domain::factor::Method, edge::http::words::Upcoming};

@@ -8,6 +8,7 @@ mod challenge;
 mod enroll;
 mod login;
 mod logout;
+mod recovery_codes;
 mod way;
 
 use crate::{
@@ -36,7 +37,7 @@ use axum::{
     extract::{DefaultBodyLimit, Form, FromRequest, FromRequestParts, Request, State},
     http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header, request::Parts},
     middleware::{self, Next},
-    routing::get,
+    routing::{get, post},
 };
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use serde::de::DeserializeOwned;
@@ -78,7 +79,10 @@ pub fn router(desk: Arc<Desk>) -> Router {
         .route("/challenge", get(challenge::choose))
         .route("/challenge/totp", get(challenge::show_totp).post(challenge::submit_totp))
         .route("/challenge/password", get(challenge::show_password).post(challenge::submit_password))
+        .route("/challenge/recovery-code", get(challenge::show_recovery_code).post(challenge::submit_recovery_code))
         .route("/enroll/totp", get(enroll::show).post(enroll::submit))
+        .route("/recovery-codes", get(recovery_codes::elsewhere).post(recovery_codes::make))
+        .route("/recovery-codes.txt", post(recovery_codes::download))
         .route("/account", get(account::show))
         .route("/logout", get(logout::show).post(logout::submit))
         .route("/.well-known/jwks.json", get(jwks))

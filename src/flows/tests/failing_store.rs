@@ -5,13 +5,13 @@ use crate::{
     domain::secret::Token,
     flows::{
         challenge::{ChallengeError, answer_password, answer_totp},
-        enroll,
-        sessions::{hand_off, recognise, redeem, sign_out, visitor},
+        enroll, recovery,
+        sessions::{Bearer, hand_off, recognise, redeem, sign_out, visitor},
         sign_in::SignInError,
     },
     ports::StoreError,
 };
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// A scene whose store can be failed.
 fn scene(requirement: Requirement) -> (Scene, Arc<Gate>) {
@@ -89,6 +89,30 @@ async fn a_code_opens_nothing_while_any_part_of_it_fails() {
     )
     .await;
     assert!(calls >= 10, "{calls}");
+}
+
+#[tokio::test]
+async fn a_recovery_code_opens_nothing_while_any_part_of_it_fails() {
+    let codes = Mutex::new(Vec::new());
+    let calls = fail_each_call(
+        Requirement::Required,
+        async |scene| {
+            let (_, phone) = scene.add_with_phone(ANN).await;
+            let token = scene.sign_in(&phone, &anywhere()).await.token;
+            let Bearer::Full(full) = scene.bearer(&token).await else { panic!() };
+            *codes.lock().unwrap() = recovery::generate(&scene.world, &full).await.unwrap();
+            scene.half(&anywhere()).await
+        },
+        async |scene, token| {
+            let typed = codes.lock().unwrap()[0].to_text();
+            let bearer = recognise(&scene.world, Some(token)).await.map_err(|error| word(&error))?;
+            let answer = recovery::answer_recovery(&scene.world, &bearer, &typed, &anywhere()).await;
+            assert!(!matches!(answer, Err(ChallengeError::Wrong)), "an outage is no wrong code");
+            answer.map_err(|error| word(&error))
+        },
+    )
+    .await;
+    assert!(calls >= 9, "{calls}");
 }
 
 #[tokio::test]

@@ -14,8 +14,8 @@ use crate::{
     ports::{
         Store, StoreError,
         store::{
-            Account, AccountStore, Added, Attempt, BudgetStore, Charge, Handoff, PasswordFactor, SealedKey,
-            SessionStore, SessionSummary, TotpFactor,
+            Account, AccountStore, Added, Attempt, BudgetStore, Charge, FoundCode, Handoff, HashedCode, PasswordFactor,
+            RecoveryStore, SealedKey, SessionStore, SessionSummary, TotpFactor,
         },
     },
 };
@@ -97,12 +97,20 @@ gated!(AccountStore {
     fn add_totp(factor: &TotpFactor) -> Added;
     fn add_first_totp(factor: &TotpFactor, now: Timestamp) -> Added;
     fn totp_factors(user: UserId) -> Vec<TotpFactor>;
+    fn replace_totp(factor: &TotpFactor) -> Added;
     fn spend_totp_step(factor: FactorId, step: u64, now: Timestamp) -> bool;
     fn remove_second_factors(user: UserId) -> u64;
     fn know_browser(browser: TokenHash, user: UserId, now: Timestamp) -> ();
     fn knows_browser(browser: TokenHash, user: UserId, since: Timestamp) -> bool;
     fn add_signing_key(key: &SealedKey, unless_after: Timestamp) -> Added;
     fn signing_keys() -> Vec<SealedKey>;
+});
+
+gated!(RecoveryStore {
+    fn replace_recovery_codes(user: UserId, set: FactorId, codes: &[HashedCode]) -> ();
+    fn recovery_code(user: UserId, head: &str) -> Option<FoundCode>;
+    fn spend_recovery_code(user: UserId, set: FactorId, head: &str, now: Timestamp) -> bool;
+    fn recovery_codes_left(user: UserId) -> u64;
 });
 
 gated!(SessionStore {

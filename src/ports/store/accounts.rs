@@ -101,11 +101,13 @@ pub trait AccountStore: Send + Sync {
     async fn add_first_totp(&self, factor: &TotpFactor, now: Timestamp) -> Result<Added, StoreError>;
     /// The authenticator apps of an account, oldest first.
     async fn totp_factors(&self, user: UserId) -> Result<Vec<TotpFactor>, StoreError>;
+    /// Adds an authenticator app in place of all others of its account, in one transaction, unless its id is taken.
+    async fn replace_totp(&self, factor: &TotpFactor) -> Result<Added, StoreError>;
     /// Spends a TOTP step, so that a code works once: `true` for exactly one caller, and only if the step is later than
     /// all that were spent. One statement decides.
     async fn spend_totp_step(&self, factor: FactorId, step: u64, now: Timestamp) -> Result<bool, StoreError>;
-    /// Removes all second factors of an account, ends its sessions and forgets its browsers, in one transaction.
-    /// Returns how many factors there were.
+    /// Removes all second factors of an account and its recovery codes, ends its sessions and forgets its browsers, in
+    /// one transaction. Returns how many factors there were, recovery codes not counted.
     async fn remove_second_factors(&self, user: UserId) -> Result<u64, StoreError>;
 
     /// Notes that this user has signed in with this browser.

@@ -54,6 +54,7 @@ impl AccountStore for MemoryStore {
         let mut tables = self.tables();
         tables.sign_out(user);
         tables.totp_factors.retain(|_, factor| factor.user != user);
+        tables.recovery_sets.remove(&user);
         tables.browsers.retain(|(owner, _), _| *owner != user);
         tables.budgets.retain(|_, budget| budget.owner != Some(user));
         Ok(tables.accounts.remove(&user).is_some())
@@ -106,6 +107,13 @@ impl AccountStore for MemoryStore {
         Ok(factors)
     }
 
+    async fn replace_totp(&self, factor: &TotpFactor) -> Result<Added, StoreError> {
+        let mut tables = self.tables();
+        tables.account_exists(factor.user)?;
+        tables.totp_factors.retain(|id, other| other.user != factor.user || *id == factor.id);
+        Ok(added(tables.totp_factors.entry(factor.id), factor))
+    }
+
     async fn spend_totp_step(&self, factor: FactorId, step: u64, now: Timestamp) -> Result<bool, StoreError> {
         let mut tables = self.tables();
         let Some(factor) = tables.totp_factors.get_mut(&factor).filter(|factor| factor.spent_step < step) else {
@@ -119,6 +127,7 @@ impl AccountStore for MemoryStore {
     async fn remove_second_factors(&self, user: UserId) -> Result<u64, StoreError> {
         let mut tables = self.tables();
         let removed = tables.totp_factors.extract_if(.., |_, factor| factor.user == user).count();
+        tables.recovery_sets.remove(&user);
         tables.sign_out(user);
         tables.browsers.retain(|(owner, _), _| *owner != user);
         Ok(removed as u64)

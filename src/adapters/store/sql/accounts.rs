@@ -53,7 +53,9 @@ statements! {
     TOTP_FACTORS = "SELECT id, user_id, name, sealed_key, spent_step, created_at, used_at FROM totp_factors \
         WHERE user_id = $1 ORDER BY created_at, id";
     SPEND_TOTP_STEP = "UPDATE totp_factors SET spent_step = $2, used_at = $3 WHERE id = $1 AND spent_step < $2";
+    REMOVE_OTHER_TOTP_FACTORS = "DELETE FROM totp_factors WHERE user_id = $1 AND id <> $2";
     REMOVE_TOTP_FACTORS = "DELETE FROM totp_factors WHERE user_id = $1";
+    REMOVE_RECOVERY_CODES = "DELETE FROM recovery_codes WHERE user_id = $1";
 
     KNOW_BROWSER = "INSERT INTO known_browsers AS b (browser, user_id, seen_at) VALUES ($1, $2, $3) \
         ON CONFLICT (user_id, browser) DO UPDATE SET seen_at = excluded.seen_at WHERE b.seen_at < excluded.seen_at";
@@ -191,6 +193,13 @@ impl AccountStore for SqlStore {
         rows.into_iter().map(TotpFactor::try_from).collect()
     }
 
+    async fn replace_totp(&self, factor: &TotpFactor) -> Result<Added, StoreError> {
+        Ok(added(transaction!(self, tx => {
+            query(REMOVE_OTHER_TOTP_FACTORS).bind(factor.user.0).bind(factor.id.0).execute(&mut *tx).await?;
+            add_totp!(&mut *tx, factor)
+        })))
+    }
+
     async fn spend_totp_step(&self, factor: FactorId, step: u64, now: Timestamp) -> Result<bool, StoreError> {
         let spent = writing!(self, db => query(SPEND_TOTP_STEP)
             .bind(factor.0)
@@ -205,6 +214,7 @@ impl AccountStore for SqlStore {
     async fn remove_second_factors(&self, user: UserId) -> Result<u64, StoreError> {
         Ok(transaction!(self, tx => {
             let removed = query(REMOVE_TOTP_FACTORS).bind(user.0).execute(&mut *tx).await?;
+            query(REMOVE_RECOVERY_CODES).bind(user.0).execute(&mut *tx).await?;
             query(END_ATTEMPTS).bind(user.0).execute(&mut *tx).await?;
             query(END_SESSIONS).bind(user.0).execute(&mut *tx).await?;
             query(FORGET_BROWSERS).bind(user.0).execute(&mut *tx).await?;

@@ -10,7 +10,7 @@ use crate::{
 };
 use askama::Template;
 
-/// `GET /challenge/totp`, and `POST` when it did not work. Posts `code` to `/challenge/totp`.
+/// `GET /challenge/totp`, and `POST` when it did not work. Posts `code` to `action`.
 #[derive(Debug, Clone, Copy, Template)]
 #[template(path = "pages/challenge/totp.html")]
 pub struct TotpPage<'a> {
@@ -18,6 +18,8 @@ pub struct TotpPage<'a> {
     pub frame: Frame<'a>,
     /// What the form carries unseen.
     pub hidden: Hidden<'a>,
+    /// Where the form goes: to `/challenge/totp`, or to the change that waits for the code.
+    pub action: &'a str,
     /// Why a code is asked for.
     pub reason: Reason<'a>,
     /// Who is asked.
@@ -38,6 +40,7 @@ mod tests {
         let first = TotpPage {
             frame: gallery::frame(Base::Portal),
             hidden: gallery::HIDDEN,
+            action: "/challenge/totp",
             reason: Reason::SecondStep,
             answerer: ANSWERER,
             notice: None,

@@ -2,13 +2,18 @@
 
 use super::{Desk, Reply, Visit, onward, see_other};
 use crate::{
-    domain::{factor::Method, session::proven, time::Timestamp},
+    domain::{
+        factor::Method,
+        session::{Session, latest, proven},
+        time::Timestamp,
+    },
     edge::{
         http::words::Upcoming,
-        portal::account::{AccountPage, AppRow, FactorRow, SessionRow},
+        portal::account::{AccountNotice, AccountPage, AppRow, FactorRow, SessionRow},
     },
     flows::{
         enroll::UNNAMED,
+        recovery,
         sessions::{self, Bearer, Full},
     },
     ports::{
@@ -41,6 +46,8 @@ async fn page(desk: &Desk, visit: &Visit, full: &Full) -> Result<Reply, StoreErr
     sessions::touch(&desk.world, &full.identity).await?;
     let password = desk.world.store.account(user.id).await?.and_then(|account| account.password);
     let totp = desk.world.store.totp_factors(user.id).await?;
+    let may_have_codes = desk.world.settings.recovery_codes > 0 && !totp.is_empty();
+    let recovery_codes = if may_have_codes { Some(recovery::left(&desk.world, user.id).await?) } else { None };
     let factors = factor_rows(password.as_ref(), &totp, now);
     let apps: Vec<_> = desk.directory.iter().map(|(title, url)| AppRow { title, url }).collect();
     let mut proofs: Vec<_> =
@@ -56,13 +63,21 @@ async fn page(desk: &Desk, visit: &Visit, full: &Full) -> Result<Reply, StoreErr
                 hidden,
                 name: &user.name,
                 login_id: user.login_id.as_str(),
-                notice: None,
+                notice: notice(session, now),
                 factors: &factors,
+                recovery_codes,
                 apps: &apps,
                 session: SessionRow { age, ends, proofs: &proofs },
             },
         )
     }))
+}
+
+/// Reminds somebody who had to use a recovery code, until they prove an authenticator app again.
+fn notice(session: &Session, now: Timestamp) -> Option<AccountNotice> {
+    let at = |method| latest(&session.authentications, &[method], now).map(|proof| proof.at);
+    let recovered = at(Method::RecoveryCode).filter(|recovered| at(Method::Totp).is_none_or(|app| app < *recovered));
+    recovered.map(|_| AccountNotice::Recovered { reopened: recovery::is_recovered(session, now) })
 }
 
 fn factor_rows<'a>(password: Option<&PasswordFactor>, totp: &'a [TotpFactor], now: Timestamp) -> Vec<FactorRow<'a>> {

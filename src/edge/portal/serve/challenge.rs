@@ -4,10 +4,12 @@ use super::{Carried, Desk, Fields, Reply, Visit, login::Link, onward, way::Toll}
 use crate::{
     domain::{factor::Method, policy::Missing},
     edge::portal::challenge::{
-        Answerer, ProofNotice, Reason, dead_end::DeadEndPage, password::PasswordPage, totp::TotpPage,
+        Answerer, ProofNotice, Reason, dead_end::DeadEndPage, password::PasswordPage, recovery_code::RecoveryCodePage,
+        totp::TotpPage,
     },
     flows::{
         challenge::{self, ChallengeError},
+        recovery,
         sessions::{self, Bearer, Full},
         sign_in::Opened,
     },
@@ -66,6 +68,18 @@ pub(super) async fn submit_password(
     submit(&desk, &visit, &form.carried, Method::Password, &form.password).await
 }
 
+pub(super) async fn show_recovery_code(State(desk): State<Arc<Desk>>, visit: Visit, Query(link): Query<Link>) -> Reply {
+    show(&desk, &visit, link.to.as_deref(), Method::RecoveryCode).await
+}
+
+pub(super) async fn submit_recovery_code(
+    State(desk): State<Arc<Desk>>,
+    visit: Visit,
+    Fields(form): Fields<CodeForm>,
+) -> Reply {
+    submit(&desk, &visit, &form.carried, Method::RecoveryCode, &form.code).await
+}
+
 async fn show(desk: &Desk, visit: &Visit, to: Option<&str>, method: Method) -> Reply {
     match look(desk, visit, to).await {
         Ok(Seen::Asked(asked)) if asked.helpful.contains(&method) => ask(desk, visit, &asked, method, None),
@@ -84,6 +98,9 @@ async fn submit(desk: &Desk, visit: &Visit, carried: &Carried, method: Method, a
         Ok(Seen::Elsewhere(reply)) => return *reply,
         Err(error) => return desk.unavailable(&error),
     };
+    if !asked.helpful.contains(&method) {
+        return onward("/challenge", asked.to);
+    }
     match prove(desk, visit, &asked.bearer, method, answer).await {
         Ok(opened) => desk.arrive(&opened, asked.to).await,
         Err(ChallengeError::Gone | ChallengeError::NotEnrolled) => onward("/login", asked.to),
@@ -101,6 +118,7 @@ async fn prove(
     let proven = match method {
         Method::Totp => challenge::answer_totp(&desk.world, bearer, answer, &visit.caller).await,
         Method::Password => challenge::answer_password(&desk.world, bearer, answer, &visit.caller).await,
+        Method::RecoveryCode => recovery::answer_recovery(&desk.world, bearer, answer, &visit.caller).await,
     };
     let user = bearer.user().map(|user| user.id.0);
     match &proven {
@@ -164,8 +182,12 @@ async fn look<'a>(desk: &'a Desk, visit: &Visit, to: Option<&'a str>) -> Result<
             if desk.world.store.totp_factors(half.account.user.id).await?.is_empty() {
                 return elsewhere(onward("/enroll/totp", to));
             }
+            let mut helpful = vec![Method::Totp];
+            if recovery::left(&desk.world, half.account.user.id).await? > 0 {
+                helpful.push(Method::RecoveryCode);
+            }
             let bearer = Bearer::Half(half);
-            Ok(Seen::Asked(Box::new(Asked { bearer, to, toll: None, helpful: vec![Method::Totp], back: None })))
+            Ok(Seen::Asked(Box::new(Asked { bearer, to, toll: None, helpful, back: None })))
         }
         Bearer::Full(full) => {
             let Some(toll) = journey.as_ref().and_then(|journey| desk.toll(journey, &full.identity)) else {
@@ -183,9 +205,11 @@ async fn helpful(desk: &Desk, full: &Full, missing: &Missing) -> Result<Vec<Meth
     let now = desk.world.clock.now();
     let has_password = desk.world.store.account(user).await?.is_some_and(|account| account.password.is_some());
     let has_totp = !desk.world.store.totp_factors(user).await?.is_empty();
+    let has_codes = recovery::left(&desk.world, user).await? > 0;
     let has = |method| match method {
         Method::Password => has_password,
         Method::Totp => has_totp,
+        Method::RecoveryCode => has_codes,
     };
     let helps = |method: &Method| has(*method) && missing.helped_by(*method, &session.authentications, now);
     Ok(Method::ALL.iter().copied().filter(helps).collect())
@@ -197,10 +221,13 @@ fn ask(desk: &Desk, visit: &Visit, asked: &Asked<'_>, method: Method, notice: Op
     let (frame, reason, status) = (desk.frame(), asked.reason(), status(notice));
     match method {
         Method::Totp => desk.form_page(visit, asked.to, |hidden| {
-            desk.page(status, &TotpPage { frame, hidden, reason, answerer, notice })
+            desk.page(status, &TotpPage { frame, hidden, action: path_of(method), reason, answerer, notice })
         }),
         Method::Password => desk.form_page(visit, asked.to, |hidden| {
             desk.page(status, &PasswordPage { frame, hidden, reason, answerer, notice })
+        }),
+        Method::RecoveryCode => desk.form_page(visit, asked.to, |hidden| {
+            desk.page(status, &RecoveryCodePage { frame, hidden, reason, answerer, notice })
         }),
     }
 }
@@ -237,5 +264,6 @@ const fn path_of(method: Method) -> &'static str {
     match method {
         Method::Password => "/challenge/password",
         Method::Totp => "/challenge/totp",
+        Method::RecoveryCode => "/challenge/recovery-code",
     }
 }

@@ -60,7 +60,7 @@ pub(super) async fn submit(State(desk): State<Arc<Desk>>, visit: Visit, Fields(f
     match enroll::confirm(&desk.world, &bearer, &offer, &code, &visit.caller).await {
         Ok(opened) => {
             tracing::info!(user.id = ?user, client = %visit.caller.address, "authenticator app enrolled");
-            desk.arrive(&opened, to).await
+            desk.hand_out_codes(visit, &opened, to).await
         }
         Err(error @ (ChallengeError::Wrong | ChallengeError::Throttled(_))) => {
             tracing::info!(user.id = ?user, client = %visit.caller.address, %error, "enrolment refused");

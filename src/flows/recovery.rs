@@ -1,0 +1,132 @@
+//! Recovery codes: making a set, and proving oneself with one of it.
+//!
+//! With the password a code reaches `mfa`, for it is something its owner has. It is never fresh where a policy does not
+//! name it, and it opens one change to an account only: setting up the authenticator app anew (RC-03).
+
+use super::{
+    Caller, World,
+    challenge::{ChallengeError, record},
+    sessions::{Bearer, Full},
+    sign_in::Opened,
+};
+use crate::{
+    domain::{
+        factor::{
+            FactorId, Method,
+            recovery::{Code, RANDOM_BYTES},
+        },
+        session::{Authentication, Level, Session, latest},
+        throttle::BudgetKey,
+        time::Timestamp,
+        user::UserId,
+    },
+    ports::{HasherBusy, StoreError, store::HashedCode},
+};
+use std::time::Duration;
+
+/// How old the proof may be on which a change to an account is made (EN-01).
+pub const CHANGE_WITHIN: Duration = Duration::from_mins(5);
+
+/// Why no codes were made.
+#[derive(Debug, thiserror::Error)]
+pub enum GenerateError {
+    /// The operator wants none.
+    #[error("recovery codes are switched off")]
+    Off,
+    /// No second factor was proven lately.
+    #[error("no second factor was proven within the last five minutes")]
+    Stale,
+    /// Too many hashes at once.
+    #[error(transparent)]
+    Busy(#[from] HasherBusy),
+    /// The store did not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Makes a new set of codes for somebody who has just proven a second factor (EN-01); older ones are over. This is the
+/// only time that anybody sees them.
+pub async fn generate(world: &World, full: &Full) -> Result<Vec<Code>, GenerateError> {
+    let now = world.now();
+    let count = world.settings.recovery_codes;
+    if count == 0 {
+        return Err(GenerateError::Off);
+    }
+    if !is_recent(&full.identity.session, &second_factors(), now) {
+        return Err(GenerateError::Stale);
+    }
+    let codes = draw(world, count);
+    let mut hashed = Vec::with_capacity(codes.len());
+    // One after the other: a set takes one place in the hasher's queue, not ten.
+    for code in &codes {
+        hashed.push(HashedCode { head: code.head().to_owned(), phc: world.hasher.hash(code.secret()).await? });
+    }
+    let set = FactorId(world.entropy.id(now));
+    world.store.replace_recovery_codes(full.identity.user.id, set, &hashed).await?;
+    Ok(codes)
+}
+
+/// Codes of which no two begin alike, for by its beginning each is found. There are 1024 beginnings.
+fn draw(world: &World, count: u8) -> Vec<Code> {
+    let mut codes: Vec<Code> = Vec::with_capacity(count.into());
+    while codes.len() < count.into() {
+        let mut bytes = [0; RANDOM_BYTES];
+        world.entropy.fill(&mut bytes);
+        let code = Code::from_random(&bytes);
+        if codes.iter().all(|other| other.head() != code.head()) {
+            codes.push(code);
+        }
+    }
+    codes
+}
+
+/// Proves a recovery code, for whoever holds the portal token. It shares its budget with the other second factors
+/// (TH-05), and one hash is checked whether a code begins like this or none does.
+pub async fn answer_recovery(
+    world: &World,
+    bearer: &Bearer,
+    typed: &str,
+    caller: &Caller,
+) -> Result<Opened, ChallengeError> {
+    let user = bearer.user().ok_or(ChallengeError::Gone)?.id;
+    if world.settings.recovery_codes == 0 {
+        return Err(ChallengeError::NotEnrolled);
+    }
+    // What can't be a code is a slip, not a guess: it costs no try.
+    let code = Code::parse(typed).ok_or(ChallengeError::Wrong)?;
+    let charged = world.charge(caller, BudgetKey::second_factor(user, world.lane(caller, user).await?)).await?;
+    let found = world.store.recovery_code(user, code.head()).await?;
+    let matches = world.hasher.verify(code.secret(), found.as_ref().map(|found| found.phc.clone())).await?;
+    let Some(found) = found.filter(|_| matches) else { return Err(ChallengeError::Wrong) };
+    let now = world.now();
+    if !world.store.spend_recovery_code(user, found.set, code.head(), now).await? {
+        return Err(ChallengeError::AlreadyUsed);
+    }
+    charged.succeeded().await?;
+    record(world, bearer, Authentication { method: Method::RecoveryCode, factor: found.set, at: now }, caller).await
+}
+
+/// How many codes somebody can still use.
+pub async fn left(world: &World, user: UserId) -> Result<u64, StoreError> {
+    if world.settings.recovery_codes == 0 { Ok(0) } else { world.store.recovery_codes_left(user).await }
+}
+
+/// Whether this session was recovered a moment ago: its owner has lost the authenticator app and may set up another.
+pub fn is_recovered(session: &Session, now: Timestamp) -> bool {
+    is_recent(session, &[Method::RecoveryCode], now)
+}
+
+fn is_recent(session: &Session, methods: &[Method], now: Timestamp) -> bool {
+    let proofs = &session.authentications;
+    let age = latest(proofs, methods, now).and_then(|proof| proof.at.age(now));
+    age.is_some_and(|age| age <= CHANGE_WITHIN) && Level::reached(proofs, now) >= Some(Level::Mfa)
+}
+
+/// The methods that open a change to an account by themselves.
+fn second_factors() -> Vec<Method> {
+    let opens_changes = |method: &Method| match method {
+        Method::Totp => true,
+        Method::Password | Method::RecoveryCode => false,
+    };
+    Method::ALL.iter().copied().filter(opens_changes).collect()
+}

@@ -1,0 +1,126 @@
+//! The day the phone is gone: codes shown once, used once, and a way to a new app.
+
+use crate::house::{House, PAYROLL, answer, heading, house, look, press, says, sign_in, type_into, url};
+use support::{
+    browser::Scripts,
+    person::{PASSWORD, Person},
+};
+use thirtyfour::{By, WebDriver};
+
+/// Sets up the app that the open page offers, and returns the codes that come of it.
+async fn set_up_app(page: &WebDriver, ann: &mut Person) -> Vec<String> {
+    assert_eq!(heading(page).await, "Set up your authenticator app");
+    let key = page.find(By::Css("code.key")).await.unwrap();
+    ann.set_up_app(&key.prop("textContent").await.unwrap().unwrap());
+    type_into(page, "code", &ann.code()).await;
+    press(page, "Finish").await;
+    codes(page).await
+}
+
+async fn codes(page: &WebDriver) -> Vec<String> {
+    assert_eq!(heading(page).await, "Keep these recovery codes");
+    let mut codes = Vec::new();
+    for code in page.find_all(By::Css(".codes code")).await.unwrap() {
+        codes.push(code.text().await.unwrap());
+    }
+    assert_eq!(codes.len(), 10);
+    codes
+}
+
+/// Follows the link that says this.
+async fn follow(page: &WebDriver, link: &str) {
+    page.find(By::LinkText(link)).await.unwrap().click().await.unwrap();
+}
+
+async fn sign_out(house: &House, page: &WebDriver) {
+    page.goto(house.portal("/logout")).await.unwrap();
+    press(page, "Sign out").await;
+}
+
+/// Goes to a page of the application with the password and a code that is not the phone's.
+async fn recover(house: &House, page: &WebDriver, code: &str) {
+    page.goto(house.url(PAYROLL, "/transfers")).await.unwrap();
+    sign_in(page, "ann", PASSWORD).await;
+    assert_eq!(heading(page).await, "Enter your code");
+    follow(page, "Use a recovery code").await;
+    assert_eq!(heading(page).await, "Use a recovery code");
+    answer(page, code).await;
+}
+
+async fn lost_phone(house: &House, page: &WebDriver, ann: &mut Person, may_look: bool) {
+    let look = async |name: &str| {
+        if may_look {
+            look(page, name).await;
+        }
+    };
+    let target = house.url(PAYROLL, "/transfers");
+    page.goto(&target).await.unwrap();
+    sign_in(page, "ann", PASSWORD).await;
+    let old = set_up_app(page, ann).await;
+    look("recovery-codes").await;
+    follow(page, "I've kept them").await;
+    assert_eq!(url(page).await, target);
+    // Never again.
+    page.goto(house.portal("/recovery-codes")).await.unwrap();
+    assert_eq!(heading(page).await, "Your account");
+    says(page, "You have 10 left.").await;
+
+    sign_out(house, page).await;
+    let typed = old[0].to_lowercase().replace('-', " ");
+    recover(house, page, "0000 0000 0000 0000").await;
+    says(page, "That code didn't work.").await;
+    look("recovery-code-wrong").await;
+    answer(page, &typed).await;
+    assert_eq!(url(page).await, target);
+
+    sign_out(house, page).await;
+    recover(house, page, &typed).await;
+    says(page, "That code was already used.").await;
+    answer(page, &old[1]).await;
+    assert_eq!(url(page).await, target);
+
+    // The account says what is to be done, and the new app comes with new codes.
+    page.goto(house.portal("/account")).await.unwrap();
+    says(page, "You used a recovery code.").await;
+    says(page, "You have 8 left.").await;
+    look("account-recovered").await;
+    follow(page, "set up your authenticator app again").await;
+    let new = set_up_app(page, ann).await;
+    follow(page, "I've kept them").await;
+    assert_eq!(heading(page).await, "Your account");
+    says(page, "You have 10 left.").await;
+    sign_out(house, page).await;
+    recover(house, page, &old[2]).await;
+    says(page, "That code didn't work.").await;
+    answer(page, &new[0]).await;
+    assert_eq!(url(page).await, target);
+
+    // For more codes the app is asked: a recovery code is no fresh proof.
+    page.goto(house.portal("/account")).await.unwrap();
+    press(page, "Make new ones").await;
+    assert_eq!(heading(page).await, "Enter your code");
+    says(page, "A change to how you sign in needs a recent code.").await;
+    look("recovery-codes-confirm").await;
+    house.new_app(ann);
+    answer(page, "000000").await;
+    says(page, "That code didn't work.").await;
+    answer(page, &ann.code()).await;
+    codes(page).await;
+    follow(page, "I've kept them").await;
+    press(page, "Make new ones").await;
+    codes(page).await;
+}
+
+#[tokio::test]
+async fn a_lost_phone_is_not_a_lost_account() {
+    let (house, mut ann) = house(|site| Person::add_without_app(site, "ann", &[])).await;
+    house.open(Scripts::On, "lost-phone", async |page| lost_phone(&house, page, &mut ann, true).await).await;
+}
+
+#[tokio::test]
+async fn a_lost_phone_needs_no_script_either() {
+    let (house, mut ann) = house(|site| Person::add_without_app(site, "ann", &[])).await;
+    house
+        .open(Scripts::Off, "lost-phone-no-script", async |page| lost_phone(&house, page, &mut ann, false).await)
+        .await;
+}
