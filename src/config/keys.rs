@@ -110,15 +110,15 @@ shapes! {
     }
     mfa "[mfa]" "Second factors." {
         REQUIREMENT "requirement" ("\"required\", \"optional\" or \"disabled\"") Value(r#""required""#), "Who must have one: everybody, whoever enrolled one, nobody.";
-        METHODS "methods" ("list of methods") Value(r#"["totp"]"#), "What may be enrolled: `totp`.";
+        METHODS "methods" ("list of methods") Value(r#"["passkey", "totp"]"#), "What may be enrolled: `passkey`, `totp`.";
     }
     policy "[policy.NAME]" "What routes demand. `public` lets everybody pass, `deny` nobody; both exist without being written." {
-        LEVEL "level" ("\"public\", \"login\" or \"mfa\"") Required, "How strong a session must be: none, one proof, proofs of two kinds.";
+        LEVEL "level" ("\"public\", \"login\", \"mfa\" or \"phishing-resistant\"") Required, "How strong a session must be: none, one proof, proofs of two kinds, a passkey.";
         FRESH "fresh" ("{ any, within }") Absent("a proof of any age will do"), "How recent a proof must be.";
         GROUPS "groups" ("list of text") Value("[]"), "Groups of which people must be in one; nobody is left out where it is empty.";
     }
     fresh "fresh = { … }" "How recent a proof must be." {
-        ANY "any" ("list of methods") Required, "Methods of which one will do: `password`, `totp`.";
+        ANY "any" ("list of methods") Required, "Methods of which one will do: `password`, `totp`, `passkey`.";
         WITHIN "within" ("duration") Required, "How old that proof may be.";
     }
     app "[[app]]" "One protected application. Its routes are tried in order, the first that fits decides." {

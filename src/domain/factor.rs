@@ -15,6 +15,8 @@ pub enum Method {
     Password,
     /// A code from an authenticator app (RFC 6238).
     Totp,
+    /// A key pair that a device or password manager keeps, and uses only once it knows its user (`WebAuthn`).
+    Passkey,
 }
 
 /// What a method shows. Two methods of one class are not two factors.
@@ -28,13 +30,14 @@ pub enum FactorClass {
 
 impl Method {
     /// Every method, strongest first: the order in which pages offer them.
-    pub const ALL: &[Self] = &[Self::Totp, Self::Password];
+    pub const ALL: &[Self] = &[Self::Passkey, Self::Totp, Self::Password];
 
     /// The name in config files, on the command line and in programs.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Password => "password",
             Self::Totp => "totp",
+            Self::Passkey => "passkey",
         }
     }
 
@@ -48,14 +51,27 @@ impl Method {
         match self {
             Self::Password => FactorClass::Knowledge,
             Self::Totp => FactorClass::Possession,
+            Self::Passkey => FactorClass::Possession,
         }
     }
 
-    /// Its Authentication Method Reference (RFC 8176 2).
-    pub const fn amr(self) -> &'static str {
+    /// Whether it alone is two factors, and nothing that a look-alike page could pass on: the device must know its user
+    /// before it signs, and it signs for one origin only.
+    pub const fn resists_phishing(self) -> bool {
         match self {
-            Self::Password => "pwd",
-            Self::Totp => "otp",
+            Self::Password => false,
+            Self::Totp => false,
+            Self::Passkey => true,
+        }
+    }
+
+    /// Its Authentication Method References (RFC 8176 2). A passkey may be in hardware or be synchronised, and does not
+    /// say which: all that is known is that the key was used, by somebody present.
+    pub const fn amr(self) -> &'static [&'static str] {
+        match self {
+            Self::Password => &["pwd"],
+            Self::Totp => &["otp"],
+            Self::Passkey => &["pop", "user"],
         }
     }
 }

@@ -7,6 +7,7 @@ mod failing_store;
 mod gated;
 mod journey;
 mod machine;
+mod passkeys;
 mod sessions;
 mod sign_in;
 mod throttle;
@@ -19,9 +20,9 @@ use super::{
     sign_in::{Opened, Outcome, SignInError, with_password},
 };
 use crate::{
-    adapters::{store::MemoryStore, system::FileVault},
+    adapters::{passkeys::Passkeys, store::MemoryStore, system::FileVault},
     domain::{
-        factor::totp::Key,
+        factor::{Method, totp::Key},
         secret::{Secret, Token},
         session::{Limits, Session},
         target::Host,
@@ -47,6 +48,8 @@ const STEP: Duration = Duration::from_secs(30);
 const MINUTE: Duration = Duration::from_mins(1);
 const LIMITS: Limits = Limits { lifetime: Duration::from_hours(12), idle: Duration::from_mins(30) };
 
+/// The portal's origin.
+const ORIGIN: &str = "https://auth.example.com";
 const ANN: &str = "ann";
 const PASSWORD: &str = "correct horse";
 
@@ -143,7 +146,13 @@ impl Scene {
             entropy: Arc::new(Seeded(Mutex::new(1))),
             hasher: Arc::clone(&hasher) as Arc<dyn PasswordHasher>,
             vault: vault(),
-            settings: Settings { organisation: "Example Corp".to_owned(), limits: LIMITS, requirement },
+            passkeys: Arc::new(Passkeys::new("auth.example.com", ORIGIN, "Example Corp")),
+            settings: Settings {
+                organisation: "Example Corp".to_owned(),
+                limits: LIMITS,
+                requirement,
+                methods: vec![Method::Passkey, Method::Totp],
+            },
         };
         Self { world, clock, hasher }
     }

@@ -5,17 +5,19 @@
 
 pub mod accounts;
 pub mod budgets;
+pub mod passkeys;
 pub mod sessions;
 
 pub use accounts::{Account, AccountStore, Added, PasswordFactor, SealedKey, TotpFactor};
 pub use budgets::{BudgetStore, Charge};
+pub use passkeys::{Ceremony, LastFactor, PasskeyFactor, PasskeyStore, Purpose};
 pub use sessions::{Attempt, Handoff, SessionStore, SessionSummary};
 
 use async_trait::async_trait;
 
 /// Everything that is kept.
 #[async_trait]
-pub trait Store: AccountStore + SessionStore + BudgetStore {
+pub trait Store: AccountStore + SessionStore + BudgetStore + PasskeyStore {
     /// Whether the store answers; for readiness.
     async fn ping(&self) -> Result<(), StoreError>;
 }

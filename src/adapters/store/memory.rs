@@ -4,6 +4,7 @@
 
 mod accounts;
 mod budgets;
+mod passkeys;
 mod sessions;
 
 use crate::{
@@ -17,7 +18,7 @@ use crate::{
     },
     ports::{
         Store, StoreError,
-        store::{Account, Attempt, Handoff, SealedKey, TotpFactor},
+        store::{Account, Attempt, Ceremony, Handoff, PasskeyFactor, SealedKey, TotpFactor},
     },
 };
 use async_trait::async_trait;
@@ -36,6 +37,8 @@ pub struct MemoryStore(Mutex<Tables>);
 struct Tables {
     accounts: BTreeMap<UserId, Account>,
     totp_factors: BTreeMap<FactorId, TotpFactor>,
+    passkeys: BTreeMap<FactorId, PasskeyFactor>,
+    ceremonies: HashMap<TokenHash, Ceremony>,
     browsers: HashMap<(UserId, TokenHash), Timestamp>,
     signing_keys: Vec<SealedKey>,
     attempts: HashMap<TokenHash, Attempt>,

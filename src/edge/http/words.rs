@@ -81,6 +81,7 @@ pub const fn method_name(method: Method) -> &'static str {
     match method {
         Method::Password => "Password",
         Method::Totp => "Authenticator app",
+        Method::Passkey => "Passkey",
     }
 }
 
@@ -89,6 +90,7 @@ pub const fn method_proof(method: Method) -> &'static str {
     match method {
         Method::Password => "password",
         Method::Totp => "code from your authenticator app",
+        Method::Passkey => "passkey",
     }
 }
 

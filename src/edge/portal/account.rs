@@ -9,6 +9,7 @@ use crate::{
 };
 use askama::Template;
 use std::time::Duration;
+use uuid::Uuid;
 
 /// `GET /account`. Posts `everywhere` (present or not) to `/logout`.
 #[derive(Debug, Clone, Copy, Template)]
@@ -24,6 +25,8 @@ pub struct AccountPage<'a> {
     pub login_id: &'a str,
     /// What there is to say first.
     pub notice: Option<AccountNotice>,
+    /// What people may enrol here.
+    pub methods: &'a [Method],
     /// What they can prove with.
     pub factors: &'a [FactorRow<'a>],
     /// What they can open.
@@ -37,6 +40,8 @@ pub struct AccountPage<'a> {
 pub enum AccountNotice {
     /// An authenticator app was added.
     Enrolled,
+    /// A passkey stays: it is the last second factor.
+    PasskeyKept,
 }
 
 /// One factor.
@@ -50,6 +55,8 @@ pub struct FactorRow<'a> {
     pub added: Duration,
     /// How long ago it was last used, if ever.
     pub used: Option<Duration>,
+    /// What names it where it can be removed.
+    pub removable: Option<Uuid>,
 }
 
 /// One application.
@@ -84,6 +91,17 @@ impl AccountPage<'_> {
     fn has(&self, method: Method) -> bool {
         self.factors.iter().any(|factor| factor.method == method)
     }
+
+    fn offers(&self, method: Method) -> bool {
+        self.methods.contains(&method)
+    }
+
+    fn has_error(&self) -> bool {
+        match self.notice {
+            Some(AccountNotice::PasskeyKept) => true,
+            Some(AccountNotice::Enrolled) | None => false,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -96,9 +114,22 @@ mod tests {
         name: None,
         added: Duration::from_hours(24 * 400),
         used: Some(Duration::from_mins(41)),
+        removable: None,
     };
-    const PHONE: FactorRow<'_> =
-        FactorRow { method: Method::Totp, name: Some("Ann's phone"), added: Duration::from_hours(24 * 90), used: None };
+    const LAPTOP: FactorRow<'_> = FactorRow {
+        method: Method::Passkey,
+        name: Some("Work laptop"),
+        added: Duration::from_hours(24 * 30),
+        used: Some(Duration::from_mins(2)),
+        removable: Some(Uuid::from_u128(7)),
+    };
+    const PHONE: FactorRow<'_> = FactorRow {
+        method: Method::Totp,
+        name: Some("Ann's phone"),
+        added: Duration::from_hours(24 * 90),
+        used: None,
+        removable: None,
+    };
 
     #[test]
     fn every_state_is_worded() {
@@ -108,6 +139,7 @@ mod tests {
             name: "Ann Smith",
             login_id: gallery::ANN,
             notice: None,
+            methods: &[Method::Passkey, Method::Totp],
             factors: &[PASSWORD, PHONE],
             apps: &[
                 AppRow { title: "Payroll", url: "https://payroll.example.com/" },
@@ -126,9 +158,17 @@ mod tests {
             session: SessionRow { proofs: &[(Method::Password, Duration::ZERO)], age: Duration::ZERO, ..full.session },
             ..full
         };
+        let with_passkey = AccountPage { factors: &[PASSWORD, PHONE, LAPTOP], ..full };
+        let kept = AccountPage { notice: Some(AccountNotice::PasskeyKept), factors: &[PASSWORD, LAPTOP], ..full };
         let enrolled = AccountPage { notice: Some(AccountNotice::Enrolled), ..full };
 
-        for (state, shown) in gallery::exhibit("account", vec![("full", full), ("bare", bare), ("enrolled", enrolled)])
+        for (state, shown) in gallery::exhibit("account", vec![
+            ("full", full),
+            ("bare", bare),
+            ("enrolled", enrolled),
+            ("with_passkey", with_passkey),
+            ("passkey_kept", kept),
+        ])
         {
             insta::assert_snapshot!(state, shown);
         }

@@ -8,6 +8,7 @@ mod challenge;
 mod enroll;
 mod login;
 mod logout;
+mod passkeys;
 mod way;
 
 use crate::{
@@ -36,7 +37,7 @@ use axum::{
     extract::{DefaultBodyLimit, Form, FromRequest, FromRequestParts, Request, State},
     http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header, request::Parts},
     middleware::{self, Next},
-    routing::get,
+    routing::{get, post},
 };
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use serde::de::DeserializeOwned;
@@ -76,10 +77,15 @@ pub fn router(desk: Arc<Desk>) -> Router {
         .route("/", get(account::front))
         .route("/login", get(login::show).post(login::submit))
         .route("/challenge", get(challenge::choose))
+        .route("/login/passkey", post(passkeys::sign_in))
+        .route("/passkey/options", post(passkeys::options))
+        .route("/challenge/passkey", get(challenge::show_passkey).post(passkeys::answer))
         .route("/challenge/totp", get(challenge::show_totp).post(challenge::submit_totp))
         .route("/challenge/password", get(challenge::show_password).post(challenge::submit_password))
         .route("/enroll/totp", get(enroll::show).post(enroll::submit))
+        .route("/enroll/passkey", get(passkeys::show_enrolment).post(passkeys::enroll))
         .route("/account", get(account::show))
+        .route("/account/passkeys/remove", post(passkeys::remove))
         .route("/logout", get(logout::show).post(logout::submit))
         .route("/.well-known/jwks.json", get(jwks))
         .route("/static/{*name}", get(asset))
@@ -178,6 +184,11 @@ impl Desk {
 
     fn page(&self, status: StatusCode, page: &impl Template) -> Reply {
         respond(status, page, &self.content).map(Body::from)
+    }
+
+    /// A page that needs our script.
+    fn scripted_page(&self, status: StatusCode, page: &impl Template) -> Reply {
+        respond(status, page, &self.content.with_script()).map(Body::from)
     }
 
     fn message(&self, status: StatusCode, message: Message) -> Reply {

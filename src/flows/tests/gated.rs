@@ -14,8 +14,8 @@ use crate::{
     ports::{
         Store, StoreError,
         store::{
-            Account, AccountStore, Added, Attempt, BudgetStore, Charge, Handoff, PasswordFactor, SealedKey,
-            SessionStore, SessionSummary, TotpFactor,
+            Account, AccountStore, Added, Attempt, BudgetStore, Ceremony, Charge, Handoff, LastFactor, PasskeyFactor,
+            PasskeyStore, PasswordFactor, SealedKey, SessionStore, SessionSummary, TotpFactor,
         },
     },
 };
@@ -121,6 +121,16 @@ gated!(SessionStore {
         -> Option<SessionId>;
     fn child_identity(child: TokenHash, host: &Host) -> Option<Identity>;
     fn sweep(sessions: Timestamp, idle: Timestamp, steps: Timestamp, budgets: Timestamp) -> ();
+});
+
+gated!(PasskeyStore {
+    fn add_passkey(passkey: &PasskeyFactor) -> Added;
+    fn passkeys(user: UserId) -> Vec<PasskeyFactor>;
+    fn passkey(credential_id: &[u8]) -> Option<PasskeyFactor>;
+    fn use_passkey(passkey: FactorId, before: &str, after: &str, now: Timestamp) -> bool;
+    fn remove_passkey(user: UserId, passkey: FactorId, last: LastFactor) -> bool;
+    fn open_ceremony(ceremony: &Ceremony) -> ();
+    fn take_ceremony(token: TokenHash) -> Option<Ceremony>;
 });
 
 gated!(BudgetStore {

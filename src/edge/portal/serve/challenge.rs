@@ -1,17 +1,22 @@
 //! `/challenge`: one more proof.
 
-use super::{Carried, Desk, Fields, Reply, Visit, login::Link, onward, way::Toll};
+use super::{Carried, Desk, Fields, Reply, Visit, login::Link,
+    onward, see_other,
+    way::{Errand, Toll},
+};
 use crate::{
-    domain::{factor::Method, policy::Missing},
+    domain::{factor::Method, policy::Missing, session::Level},
     edge::portal::challenge::{
-        Answerer, ProofNotice, Reason, dead_end::DeadEndPage, password::PasswordPage, totp::TotpPage,
+        Answerer, ProofNotice, Reason, dead_end::DeadEndPage, passkey::PasskeyPage, password::PasswordPage,
+        totp::TotpPage,
     },
     flows::{
         challenge::{self, ChallengeError},
+        passkeys,
         sessions::{self, Bearer, Full},
         sign_in::Opened,
     },
-    ports::StoreError,
+    ports::{StoreError, passkeys::PasskeyError},
 };
 use axum::{
     extract::{Query, State},
@@ -54,8 +59,12 @@ pub(super) async fn show_password(State(desk): State<Arc<Desk>>, visit: Visit, Q
     show(&desk, &visit, link.to.as_deref(), Method::Password).await
 }
 
+pub(super) async fn show_passkey(State(desk): State<Arc<Desk>>, visit: Visit, Query(link): Query<Link>) -> Reply {
+    show(&desk, &visit, link.to.as_deref(), Method::Passkey).await
+}
+
 pub(super) async fn submit_totp(State(desk): State<Arc<Desk>>, visit: Visit, Fields(form): Fields<CodeForm>) -> Reply {
-    submit(&desk, &visit, &form.carried, Method::Totp, &form.code).await
+    submit(&desk, &visit, &form.carried, Given::Code(&form.code)).await
 }
 
 pub(super) async fn submit_password(
@@ -63,7 +72,7 @@ pub(super) async fn submit_password(
     visit: Visit,
     Fields(form): Fields<PasswordForm>,
 ) -> Reply {
-    submit(&desk, &visit, &form.carried, Method::Password, &form.password).await
+    submit(&desk, &visit, &form.carried, Given::Password(&form.password)).await
 }
 
 async fn show(desk: &Desk, visit: &Visit, to: Option<&str>, method: Method) -> Reply {
@@ -75,7 +84,27 @@ async fn show(desk: &Desk, visit: &Visit, to: Option<&str>, method: Method) -> R
     }
 }
 
-async fn submit(desk: &Desk, visit: &Visit, carried: &Carried, method: Method, answer: &str) -> Reply {
+/// What somebody answers a challenge with.
+pub(super) enum Given<'a> {
+    /// A code from their authenticator app, as they typed it.
+    Code(&'a str),
+    /// Their password.
+    Password(&'a str),
+    /// What their browser says.
+    Passkey(passkeys::Answer<'a>),
+}
+
+impl Given<'_> {
+    const fn method(&self) -> Method {
+        match self {
+            Self::Code(_) => Method::Totp,
+            Self::Password(_) => Method::Password,
+            Self::Passkey(_) => Method::Passkey,
+        }
+    }
+}
+
+pub(super) async fn submit(desk: &Desk, visit: &Visit, carried: &Carried, given: Given<'_>) -> Reply {
     if let Err(refusal) = desk.check(visit, &carried.csrf) {
         return *refusal;
     }
@@ -84,7 +113,8 @@ async fn submit(desk: &Desk, visit: &Visit, carried: &Carried, method: Method, a
         Ok(Seen::Elsewhere(reply)) => return *reply,
         Err(error) => return desk.unavailable(&error),
     };
-    match prove(desk, visit, &asked.bearer, method, answer).await {
+    let method = given.method();
+    match prove(desk, visit, &asked.bearer, given).await {
         Ok(opened) => desk.arrive(&opened, asked.to).await,
         Err(ChallengeError::Gone | ChallengeError::NotEnrolled) => onward("/login", asked.to),
         Err(error) => ask(desk, visit, &asked, method, Some(shown(desk, &error))),
@@ -95,12 +125,13 @@ async fn prove(
     desk: &Desk,
     visit: &Visit,
     bearer: &Bearer,
-    method: Method,
-    answer: &str,
+    given: Given<'_>,
 ) -> Result<Opened, ChallengeError> {
-    let proven = match method {
-        Method::Totp => challenge::answer_totp(&desk.world, bearer, answer, &visit.caller).await,
-        Method::Password => challenge::answer_password(&desk.world, bearer, answer, &visit.caller).await,
+    let method = given.method();
+    let proven = match given {
+        Given::Code(code) => challenge::answer_totp(&desk.world, bearer, code, &visit.caller).await,
+        Given::Password(password) => challenge::answer_password(&desk.world, bearer, password, &visit.caller).await,
+        Given::Passkey(answer) => passkeys::answer(&desk.world, bearer, answer, &visit.caller).await,
     };
     let user = bearer.user().map(|user| user.id.0);
     match &proven {
@@ -114,6 +145,8 @@ async fn prove(
 pub(super) fn shown(desk: &Desk, error: &ChallengeError) -> ProofNotice {
     match error {
         ChallengeError::Wrong => ProofNotice::Wrong,
+        ChallengeError::Passkey(PasskeyError::Unavailable(_)) => ProofNotice::OurFault,
+        ChallengeError::Passkey(_) => ProofNotice::Wrong,
         ChallengeError::AlreadyUsed => ProofNotice::AlreadyUsed,
         ChallengeError::Throttled(closed) => match desk.until(*closed) {
             Some(again) => ProofNotice::TooMany { again },
@@ -140,12 +173,32 @@ pub(super) const fn status(notice: Option<ProofNotice>) -> StatusCode {
 struct Asked<'a> {
     bearer: Bearer,
     to: Option<&'a str>,
-    /// What the journey lacks; `None` in the second step of a sign-in.
-    toll: Option<Toll<'a>>,
+    /// What is lacking, and for what.
+    lack: Lacking<'a>,
     /// Their methods that would do, strongest first.
     helpful: Vec<Method>,
     /// Where they can go instead.
     back: Option<String>,
+}
+
+/// What a proof is asked for.
+enum Lacking<'a> {
+    /// The second step of a sign-in.
+    SecondStep,
+    /// What a journey lacks.
+    Toll(Toll<'a>),
+    /// What a change to the account lacks.
+    Change(Missing),
+}
+
+impl Lacking<'_> {
+    fn missing(&self) -> Option<&Missing> {
+        match self {
+            Self::SecondStep => None,
+            Self::Toll(toll) => Some(&toll.missing),
+            Self::Change(missing) => Some(missing),
+        }
+    }
 }
 
 enum Seen<'a> {
@@ -155,25 +208,38 @@ enum Seen<'a> {
 }
 
 async fn look<'a>(desk: &'a Desk, visit: &Visit, to: Option<&'a str>) -> Result<Seen<'a>, StoreError> {
+    let errand = Errand::by_name(to);
     let journey = desk.journey(to);
     let to = journey.as_ref().and(to);
     let elsewhere = |reply| Ok(Seen::Elsewhere(Box::new(reply)));
     match sessions::recognise(&desk.world, visit.token.as_ref()).await? {
         Bearer::Nobody(_) => elsewhere(onward("/login", to)),
         Bearer::Half(half) => {
-            if desk.world.store.totp_factors(half.account.user.id).await?.is_empty() {
+            let mut helpful = challenge::held(&desk.world, half.account.user.id).await?;
+            helpful.retain(|method| method.class() != half.attempt.first.method.class());
+            if helpful.is_empty() {
                 return elsewhere(onward("/enroll/totp", to));
             }
-            let bearer = Bearer::Half(half);
-            Ok(Seen::Asked(Box::new(Asked { bearer, to, toll: None, helpful: vec![Method::Totp], back: None })))
+            let (bearer, lack) = (Bearer::Half(half), Lacking::SecondStep);
+            Ok(Seen::Asked(Box::new(Asked { bearer, to, lack, helpful, back: None })))
         }
         Bearer::Full(full) => {
+            if let Some(errand) = errand {
+                let Some(missing) = passkeys::missing_for_change(&desk.world, &full).await? else {
+                    return elsewhere(see_other(errand.path()));
+                };
+                let helpful = helpful(desk, &full, &missing).await?;
+                let (bearer, to, lack) = (Bearer::Full(full), Some(errand.name()), Lacking::Change(missing));
+                let back = Some("/account".to_owned());
+                return Ok(Seen::Asked(Box::new(Asked { bearer, to, lack, helpful, back })));
+            }
             let Some(toll) = journey.as_ref().and_then(|journey| desk.toll(journey, &full.identity)) else {
                 return desk.proceed(&full.identity, to).await.and_then(elsewhere);
             };
             let helpful = helpful(desk, &full, &toll.missing).await?;
             let back = journey.map(|journey| format!("https://{}{}/", journey.host, desk.port_suffix));
-            Ok(Seen::Asked(Box::new(Asked { bearer: Bearer::Full(full), to, toll: Some(toll), helpful, back })))
+            let (bearer, lack) = (Bearer::Full(full), Lacking::Toll(toll));
+            Ok(Seen::Asked(Box::new(Asked { bearer, to, lack, helpful, back })))
         }
     }
 }
@@ -181,14 +247,9 @@ async fn look<'a>(desk: &'a Desk, visit: &Visit, to: Option<&'a str>) -> Result<
 async fn helpful(desk: &Desk, full: &Full, missing: &Missing) -> Result<Vec<Method>, StoreError> {
     let (user, session) = (full.identity.user.id, &full.identity.session);
     let now = desk.world.clock.now();
-    let has_password = desk.world.store.account(user).await?.is_some_and(|account| account.password.is_some());
-    let has_totp = !desk.world.store.totp_factors(user).await?.is_empty();
-    let has = |method| match method {
-        Method::Password => has_password,
-        Method::Totp => has_totp,
-    };
-    let helps = |method: &Method| has(*method) && missing.helped_by(*method, &session.authentications, now);
-    Ok(Method::ALL.iter().copied().filter(helps).collect())
+    let mut methods = challenge::held(&desk.world, user).await?;
+    methods.retain(|method| missing.helped_by(*method, &session.authentications, now));
+    Ok(methods)
 }
 
 fn ask(desk: &Desk, visit: &Visit, asked: &Asked<'_>, method: Method, notice: Option<ProofNotice>) -> Reply {
@@ -199,6 +260,9 @@ fn ask(desk: &Desk, visit: &Visit, asked: &Asked<'_>, method: Method, notice: Op
         Method::Totp => desk.form_page(visit, asked.to, |hidden| {
             desk.page(status, &TotpPage { frame, hidden, reason, answerer, notice })
         }),
+        Method::Passkey => desk.form_page(visit, asked.to, |hidden| {
+            desk.scripted_page(status, &PasskeyPage { frame, hidden, reason, answerer, notice })
+        }),
         Method::Password => desk.form_page(visit, asked.to, |hidden| {
             desk.page(status, &PasswordPage { frame, hidden, reason, answerer, notice })
         }),
@@ -206,8 +270,9 @@ fn ask(desk: &Desk, visit: &Visit, asked: &Asked<'_>, method: Method, notice: Op
 }
 
 fn dead_end(desk: &Desk, visit: &Visit, asked: &Asked<'_>) -> Reply {
-    let needed = match asked.toll.as_ref().map(|toll| &toll.missing) {
+    let needed = match asked.lack.missing() {
         Some(Missing::Fresh { wanted, .. }) => wanted.any.clone(),
+        Some(Missing::Level { wanted: Level::PhishingResistant, .. }) => vec![Method::Passkey],
         Some(Missing::Level { .. }) | None => vec![Method::Totp],
     };
     let (frame, reason, answerer) = (desk.frame(), asked.reason(), asked.answerer(&[]));
@@ -218,10 +283,11 @@ fn dead_end(desk: &Desk, visit: &Visit, asked: &Asked<'_>) -> Reply {
 
 impl Asked<'_> {
     fn reason(&self) -> Reason<'_> {
-        match &self.toll {
-            None => Reason::SecondStep,
-            Some(Toll { app, missing: Missing::Level { .. }, .. }) => Reason::Level { app },
-            Some(Toll { app, label, missing: Missing::Fresh { wanted, latest } }) => {
+        match &self.lack {
+            Lacking::SecondStep => Reason::SecondStep,
+            Lacking::Change(_) => Reason::Change,
+            Lacking::Toll(Toll { app, missing: Missing::Level { .. }, .. }) => Reason::Level { app },
+            Lacking::Toll(Toll { app, label, missing: Missing::Fresh { wanted, latest } }) => {
                 Reason::Fresh { app, before: *label, within: wanted.within, latest: *latest }
             }
         }
@@ -237,5 +303,6 @@ const fn path_of(method: Method) -> &'static str {
     match method {
         Method::Password => "/challenge/password",
         Method::Totp => "/challenge/totp",
+        Method::Passkey => "/challenge/passkey",
     }
 }
