@@ -93,8 +93,7 @@ pub async fn begin_sign_in(world: &World, browser: &Token) -> Result<Challenge, 
 /// Asks somebody known for one of their passkeys. Who has none can't be asked (WA-04).
 pub async fn begin_proof(world: &World, bearer: &Bearer, browser: &Token) -> Result<Challenge, ChallengeError> {
     let user = bearer.user().ok_or(ChallengeError::Gone)?.id;
-    let credentials: Vec<_> =
-        world.store.passkeys(user).await?.into_iter().map(|passkey| passkey.credential).collect();
+    let credentials: Vec<_> = world.store.passkeys(user).await?.into_iter().map(|passkey| passkey.credential).collect();
     if credentials.is_empty() {
         return Err(ChallengeError::NotEnrolled);
     }
@@ -105,8 +104,7 @@ pub async fn begin_proof(world: &World, bearer: &Bearer, browser: &Token) -> Res
 /// Asks for a new passkey.
 pub async fn begin_enrolment(world: &World, bearer: &Bearer, browser: &Token) -> Result<Challenge, ChangeError> {
     let user = may_enroll(world, bearer).await?;
-    let known: Vec<_> =
-        world.store.passkeys(user.id).await?.into_iter().map(|passkey| passkey.credential_id).collect();
+    let known: Vec<_> = world.store.passkeys(user.id).await?.into_iter().map(|passkey| passkey.credential_id).collect();
     let begun = world.passkeys.begin_registration(user.id, user.login_id.as_str(), &known)?;
     Ok(open(world, Purpose::Enroll, browser, Some(user.id), begun.options, begun.state).await?)
 }
@@ -207,7 +205,11 @@ pub async fn may_enroll(world: &World, bearer: &Bearer) -> Result<User, ChangeEr
     }
     let account = world.store.account(user.id).await?.ok_or(ChallengeError::Gone)?;
     if !world.has_second_factor(user.id).await? {
-        return if enroll::is_open(world, &account).await? { Ok(account.user) } else { Err(ChangeError::NeedsOperator) };
+        return if enroll::is_open(world, &account).await? {
+            Ok(account.user)
+        } else {
+            Err(ChangeError::NeedsOperator)
+        };
     }
     let Bearer::Full(full) = bearer else { return Err(ChallengeError::Gone.into()) };
     match missing_for_change(world, full).await? {

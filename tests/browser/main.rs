@@ -5,3 +5,4 @@
 mod demo_app;
 mod front_door;
 mod house;
+mod passkeys;

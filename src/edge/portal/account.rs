@@ -162,14 +162,16 @@ mod tests {
         let kept = AccountPage { notice: Some(AccountNotice::PasskeyKept), factors: &[PASSWORD, LAPTOP], ..full };
         let enrolled = AccountPage { notice: Some(AccountNotice::Enrolled), ..full };
 
-        for (state, shown) in gallery::exhibit("account", vec![
-            ("full", full),
-            ("bare", bare),
-            ("enrolled", enrolled),
-            ("with_passkey", with_passkey),
-            ("passkey_kept", kept),
-        ])
-        {
+        for (state, shown) in gallery::exhibit(
+            "account",
+            vec![
+                ("full", full),
+                ("bare", bare),
+                ("enrolled", enrolled),
+                ("with_passkey", with_passkey),
+                ("passkey_kept", kept),
+            ],
+        ) {
             insta::assert_snapshot!(state, shown);
         }
     }

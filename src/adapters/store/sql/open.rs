@@ -97,7 +97,9 @@ async fn prepare_all<C>(connection: &mut C) -> Result<(), StoreError>
 where
     for<'c> &'c mut C: Executor<'c>,
 {
-    for &sql in [accounts::STATEMENTS, passkeys::STATEMENTS, sessions::STATEMENTS, budgets::STATEMENTS].into_iter().flatten() {
+    for &sql in
+        [accounts::STATEMENTS, passkeys::STATEMENTS, sessions::STATEMENTS, budgets::STATEMENTS].into_iter().flatten()
+    {
         let prepared = connection.prepare(sql.into_sql_str()).await;
         prepared.map_err(|error| unavailable(format!("the database does not fit this version: {error} in {sql}")))?;
     }

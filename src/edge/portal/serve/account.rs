@@ -36,12 +36,7 @@ impl Desk {
     }
 }
 
-async fn page(
-    desk: &Desk,
-    visit: &Visit,
-    full: &Full,
-    notice: Option<AccountNotice>,
-) -> Result<Reply, StoreError> {
+async fn page(desk: &Desk, visit: &Visit, full: &Full, notice: Option<AccountNotice>) -> Result<Reply, StoreError> {
     let (user, session) = (&full.identity.user, &full.identity.session);
     let now = desk.world.clock.now();
     sessions::touch(&desk.world, &full.identity).await?;

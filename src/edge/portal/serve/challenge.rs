@@ -1,6 +1,8 @@
 //! `/challenge`: one more proof.
 
-use super::{Carried, Desk, Fields, Reply, Visit, login::Link,
+use super::{
+    Carried, Desk, Fields, Reply, Visit,
+    login::Link,
     onward, see_other,
     way::{Errand, Toll},
 };
@@ -121,12 +123,7 @@ pub(super) async fn submit(desk: &Desk, visit: &Visit, carried: &Carried, given:
     }
 }
 
-async fn prove(
-    desk: &Desk,
-    visit: &Visit,
-    bearer: &Bearer,
-    given: Given<'_>,
-) -> Result<Opened, ChallengeError> {
+async fn prove(desk: &Desk, visit: &Visit, bearer: &Bearer, given: Given<'_>) -> Result<Opened, ChallengeError> {
     let method = given.method();
     let proven = match given {
         Given::Code(code) => challenge::answer_totp(&desk.world, bearer, code, &visit.caller).await,

@@ -17,7 +17,7 @@ use crate::{
     },
     flows::{
         challenge::ChallengeError,
-        passkeys::{self, Answer, ChangeError, Challenge},
+        passkeys::{self, Answer, Challenge, ChangeError},
         sessions::{self, Bearer},
     },
     ports::store::Purpose,
