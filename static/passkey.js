@@ -8,6 +8,7 @@
   const { elements } = form;
   const makes = elements.purpose.value === "enroll";
   let asked;
+  let anew;
 
   // Only one question can be open: a new one takes the place of the last.
   const ask = async (mediation) => {
@@ -26,6 +27,7 @@
 
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
+    clearInterval(anew);
     const fault = form.querySelector(".fault");
     fault.textContent = "";
     try {
@@ -41,7 +43,7 @@
     PublicKeyCredential.isConditionalMediationAvailable?.().then((can) => {
       if (!can) return;
       offer();
-      setInterval(() => document.hasFocus() || offer(), 240_000);
+      anew = setInterval(offer, 240_000);
     });
   }
 

@@ -41,8 +41,9 @@ async fn a_passkey_is_set_up_signs_in_alone_and_steps_up() {
             // Signing in with it and nothing else, on the way to an application.
             press(page, "Sign out").await;
             let target = house.url(PAYROLL, "/transfers");
-            page.goto(&target).await.unwrap();
+            // It would pick itself where passkeys are offered beside the name: this one is never asked which.
             authenticator.verifies(false).await;
+            page.goto(&target).await.unwrap();
             press_in_vain(page, "Sign in with a passkey").await;
             authenticator.verifies(true).await;
             press(page, "Sign in with a passkey").await;
@@ -65,9 +66,34 @@ async fn a_passkey_is_set_up_signs_in_alone_and_steps_up() {
             press(page, "Remove Work laptop").await;
             assert_eq!(url(page).await, house.portal("/account"));
             press(page, "Sign out").await;
+            authenticator.verifies(false).await;
             page.goto(&target).await.unwrap();
+            press_in_vain(page, "Sign in with a passkey").await;
+            authenticator.verifies(true).await;
             press(page, "Sign in with a passkey").await;
             says(page, "That passkey didn't work. Try again or use another way.").await;
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn a_passkey_is_offered_where_the_name_is_typed() {
+    let (house, ann) = house(|site| Person::add(site, "ann", &[])).await;
+    house
+        .open(Scripts::On, "passkeys-autofill", async |page| {
+            page.goto(house.portal("/account")).await.unwrap();
+            sign_in(page, "ann", PASSWORD).await;
+            answer(page, &ann.code()).await;
+            let _authenticator = VirtualAuthenticator::plug_in(page).await;
+            page.goto(house.portal("/enroll/passkey")).await.unwrap();
+            press(page, "Set up").await;
+            press(page, "Sign out").await;
+
+            page.goto(house.url(PAYROLL, "/transfers")).await.unwrap();
+
+            // The authenticator picks at once what a person would pick from the list.
+            let heading = page.query(By::XPath("//h1[normalize-space()='Transfers']"));
+            heading.wait(Duration::from_secs(10), Duration::from_millis(10)).first().await.unwrap();
         })
         .await;
 }

@@ -168,7 +168,10 @@ pub(crate) async fn a_newer_postgres_database_is_refused(server: &Server) {
     let url = server.database("newer").await;
     drop(SqlStore::open(&url).await.unwrap());
     let mut connection = PgConnection::connect(&url).await.unwrap();
-    sqlx::raw_sql("UPDATE _sqlx_migrations SET version = 9999").execute(&mut connection).await.unwrap();
+    sqlx::raw_sql("UPDATE _sqlx_migrations SET version = 9999 WHERE version = 1")
+        .execute(&mut connection)
+        .await
+        .unwrap();
 
     assert!(refusal(&url, Path::new("-")).await.contains("a newer version of Doorward has written"));
 }
