@@ -48,7 +48,7 @@ impl Passkeys {
 
 impl PasskeyVerifier for Passkeys {
     fn begin_registration(&self, user: UserId, login_id: &str, known: &[Vec<u8>]) -> Result<Begun, PasskeyError> {
-        let known = known.iter().map(|id| id.clone().into()).collect();
+        let known = known.to_vec();
         let (mut asked, state) =
             self.portal()?.start_passkey_registration(user.0, login_id, login_id, Some(known)).map_err(refused)?;
         // The library asks for less: without this, a passkey could not say whose it is, and nobody could begin with it.
@@ -67,7 +67,7 @@ impl PasskeyVerifier for Passkeys {
         if passkey.cred_id().len() > CREDENTIAL_ID_BYTES_MAX {
             return Err(PasskeyError::Refused("its name is too long".to_owned()));
         }
-        Ok(Made { credential_id: passkey.cred_id().to_vec(), credential: write(&passkey)? })
+        Ok(Made { credential_id: passkey.cred_id().clone(), credential: write(&passkey)? })
     }
 
     fn begin_authentication(&self, credentials: &[String]) -> Result<Begun, PasskeyError> {
@@ -128,7 +128,6 @@ fn write(value: &impl Serialize) -> Result<String, PasskeyError> {
     serde_json::to_string(value).map_err(|error| PasskeyError::Unavailable(error.to_string()))
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "what map_err hands over")]
 fn refused(error: WebauthnError) -> PasskeyError {
     match error {
         WebauthnError::CredentialPossibleCompromise => PasskeyError::Copied,

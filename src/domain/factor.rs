@@ -50,8 +50,7 @@ impl Method {
     pub const fn class(self) -> FactorClass {
         match self {
             Self::Password => FactorClass::Knowledge,
-            Self::Totp => FactorClass::Possession,
-            Self::Passkey => FactorClass::Possession,
+            Self::Totp | Self::Passkey => FactorClass::Possession,
         }
     }
 
@@ -59,8 +58,7 @@ impl Method {
     /// before it signs, and it signs for one origin only.
     pub const fn resists_phishing(self) -> bool {
         match self {
-            Self::Password => false,
-            Self::Totp => false,
+            Self::Password | Self::Totp => false,
             Self::Passkey => true,
         }
     }

@@ -141,9 +141,9 @@ async fn prove(desk: &Desk, visit: &Visit, bearer: &Bearer, given: Given<'_>) ->
 /// What the visitor may learn.
 pub(super) fn shown(desk: &Desk, error: &ChallengeError) -> ProofNotice {
     match error {
-        ChallengeError::Wrong => ProofNotice::Wrong,
-        ChallengeError::Passkey(PasskeyError::Unavailable(_)) => ProofNotice::OurFault,
-        ChallengeError::Passkey(_) => ProofNotice::Wrong,
+        ChallengeError::Wrong | ChallengeError::Passkey(PasskeyError::Refused(_) | PasskeyError::Copied) => {
+            ProofNotice::Wrong
+        }
         ChallengeError::AlreadyUsed => ProofNotice::AlreadyUsed,
         ChallengeError::Throttled(closed) => match desk.until(*closed) {
             Some(again) => ProofNotice::TooMany { again },
@@ -152,6 +152,7 @@ pub(super) fn shown(desk: &Desk, error: &ChallengeError) -> ProofNotice {
         ChallengeError::Gone
         | ChallengeError::NotEnrolled
         | ChallengeError::Sealed(_)
+        | ChallengeError::Passkey(PasskeyError::Unavailable(_))
         | ChallengeError::Busy(_)
         | ChallengeError::Store(_) => ProofNotice::OurFault,
     }
