@@ -5,6 +5,7 @@
 use criterion::{Criterion, criterion_group, criterion_main};
 use doorward::{
     adapters::{
+        passkeys::Passkeys,
         signer::JwtSigner,
         store::MemoryStore,
         system::{Argon2Hasher, FileVault, SystemClock, SystemEntropy},
@@ -91,11 +92,13 @@ impl Scene {
             entropy: Arc::new(SystemEntropy),
             hasher: Arc::new(Argon2Hasher::new()),
             vault: Arc::new(FileVault::create(&folder.path().join("key"), &SystemEntropy).unwrap()),
+            passkeys: Arc::new(Passkeys::new("localhost", "https://localhost", "Example Corp")),
             settings: flows::Settings {
                 organisation: "Example Corp".to_owned(),
                 limits: Limits { lifetime: Duration::from_hours(12), idle: Duration::from_hours(1) },
                 requirement: flows::Requirement::Required,
                 recovery_codes: 10,
+                methods: vec![Method::Passkey, Method::Totp],
             },
         };
         let host = Host::parse(HOST).unwrap();

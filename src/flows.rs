@@ -7,6 +7,7 @@ pub mod administer;
 pub mod challenge;
 pub mod enroll;
 pub mod journey;
+pub mod passkeys;
 pub mod recovery;
 pub mod sessions;
 pub mod sign_in;
@@ -16,13 +17,14 @@ mod tests;
 
 use crate::{
     domain::{
+        factor::Method,
         secret::Token,
         session::Limits,
         throttle::{ACCOUNT, ADDRESS, BudgetKey, Closed, Lane, Schedule},
         time::Timestamp,
         user::UserId,
     },
-    ports::{Clock, Entropy, PasswordHasher, Store, StoreError, Vault, store::Charge},
+    ports::{Clock, Entropy, PasskeyVerifier, PasswordHasher, Store, StoreError, Vault, store::Charge},
 };
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
@@ -39,6 +41,8 @@ pub struct World {
     pub hasher: Arc<dyn PasswordHasher>,
     /// Seals.
     pub vault: Arc<dyn Vault>,
+    /// The arithmetic of passkeys.
+    pub passkeys: Arc<dyn PasskeyVerifier>,
     /// What the operator chose.
     pub settings: Settings,
 }
@@ -54,6 +58,8 @@ pub struct Settings {
     pub requirement: Requirement,
     /// Recovery codes in a set; none are made or taken where it is zero.
     pub recovery_codes: u8,
+    /// What people may enrol.
+    pub methods: Vec<Method>,
 }
 
 /// Whether signing in takes a second factor. Routes may ask for one whatever this says.
@@ -100,6 +106,18 @@ impl World {
         charged.address = Some(self.charge_one(address, &ADDRESS).await?);
         charged.account = Some(self.charge_one(account, &ACCOUNT).await?);
         Ok(charged)
+    }
+
+    /// Counts a try as failed, by address alone: where an answer can't be guessed, no account is closed to its owner by
+    /// somebody's wrong ones.
+    async fn charge_address(&self, caller: &Caller) -> Result<Try<'_>, TryError> {
+        let address = self.charge_one(BudgetKey::address(caller.address), &ADDRESS).await?;
+        Ok(Try { world: self, address: Some(address), account: None })
+    }
+
+    /// Whether this account has anything to prove itself with besides its password.
+    async fn has_second_factor(&self, user: UserId) -> Result<bool, StoreError> {
+        Ok(!self.store.totp_factors(user).await?.is_empty() || !self.store.passkeys(user).await?.is_empty())
     }
 
     async fn charge_one(&self, key: BudgetKey, schedule: &Schedule) -> Result<BudgetKey, TryError> {

@@ -9,6 +9,8 @@ mod accounts;
 mod budgets;
 #[path = "store_contract/engines.rs"]
 mod engines;
+#[path = "store_contract/passkeys.rs"]
+mod passkeys;
 #[path = "store_contract/people.rs"]
 mod people;
 #[path = "store_contract/postgres.rs"]
@@ -104,6 +106,14 @@ behaviours! {
     budgets::a_refund_takes_one_failure_back_and_reopens
     budgets::a_cleared_budget_is_empty
     budgets::unlocking_opens_all_budgets_of_one_account
+    passkeys::a_passkey_is_found_as_it_was_added
+    passkeys::a_credential_is_one_persons
+    passkeys::of_racing_uses_of_one_state_one_counts
+    passkeys::the_last_second_factor_may_stay
+    passkeys::of_racing_removals_one_second_factor_stays
+    passkeys::a_reset_and_a_deletion_take_passkeys_along
+    passkeys::of_racing_answers_one_takes_the_ceremony
+    passkeys::sweeping_forgets_old_ceremonies
     people::the_store_answers
 }
 

@@ -110,16 +110,16 @@ shapes! {
     }
     mfa "[mfa]" "Second factors." {
         REQUIREMENT "requirement" ("\"required\", \"optional\" or \"disabled\"") Value(r#""required""#), "Who must have one: everybody, whoever enrolled one, nobody.";
-        METHODS "methods" ("list of methods") Value(r#"["totp"]"#), "What may be enrolled: `totp`.";
+        METHODS "methods" ("list of methods") Value(r#"["passkey", "totp"]"#), "What may be enrolled: `passkey`, `totp`.";
         RECOVERY_CODES "recovery_codes" ("number") Value("10"), "Codes for the day a phone is lost, shown once after the first enrolment; 0 switches them off.";
     }
     policy "[policy.NAME]" "What routes demand. `public` lets everybody pass, `deny` nobody; both exist without being written." {
-        LEVEL "level" ("\"public\", \"login\" or \"mfa\"") Required, "How strong a session must be: none, one proof, proofs of two kinds.";
+        LEVEL "level" ("\"public\", \"login\", \"mfa\" or \"phishing-resistant\"") Required, "How strong a session must be: none, one proof, proofs of two kinds, a passkey.";
         FRESH "fresh" ("{ any, within }") Absent("a proof of any age will do"), "How recent a proof must be.";
         GROUPS "groups" ("list of text") Value("[]"), "Groups of which people must be in one; nobody is left out where it is empty.";
     }
     fresh "fresh = { … }" "How recent a proof must be." {
-        ANY "any" ("list of methods") Required, "Methods of which one will do: `password`, `totp`, `recovery-code`.";
+        ANY "any" ("list of methods") Required, "Methods of which one will do: `password`, `totp`, `passkey`, `recovery-code`.";
         WITHIN "within" ("duration") Required, "How old that proof may be.";
     }
     app "[[app]]" "One protected application. Its routes are tried in order, the first that fits decides." {

@@ -106,8 +106,12 @@ impl Policies {
 
 fn access(section: &Section<'_>) -> Option<Access> {
     use keys::policy as key;
-    const LEVELS: &[(&str, Option<Level>)] =
-        &[("public", None), (Level::Login.name(), Some(Level::Login)), (Level::Mfa.name(), Some(Level::Mfa))];
+    const LEVELS: &[(&str, Option<Level>)] = &[
+        ("public", None),
+        (Level::Login.name(), Some(Level::Login)),
+        (Level::Mfa.name(), Some(Level::Mfa)),
+        (Level::PhishingResistant.name(), Some(Level::PhishingResistant)),
+    ];
     let level = section.read(&key::LEVEL, |value| one_of(value, LEVELS));
     let fresh = section.maybe(&key::FRESH, fresh);
     let groups = section.read(&key::GROUPS, |value| value.list(words));
@@ -134,14 +138,17 @@ fn fresh(value: &Value<'_>) -> Option<Freshness> {
 
 fn unmeetable(access: &Access, mfa: &Mfa) -> Option<String> {
     let Access::Require(Requirement { level, fresh, .. }) = access else { return None };
-    if *level == Level::Mfa && mfa.requirement == MfaRequirement::Disabled {
+    if *level >= Level::Mfa && mfa.requirement == MfaRequirement::Disabled {
         return Some("`mfa.requirement` is \"disabled\", so nobody has a second factor".to_owned());
+    }
+    if *level == Level::PhishingResistant && !mfa.methods.iter().any(|method| method.resists_phishing()) {
+        return Some("`mfa.methods` has no \"passkey\"".to_owned());
     }
     let fresh = fresh.as_ref()?;
     let available = |method: &Method| match method {
         Method::Password => true,
         Method::RecoveryCode => mfa.recovery_codes > 0,
-        Method::Totp => mfa.methods.contains(method),
+        Method::Totp | Method::Passkey => mfa.methods.contains(method),
     };
     let missing = listed(fresh.any.iter().map(|method| method.name()));
     (!fresh.any.iter().any(available)).then(|| format!("`mfa.methods` has none of {missing}"))

@@ -147,5 +147,5 @@ fn second_factor(value: &Value<'_>) -> Option<Method> {
         let fault = Fault::new("a password is no second factor", "expected another method");
         return value.fail(fault.help("it is what people begin with"));
     }
-    one_of(value, &[(Method::Totp.name(), Method::Totp)])
+    one_of(value, &[(Method::Passkey.name(), Method::Passkey), (Method::Totp.name(), Method::Totp)])
 }

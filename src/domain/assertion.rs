@@ -70,7 +70,7 @@ pub fn claims(
 ) -> Option<Claims> {
     let proofs = || proven(&identity.session.authentications, now);
     let level = Level::reached(&identity.session.authentications, now)?;
-    let mut amr: Vec<_> = proofs().map(|proof| proof.method.amr()).collect();
+    let mut amr: Vec<_> = proofs().flat_map(|proof| proof.method.amr().iter().copied()).collect();
     if level >= Level::Mfa {
         amr.push("mfa");
     }

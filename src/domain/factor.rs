@@ -18,6 +18,8 @@ pub enum Method {
     Totp,
     /// One of a list of codes that are kept for the day when nothing else is at hand (SP 800-63B 3.1.2).
     RecoveryCode,
+    /// A key pair that a device or password manager keeps, and uses only once it knows its user (`WebAuthn`).
+    Passkey,
 }
 
 /// What a method shows. Two methods of one class are not two factors.
@@ -32,7 +34,7 @@ pub enum FactorClass {
 impl Method {
     /// Every method, strongest first: the order in which pages offer them. Recovery codes come last: they are
     /// for when nothing else is at hand.
-    pub const ALL: &[Self] = &[Self::Totp, Self::Password, Self::RecoveryCode];
+    pub const ALL: &[Self] = &[Self::Passkey, Self::Totp, Self::Password, Self::RecoveryCode];
 
     /// The name in config files, on the command line and in programs.
     pub const fn name(self) -> &'static str {
@@ -40,6 +42,7 @@ impl Method {
             Self::Password => "password",
             Self::Totp => "totp",
             Self::RecoveryCode => "recovery-code",
+            Self::Passkey => "passkey",
         }
     }
 
@@ -53,16 +56,27 @@ impl Method {
         match self {
             Self::Password => FactorClass::Knowledge,
             // A look-up secret is a sheet of paper that somebody has, not something they remember.
-            Self::Totp | Self::RecoveryCode => FactorClass::Possession,
+            Self::Totp | Self::RecoveryCode | Self::Passkey => FactorClass::Possession,
         }
     }
 
-    /// Its Authentication Method Reference (RFC 8176 2).
-    pub const fn amr(self) -> &'static str {
+    /// Whether it alone is two factors, and nothing that a look-alike page could pass on: the device must know its user
+    /// before it signs, and it signs for one origin only.
+    pub const fn resists_phishing(self) -> bool {
         match self {
-            Self::Password => "pwd",
+            Self::Password | Self::Totp | Self::RecoveryCode => false,
+            Self::Passkey => true,
+        }
+    }
+
+    /// Its Authentication Method References (RFC 8176 2). A passkey may be in hardware or be synchronised, and does not
+    /// say which: all that is known is that the key was used, by somebody present.
+    pub const fn amr(self) -> &'static [&'static str] {
+        match self {
+            Self::Password => &["pwd"],
             // No value is registered for look-up secrets; a password that works once is what they are.
-            Self::Totp | Self::RecoveryCode => "otp",
+            Self::Totp | Self::RecoveryCode => &["otp"],
+            Self::Passkey => &["pop", "user"],
         }
     }
 }

@@ -15,7 +15,7 @@ pub mod route;
 
 use crate::domain::{
     factor::Method,
-    session::{Authentication, Identity, Level, latest},
+    session::{Authentication, Identity, Level, latest, proven},
     time::Timestamp,
 };
 use std::{sync::Arc, time::Duration};
@@ -209,12 +209,13 @@ impl Requirement {
 }
 
 impl Missing {
-    /// Whether a proof by `method`, now, could bring the session closer.
+    /// Whether a proof by `method`, now, would do.
     pub fn helped_by(&self, method: Method, authentications: &[Authentication], now: Timestamp) -> bool {
         match self {
             Self::Fresh { wanted, .. } => wanted.any.contains(&method),
-            Self::Level { .. } => {
-                crate::domain::session::proven(authentications, now).all(|proof| proof.method.class() != method.class())
+            Self::Level { wanted, .. } => {
+                let methods = proven(authentications, now).map(|proof| proof.method);
+                Level::shown_by(methods.chain([method])) >= Some(*wanted)
             }
         }
     }

@@ -10,7 +10,7 @@
 //! - Two methods of one class are not two factors.
 
 use crate::domain::{
-    factor::{FactorId, Method},
+    factor::{FactorClass, FactorId, Method},
     time::Timestamp,
     user::{User, UserId},
 };
@@ -74,25 +74,41 @@ pub enum Level {
     Login,
     /// Proofs of two classes.
     Mfa,
+    /// One that a look-alike page can't pass on, of two factors: a passkey.
+    PhishingResistant,
 }
 
 impl Level {
     /// Every level, weakest first.
-    pub const ALL: &[Self] = &[Self::Login, Self::Mfa];
+    pub const ALL: &[Self] = &[Self::Login, Self::Mfa, Self::PhishingResistant];
 
     /// The name in config files, and the `acr` of assertions.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Login => "login",
             Self::Mfa => "mfa",
+            Self::PhishingResistant => "phishing-resistant",
         }
     }
 
     /// What these authentications amount to at `now`; `None` if they prove nothing.
     pub fn reached(authentications: &[Authentication], now: Timestamp) -> Option<Self> {
-        let mut classes = proven(authentications, now).map(|proof| proof.method.class());
-        let first = classes.next()?;
-        Some(if classes.any(|class| class != first) { Self::Mfa } else { Self::Login })
+        Self::shown_by(proven(authentications, now).map(|proof| proof.method))
+    }
+
+    /// What proofs by these methods amount to; `None` if there are none.
+    pub fn shown_by(methods: impl Iterator<Item = Method>) -> Option<Self> {
+        let mut shown: Option<(FactorClass, Self)> = None;
+        for method in methods {
+            let class = method.class();
+            let alone = if method.resists_phishing() { Self::PhishingResistant } else { Self::Login };
+            shown = Some(match shown {
+                None => (class, alone),
+                Some((first, level)) if first == class => (first, level.max(alone)),
+                Some((first, level)) => (first, level.max(alone).max(Self::Mfa)),
+            });
+        }
+        shown.map(|(_, level)| level)
     }
 }
 
@@ -162,6 +178,17 @@ mod tests {
         assert_eq!(Level::reached(&two_codes, NOON), Some(Level::Login));
         assert_eq!(Level::reached(&both, NOON), Some(Level::Mfa));
         assert_eq!(Level::reached(&[], NOON), None);
+    }
+
+    #[test]
+    fn a_passkey_alone_resists_phishing_and_nothing_else_does() {
+        for method in Method::ALL {
+            let resists = Level::reached(&[proof(*method, NOON)], NOON) == Some(Level::PhishingResistant);
+            assert_eq!(resists, *method == Method::Passkey, "{method}");
+        }
+        let weaker: Vec<_> = Method::ALL.iter().filter(|method| **method != Method::Passkey).collect();
+        let proofs: Vec<_> = weaker.into_iter().map(|method| proof(*method, NOON)).collect();
+        assert_eq!(Level::reached(&proofs, NOON), Some(Level::Mfa));
     }
 
     #[test]

@@ -4,10 +4,11 @@ use super::{World, challenge::totp_seal, enroll::UNNAMED, sign_in::password_byte
 use crate::{
     domain::{
         factor::{
-            FactorId,
+            FactorId, Method,
             totp::{KEY_BYTES, Key},
         },
         session::SessionId,
+        time::Timestamp,
         user::{LoginId, User, UserId},
     },
     ports::{
@@ -96,9 +97,38 @@ pub async fn accounts(world: &World) -> Result<Vec<Account>, AdministerError> {
     Ok(world.store.accounts().await?)
 }
 
-/// The authenticator apps of an account.
-pub async fn totp_factors(world: &World, user: UserId) -> Result<Vec<TotpFactor>, AdministerError> {
-    Ok(world.store.totp_factors(user).await?)
+/// A second factor, as lists show it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecondFactor {
+    /// Its name in authentications.
+    pub id: FactorId,
+    /// What it is.
+    pub method: Method,
+    /// What its owner calls it.
+    pub name: String,
+    /// When it was enrolled.
+    pub created_at: Timestamp,
+    /// When it last proved something.
+    pub used_at: Option<Timestamp>,
+}
+
+/// The second factors of an account, the strongest method first.
+pub async fn second_factors(world: &World, user: UserId) -> Result<Vec<SecondFactor>, AdministerError> {
+    let passkeys = world.store.passkeys(user).await?.into_iter().map(|passkey| SecondFactor {
+        id: passkey.id,
+        method: Method::Passkey,
+        name: passkey.name,
+        created_at: passkey.created_at,
+        used_at: passkey.used_at,
+    });
+    let apps = world.store.totp_factors(user).await?.into_iter().map(|app| SecondFactor {
+        id: app.id,
+        method: Method::Totp,
+        name: app.name,
+        created_at: app.created_at,
+        used_at: app.used_at,
+    });
+    Ok(passkeys.chain(apps).collect())
 }
 
 /// How many recovery codes an account has left.

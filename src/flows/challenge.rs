@@ -14,9 +14,9 @@ use crate::{
         session::{Authentication, Session, SessionId},
         throttle::{BudgetKey, Closed},
         time::Timestamp,
-        user::User,
+        user::{User, UserId},
     },
-    ports::{HasherBusy, StoreError, store::TotpFactor},
+    ports::{HasherBusy, StoreError, passkeys::PasskeyError, store::TotpFactor},
 };
 
 /// Why a code proved nothing.
@@ -40,6 +40,9 @@ pub enum ChallengeError {
     /// The key of the factor does not open: the key file is not the one it was sealed with.
     #[error("the key of factor {0} can't be unsealed")]
     Sealed(uuid::Uuid),
+    /// The passkey proves nothing, or not here.
+    #[error(transparent)]
+    Passkey(#[from] PasskeyError),
     /// Too many password checks at once.
     #[error(transparent)]
     Busy(#[from] HasherBusy),
@@ -91,6 +94,21 @@ pub async fn answer_password(
     }
     charged.succeeded().await?;
     record(world, bearer, Authentication { method: Method::Password, factor: factor.id, at: world.now() }, caller).await
+}
+
+/// What somebody can prove themselves with, strongest first.
+pub async fn held(world: &World, user: UserId) -> Result<Vec<Method>, StoreError> {
+    let has_password = world.store.account(user).await?.is_some_and(|account| account.password.is_some());
+    let has_totp = !world.store.totp_factors(user).await?.is_empty();
+    let has_passkey = !world.store.passkeys(user).await?.is_empty();
+    let has_codes = super::recovery::left(world, user).await? > 0;
+    let has = |method: &Method| match method {
+        Method::Password => has_password,
+        Method::Totp => has_totp,
+        Method::Passkey => has_passkey,
+        Method::RecoveryCode => has_codes,
+    };
+    Ok(Method::ALL.iter().copied().filter(has).collect())
 }
 
 impl Bearer {

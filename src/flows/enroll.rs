@@ -47,7 +47,7 @@ pub struct Offer {
 /// operator's approval lasts, because a stolen password must not be able to enrol a phone (EN-04).
 pub async fn is_open(world: &World, account: &Account) -> Result<bool, ChallengeError> {
     let approved = account.enrol_until.is_some_and(|until| world.now() < until);
-    Ok(approved && world.store.totp_factors(account.user.id).await?.is_empty())
+    Ok(approved && !world.has_second_factor(account.user.id).await?)
 }
 
 /// Offers a new key to whoever holds the portal token.

@@ -112,7 +112,7 @@ async fn admit(
 ) -> Result<Outcome, SignInError> {
     let now = world.now();
     let proof = Authentication { method: Method::Password, factor: password.id, at: now };
-    let enrolled = !world.store.totp_factors(account.user.id).await?.is_empty();
+    let enrolled = world.has_second_factor(account.user.id).await?;
     let next: fn(Token) -> Outcome = match (world.settings.requirement, enrolled) {
         (Requirement::Optional | Requirement::Required, true) => Outcome::SecondFactor,
         (Requirement::Required, false) if account.enrol_until.is_some_and(|until| now < until) => Outcome::Enrol,

@@ -7,6 +7,7 @@ mod failing_store;
 mod gated;
 mod journey;
 mod machine;
+mod passkeys;
 mod recovery;
 mod sessions;
 mod sign_in;
@@ -16,13 +17,13 @@ use super::{
     Caller, Requirement, Settings, World,
     administer::{self, NewUser},
     challenge::ChallengeError,
-    sessions::{Bearer, recognise},
+    sessions::{Bearer, Full, recognise},
     sign_in::{Opened, Outcome, SignInError, with_password},
 };
 use crate::{
-    adapters::{store::MemoryStore, system::FileVault},
+    adapters::{passkeys::Passkeys, store::MemoryStore, system::FileVault},
     domain::{
-        factor::totp::Key,
+        factor::{Method, totp::Key},
         secret::{Secret, Token},
         session::{Limits, Session},
         target::Host,
@@ -48,6 +49,8 @@ const STEP: Duration = Duration::from_secs(30);
 const MINUTE: Duration = Duration::from_mins(1);
 const LIMITS: Limits = Limits { lifetime: Duration::from_hours(12), idle: Duration::from_mins(30) };
 
+/// The portal's origin.
+const ORIGIN: &str = "https://auth.example.com";
 const ANN: &str = "ann";
 const PASSWORD: &str = "correct horse";
 
@@ -144,11 +147,13 @@ impl Scene {
             entropy: Arc::new(Seeded(Mutex::new(1))),
             hasher: Arc::clone(&hasher) as Arc<dyn PasswordHasher>,
             vault: vault(),
+            passkeys: Arc::new(Passkeys::new("auth.example.com", ORIGIN, "Example Corp")),
             settings: Settings {
                 organisation: "Example Corp".to_owned(),
                 limits: LIMITS,
                 requirement,
                 recovery_codes: 10,
+                methods: vec![Method::Passkey, Method::Totp],
             },
         };
         Self { world, clock, hasher }
@@ -185,6 +190,14 @@ impl Scene {
     /// Whoever holds this token.
     async fn bearer(&self, token: &Token) -> Bearer {
         recognise(&self.world, Some(token)).await.unwrap()
+    }
+
+    /// Whoever is signed in with this token.
+    async fn full(&self, token: &Token) -> Full {
+        match self.bearer(token).await {
+            Bearer::Full(full) => *full,
+            other => panic!("no session: {other:?}"),
+        }
     }
 
     /// Ann's half session.

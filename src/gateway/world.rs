@@ -2,15 +2,17 @@
 
 use crate::{
     adapters::{
+        passkeys::Passkeys,
         signer::{JwtSigner, KeyError},
         store,
         system::{Argon2Hasher, FileVault, SystemClock, SystemEntropy, VaultError},
     },
     config::settings::{MfaRequirement, Settings, StoreUrl},
+    domain::factor::Method,
     flows::{self, Requirement, World},
     ports::{Clock as _, Store, StoreError},
 };
-use std::{path::Path, sync::Arc};
+use std::{net::Ipv4Addr, path::Path, sync::Arc};
 
 /// Why the store and its key can't be opened.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +46,11 @@ pub async fn open_world(settings: &Settings) -> Result<World, OpenError> {
         entropy: Arc::new(SystemEntropy),
         hasher: Arc::new(Argon2Hasher::new()),
         vault: Arc::new(vault),
+        passkeys: Arc::new(Passkeys::new(
+            settings.portal.url.host.as_str(),
+            &settings.portal.url.to_string(),
+            &settings.portal.name,
+        )),
         settings: flow_settings(settings),
     })
 }
@@ -59,7 +66,16 @@ pub fn flow_settings(settings: &Settings) -> flows::Settings {
             MfaRequirement::Disabled => Requirement::Disabled,
         },
         recovery_codes: settings.mfa.recovery_codes,
+        methods: enrollable(settings),
     }
+}
+
+/// What may be enrolled at this portal. Browsers make passkeys for names, not for addresses.
+fn enrollable(settings: &Settings) -> Vec<Method> {
+    let is_named = settings.portal.url.host.as_str().parse::<Ipv4Addr>().is_err()
+        && !settings.portal.url.host.as_str().starts_with('[');
+    let methods = settings.mfa.methods.iter().copied();
+    methods.filter(|method| *method != Method::Passkey || is_named).collect()
 }
 
 fn store_url(url: &StoreUrl) -> Result<String, OpenError> {

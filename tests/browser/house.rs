@@ -43,6 +43,10 @@ level = "mfa"
 level = "mfa"
 fresh = {{ any = ["totp"], within = "4s" }}
 
+[policy.keys]
+level = "phishing-resistant"
+fresh = {{ any = ["passkey"], within = "1s" }}
+
 [policy.audit]
 level = "mfa"
 groups = ["audit"]
@@ -63,6 +67,11 @@ policy = "standard"
   path = "/transfers/new"
   policy = "transfers"
   label = "transfers"
+
+  [[app.route]]
+  path = "/reports"
+  policy = "keys"
+  label = "reports"
 
   [[app.route]]
   path = "/files"
@@ -157,7 +166,7 @@ pub(crate) async fn says(page: &WebDriver, text: &str) {
 pub(crate) async fn until_stale(page: &WebDriver, target: &str) {
     for _ in 0..600 {
         page.goto(target).await.unwrap();
-        if page.current_url().await.unwrap().path() == "/challenge/totp" {
+        if page.current_url().await.unwrap().path().starts_with("/challenge/") {
             return;
         }
     }

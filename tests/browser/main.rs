@@ -5,4 +5,5 @@
 mod demo_app;
 mod front_door;
 mod house;
+mod passkeys;
 mod recovery;

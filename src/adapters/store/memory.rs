@@ -4,6 +4,7 @@
 
 mod accounts;
 mod budgets;
+mod passkeys;
 mod recovery;
 mod sessions;
 
@@ -18,7 +19,7 @@ use crate::{
     },
     ports::{
         Store, StoreError,
-        store::{Account, Attempt, Handoff, SealedKey, TotpFactor},
+        store::{Account, Attempt, Ceremony, Handoff, PasskeyFactor, SealedKey, TotpFactor},
     },
 };
 use async_trait::async_trait;
@@ -39,6 +40,8 @@ struct Tables {
     accounts: BTreeMap<UserId, Account>,
     totp_factors: BTreeMap<FactorId, TotpFactor>,
     recovery_sets: BTreeMap<UserId, RecoverySet>,
+    passkeys: BTreeMap<FactorId, PasskeyFactor>,
+    ceremonies: HashMap<TokenHash, Ceremony>,
     browsers: HashMap<(UserId, TokenHash), Timestamp>,
     signing_keys: Vec<SealedKey>,
     attempts: HashMap<TokenHash, Attempt>,

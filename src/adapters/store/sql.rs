@@ -61,6 +61,7 @@ macro_rules! statements {
 mod accounts;
 mod budgets;
 mod open;
+mod passkeys;
 mod recovery;
 mod rows;
 mod sessions;

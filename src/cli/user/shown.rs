@@ -7,9 +7,12 @@ use crate::{
         output::{self, minute, rfc3339},
         session,
     },
-    domain::user::LoginId,
-    flows::{World, administer},
-    ports::store::{Account, TotpFactor},
+    domain::{factor::Method, user::LoginId},
+    flows::{
+        World,
+        administer::{self, SecondFactor},
+    },
+    ports::store::Account,
 };
 use serde_json::{Value, json};
 
@@ -76,8 +79,8 @@ pub(super) async fn one(world: &World, login_id: &LoginId) -> Result<Told, Failu
     Ok(Told { text: text.join("\n"), value })
 }
 
-async fn factors(world: &World, account: &Account) -> Result<Vec<TotpFactor>, Failure> {
-    administer::totp_factors(world, account.user.id).await.map_err(Failure::refused)
+async fn factors(world: &World, account: &Account) -> Result<Vec<SecondFactor>, Failure> {
+    administer::second_factors(world, account.user.id).await.map_err(Failure::refused)
 }
 
 fn state(account: &Account) -> &'static str {
@@ -88,16 +91,20 @@ fn state(account: &Account) -> &'static str {
     }
 }
 
-fn methods(factors: &[TotpFactor]) -> String {
-    if factors.len() == 1 { "totp".to_owned() } else { format!("{} totp", factors.len()) }
+fn methods(factors: &[SecondFactor]) -> String {
+    let of = |method: Method| factors.iter().filter(|factor| factor.method == method).count();
+    let counted = Method::ALL.iter().map(|method| (method, of(*method))).filter(|(_, count)| *count > 0);
+    let spelled =
+        counted.map(|(method, count)| if count == 1 { method.to_string() } else { format!("{count} {method}") });
+    spelled.collect::<Vec<_>>().join(", ")
 }
 
-fn spell(factor: &TotpFactor) -> String {
+fn spell(factor: &SecondFactor) -> String {
     let used = factor.used_at.map_or("never used".to_owned(), |at| format!("last used {}", minute(at)));
-    format!("totp, {}, added {}, {used}", factor.name, minute(factor.created_at))
+    format!("{}, {}, added {}, {used}", factor.method, factor.name, minute(factor.created_at))
 }
 
-fn as_json(Account { user, password, enrol_until }: &Account, factors: &[TotpFactor]) -> Value {
+fn as_json(Account { user, password, enrol_until }: &Account, factors: &[SecondFactor]) -> Value {
     json!({
         "id": user.id.0,
         "login_id": user.login_id.as_str(),
@@ -112,10 +119,10 @@ fn as_json(Account { user, password, enrol_until }: &Account, factors: &[TotpFac
     })
 }
 
-fn factor_as_json(factor: &TotpFactor) -> Value {
+fn factor_as_json(factor: &SecondFactor) -> Value {
     json!({
         "id": factor.id.0,
-        "method": "totp",
+        "method": factor.method.name(),
         "name": factor.name,
         "created_at": rfc3339(factor.created_at),
         "used_at": factor.used_at.map(rfc3339),

@@ -38,6 +38,12 @@ pub static STYLE: LazyLock<Asset> = LazyLock::new(|| {
     Asset::new("style", "css", "text/css; charset=utf-8", bytes)
 });
 
+/// What makes and uses passkeys. Only pages that need it name it.
+pub static SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
+    let bytes = Bytes::from_static(include_bytes!("../../../static/passkey.js"));
+    Asset::new("passkey", "js", "text/javascript; charset=utf-8", bytes)
+});
+
 /// What browsers show in a tab.
 pub static ICON: LazyLock<Asset> = LazyLock::new(|| {
     let bytes = Bytes::from_static(include_bytes!("../../../static/icon.svg"));
@@ -47,7 +53,7 @@ pub static ICON: LazyLock<Asset> = LazyLock::new(|| {
 /// The file that a request's path on such a host names; `theme` is the operator's own.
 pub fn find<'a>(base: Base, path: &str, theme: Option<&'a Asset>) -> Option<&'a Asset> {
     let name = path.strip_prefix(base.prefix())?;
-    [Some(&*STYLE), Some(&*ICON), theme].into_iter().flatten().find(|asset| asset.name == name)
+    [Some(&*STYLE), Some(&*SCRIPT), Some(&*ICON), theme].into_iter().flatten().find(|asset| asset.name == name)
 }
 
 impl Asset {

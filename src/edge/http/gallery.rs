@@ -46,7 +46,7 @@ pub(in crate::edge) fn in_five_minutes() -> Upcoming {
 /// Looks at each state of a page, and returns what a snapshot should hold: its title and its content.
 pub(in crate::edge) fn exhibit<T: Template>(page: &str, states: Vec<(&'static str, T)>) -> Vec<(&'static str, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/pages");
-    for asset in [&*assets::STYLE, &*assets::ICON] {
+    for asset in [&*assets::STYLE, &*assets::SCRIPT, &*assets::ICON] {
         for base in [Base::Portal, Base::App] {
             let path = folder.join(asset.url(base).trim_start_matches('/'));
             fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -102,12 +102,16 @@ fn inspect(html: &str) {
     assert_eq!(html.contains("role=\"alert\""), html.contains("<title>Error: "), "errors show in the title");
 
     for tag in &tags {
-        assert!(!matches!(tag.name, "script" | "style" | "iframe" | "base"), "{tag:?} would break the content policy");
+        let is_ours = tag.value("src").is_some_and(|src| src == assets::SCRIPT.url(Base::Portal));
+        assert!(tag.name != "script" || is_ours, "{tag:?} would break the content policy");
+        assert!(!matches!(tag.name, "style" | "iframe" | "base"), "{tag:?} would break the content policy");
         let foreign = tag.attributes.iter().find(|(name, _)| *name == "style" || name.starts_with("on"));
         assert_eq!(foreign, None, "{tag:?} would break the content policy");
         assert!(tag.name != "form" || tag.value("method") == Some("post"), "{tag:?} would show what it carries");
     }
-    assert!(html.len() + assets::STYLE.response().body().len() < BYTES_MAX, "{} bytes", html.len());
+    let script = if html.contains("<script") { assets::SCRIPT.response().body().len() } else { 0 };
+    assert!(!html.contains("<script") || html.contains("defer></script>"), "nothing stands in a script");
+    assert!(html.len() + script + assets::STYLE.response().body().len() < BYTES_MAX, "{} bytes", html.len());
 }
 
 #[derive(Debug)]

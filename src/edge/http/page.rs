@@ -43,6 +43,11 @@ impl Frame<'_> {
         self.brand.theme.as_ref().map(|theme| theme.url(self.base))
     }
 
+    /// Where the script is that makes and uses passkeys.
+    pub fn script_url(&self) -> String {
+        assets::SCRIPT.url(self.base)
+    }
+
     /// Where the tab's icon is.
     pub fn icon_url(&self) -> String {
         assets::ICON.url(self.base)
@@ -68,6 +73,15 @@ impl ContentPolicy {
     /// For pages whose forms lead nowhere else.
     pub const fn strict() -> Self {
         Self(HeaderValue::from_static(Self::BASICS))
+    }
+
+    /// The same for a page that needs our own script, which talks to nobody but us.
+    #[must_use]
+    pub fn with_script(&self) -> Self {
+        let text = self.0.to_str().unwrap_or(Self::BASICS);
+        let text = format!("{text}; script-src 'self'; connect-src 'self'");
+        // As above: without the two, the page only lacks what its script does.
+        HeaderValue::try_from(text).map_or_else(|_| self.clone(), Self)
     }
 
     /// For pages whose forms may be answered with a redirect to one of `hosts`, at the port that browsers see.
@@ -153,6 +167,14 @@ mod tests {
         assert_eq!(response.status(), StatusCode::FORBIDDEN);
         assert_eq!(response.body(), "<p>&#60;b&#62;</p>");
         insta::assert_snapshot!(headers.join("\n"));
+    }
+
+    #[test]
+    fn only_a_page_that_needs_our_script_may_run_it() {
+        let strict = ContentPolicy::strict();
+
+        assert!(!strict.0.to_str().unwrap().contains("script-src"));
+        assert!(strict.with_script().0.to_str().unwrap().ends_with("; script-src 'self'; connect-src 'self'"));
     }
 
     #[test]

@@ -82,6 +82,7 @@ pub const fn method_name(method: Method) -> &'static str {
         Method::Password => "Password",
         Method::Totp => "Authenticator app",
         Method::RecoveryCode => "Recovery code",
+        Method::Passkey => "Passkey",
     }
 }
 
@@ -91,6 +92,7 @@ pub const fn method_proof(method: Method) -> &'static str {
         Method::Password => "password",
         Method::Totp => "code from your authenticator app",
         Method::RecoveryCode => "recovery code",
+        Method::Passkey => "passkey",
     }
 }
 

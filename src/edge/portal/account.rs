@@ -9,6 +9,7 @@ use crate::{
 };
 use askama::Template;
 use std::time::Duration;
+use uuid::Uuid;
 
 /// `GET /account`. Posts `everywhere` (present or not) to `/logout`.
 #[derive(Debug, Clone, Copy, Template)]
@@ -24,6 +25,8 @@ pub struct AccountPage<'a> {
     pub login_id: &'a str,
     /// What there is to say first.
     pub notice: Option<AccountNotice>,
+    /// What people may enrol here.
+    pub methods: &'a [Method],
     /// What they can prove with.
     pub factors: &'a [FactorRow<'a>],
     /// How many recovery codes they have left; `None` where they can't have any.
@@ -44,6 +47,8 @@ pub enum AccountNotice {
         /// Whether that was a moment ago, so that the app may be set up again.
         reopened: bool,
     },
+    /// A passkey stays: it is the last second factor.
+    PasskeyKept,
 }
 
 /// One factor.
@@ -57,6 +62,8 @@ pub struct FactorRow<'a> {
     pub added: Duration,
     /// How long ago it was last used, if ever.
     pub used: Option<Duration>,
+    /// What names it where it can be removed.
+    pub removable: Option<Uuid>,
 }
 
 /// One application.
@@ -91,6 +98,17 @@ impl AccountPage<'_> {
     fn has(&self, method: Method) -> bool {
         self.factors.iter().any(|factor| factor.method == method)
     }
+
+    fn offers(&self, method: Method) -> bool {
+        self.methods.contains(&method)
+    }
+
+    fn has_error(&self) -> bool {
+        match self.notice {
+            Some(AccountNotice::PasskeyKept) => true,
+            Some(AccountNotice::Enrolled | AccountNotice::Recovered { .. }) | None => false,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -103,9 +121,22 @@ mod tests {
         name: None,
         added: Duration::from_hours(24 * 400),
         used: Some(Duration::from_mins(41)),
+        removable: None,
     };
-    const PHONE: FactorRow<'_> =
-        FactorRow { method: Method::Totp, name: Some("Ann's phone"), added: Duration::from_hours(24 * 90), used: None };
+    const LAPTOP: FactorRow<'_> = FactorRow {
+        method: Method::Passkey,
+        name: Some("Work laptop"),
+        added: Duration::from_hours(24 * 30),
+        used: Some(Duration::from_mins(2)),
+        removable: Some(Uuid::from_u128(7)),
+    };
+    const PHONE: FactorRow<'_> = FactorRow {
+        method: Method::Totp,
+        name: Some("Ann's phone"),
+        added: Duration::from_hours(24 * 90),
+        used: None,
+        removable: None,
+    };
 
     #[test]
     fn every_state_is_worded() {
@@ -115,6 +146,7 @@ mod tests {
             name: "Ann Smith",
             login_id: gallery::ANN,
             notice: None,
+            methods: &[Method::Passkey, Method::Totp],
             factors: &[PASSWORD, PHONE],
             recovery_codes: Some(10),
             apps: &[
@@ -135,6 +167,8 @@ mod tests {
             session: SessionRow { proofs: &[(Method::Password, Duration::ZERO)], age: Duration::ZERO, ..full.session },
             ..full
         };
+        let with_passkey = AccountPage { factors: &[PASSWORD, PHONE, LAPTOP], ..full };
+        let kept = AccountPage { notice: Some(AccountNotice::PasskeyKept), factors: &[PASSWORD, LAPTOP], ..full };
         let enrolled = AccountPage { notice: Some(AccountNotice::Enrolled), ..full };
 
         let recovered = |reopened| AccountPage {
@@ -146,6 +180,8 @@ mod tests {
             ("full", full),
             ("bare", bare),
             ("enrolled", enrolled),
+            ("with_passkey", with_passkey),
+            ("passkey_kept", kept),
             ("recovered", recovered(true)),
             ("recovered_earlier", recovered(false)),
         ];

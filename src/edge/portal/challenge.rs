@@ -1,6 +1,7 @@
 //! `/challenge`: one more proof, and why.
 
 pub mod dead_end;
+pub mod passkey;
 pub mod password;
 pub mod recovery_code;
 pub mod totp;

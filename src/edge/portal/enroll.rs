@@ -1,4 +1,5 @@
 //! `/enroll`: adding a way to prove who one is.
 
+pub mod passkey;
 pub mod refused;
 pub mod totp;

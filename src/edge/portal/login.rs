@@ -1,8 +1,11 @@
 //! `/login`: who are you?
 
-use crate::edge::http::{
-    page::{Frame, Hidden},
-    words::{Upcoming, filters},
+use crate::{
+    domain::factor::Method,
+    edge::http::{
+        page::{Frame, Hidden},
+        words::{Upcoming, filters},
+    },
 };
 use askama::Template;
 use std::time::Duration;
@@ -19,6 +22,8 @@ pub struct LoginPage<'a> {
     pub app: Option<&'a str>,
     /// Kept across a failed try. The password never is.
     pub login_id: &'a str,
+    /// What people may enrol here.
+    pub methods: &'a [Method],
     /// What there is to say first.
     pub notice: Option<LoginNotice>,
 }
@@ -28,6 +33,8 @@ pub struct LoginPage<'a> {
 pub enum LoginNotice {
     /// No such name, or another password.
     Mismatch,
+    /// The passkey proves nothing, or is nobody's.
+    Passkey,
     /// The budget is closed for a while.
     TooMany {
         /// When it opens.
@@ -53,13 +60,17 @@ impl LoginNotice {
     /// Whether it answers what was just typed.
     const fn is_error(self) -> bool {
         match self {
-            Self::Mismatch | Self::TooMany { .. } | Self::Locked | Self::Busy | Self::OurFault => true,
+            Self::Mismatch | Self::Passkey | Self::TooMany { .. } | Self::Locked | Self::Busy | Self::OurFault => true,
             Self::StaleForm | Self::Idle(_) | Self::TooOld(_) | Self::Ended => false,
         }
     }
 }
 
 impl LoginPage<'_> {
+    fn offers_passkeys(&self) -> bool {
+        self.methods.contains(&Method::Passkey)
+    }
+
     fn has_error(&self) -> bool {
         self.notice.is_some_and(LoginNotice::is_error)
     }
@@ -77,6 +88,7 @@ mod tests {
             hidden: gallery::HIDDEN,
             app: None,
             login_id: "",
+            methods: &[Method::Passkey, Method::Totp],
             notice: None,
         };
         let heading_on = LoginPage { app: Some("Payroll"), ..empty };
@@ -91,6 +103,8 @@ mod tests {
         let states = vec![
             ("empty", empty),
             ("heading_on", heading_on),
+            ("without_passkeys", LoginPage { methods: &[Method::Totp], ..empty }),
+            ("passkey", failed(LoginNotice::Passkey)),
             ("mismatch", failed(LoginNotice::Mismatch)),
             ("too_many", failed(LoginNotice::TooMany { again: gallery::in_five_minutes() })),
             ("locked", failed(LoginNotice::Locked)),
@@ -115,6 +129,7 @@ mod tests {
             hidden: gallery::HIDDEN,
             app: Some("<b>"),
             login_id: "\"><script>alert(1)</script>",
+            methods: &[],
             notice: None,
         };
 

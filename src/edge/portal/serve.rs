@@ -8,6 +8,7 @@ mod challenge;
 mod enroll;
 mod login;
 mod logout;
+mod passkeys;
 mod recovery_codes;
 mod way;
 
@@ -77,13 +78,18 @@ pub fn router(desk: Arc<Desk>) -> Router {
         .route("/", get(account::front))
         .route("/login", get(login::show).post(login::submit))
         .route("/challenge", get(challenge::choose))
+        .route("/login/passkey", post(passkeys::sign_in))
+        .route("/passkey/options", post(passkeys::options))
+        .route("/challenge/passkey", get(challenge::show_passkey).post(passkeys::answer))
         .route("/challenge/totp", get(challenge::show_totp).post(challenge::submit_totp))
         .route("/challenge/password", get(challenge::show_password).post(challenge::submit_password))
         .route("/challenge/recovery-code", get(challenge::show_recovery_code).post(challenge::submit_recovery_code))
         .route("/enroll/totp", get(enroll::show).post(enroll::submit))
         .route("/recovery-codes", get(recovery_codes::elsewhere).post(recovery_codes::make))
         .route("/recovery-codes.txt", post(recovery_codes::download))
+        .route("/enroll/passkey", get(passkeys::show_enrolment).post(passkeys::enroll))
         .route("/account", get(account::show))
+        .route("/account/passkeys/remove", post(passkeys::remove))
         .route("/logout", get(logout::show).post(logout::submit))
         .route("/.well-known/jwks.json", get(jwks))
         .route("/static/{*name}", get(asset))
@@ -182,6 +188,11 @@ impl Desk {
 
     fn page(&self, status: StatusCode, page: &impl Template) -> Reply {
         respond(status, page, &self.content).map(Body::from)
+    }
+
+    /// A page that needs our script.
+    fn scripted_page(&self, status: StatusCode, page: &impl Template) -> Reply {
+        respond(status, page, &self.content.with_script()).map(Body::from)
     }
 
     fn message(&self, status: StatusCode, message: Message) -> Reply {

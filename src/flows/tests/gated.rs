@@ -14,8 +14,9 @@ use crate::{
     ports::{
         Store, StoreError,
         store::{
-            Account, AccountStore, Added, Attempt, BudgetStore, Charge, FoundCode, Handoff, HashedCode, PasswordFactor,
-            RecoveryStore, SealedKey, SessionStore, SessionSummary, TotpFactor,
+            Account, AccountStore, Added, Attempt, BudgetStore, Ceremony, Charge, FoundCode, Handoff, HashedCode,
+            LastFactor, PasskeyFactor, PasskeyStore, PasswordFactor, RecoveryStore, SealedKey, SessionStore,
+            SessionSummary, TotpFactor,
         },
     },
 };
@@ -130,6 +131,16 @@ gated!(SessionStore {
         -> Option<SessionId>;
     fn child_identity(child: TokenHash, host: &Host) -> Option<Identity>;
     fn sweep(sessions: Timestamp, idle: Timestamp, steps: Timestamp, budgets: Timestamp) -> ();
+});
+
+gated!(PasskeyStore {
+    fn add_passkey(passkey: &PasskeyFactor) -> Added;
+    fn passkeys(user: UserId) -> Vec<PasskeyFactor>;
+    fn passkey(credential_id: &[u8]) -> Option<PasskeyFactor>;
+    fn use_passkey(passkey: FactorId, before: &str, after: &str, now: Timestamp) -> bool;
+    fn remove_passkey(user: UserId, passkey: FactorId, last: LastFactor) -> bool;
+    fn open_ceremony(ceremony: &Ceremony) -> ();
+    fn take_ceremony(token: TokenHash) -> Option<Ceremony>;
 });
 
 gated!(BudgetStore {

@@ -14,7 +14,6 @@ use crate::{
         challenge::ChallengeError,
         enroll,
         recovery::{CHANGE_WITHIN, GenerateError, answer_recovery, generate, left},
-        sessions::{Bearer, Full},
         sign_in::{Opened, Outcome},
     },
 };
@@ -22,13 +21,6 @@ use futures_util::future::join_all;
 use std::{collections::HashSet, sync::atomic::Ordering};
 
 impl Scene {
-    async fn full(&self, token: &Token) -> Full {
-        match self.bearer(token).await {
-            Bearer::Full(full) => *full,
-            other => panic!("no session: {other:?}"),
-        }
-    }
-
     async fn codes(&self, token: &Token) -> Vec<Code> {
         generate(&self.world, &self.full(token).await).await.unwrap()
     }

@@ -106,8 +106,8 @@ pub trait AccountStore: Send + Sync {
     /// Spends a TOTP step, so that a code works once: `true` for exactly one caller, and only if the step is later than
     /// all that were spent. One statement decides.
     async fn spend_totp_step(&self, factor: FactorId, step: u64, now: Timestamp) -> Result<bool, StoreError>;
-    /// Removes all second factors of an account and its recovery codes, ends its sessions and forgets its browsers, in
-    /// one transaction. Returns how many factors there were, recovery codes not counted.
+    /// Removes all second factors of an account, passkeys and recovery codes too, ends its sessions and forgets its browsers,
+    /// in one transaction. Returns how many factors there were, recovery codes not counted.
     async fn remove_second_factors(&self, user: UserId) -> Result<u64, StoreError>;
 
     /// Notes that this user has signed in with this browser.

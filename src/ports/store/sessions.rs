@@ -110,8 +110,8 @@ pub trait SessionStore: Send + Sync {
     /// Who is signed in with this child token on this host. Nobody whose account is disabled.
     async fn child_identity(&self, child: TokenHash, host: &Host) -> Result<Option<Identity>, StoreError>;
 
-    /// Forgets what is over: sessions that began before `sessions_before` or were last used before `idle_before`, attempts
-    /// and handoffs from before `steps_before`, and budgets untouched since `budgets_before`.
+    /// Forgets what is over: sessions that began before `sessions_before` or were last used before `idle_before`, attempts,
+    /// handoffs and ceremonies from before `steps_before`, and budgets untouched since `budgets_before`.
     async fn sweep(
         &self,
         sessions_before: Timestamp,

@@ -55,6 +55,8 @@ impl AccountStore for MemoryStore {
         tables.sign_out(user);
         tables.totp_factors.retain(|_, factor| factor.user != user);
         tables.recovery_sets.remove(&user);
+        tables.passkeys.retain(|_, passkey| passkey.user != user);
+        tables.ceremonies.retain(|_, ceremony| ceremony.user != Some(user));
         tables.browsers.retain(|(owner, _), _| *owner != user);
         tables.budgets.retain(|_, budget| budget.owner != Some(user));
         Ok(tables.accounts.remove(&user).is_some())
@@ -126,7 +128,8 @@ impl AccountStore for MemoryStore {
 
     async fn remove_second_factors(&self, user: UserId) -> Result<u64, StoreError> {
         let mut tables = self.tables();
-        let removed = tables.totp_factors.extract_if(.., |_, factor| factor.user == user).count();
+        let removed = tables.totp_factors.extract_if(.., |_, factor| factor.user == user).count()
+            + tables.passkeys.extract_if(.., |_, passkey| passkey.user == user).count();
         tables.recovery_sets.remove(&user);
         tables.sign_out(user);
         tables.browsers.retain(|(owner, _), _| *owner != user);

@@ -167,6 +167,7 @@ impl SessionStore for MemoryStore {
         tables.end_sessions_where(|session| session.started_at < sessions_before || session.seen_at < idle_before);
         tables.attempts.retain(|_, attempt| attempt.first.at >= steps_before);
         tables.handoffs.retain(|_, handoff| handoff.made_at >= steps_before);
+        tables.ceremonies.retain(|_, ceremony| ceremony.made_at >= steps_before);
         tables.budgets.retain(|_, budget| !budget.is_forgotten(budgets_before));
         Ok(())
     }

@@ -56,6 +56,7 @@ statements! {
     REMOVE_OTHER_TOTP_FACTORS = "DELETE FROM totp_factors WHERE user_id = $1 AND id <> $2";
     REMOVE_TOTP_FACTORS = "DELETE FROM totp_factors WHERE user_id = $1";
     REMOVE_RECOVERY_CODES = "DELETE FROM recovery_codes WHERE user_id = $1";
+    REMOVE_PASSKEYS = "DELETE FROM passkeys WHERE user_id = $1";
 
     KNOW_BROWSER = "INSERT INTO known_browsers AS b (browser, user_id, seen_at) VALUES ($1, $2, $3) \
         ON CONFLICT (user_id, browser) DO UPDATE SET seen_at = excluded.seen_at WHERE b.seen_at < excluded.seen_at";
@@ -213,12 +214,13 @@ impl AccountStore for SqlStore {
 
     async fn remove_second_factors(&self, user: UserId) -> Result<u64, StoreError> {
         Ok(transaction!(self, tx => {
-            let removed = query(REMOVE_TOTP_FACTORS).bind(user.0).execute(&mut *tx).await?;
+            let removed = query(REMOVE_TOTP_FACTORS).bind(user.0).execute(&mut *tx).await?.rows_affected();
+            let passkeys = query(REMOVE_PASSKEYS).bind(user.0).execute(&mut *tx).await?.rows_affected();
             query(REMOVE_RECOVERY_CODES).bind(user.0).execute(&mut *tx).await?;
             query(END_ATTEMPTS).bind(user.0).execute(&mut *tx).await?;
             query(END_SESSIONS).bind(user.0).execute(&mut *tx).await?;
             query(FORGET_BROWSERS).bind(user.0).execute(&mut *tx).await?;
-            removed.rows_affected()
+            removed + passkeys
         }))
     }
 

@@ -3,13 +3,14 @@
 use crate::{
     domain::{
         factor::{FactorId, Method},
+        secret::TokenHash,
         session::{Authentication, Identity, Session, SessionId},
         time::Timestamp,
         user::{LoginId, User, UserId},
     },
     ports::{
         StoreError,
-        store::{Account, PasswordFactor, SealedKey, SessionSummary, TotpFactor},
+        store::{Account, Ceremony, PasskeyFactor, PasswordFactor, Purpose, SealedKey, SessionSummary, TotpFactor},
     },
 };
 use sqlx::FromRow;
@@ -48,6 +49,28 @@ pub(super) struct TotpRow {
     spent_step: i64,
     created_at: i64,
     used_at: Option<i64>,
+}
+
+/// A row of `passkeys`.
+#[derive(FromRow)]
+pub(super) struct PasskeyRow {
+    id: Uuid,
+    user_id: Uuid,
+    name: String,
+    credential_id: Vec<u8>,
+    credential: String,
+    created_at: i64,
+    used_at: Option<i64>,
+}
+
+/// A row of `ceremonies`, as it was deleted.
+#[derive(FromRow)]
+pub(super) struct CeremonyRow {
+    purpose: String,
+    browser: Vec<u8>,
+    user_id: Option<Uuid>,
+    state: String,
+    made_at: i64,
 }
 
 /// A row of `signing_keys`.
@@ -157,6 +180,35 @@ impl TryFrom<TotpRow> for TotpFactor {
             spent_step: row.spent_step.try_into().map_err(|_| bad("totp_factors", row.id, "spent_step"))?,
             created_at: Timestamp::from_millis(row.created_at),
             used_at: row.used_at.map(Timestamp::from_millis),
+        })
+    }
+}
+
+impl From<PasskeyRow> for PasskeyFactor {
+    fn from(row: PasskeyRow) -> Self {
+        Self {
+            id: FactorId(row.id),
+            user: UserId(row.user_id),
+            name: row.name,
+            credential_id: row.credential_id,
+            credential: row.credential,
+            created_at: Timestamp::from_millis(row.created_at),
+            used_at: row.used_at.map(Timestamp::from_millis),
+        }
+    }
+}
+
+impl CeremonyRow {
+    /// The ceremony of this token.
+    pub(super) fn read(self, token: TokenHash) -> Result<Ceremony, StoreError> {
+        let bad = |column| bad("ceremonies", "the one just taken", column);
+        Ok(Ceremony {
+            token,
+            purpose: Purpose::by_name(&self.purpose).ok_or_else(|| bad("purpose"))?,
+            browser: TokenHash::from_bytes(self.browser.try_into().map_err(|_| bad("browser"))?),
+            user: self.user_id.map(UserId),
+            state: self.state,
+            made_at: Timestamp::from_millis(self.made_at),
         })
     }
 }

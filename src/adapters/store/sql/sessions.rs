@@ -67,6 +67,7 @@ statements! {
     SWEEP_SESSIONS = "DELETE FROM sessions WHERE started_at < $1 OR seen_at < $2";
     SWEEP_ATTEMPTS = "DELETE FROM attempts WHERE proven_at < $1";
     SWEEP_HANDOFFS = "DELETE FROM handoffs WHERE made_at < $1";
+    SWEEP_CEREMONIES = "DELETE FROM ceremonies WHERE made_at < $1";
     /// Locked budgets stay.
     SWEEP_BUDGETS = "DELETE FROM budgets WHERE updated_at <= $1 AND blocked_until <> 9223372036854775807";
 }
@@ -251,6 +252,7 @@ impl SessionStore for SqlStore {
             query(SWEEP_SESSIONS).bind(began).bind(idle).execute(db).await?;
             query(SWEEP_ATTEMPTS).bind(steps_before.as_millis()).execute(db).await?;
             query(SWEEP_HANDOFFS).bind(steps_before.as_millis()).execute(db).await?;
+            query(SWEEP_CEREMONIES).bind(steps_before.as_millis()).execute(db).await?;
             query(SWEEP_BUDGETS).bind(budgets_before.as_millis()).execute(db).await?;
         });
         Ok(())

@@ -24,6 +24,10 @@ pub enum WhyRefused {
     NeedsOperator,
     /// They have an authenticator app already.
     AlreadyThere,
+    /// They have a passkey, which is stronger than an authenticator app.
+    HasPasskey,
+    /// The operator wants no passkeys.
+    NotOffered,
 }
 
 impl WhyRefused {
@@ -31,6 +35,8 @@ impl WhyRefused {
         match self {
             Self::NeedsOperator => "The first set-up needs some help",
             Self::AlreadyThere => "Your authenticator app is already set up",
+            Self::HasPasskey => "You have a passkey already",
+            Self::NotOffered => "Passkeys aren't used here",
         }
     }
 }
@@ -51,6 +57,8 @@ mod tests {
         let states = vec![
             ("needs_operator", page(WhyRefused::NeedsOperator)),
             ("already_there", page(WhyRefused::AlreadyThere)),
+            ("has_passkey", page(WhyRefused::HasPasskey)),
+            ("not_offered", page(WhyRefused::NotOffered)),
         ];
 
         for (state, shown) in gallery::exhibit("enroll.refused", states) {

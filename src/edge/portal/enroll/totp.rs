@@ -1,8 +1,11 @@
 //! `/enroll/totp`: setting up an authenticator app.
 
-use crate::edge::{
-    http::page::{Frame, Hidden},
-    portal::challenge::ProofNotice,
+use crate::{
+    domain::factor::Method,
+    edge::{
+        http::page::{Frame, Hidden},
+        portal::challenge::ProofNotice,
+    },
 };
 use askama::Template;
 use qrcode::{QrCode, render::svg, types::QrError};
@@ -25,6 +28,8 @@ pub struct EnrollTotpPage<'a> {
     pub key: &'a str,
     /// The provisioning URI, `otpauth://…`.
     pub uri: &'a str,
+    /// What they can set up instead.
+    pub other: Option<Method>,
     /// What was wrong with the last code.
     pub notice: Option<ProofNotice>,
 }
@@ -76,11 +81,13 @@ mod tests {
             qr: &qr,
             key: KEY,
             uri: URI,
+            other: None,
             notice: None,
         };
         let failed = |notice| EnrollTotpPage { notice: Some(notice), ..empty };
         let states = vec![
             ("empty", empty),
+            ("with_another_way", EnrollTotpPage { other: Some(Method::Passkey), ..empty }),
             ("wrong", failed(ProofNotice::Wrong)),
             ("too_many", failed(ProofNotice::TooMany { again: gallery::in_five_minutes() })),
             ("our_fault", failed(ProofNotice::OurFault)),
@@ -102,6 +109,7 @@ mod tests {
             qr: &qr,
             key: "ABCDEFGHIJ",
             uri: URI,
+            other: None,
             notice: None,
         };
 

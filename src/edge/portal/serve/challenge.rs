@@ -1,19 +1,24 @@
 //! `/challenge`: one more proof.
 
-use super::{Carried, Desk, Fields, Reply, Visit, login::Link, onward, way::Toll};
+use super::{
+    Carried, Desk, Fields, Reply, Visit,
+    login::Link,
+    onward, see_other,
+    way::{Errand, Toll},
+};
 use crate::{
-    domain::{factor::Method, policy::Missing},
+    domain::{factor::Method, policy::Missing, session::Level},
     edge::portal::challenge::{
-        Answerer, ProofNotice, Reason, dead_end::DeadEndPage, password::PasswordPage, recovery_code::RecoveryCodePage,
-        totp::TotpPage,
+        Answerer, ProofNotice, Reason, dead_end::DeadEndPage, passkey::PasskeyPage, password::PasswordPage,
+        recovery_code::RecoveryCodePage, totp::TotpPage,
     },
     flows::{
         challenge::{self, ChallengeError},
-        recovery,
+        passkeys, recovery,
         sessions::{self, Bearer, Full},
         sign_in::Opened,
     },
-    ports::StoreError,
+    ports::{StoreError, passkeys::PasskeyError},
 };
 use axum::{
     extract::{Query, State},
@@ -56,8 +61,12 @@ pub(super) async fn show_password(State(desk): State<Arc<Desk>>, visit: Visit, Q
     show(&desk, &visit, link.to.as_deref(), Method::Password).await
 }
 
+pub(super) async fn show_passkey(State(desk): State<Arc<Desk>>, visit: Visit, Query(link): Query<Link>) -> Reply {
+    show(&desk, &visit, link.to.as_deref(), Method::Passkey).await
+}
+
 pub(super) async fn submit_totp(State(desk): State<Arc<Desk>>, visit: Visit, Fields(form): Fields<CodeForm>) -> Reply {
-    submit(&desk, &visit, &form.carried, Method::Totp, &form.code).await
+    submit(&desk, &visit, &form.carried, Given::Code(&form.code)).await
 }
 
 pub(super) async fn submit_password(
@@ -65,7 +74,7 @@ pub(super) async fn submit_password(
     visit: Visit,
     Fields(form): Fields<PasswordForm>,
 ) -> Reply {
-    submit(&desk, &visit, &form.carried, Method::Password, &form.password).await
+    submit(&desk, &visit, &form.carried, Given::Password(&form.password)).await
 }
 
 pub(super) async fn show_recovery_code(State(desk): State<Arc<Desk>>, visit: Visit, Query(link): Query<Link>) -> Reply {
@@ -77,7 +86,7 @@ pub(super) async fn submit_recovery_code(
     visit: Visit,
     Fields(form): Fields<CodeForm>,
 ) -> Reply {
-    submit(&desk, &visit, &form.carried, Method::RecoveryCode, &form.code).await
+    submit(&desk, &visit, &form.carried, Given::RecoveryCode(&form.code)).await
 }
 
 async fn show(desk: &Desk, visit: &Visit, to: Option<&str>, method: Method) -> Reply {
@@ -89,7 +98,30 @@ async fn show(desk: &Desk, visit: &Visit, to: Option<&str>, method: Method) -> R
     }
 }
 
-async fn submit(desk: &Desk, visit: &Visit, carried: &Carried, method: Method, answer: &str) -> Reply {
+/// What somebody answers a challenge with.
+pub(super) enum Given<'a> {
+    /// A code from their authenticator app, as they typed it.
+    Code(&'a str),
+    /// Their password.
+    Password(&'a str),
+    /// One of their recovery codes, as they typed it.
+    RecoveryCode(&'a str),
+    /// What their browser says.
+    Passkey(passkeys::Answer<'a>),
+}
+
+impl Given<'_> {
+    const fn method(&self) -> Method {
+        match self {
+            Self::Code(_) => Method::Totp,
+            Self::Password(_) => Method::Password,
+            Self::RecoveryCode(_) => Method::RecoveryCode,
+            Self::Passkey(_) => Method::Passkey,
+        }
+    }
+}
+
+pub(super) async fn submit(desk: &Desk, visit: &Visit, carried: &Carried, given: Given<'_>) -> Reply {
     if let Err(refusal) = desk.check(visit, carried) {
         return *refusal;
     }
@@ -98,27 +130,24 @@ async fn submit(desk: &Desk, visit: &Visit, carried: &Carried, method: Method, a
         Ok(Seen::Elsewhere(reply)) => return *reply,
         Err(error) => return desk.unavailable(&error),
     };
+    let method = given.method();
     if !asked.helpful.contains(&method) {
         return onward("/challenge", asked.to);
     }
-    match prove(desk, visit, &asked.bearer, method, answer).await {
+    match prove(desk, visit, &asked.bearer, given).await {
         Ok(opened) => desk.arrive(&opened, asked.to).await,
         Err(ChallengeError::Gone | ChallengeError::NotEnrolled) => onward("/login", asked.to),
         Err(error) => ask(desk, visit, &asked, method, Some(shown(desk, &error))),
     }
 }
 
-async fn prove(
-    desk: &Desk,
-    visit: &Visit,
-    bearer: &Bearer,
-    method: Method,
-    answer: &str,
-) -> Result<Opened, ChallengeError> {
-    let proven = match method {
-        Method::Totp => challenge::answer_totp(&desk.world, bearer, answer, &visit.caller).await,
-        Method::Password => challenge::answer_password(&desk.world, bearer, answer, &visit.caller).await,
-        Method::RecoveryCode => recovery::answer_recovery(&desk.world, bearer, answer, &visit.caller).await,
+async fn prove(desk: &Desk, visit: &Visit, bearer: &Bearer, given: Given<'_>) -> Result<Opened, ChallengeError> {
+    let method = given.method();
+    let proven = match given {
+        Given::Code(code) => challenge::answer_totp(&desk.world, bearer, code, &visit.caller).await,
+        Given::Password(password) => challenge::answer_password(&desk.world, bearer, password, &visit.caller).await,
+        Given::Passkey(answer) => passkeys::answer(&desk.world, bearer, answer, &visit.caller).await,
+        Given::RecoveryCode(code) => recovery::answer_recovery(&desk.world, bearer, code, &visit.caller).await,
     };
     let user = bearer.user().map(|user| user.id.0);
     match &proven {
@@ -131,7 +160,9 @@ async fn prove(
 /// What the visitor may learn.
 pub(super) fn shown(desk: &Desk, error: &ChallengeError) -> ProofNotice {
     match error {
-        ChallengeError::Wrong => ProofNotice::Wrong,
+        ChallengeError::Wrong | ChallengeError::Passkey(PasskeyError::Refused(_) | PasskeyError::Copied) => {
+            ProofNotice::Wrong
+        }
         ChallengeError::AlreadyUsed => ProofNotice::AlreadyUsed,
         ChallengeError::Throttled(closed) => match desk.until(*closed) {
             Some(again) => ProofNotice::TooMany { again },
@@ -140,6 +171,7 @@ pub(super) fn shown(desk: &Desk, error: &ChallengeError) -> ProofNotice {
         ChallengeError::Gone
         | ChallengeError::NotEnrolled
         | ChallengeError::Sealed(_)
+        | ChallengeError::Passkey(PasskeyError::Unavailable(_))
         | ChallengeError::Busy(_)
         | ChallengeError::Store(_) => ProofNotice::OurFault,
     }
@@ -158,12 +190,32 @@ pub(super) const fn status(notice: Option<ProofNotice>) -> StatusCode {
 struct Asked<'a> {
     bearer: Bearer,
     to: Option<&'a str>,
-    /// What the journey lacks; `None` in the second step of a sign-in.
-    toll: Option<Toll<'a>>,
+    /// What is lacking, and for what.
+    lack: Lacking<'a>,
     /// Their methods that would do, strongest first.
     helpful: Vec<Method>,
     /// Where they can go instead.
     back: Option<String>,
+}
+
+/// What a proof is asked for.
+enum Lacking<'a> {
+    /// The second step of a sign-in.
+    SecondStep,
+    /// What a journey lacks.
+    Toll(Toll<'a>),
+    /// What a change to the account lacks.
+    Change(Missing),
+}
+
+impl Lacking<'_> {
+    fn missing(&self) -> Option<&Missing> {
+        match self {
+            Self::SecondStep => None,
+            Self::Toll(toll) => Some(&toll.missing),
+            Self::Change(missing) => Some(missing),
+        }
+    }
 }
 
 enum Seen<'a> {
@@ -173,29 +225,38 @@ enum Seen<'a> {
 }
 
 async fn look<'a>(desk: &'a Desk, visit: &Visit, to: Option<&'a str>) -> Result<Seen<'a>, StoreError> {
+    let errand = Errand::by_name(to);
     let journey = desk.journey(to);
     let to = journey.as_ref().and(to);
     let elsewhere = |reply| Ok(Seen::Elsewhere(Box::new(reply)));
     match sessions::recognise(&desk.world, visit.token.as_ref()).await? {
         Bearer::Nobody(_) => elsewhere(onward("/login", to)),
         Bearer::Half(half) => {
-            if desk.world.store.totp_factors(half.account.user.id).await?.is_empty() {
+            let mut helpful = challenge::held(&desk.world, half.account.user.id).await?;
+            helpful.retain(|method| method.class() != half.attempt.first.method.class());
+            if helpful.is_empty() {
                 return elsewhere(onward("/enroll/totp", to));
             }
-            let mut helpful = vec![Method::Totp];
-            if recovery::left(&desk.world, half.account.user.id).await? > 0 {
-                helpful.push(Method::RecoveryCode);
-            }
-            let bearer = Bearer::Half(half);
-            Ok(Seen::Asked(Box::new(Asked { bearer, to, toll: None, helpful, back: None })))
+            let (bearer, lack) = (Bearer::Half(half), Lacking::SecondStep);
+            Ok(Seen::Asked(Box::new(Asked { bearer, to, lack, helpful, back: None })))
         }
         Bearer::Full(full) => {
+            if let Some(errand) = errand {
+                let Some(missing) = passkeys::missing_for_change(&desk.world, &full).await? else {
+                    return elsewhere(see_other(errand.path()));
+                };
+                let helpful = helpful(desk, &full, &missing).await?;
+                let (bearer, to, lack) = (Bearer::Full(full), Some(errand.name()), Lacking::Change(missing));
+                let back = Some("/account".to_owned());
+                return Ok(Seen::Asked(Box::new(Asked { bearer, to, lack, helpful, back })));
+            }
             let Some(toll) = journey.as_ref().and_then(|journey| desk.toll(journey, &full.identity)) else {
                 return desk.proceed(&full.identity, to).await.and_then(elsewhere);
             };
             let helpful = helpful(desk, &full, &toll.missing).await?;
             let back = journey.map(|journey| format!("https://{}{}/", journey.host, desk.port_suffix));
-            Ok(Seen::Asked(Box::new(Asked { bearer: Bearer::Full(full), to, toll: Some(toll), helpful, back })))
+            let (bearer, lack) = (Bearer::Full(full), Lacking::Toll(toll));
+            Ok(Seen::Asked(Box::new(Asked { bearer, to, lack, helpful, back })))
         }
     }
 }
@@ -203,16 +264,9 @@ async fn look<'a>(desk: &'a Desk, visit: &Visit, to: Option<&'a str>) -> Result<
 async fn helpful(desk: &Desk, full: &Full, missing: &Missing) -> Result<Vec<Method>, StoreError> {
     let (user, session) = (full.identity.user.id, &full.identity.session);
     let now = desk.world.clock.now();
-    let has_password = desk.world.store.account(user).await?.is_some_and(|account| account.password.is_some());
-    let has_totp = !desk.world.store.totp_factors(user).await?.is_empty();
-    let has_codes = recovery::left(&desk.world, user).await? > 0;
-    let has = |method| match method {
-        Method::Password => has_password,
-        Method::Totp => has_totp,
-        Method::RecoveryCode => has_codes,
-    };
-    let helps = |method: &Method| has(*method) && missing.helped_by(*method, &session.authentications, now);
-    Ok(Method::ALL.iter().copied().filter(helps).collect())
+    let mut methods = challenge::held(&desk.world, user).await?;
+    methods.retain(|method| missing.helped_by(*method, &session.authentications, now));
+    Ok(methods)
 }
 
 fn ask(desk: &Desk, visit: &Visit, asked: &Asked<'_>, method: Method, notice: Option<ProofNotice>) -> Reply {
@@ -222,6 +276,9 @@ fn ask(desk: &Desk, visit: &Visit, asked: &Asked<'_>, method: Method, notice: Op
     match method {
         Method::Totp => desk.form_page(visit, asked.to, |hidden| {
             desk.page(status, &TotpPage { frame, hidden, action: path_of(method), reason, answerer, notice })
+        }),
+        Method::Passkey => desk.form_page(visit, asked.to, |hidden| {
+            desk.scripted_page(status, &PasskeyPage { frame, hidden, reason, answerer, notice })
         }),
         Method::Password => desk.form_page(visit, asked.to, |hidden| {
             desk.page(status, &PasswordPage { frame, hidden, reason, answerer, notice })
@@ -233,8 +290,9 @@ fn ask(desk: &Desk, visit: &Visit, asked: &Asked<'_>, method: Method, notice: Op
 }
 
 fn dead_end(desk: &Desk, visit: &Visit, asked: &Asked<'_>) -> Reply {
-    let needed = match asked.toll.as_ref().map(|toll| &toll.missing) {
+    let needed = match asked.lack.missing() {
         Some(Missing::Fresh { wanted, .. }) => wanted.any.clone(),
+        Some(Missing::Level { wanted: Level::PhishingResistant, .. }) => vec![Method::Passkey],
         Some(Missing::Level { .. }) | None => vec![Method::Totp],
     };
     let (frame, reason, answerer) = (desk.frame(), asked.reason(), asked.answerer(&[]));
@@ -245,10 +303,11 @@ fn dead_end(desk: &Desk, visit: &Visit, asked: &Asked<'_>) -> Reply {
 
 impl Asked<'_> {
     fn reason(&self) -> Reason<'_> {
-        match &self.toll {
-            None => Reason::SecondStep,
-            Some(Toll { app, missing: Missing::Level { .. }, .. }) => Reason::Level { app },
-            Some(Toll { app, label, missing: Missing::Fresh { wanted, latest } }) => {
+        match &self.lack {
+            Lacking::SecondStep => Reason::SecondStep,
+            Lacking::Change(_) => Reason::Change,
+            Lacking::Toll(Toll { app, missing: Missing::Level { .. }, .. }) => Reason::Level { app },
+            Lacking::Toll(Toll { app, label, missing: Missing::Fresh { wanted, latest } }) => {
                 Reason::Fresh { app, before: *label, within: wanted.within, latest: *latest }
             }
         }
@@ -265,5 +324,6 @@ const fn path_of(method: Method) -> &'static str {
         Method::Password => "/challenge/password",
         Method::Totp => "/challenge/totp",
         Method::RecoveryCode => "/challenge/recovery-code",
+        Method::Passkey => "/challenge/passkey",
     }
 }

@@ -7,6 +7,7 @@ use super::{
     onward,
 };
 use crate::{
+    domain::factor::Method,
     edge::portal::{
         challenge::ProofNotice,
         enroll::{
@@ -15,7 +16,7 @@ use crate::{
         },
     },
     flows::{
-        challenge::ChallengeError,
+        challenge::{self, ChallengeError},
         enroll::{self, Offer},
         sessions::{self, Bearer},
     },
@@ -97,6 +98,7 @@ fn page(
                 qr: &qr,
                 key: &key,
                 uri: &uri,
+                other: desk.world.settings.methods.iter().copied().find(|method| *method == Method::Passkey),
                 notice,
             },
         )
@@ -106,21 +108,25 @@ fn page(
 async fn refuse(desk: &Desk, visit: &Visit, to: Option<&str>, bearer: &Bearer, error: &ChallengeError) -> Reply {
     match (error, bearer) {
         (ChallengeError::Store(error), _) => desk.unavailable(error),
-        (ChallengeError::NotEnrolled, Bearer::Half(_) | Bearer::Full(_)) => match is_enrolled(desk, bearer).await {
-            Ok(false) => refused(desk, visit, to, login_id(bearer), WhyRefused::NeedsOperator),
-            Ok(true) if matches!(bearer, Bearer::Half(_)) => onward("/challenge/totp", to),
-            Ok(true) => refused(desk, visit, to, login_id(bearer), WhyRefused::AlreadyThere),
+        (ChallengeError::NotEnrolled, Bearer::Half(_) | Bearer::Full(_)) => match has_already(desk, bearer).await {
+            Ok(None) => refused(desk, visit, to, login_id(bearer), WhyRefused::NeedsOperator),
+            Ok(Some(_)) if matches!(bearer, Bearer::Half(_)) => onward("/challenge", to),
+            Ok(Some(why)) => refused(desk, visit, to, login_id(bearer), why),
             Err(error) => desk.unavailable(&error),
         },
         _ => onward("/login", to),
     }
 }
 
-async fn is_enrolled(desk: &Desk, bearer: &Bearer) -> Result<bool, StoreError> {
-    match bearer.user() {
-        Some(user) => Ok(!desk.world.store.totp_factors(user.id).await?.is_empty()),
-        None => Ok(false),
-    }
+/// What they have instead; `None` if their account has no second factor.
+async fn has_already(desk: &Desk, bearer: &Bearer) -> Result<Option<WhyRefused>, StoreError> {
+    let Some(user) = bearer.user() else { return Ok(None) };
+    let held = challenge::held(&desk.world, user.id).await?;
+    Ok(if held.contains(&Method::Totp) {
+        Some(WhyRefused::AlreadyThere)
+    } else {
+        held.contains(&Method::Passkey).then_some(WhyRefused::HasPasskey)
+    })
 }
 
 /// Says who can help somebody who may not set up a method now.
@@ -131,6 +137,6 @@ pub(super) fn refused(desk: &Desk, visit: &Visit, to: Option<&str>, login_id: &s
     })
 }
 
-fn login_id(bearer: &Bearer) -> &str {
+pub(super) fn login_id(bearer: &Bearer) -> &str {
     bearer.user().map_or("", |user| user.login_id.as_str())
 }

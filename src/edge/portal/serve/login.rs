@@ -1,16 +1,18 @@
 //! `/login`.
 
-use super::{Carried, Desk, Fields, Reply, Visit, enroll, onward};
+use super::{Carried, Desk, Fields, Reply, Visit, challenge, enroll, onward};
 use crate::{
-    domain::{policy::WhyAnonymous, secret::Token},
+    domain::{factor::Method, policy::WhyAnonymous, secret::Token},
     edge::{
         http::cookies::Name,
         portal::{
+            challenge::ProofNotice,
             enroll::refused::WhyRefused,
             login::{LoginNotice, LoginPage},
         },
     },
     flows::{
+        challenge::ChallengeError,
         sessions::{self, Bearer},
         sign_in::{self, Outcome, SignInError},
     },
@@ -44,7 +46,7 @@ pub(super) async fn show(State(desk): State<Arc<Desk>>, visit: Visit, Query(link
             Ok(reply) => reply,
             Err(error) => desk.unavailable(&error),
         },
-        Ok(Bearer::Half(_)) => onward("/challenge/totp", to),
+        Ok(Bearer::Half(_)) => onward("/challenge", to),
         Ok(Bearer::Nobody(why)) => ask(&desk, &visit, to, StatusCode::OK, "", notice_for(&desk, why)),
         Err(error) => desk.unavailable(&error),
     }
@@ -65,7 +67,7 @@ pub(super) async fn submit(State(desk): State<Arc<Desk>>, visit: Visit, Fields(f
             replace(&desk, &visit).await;
             desk.arrive(&opened, to).await
         }
-        Ok(Outcome::SecondFactor(token)) => half(&desk, &visit, "/challenge/totp", &token, to).await,
+        Ok(Outcome::SecondFactor(token)) => half(&desk, &visit, "/challenge", &token, to).await,
         Ok(Outcome::Enrol(token)) => half(&desk, &visit, "/enroll/totp", &token, to).await,
         Err(SignInError::EnrolmentClosed) => {
             enroll::refused(&desk, &visit, to, &form.login_id, WhyRefused::NeedsOperator)
@@ -75,6 +77,17 @@ pub(super) async fn submit(State(desk): State<Arc<Desk>>, visit: Visit, Fields(f
             ask(&desk, &visit, to, status(notice), &form.login_id, Some(notice))
         }
     }
+}
+
+/// Asks again where a passkey did not do.
+pub(super) fn refuse_passkey(desk: &Desk, visit: &Visit, to: Option<&str>, error: &ChallengeError) -> Reply {
+    let notice = match challenge::shown(desk, error) {
+        ProofNotice::Wrong | ProofNotice::AlreadyUsed => LoginNotice::Passkey,
+        ProofNotice::TooMany { again } => LoginNotice::TooMany { again },
+        ProofNotice::Locked => LoginNotice::Locked,
+        ProofNotice::OurFault => LoginNotice::OurFault,
+    };
+    ask(desk, visit, to, status(notice), "", Some(notice))
 }
 
 /// What the visitor may learn.
@@ -94,7 +107,7 @@ const fn status(notice: LoginNotice) -> StatusCode {
     match notice {
         LoginNotice::TooMany { .. } | LoginNotice::Locked => StatusCode::TOO_MANY_REQUESTS,
         LoginNotice::Busy | LoginNotice::OurFault => StatusCode::SERVICE_UNAVAILABLE,
-        LoginNotice::Mismatch => StatusCode::FORBIDDEN,
+        LoginNotice::Mismatch | LoginNotice::Passkey => StatusCode::FORBIDDEN,
         LoginNotice::StaleForm | LoginNotice::Idle(_) | LoginNotice::TooOld(_) | LoginNotice::Ended => StatusCode::OK,
     }
 }
@@ -119,7 +132,9 @@ fn ask(
     let journey = desk.journey(to);
     let app = journey.as_ref().and_then(|journey| desk.apps.find(&journey.host)).map(|app| app.title.as_str());
     desk.form_page(visit, to, |hidden| {
-        desk.page(status, &LoginPage { frame: desk.frame(), hidden, app, login_id, notice })
+        let methods = desk.world.settings.methods.as_slice();
+        let page = LoginPage { frame: desk.frame(), hidden, app, login_id, methods, notice };
+        if methods.contains(&Method::Passkey) { desk.scripted_page(status, &page) } else { desk.page(status, &page) }
     })
 }
 
@@ -131,7 +146,7 @@ async fn half(desk: &Desk, visit: &Visit, path: &str, token: &Token, to: Option<
     reply
 }
 
-async fn replace(desk: &Desk, visit: &Visit) {
+pub(super) async fn replace(desk: &Desk, visit: &Visit) {
     let Some(token) = &visit.token else { return };
     match sessions::sign_out(&desk.world, token).await {
         Ok(Some(session)) => desk.ended.note(session),

@@ -35,6 +35,39 @@ pub(super) struct Toll<'a> {
     pub(super) missing: Missing,
 }
 
+/// What somebody wants at the portal itself that asks for a fresh proof first. It stands in links where a journey
+/// would, and no journey reads like one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Errand {
+    /// To change something on the account page.
+    Account,
+    /// To set up a passkey.
+    AddPasskey,
+}
+
+impl Errand {
+    /// What links call it.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Account => "account",
+            Self::AddPasskey => "add-passkey",
+        }
+    }
+
+    /// The errand that a link names.
+    pub(super) fn by_name(to: Option<&str>) -> Option<Self> {
+        [Self::Account, Self::AddPasskey].into_iter().find(|errand| to == Some(errand.name()))
+    }
+
+    /// Where it is run.
+    pub(super) const fn path(self) -> &'static str {
+        match self {
+            Self::Account => "/account",
+            Self::AddPasskey => "/enroll/passkey",
+        }
+    }
+}
+
 impl Desk {
     /// What `identity` must still prove before `journey` can go on.
     pub(super) fn toll<'a>(&'a self, journey: &Journey, identity: &Identity) -> Option<Toll<'a>> {
@@ -55,6 +88,9 @@ impl Desk {
 
     /// Sends somebody who is signed in onward: to the app, to one more proof, or to their account.
     pub(super) async fn proceed(&self, identity: &Identity, to: Option<&str>) -> Result<Reply, StoreError> {
+        if let Some(errand) = Errand::by_name(to) {
+            return Ok(onward("/challenge", Some(errand.name())));
+        }
         let Some(journey) = self.journey(to) else { return Ok(see_other("/account")) };
         if self.toll(&journey, identity).is_some() {
             return Ok(onward("/challenge", to));

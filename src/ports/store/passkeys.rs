@@ -1,0 +1,114 @@
+//! Passkeys, and the ceremonies that make and use them.
+
+use super::{Added, StoreError};
+use crate::domain::{factor::FactorId, secret::TokenHash, time::Timestamp, user::UserId};
+use async_trait::async_trait;
+use std::time::Duration;
+
+/// Somebody's passkey.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PasskeyFactor {
+    /// Its name in authentications.
+    pub id: FactorId,
+    /// Whose it is.
+    pub user: UserId,
+    /// What its owner calls it.
+    pub name: String,
+    /// Its name among all passkeys of all users (WA-08).
+    pub credential_id: Vec<u8>,
+    /// Its public key, counter and flags, as the verifier wrote them.
+    pub credential: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it last proved something.
+    pub used_at: Option<Timestamp>,
+}
+
+/// A challenge that was sent out, and what its answer is held against. It serves one purpose, for one browser, once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ceremony {
+    /// Hash of the token that comes back with the answer.
+    pub token: TokenHash,
+    /// What it is for.
+    pub purpose: Purpose,
+    /// Hash of the portal token of the browser that asked.
+    pub browser: TokenHash,
+    /// Whose passkey it is about; `None` where it is to say who is there.
+    pub user: Option<UserId>,
+    /// The verifier's own.
+    pub state: String,
+    /// When the challenge was made.
+    pub made_at: Timestamp,
+}
+
+impl Ceremony {
+    /// How long an answer may take (WA-01).
+    pub const LIFETIME: Duration = Duration::from_mins(5);
+}
+
+/// What a ceremony is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To find out who is there.
+    SignIn,
+    /// One more proof by somebody known.
+    Prove,
+    /// A new passkey.
+    Enroll,
+}
+
+impl Purpose {
+    /// Every purpose.
+    pub const ALL: &[Self] = &[Self::SignIn, Self::Prove, Self::Enroll];
+
+    /// The name in tables and forms.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SignIn => "sign-in",
+            Self::Prove => "prove",
+            Self::Enroll => "enroll",
+        }
+    }
+
+    /// The purpose of that name.
+    pub fn by_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|purpose| purpose.name() == name)
+    }
+}
+
+/// Whether the last second factor of an account may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LastFactor {
+    /// It stays.
+    Stays,
+    /// It may go.
+    MayGo,
+}
+
+/// Passkeys and ceremonies.
+#[async_trait]
+pub trait PasskeyStore: Send + Sync {
+    /// Adds a passkey, unless its id or its credential's is taken, whosever it is.
+    async fn add_passkey(&self, passkey: &PasskeyFactor) -> Result<Added, StoreError>;
+    /// The passkeys of an account, oldest first.
+    async fn passkeys(&self, user: UserId) -> Result<Vec<PasskeyFactor>, StoreError>;
+    /// The passkey with this credential.
+    async fn passkey(&self, credential_id: &[u8]) -> Result<Option<PasskeyFactor>, StoreError>;
+    /// Notes a use, and what the credential is from now on: `true` for exactly one of those who used it as it was
+    /// `before`. One statement decides, so that of two copies one is noticed.
+    async fn use_passkey(
+        &self,
+        passkey: FactorId,
+        before: &str,
+        after: &str,
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
+    /// Removes a passkey of this account; `false` if it has none of that id, or if it is the last second factor and
+    /// stays.
+    async fn remove_passkey(&self, user: UserId, passkey: FactorId, last: LastFactor) -> Result<bool, StoreError>;
+
+    /// Keeps a ceremony.
+    async fn open_ceremony(&self, ceremony: &Ceremony) -> Result<(), StoreError>;
+    /// Takes a ceremony away, whatever comes of it: `Some` for exactly one caller.
+    async fn take_ceremony(&self, token: TokenHash) -> Result<Option<Ceremony>, StoreError>;
+}
