@@ -6,6 +6,7 @@ use std::{
     net::{Ipv4Addr, TcpListener},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
+    sync::atomic::{AtomicU16, Ordering},
     time::Duration,
 };
 
@@ -134,9 +135,22 @@ impl Drop for Process {
     }
 }
 
-/// A port of the loopback that was free a moment ago.
+/// A free port of the loopback, for programs that can't choose one themselves and say which.
 ///
-/// For programs that can't choose one themselves and say which: another process may take it in between.
+/// Another process may take it in between, so it comes from below the ports that connections are made from, and from a
+/// stretch that no other test's process begins at.
 pub fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+    static TAKEN: AtomicU16 = AtomicU16::new(0);
+    let stretch = u16::try_from(std::process::id() % STRETCHES).unwrap() * PORTS_EACH;
+    for _ in 0..PORTS_EACH {
+        let port = 10_000 + stretch + TAKEN.fetch_add(1, Ordering::Relaxed) % PORTS_EACH;
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
+        }
+    }
+    panic!("no port is free");
 }
+
+/// Ports that one process may take, and how many processes there is room for below 32 768.
+const PORTS_EACH: u16 = 32;
+const STRETCHES: u32 = 700;
