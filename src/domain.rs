@@ -4,6 +4,7 @@
 //! chance are arguments. Modules are listed in the order in which they may use one another.
 
 pub mod assertion;
+pub mod contact;
 pub mod factor;
 pub mod policy;
 pub mod secret;

@@ -1,10 +1,12 @@
 //! What the flows and the edge need from the world, as traits. Adapters implement them; tests bring fakes that behave.
 
+pub mod messages;
 pub mod passkeys;
 pub mod store;
 pub mod system;
 pub mod upstream;
 
+pub use messages::{Messenger, NotSent};
 pub use passkeys::PasskeyVerifier;
 pub use store::{Store, StoreError};
 pub use system::{Clock, Entropy, HasherBusy, PasswordHasher, SignError, Signer, Vault};

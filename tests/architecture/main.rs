@@ -29,7 +29,7 @@ const RANKS: &[(&str, u8)] = &[
 
 /// The modules of `domain`, in the order in which they may name one another.
 const DOMAIN_ORDER: &[&str] =
-    &["time", "secret", "user", "factor", "session", "challenge", "throttle", "risk", "target", "policy", "assertion"];
+    &["time", "secret", "user", "factor", "contact", "session", "challenge", "throttle", "risk", "target", "policy", "assertion"];
 
 /// Dependencies that only compute. All others are kept out of `domain`, a new one too until it is named here.
 const PURE_CRATES: &[&str] = &[
