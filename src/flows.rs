@@ -24,7 +24,7 @@ use crate::{
         time::Timestamp,
         user::UserId,
     },
-    ports::{Clock, Entropy, PasskeyVerifier, PasswordHasher, Store, StoreError, Vault, store::Charge},
+    ports::{Clock, Entropy, Messenger, PasskeyVerifier, PasswordHasher, Store, StoreError, Vault, store::Charge},
 };
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
@@ -43,6 +43,8 @@ pub struct World {
     pub vault: Arc<dyn Vault>,
     /// The arithmetic of passkeys.
     pub passkeys: Arc<dyn PasskeyVerifier>,
+    /// Words to people.
+    pub messenger: Arc<dyn Messenger>,
     /// What the operator chose.
     pub settings: Settings,
 }

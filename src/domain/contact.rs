@@ -184,7 +184,9 @@ mod tests {
         for wrong in ["", "ann", "ann@", "@example.com", "ann@localhost", "a b@example.com", "ann@exa mple.com"] {
             assert_eq!(read(wrong), Err(NotAnAddress::Email), "{wrong}");
         }
-        for hostile in ["a\r\nBcc: eve@example.com", "ann@example.com\nTo: x@y.example", "<ann@example.com>", ".a@b.example"] {
+        for hostile in
+            ["a\r\nBcc: eve@example.com", "ann@example.com\nTo: x@y.example", "<ann@example.com>", ".a@b.example"]
+        {
             assert_eq!(read(hostile), Err(NotAnAddress::Email), "{hostile}");
         }
     }

@@ -23,6 +23,7 @@ use super::{
 use crate::{
     adapters::{passkeys::Passkeys, store::MemoryStore, system::FileVault},
     domain::{
+        contact::Channel,
         factor::{Method, totp::Key},
         secret::{Secret, Token},
         session::{Limits, Session},
@@ -30,7 +31,7 @@ use crate::{
         time::Timestamp,
         user::{LoginId, User},
     },
-    ports::{Clock, Entropy, HasherBusy, PasswordHasher, Store, Vault},
+    ports::{Clock, Entropy, HasherBusy, Messenger, NotSent, PasswordHasher, Store, Vault, messages::Message},
 };
 use async_trait::async_trait;
 use std::{
@@ -97,6 +98,26 @@ impl PasswordHasher for PlainHasher {
     }
 }
 
+/// Takes every message, and shows it to the test.
+#[derive(Default)]
+struct Inbox(Mutex<Vec<Message>>);
+
+#[async_trait]
+impl Messenger for Inbox {
+    fn reaches(&self, _channel: Channel) -> bool {
+        true
+    }
+
+    async fn send(&self, message: Message) -> Result<(), NotSent> {
+        self.post(message);
+        Ok(())
+    }
+
+    fn post(&self, message: Message) {
+        self.0.lock().unwrap().push(message);
+    }
+}
+
 /// A vault with a key file of its own, made once.
 fn vault() -> Arc<dyn Vault> {
     static VAULT: OnceLock<Arc<FileVault>> = OnceLock::new();
@@ -112,6 +133,7 @@ struct Scene {
     world: World,
     clock: Arc<FakeClock>,
     hasher: Arc<PlainHasher>,
+    inbox: Arc<Inbox>,
 }
 
 /// Ann's phone.
@@ -141,6 +163,7 @@ impl Scene {
     fn with(requirement: Requirement, store: impl Store + 'static) -> Self {
         let clock = Arc::new(FakeClock(AtomicI64::new(NOON.as_millis())));
         let hasher = Arc::new(PlainHasher::default());
+        let inbox = Arc::new(Inbox::default());
         let world = World {
             store: Arc::new(store),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
@@ -148,6 +171,7 @@ impl Scene {
             hasher: Arc::clone(&hasher) as Arc<dyn PasswordHasher>,
             vault: vault(),
             passkeys: Arc::new(Passkeys::new("auth.example.com", ORIGIN, "Example Corp")),
+            messenger: Arc::clone(&inbox) as Arc<dyn Messenger>,
             settings: Settings {
                 organisation: "Example Corp".to_owned(),
                 limits: LIMITS,
@@ -156,7 +180,7 @@ impl Scene {
                 methods: vec![Method::Passkey, Method::Totp],
             },
         };
-        Self { world, clock, hasher }
+        Self { world, clock, hasher, inbox }
     }
 
     fn now(&self) -> Timestamp {

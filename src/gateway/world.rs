@@ -2,6 +2,7 @@
 
 use crate::{
     adapters::{
+        messages::Senders,
         passkeys::Passkeys,
         signer::{JwtSigner, KeyError},
         store,
@@ -51,6 +52,7 @@ pub async fn open_world(settings: &Settings) -> Result<World, OpenError> {
             &settings.portal.url.to_string(),
             &settings.portal.name,
         )),
+        messenger: Arc::new(Senders::default()),
         settings: flow_settings(settings),
     })
 }

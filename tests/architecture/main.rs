@@ -28,8 +28,20 @@ const RANKS: &[(&str, u8)] = &[
 ];
 
 /// The modules of `domain`, in the order in which they may name one another.
-const DOMAIN_ORDER: &[&str] =
-    &["time", "secret", "user", "factor", "contact", "session", "challenge", "throttle", "risk", "target", "policy", "assertion"];
+const DOMAIN_ORDER: &[&str] = &[
+    "time",
+    "secret",
+    "user",
+    "factor",
+    "contact",
+    "session",
+    "challenge",
+    "throttle",
+    "risk",
+    "target",
+    "policy",
+    "assertion",
+];
 
 /// Dependencies that only compute. All others are kept out of `domain`, a new one too until it is named here.
 const PURE_CRATES: &[&str] = &[
