@@ -13,7 +13,12 @@ use crate::{
     flows::{self, Requirement, World},
     ports::{Clock as _, Store, StoreError},
 };
-use std::{net::Ipv4Addr, path::Path, sync::Arc};
+use std::{net::Ipv4Addr, path::Path, sync::Arc, time::Duration};
+
+/// Between tries to send a posted message: servers that are restarted, then servers that turn strangers away once
+/// (greylisting), then servers that somebody has to look at.
+const PAUSES: [Duration; 4] =
+    [Duration::from_secs(5), Duration::from_secs(30), Duration::from_mins(2), Duration::from_mins(10)];
 
 /// Why the store and its key can't be opened.
 #[derive(Debug, thiserror::Error)]
@@ -88,6 +93,7 @@ fn sender_settings(settings: &Settings) -> messages::Settings {
         mail: settings.mail.clone(),
         sms: settings.sms.clone(),
         voice: settings.voice.clone(),
+        pauses: PAUSES.to_vec(),
     }
 }
 

@@ -22,6 +22,8 @@ pub struct Settings {
     pub sms: Option<Phone>,
     /// `[voice]`.
     pub voice: Option<Phone>,
+    /// How long a posted message waits after each try that failed; after the last one it is given up.
+    pub pauses: Vec<Duration>,
 }
 
 /// How letters leave.
