@@ -17,6 +17,7 @@ mod cases;
 pub mod duration;
 pub mod explain;
 pub mod keys;
+mod messages;
 mod policies;
 pub mod problem;
 mod reader;
@@ -131,6 +132,9 @@ fn settings(root: &Section<'_>) -> Option<(Settings, Vec<Case>)> {
         }
         apps::apps(&sections, &policies, portal.as_ref().map(|portal| &portal.url))
     });
+    let mail = root.maybe(&key::MAIL, |value| messages::mail(&value.section(keys::mail::SHAPE)?));
+    let sms = root.maybe(&key::SMS, |value| messages::phone(&value.section(keys::sms::SHAPE)?));
+    let voice = root.maybe(&key::VOICE, |value| messages::phone(&value.section(keys::voice::SHAPE)?));
     policies.lint(mfa.as_ref(), root.reader);
     let cases = root.maybe(&key::TEST, |value| {
         let sections = value.sections(keys::test::SHAPE)?;
@@ -144,6 +148,9 @@ fn settings(root: &Section<'_>) -> Option<(Settings, Vec<Case>)> {
         store: store?,
         session: session?,
         mfa: mfa?,
+        mail: mail?,
+        sms: sms?,
+        voice: voice?,
         policies: policies.all(),
         apps: apps?,
     };

@@ -17,6 +17,7 @@ mod tests;
 
 use crate::{
     domain::{
+        contact::{Channel, NumberPrefix, PhoneNumber},
         factor::Method,
         secret::Token,
         session::Limits,
@@ -62,6 +63,15 @@ pub struct Settings {
     pub recovery_codes: u8,
     /// What people may enrol.
     pub methods: Vec<Method>,
+    /// Whose numbers may be texted or called, by channel.
+    pub countries: Vec<(Channel, NumberPrefix)>,
+}
+
+impl Settings {
+    /// Whether the operator lets this number be reached by this channel.
+    pub fn may_reach(&self, channel: Channel, number: &PhoneNumber) -> bool {
+        self.countries.iter().any(|(of, prefix)| *of == channel && prefix.covers(number))
+    }
 }
 
 /// Whether signing in takes a second factor. Routes may ask for one whatever this says.

@@ -105,8 +105,8 @@ fn commented_out(shipped: &str) -> Vec<(&str, &str, &str)> {
     let mut header = "";
     let mut found = Vec::new();
     for line in shipped.lines().map(str::trim) {
-        if line.starts_with('[') {
-            header = line.split_whitespace().next().unwrap_or_default();
+        if line.starts_with('[') || line.starts_with("# [") {
+            header = line.trim_start_matches("# ").split_whitespace().next().unwrap_or_default();
         }
         let Some((name, rest)) = line.strip_prefix("# ").and_then(|line| line.split_once(" = ")) else { continue };
         if name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_') {
@@ -136,7 +136,7 @@ fn what_the_shipped_file_comments_out_is_the_default() {
 #[test]
 fn what_the_shipped_file_comments_out_can_be_written() {
     let shipped = fs::read_to_string(at("config.toml")).unwrap();
-    let mut text = shipped.clone();
+    let mut text = shipped.replace("\n# [", "\n[");
     for (_, name, _) in commented_out(&shipped) {
         text = text.replace(&format!("# {name} = "), &format!("{name} = "));
     }

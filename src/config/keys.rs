@@ -69,6 +69,9 @@ shapes! {
         STORE "store" ("table") Absent("every key of it has a default"), "Where state is kept.";
         SESSION "session" ("table") Absent("every key of it has a default"), "How long sessions live.";
         MFA "mfa" ("table") Absent("every key of it has a default"), "Second factors.";
+        MAIL "mail" ("table") Absent("no letters are sent"), "How letters leave.";
+        SMS "sms" ("table") Absent("no text messages are sent"), "How text messages leave.";
+        VOICE "voice" ("table") Absent("nobody is called"), "How calls are made that read a code out.";
         POLICY "policy" ("tables by name") Absent("only `public` and `deny` exist"), "What routes demand.";
         APP "app" ("list of tables") Required, "The protected applications.";
         TEST "test" ("list of tables") Absent("nothing is claimed"), "Requests, and what must become of them.";
@@ -112,6 +115,41 @@ shapes! {
         REQUIREMENT "requirement" ("\"required\", \"optional\" or \"disabled\"") Value(r#""required""#), "Who must have one: everybody, whoever enrolled one, nobody.";
         METHODS "methods" ("list of methods") Value(r#"["passkey", "totp"]"#), "What may be enrolled: `passkey`, `totp`.";
         RECOVERY_CODES "recovery_codes" ("number") Value("10"), "Codes for the day a phone is lost, shown once after the first enrolment; 0 switches them off.";
+    }
+    mail "[mail]" "How letters leave: codes, links, and what happened to an account." {
+        FROM "from" ("address") Required, "Who they are from: `\"Example Corp <no-reply@example.com>\"`.";
+        URL "url" ("URL or \"outbox:FOLDER\"") Required,
+            "`smtps://HOST` is TLS from the start (port 465), `smtp://HOST` demands STARTTLS (port 587), `smtp+plain://HOST` hides nothing (port 25). `outbox:FOLDER` writes a file for each instead.";
+        USER "user" ("text") Absent("nobody logs in"), "The login at the server.";
+        PASSWORD "password" ("text or \"file:PATH\" that holds it") Absent("nobody logs in"), "Its password.";
+        CA "ca" ("path") Absent("the system's authorities"), "PEM file of authorities that vouch for the server.";
+        TIMEOUT "timeout" ("duration") Value(r#""10s""#), "How long one may take: somebody waits for the code.";
+    }
+    sms "[sms]" "How text messages leave." {
+        COUNTRIES "countries" ("list of prefixes") Required, "Whose numbers may be texted: `[\"+44\", \"+353\"]`. Some numbers abroad earn their owners money with each message; `[\"+\"]` is the whole world.";
+        URL "url" ("URL or \"outbox:FOLDER\"") Absent("the preset's own"), "Whom to ask. `outbox:FOLDER` writes a file for each instead, to try things out.";
+        PRESET "preset" ("\"twilio\"") Absent("`url` and `body` say it all"), "A service that is known: needs `account`, `token` and `from`.";
+        ACCOUNT "account" ("text") Absent("no preset"), "The preset's account.";
+        TOKEN "token" ("text or \"file:PATH\" that holds it") Absent("no preset"), "Its token.";
+        FROM "from" ("text") Absent("no preset"), "Our number or sender name there.";
+        METHOD "method" ("HTTP method") Value(r#""POST""#), "Without a preset: how to ask.";
+        HEADERS "headers" ("list of \"Name: value\", each may be a \"file:PATH\" that holds it") Value("[]"), "Without a preset: header fields, `[\"Authorization: Bearer ${SMS_TOKEN}\"]`.";
+        CONTENT_TYPE "content_type" ("\"json\", \"form\" or \"plain\"") Value(r#""json""#), "Without a preset: what the body is. Values are escaped for it.";
+        BODY "body" ("text") Absent("a preset or an outbox"), "Without a preset: the body. `{to}`, `{text}` and `{code}` are filled in; in JSON inside quotes.";
+        TIMEOUT "timeout" ("duration") Value(r#""10s""#), "How long one may take.";
+    }
+    voice "[voice]" "How calls are made that read a code out." {
+        COUNTRIES "countries" ("list of prefixes") Required, "Whose numbers may be called: `[\"+44\", \"+353\"]`. Some numbers abroad earn their owners money with each call; `[\"+\"]` is the whole world.";
+        URL "url" ("URL or \"outbox:FOLDER\"") Absent("the preset's own"), "Whom to ask. `outbox:FOLDER` writes a file for each instead, to try things out.";
+        PRESET "preset" ("\"twilio\"") Absent("`url` and `body` say it all"), "A service that is known: needs `account`, `token` and `from`.";
+        ACCOUNT "account" ("text") Absent("no preset"), "The preset's account.";
+        TOKEN "token" ("text or \"file:PATH\" that holds it") Absent("no preset"), "Its token.";
+        FROM "from" ("text") Absent("no preset"), "Our number there.";
+        METHOD "method" ("HTTP method") Value(r#""POST""#), "Without a preset: how to ask.";
+        HEADERS "headers" ("list of \"Name: value\", each may be a \"file:PATH\" that holds it") Value("[]"), "Without a preset: header fields, `[\"Authorization: Bearer ${SMS_TOKEN}\"]`.";
+        CONTENT_TYPE "content_type" ("\"json\", \"form\" or \"plain\"") Value(r#""json""#), "Without a preset: what the body is. Values are escaped for it.";
+        BODY "body" ("text") Absent("a preset or an outbox"), "Without a preset: the body. `{to}`, `{text}` and `{code}` are filled in; in JSON inside quotes.";
+        TIMEOUT "timeout" ("duration") Value(r#""10s""#), "How long one may take.";
     }
     policy "[policy.NAME]" "What routes demand. `public` lets everybody pass, `deny` nobody; both exist without being written." {
         LEVEL "level" ("\"public\", \"login\", \"mfa\" or \"phishing-resistant\"") Required, "How strong a session must be: none, one proof, proofs of two kinds, a passkey.";

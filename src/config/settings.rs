@@ -1,5 +1,7 @@
 //! The config as run: parsed, complete, nothing left to check. The config as written never leaves [`super`].
 
+pub use crate::adapters::messages::settings::{Mail, Phone};
+
 use crate::domain::{
     factor::Method,
     policy::{
@@ -29,6 +31,12 @@ pub struct Settings {
     pub session: Limits,
     /// `[mfa]`.
     pub mfa: Mfa,
+    /// `[mail]`.
+    pub mail: Option<Mail>,
+    /// `[sms]`.
+    pub sms: Option<Phone>,
+    /// `[voice]`.
+    pub voice: Option<Phone>,
     /// Every policy: `public` and `deny`, then those of `[policy.NAME]` in alphabetical order.
     pub policies: Vec<Arc<Policy>>,
     /// `[[app]]`, in the order of the file; never empty.

@@ -159,7 +159,7 @@ pub(super) fn host(value: &Value<'_>) -> Option<Host> {
 }
 
 /// Splits `scheme://host:port/` where nothing else may follow.
-fn split_origin(text: &str) -> Result<(&str, Authority), Fault> {
+pub(super) fn split_origin(text: &str) -> Result<(&str, Authority), Fault> {
     let (scheme, rest) =
         text.split_once("://").ok_or_else(|| Fault::new("this is no URL", "expected a scheme, `://` and a host"))?;
     let authority = rest.strip_suffix('/').unwrap_or(rest);

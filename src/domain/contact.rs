@@ -110,6 +110,30 @@ impl PhoneNumber {
     }
 }
 
+/// How phone numbers of some countries begin: `+44`. Messages to numbers that nobody expects cost money, and to some of
+/// them that is the purpose.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct NumberPrefix(String);
+
+impl NumberPrefix {
+    /// Reads `+44`, or `+` alone for the whole world.
+    pub fn parse(written: &str) -> Option<Self> {
+        let digits = written.strip_prefix('+')?;
+        let dialable = digits.len() <= 14 && digits.bytes().all(|digit| digit.is_ascii_digit());
+        (dialable && !digits.starts_with('0')).then(|| Self(written.to_owned()))
+    }
+
+    /// Whether it is the beginning of this number.
+    pub fn covers(&self, number: &PhoneNumber) -> bool {
+        number.as_str().starts_with(&self.0)
+    }
+
+    /// Whether it is the beginning of every number.
+    pub fn is_everywhere(&self) -> bool {
+        self.0 == "+"
+    }
+}
+
 impl std::fmt::Display for EmailAddress {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)
@@ -207,6 +231,16 @@ mod tests {
     fn a_masked_address_tells_its_owner_which_one_it_is() {
         assert_eq!(EmailAddress::parse("ann@example.com").unwrap().masked(), "a…@example.com");
         assert_eq!(PhoneNumber::parse("+442079460123").unwrap().masked(), "+44 … 123");
+    }
+
+    #[test]
+    fn a_prefix_covers_the_numbers_that_begin_with_it() {
+        let number = PhoneNumber::parse("+442079460000").unwrap();
+        let covers = |written| NumberPrefix::parse(written).map(|prefix| prefix.covers(&number));
+
+        assert_eq!((covers("+44"), covers("+4420"), covers("+")), (Some(true), Some(true), Some(true)));
+        assert_eq!((covers("+1"), covers("+4421")), (Some(false), Some(false)));
+        assert_eq!((covers("44"), covers("+0"), covers("+44 20"), covers("")), (None, None, None, None));
     }
 
     proptest! {

@@ -23,7 +23,7 @@ use super::{
 use crate::{
     adapters::{passkeys::Passkeys, store::MemoryStore, system::FileVault},
     domain::{
-        contact::Channel,
+        contact::{Channel, NumberPrefix},
         factor::{Method, totp::Key},
         secret::{Secret, Token},
         session::{Limits, Session},
@@ -178,6 +178,7 @@ impl Scene {
                 requirement,
                 recovery_codes: 10,
                 methods: vec![Method::Passkey, Method::Totp],
+                countries: NumberPrefix::parse("+44").map(|prefix| (Channel::Sms, prefix)).into_iter().collect(),
             },
         };
         Self { world, clock, hasher, inbox }

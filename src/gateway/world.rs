@@ -2,18 +2,23 @@
 
 use crate::{
     adapters::{
-        messages::Senders,
+        messages::{self, Senders},
         passkeys::Passkeys,
         signer::{JwtSigner, KeyError},
         store,
         system::{Argon2Hasher, FileVault, SystemClock, SystemEntropy, VaultError},
     },
     config::settings::{MfaRequirement, Settings, StoreUrl},
-    domain::factor::Method,
+    domain::{contact::Channel, factor::Method},
     flows::{self, Requirement, World},
     ports::{Clock as _, Store, StoreError},
 };
-use std::{net::Ipv4Addr, path::Path, sync::Arc};
+use std::{net::Ipv4Addr, path::Path, sync::Arc, time::Duration};
+
+/// Between tries to send a posted message: servers that are restarted, then servers that turn strangers away once
+/// (greylisting), then servers that somebody has to look at.
+const PAUSES: [Duration; 4] =
+    [Duration::from_secs(5), Duration::from_secs(30), Duration::from_mins(2), Duration::from_mins(10)];
 
 /// Why the store and its key can't be opened.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +37,9 @@ pub enum OpenError {
         "the key file {0} is missing, but the store holds secrets that were sealed with it: put it back from your backup"
     )]
     KeyLost(String),
+    /// There is a channel that could carry nothing.
+    #[error(transparent)]
+    Senders(#[from] messages::NoSender),
     /// A secret of the config is no text.
     #[error("the store's URL is not UTF-8")]
     Url,
@@ -52,7 +60,7 @@ pub async fn open_world(settings: &Settings) -> Result<World, OpenError> {
             &settings.portal.url.to_string(),
             &settings.portal.name,
         )),
-        messenger: Arc::new(Senders::default()),
+        messenger: Arc::new(Senders::new(sender_settings(settings), Arc::new(SystemEntropy))?),
         settings: flow_settings(settings),
     })
 }
@@ -69,6 +77,23 @@ pub fn flow_settings(settings: &Settings) -> flows::Settings {
         },
         recovery_codes: settings.mfa.recovery_codes,
         methods: enrollable(settings),
+        countries: [(Channel::Sms, &settings.sms), (Channel::Voice, &settings.voice)]
+            .into_iter()
+            .flat_map(|(channel, phone)| phone.iter().map(move |phone| (channel, phone)))
+            .flat_map(|(channel, phone)| phone.countries.iter().map(move |prefix| (channel, prefix.clone())))
+            .collect(),
+    }
+}
+
+/// By which ways messages leave.
+fn sender_settings(settings: &Settings) -> messages::Settings {
+    messages::Settings {
+        organisation: settings.portal.name.clone(),
+        host: settings.portal.url.host.to_string(),
+        mail: settings.mail.clone(),
+        sms: settings.sms.clone(),
+        voice: settings.voice.clone(),
+        pauses: PAUSES.to_vec(),
     }
 }
 
