@@ -152,8 +152,8 @@ async fn a_server_that_says_nothing_is_not_waited_for() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     for security in [Security::Plain, Security::StartTls, Security::Tls] {
-        let sending = timeout(BOUND, speaking(security, port, Trust::System, None).send(letter(ANN)));
-        let error = sending.await.expect("an end").unwrap_err();
+        let senders = speaking(security, port, Trust::System, None);
+        let error = timeout(BOUND, senders.send(letter(ANN))).await.expect("an end").unwrap_err();
         assert_eq!(error, NotSent::Unavailable(format!("the mail server took longer than {PATIENCE:?}")));
     }
 }

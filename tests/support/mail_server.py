@@ -30,7 +30,7 @@ class Recorder:
             "peer": session.peer[1],
             "greeted_as": session.host_name,
             "encrypted": encrypted,
-            "login": session.login_data.decode() if session.authenticated else None,
+            "login": session.auth_data.login.decode() if session.authenticated else None,
             "content": envelope.content.decode(),
         }
         with open(record, "a") as lines:
@@ -40,9 +40,7 @@ class Recorder:
 
 def knows(server, session, envelope, mechanism, data):
     right = isinstance(data, LoginPassword) and [data.login.decode(), data.password.decode()] == login[:2]
-    if right:
-        session.login_data = data.login
-    return AuthResult(success=right, handled=right)
+    return AuthResult(success=right, handled=False, auth_data=data)
 
 
 async def main():
