@@ -9,6 +9,7 @@ pub mod demo;
 mod explain;
 mod failure;
 mod logs;
+mod message;
 mod output;
 mod password;
 mod serve;
@@ -47,6 +48,7 @@ enum Verb {
     Explain(explain::Arguments),
     User(user::Arguments),
     Session(session::Arguments),
+    Message(message::Arguments),
 }
 
 /// Does what these arguments say, the program's name first.
@@ -58,6 +60,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Failure>
         Verb::Explain(arguments) => explain::run(&arguments),
         Verb::User(arguments) => user::run(arguments),
         Verb::Session(arguments) => session::run(&arguments),
+        Verb::Message(arguments) => message::run(&arguments),
     }
 }
 

@@ -208,7 +208,8 @@ fn phone_url(value: &Value<'_>) -> Option<PhoneUrl> {
 fn prefix(value: &Value<'_>) -> Option<NumberPrefix> {
     let prefix = value.parsed(|text| {
         NumberPrefix::parse(text).ok_or_else(|| {
-            Fault::new("this is no beginning of phone numbers", "expected + and digits").help("write for example \"+44\"")
+            Fault::new("this is no beginning of phone numbers", "expected + and digits")
+                .help("write for example \"+44\"")
         })
     })?;
     if prefix.is_everywhere() {

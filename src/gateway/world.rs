@@ -2,7 +2,7 @@
 
 use crate::{
     adapters::{
-        messages::{self, Senders},
+        messages::{self, NoSender, Senders},
         passkeys::Passkeys,
         signer::{JwtSigner, KeyError},
         store,
@@ -39,7 +39,7 @@ pub enum OpenError {
     KeyLost(String),
     /// There is a channel that could carry nothing.
     #[error(transparent)]
-    Senders(#[from] messages::NoSender),
+    Senders(#[from] NoSender),
     /// A secret of the config is no text.
     #[error("the store's URL is not UTF-8")]
     Url,
@@ -60,7 +60,7 @@ pub async fn open_world(settings: &Settings) -> Result<World, OpenError> {
             &settings.portal.url.to_string(),
             &settings.portal.name,
         )),
-        messenger: Arc::new(Senders::new(sender_settings(settings), Arc::new(SystemEntropy))?),
+        messenger: Arc::new(senders(settings)?),
         settings: flow_settings(settings),
     })
 }
@@ -85,16 +85,17 @@ pub fn flow_settings(settings: &Settings) -> flows::Settings {
     }
 }
 
-/// By which ways messages leave.
-fn sender_settings(settings: &Settings) -> messages::Settings {
-    messages::Settings {
+/// Senders for every channel that is set up. To be called on the runtime that is to bring posted messages out.
+pub fn senders(settings: &Settings) -> Result<Senders, NoSender> {
+    let settings = messages::Settings {
         organisation: settings.portal.name.clone(),
         host: settings.portal.url.host.to_string(),
         mail: settings.mail.clone(),
         sms: settings.sms.clone(),
         voice: settings.voice.clone(),
         pauses: PAUSES.to_vec(),
-    }
+    };
+    Senders::new(settings, Arc::new(SystemEntropy))
 }
 
 /// What may be enrolled at this portal. Browsers make passkeys for names, not for addresses.

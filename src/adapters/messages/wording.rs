@@ -43,7 +43,7 @@ pub(super) enum Cargo {
 
 impl Words {
     pub(super) fn of(content: &Content, settings: &Settings) -> Self {
-        let organisation = &settings.organisation;
+        let organisation = &one_line(&settings.organisation);
         let blank = Self {
             organisation: organisation.clone(),
             matter: "",
@@ -198,10 +198,9 @@ fn happened(notice: &Notice, login_id: &str) -> (&'static str, String) {
             "your password was reset",
             format!("The password of {account} was reset with a link from a message. All its sessions have ended."),
         ),
-        Notice::FactorAdded { method, name } => (
-            "a way to sign in was added",
-            format!("{} can now be used to sign in to {account}.", named(*method, name)),
-        ),
+        Notice::FactorAdded { method, name } => {
+            ("a way to sign in was added", format!("{} can now be used to sign in to {account}.", named(*method, name)))
+        }
         Notice::FactorRemoved { method, name } => (
             "a way to sign in was removed",
             format!("{} can no longer be used to sign in to {account}.", named(*method, name)),
