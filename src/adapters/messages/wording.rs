@@ -11,8 +11,7 @@ use crate::{
 use std::time::Duration;
 use zeroize::Zeroizing;
 
-/// A message in words.
-#[derive(Debug, Clone)]
+/// A message in words. There is no `Debug`: it holds what nobody may log.
 pub(super) struct Words {
     /// Whose message it is.
     pub organisation: String,
@@ -33,7 +32,6 @@ pub(super) struct Words {
 }
 
 /// What a message carries.
-#[derive(Debug, Clone)]
 pub(super) enum Cargo {
     /// Digits to type, and the host where to type them.
     Code { code: Zeroizing<String>, host: String },
