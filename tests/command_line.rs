@@ -75,6 +75,24 @@ fn without_config(arguments: &[&str]) -> Output {
 }
 
 #[test]
+fn a_trial_message_shows_whether_messages_arrive() {
+    let site = site();
+    let mail = "\n[mail]\nfrom = \"no-reply@example.com\"\nurl = \"outbox:letters\"\n";
+    site.configure(&format!("{}{mail}{APP}", site.preamble()));
+
+    assert_eq!(done(&site, &["message", "ann@example.com"], ""), "email: handed over for ann@example.com\n");
+
+    let letters: Vec<_> = fs::read_dir(file(&site, "letters")).unwrap().collect();
+    assert_eq!(letters.len(), 1);
+    let no_phone = refused(&site, &["message", "+44 20 7946 0000"], "");
+    assert_eq!(no_phone, (Some(1), "error: no sender is set up for sms".to_owned()));
+    let no_address = refused(&site, &["message", "ann@localhost"], "");
+    assert_eq!(no_address, (Some(2), "error: an e-mail address looks like ann@example.com".to_owned()));
+    let no_call = refused(&site, &["message", "ann@example.com", "--call"], "");
+    assert_eq!(no_call, (Some(2), "error: only phone numbers can be called".to_owned()));
+}
+
+#[test]
 fn help_is_short_enough_to_read() {
     let help: Vec<_> = [&["--help"][..], &["user", "-h"], &["session", "-h"], &["explain", "--help"], &["demo", "-h"]]
         .iter()

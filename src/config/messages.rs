@@ -4,7 +4,7 @@ use super::{
     keys::{self, Key},
     problem::{Code, Problem},
     reader::{Fault, Section, Value},
-    values::{file, one_of, secret, some_time, split_origin, verb, words},
+    values::{file, one_of, secret, some_time, split_origin, text, verb, words},
 };
 use crate::{
     adapters::{
@@ -31,6 +31,10 @@ enum MailUrl {
 pub(super) fn mail(section: &Section<'_>) -> Option<Mail> {
     use keys::mail as key;
     hide(section, &[&key::PASSWORD]);
+    if section.written(&key::URL).is_some_and(|value| value.as_str().is_some_and(|url| url.contains('@'))) {
+        // No place for a password, and some will put it there.
+        hide(section, &[&key::URL]);
+    }
     let from = section.read(&key::FROM, mailbox);
     let url = section.read(&key::URL, mail_url);
     let user = section.maybe(&key::USER, words);
@@ -115,7 +119,7 @@ pub(super) fn phone(section: &Section<'_>) -> Option<Phone> {
     let method = section.read(&key::METHOD, |value| Method::from_bytes(verb(value)?.as_bytes()).ok());
     let headers = section.read(&key::HEADERS, |value| value.list(header));
     let content = section.read(&key::CONTENT_TYPE, |value| one_of(value, KINDS));
-    let body = section.maybe(&key::BODY, |value| value.text());
+    let body = section.maybe(&key::BODY, text);
     let timeout = section.read(&key::TIMEOUT, some_time);
 
     let preset_keys = [&key::ACCOUNT, &key::TOKEN, &key::FROM];

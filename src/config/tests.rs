@@ -50,7 +50,8 @@ app = [{ name = "payroll", host = "payroll.example.com", upstream = ["http://127
 
 #[test]
 fn what_is_not_written_has_its_default() {
-    let Settings { server, tls, portal, store, session, mfa, mail, sms, voice, policies, apps } = read_text(LEAST).unwrap().settings;
+    let Settings { server, tls, portal, store, session, mfa, mail, sms, voice, policies, apps } =
+        read_text(LEAST).unwrap().settings;
 
     assert_eq!(server.listen, ["0.0.0.0:8443".parse().unwrap()]);
     assert_eq!(server.admin, Some("127.0.0.1:9443".parse().unwrap()));
@@ -84,6 +85,41 @@ fn the_environment_fills_in_texts_and_secrets_may_stand_in_files() {
     assert_eq!(settings.portal.name, "Example & ${NAME}");
     assert!(matches!(&settings.store.url, StoreUrl::Postgres(url) if url.matches(b"postgres://ann:pw@db/doorward")));
     assert!(!format!("{settings:?}").contains("pw@db"));
+}
+
+#[test]
+fn messages_leave_as_they_are_told_to() {
+    use crate::adapters::{
+        messages::settings::{BodyKind, MailRoute, PhoneRoute, Security},
+        upstream::Trust,
+    };
+    let text = format!(
+        r#"
+        mail = {{ from = "Example <no-reply@example.com>", url = "smtp://[::1]:2525", user = "ann", password = "file:pw", ca = "ca.pem", timeout = "3s" }}
+        sms = {{ preset = "twilio", account = "AC1", token = "${{TOKEN}}", from = "+441632960000", countries = ["+44"] }}
+        voice = {{ url = "https://calls.example.com/?n={{to}}", headers = ["X-Key: file"], content_type = "form", body = "say={{text}}", countries = ["+44"] }}
+        {LEAST}"#
+    );
+    let environment = Pretend {
+        variables: HashMap::from([("TOKEN", "hunter2")]),
+        files: HashMap::from([("/etc/doorward/pw".into(), "hunter3\n")]),
+    };
+
+    let settings = read_with(&text, &environment).unwrap_or_else(|problems| panic!("{problems}")).settings;
+
+    assert!(!format!("{settings:?}").contains("hunter"), "{settings:?}");
+    let (mail, sms, voice) = (settings.mail.unwrap(), settings.sms.unwrap(), settings.voice.unwrap());
+    assert_eq!((mail.from.to_string().as_str(), mail.timeout.as_secs()), ("Example <no-reply@example.com>", 3));
+    let MailRoute::Smtp(server) = mail.route else { panic!("no server") };
+    assert_eq!((server.host.as_str(), server.port, server.security), ("[::1]", 2525, Security::StartTls));
+    assert_eq!(server.trust, Trust::Authorities("/etc/doorward/ca.pem".into()));
+    assert!(server.login.unwrap().password.matches(b"hunter3"));
+    let PhoneRoute::Twilio(twilio) = sms.route else { panic!("not Twilio") };
+    assert_eq!(twilio.url.as_str(), "https://api.twilio.com/");
+    assert!(twilio.token.matches(b"hunter2"));
+    let PhoneRoute::Http(template) = voice.route else { panic!("not our own") };
+    assert_eq!((template.url.as_str(), template.content), ("https://calls.example.com/?n={to}", BodyKind::Form));
+    assert_eq!((template.method.as_str(), template.headers.len(), voice.timeout.as_secs()), ("POST", 1, 10));
 }
 
 #[test]

@@ -106,6 +106,11 @@ pub(super) fn words(value: &Value<'_>) -> Option<String> {
     })
 }
 
+/// Any text.
+pub(super) fn text(value: &Value<'_>) -> Option<String> {
+    value.text()
+}
+
 /// `true` or `false`.
 pub(super) fn truth(value: &Value<'_>) -> Option<bool> {
     value.truth()

@@ -1,14 +1,22 @@
-use crate::{BOUND, call, letter, senders, service::Service, with_mail, with_phone};
+use crate::{BOUND, call, letter, senders, service::Service, smtp, with_mail, with_phone};
 use doorward::{
-    adapters::messages::{
-        Settings,
-        settings::{BodyKind, HttpTemplate, MailRoute, PhoneRoute},
+    adapters::{
+        messages::{
+            Settings,
+            settings::{BodyKind, HttpTemplate, MailRoute, PhoneRoute, Security},
+        },
+        upstream::Trust,
     },
     domain::contact::Channel,
     ports::Messenger as _,
 };
 use http::Method;
-use std::{fs, time::Duration};
+use std::{
+    fs, io,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use support::{certificates::Authority, mail_server::MailServer};
 use tempfile::TempDir;
 use tokio::time::{sleep, timeout};
 
@@ -114,4 +122,45 @@ async fn a_queue_that_is_full_takes_no_more() {
     senders.settle(BOUND).await;
 
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1000);
+}
+
+/// What is logged, however much.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// LO-03.
+#[tokio::test]
+async fn no_log_holds_a_code_a_login_or_an_address() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber =
+        tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone()).finish();
+    let guard = tracing::subscriber::set_default(subscriber);
+    let service = Service::start(&[(500, "084213 +442079460000 hunter2")]).await;
+    let mail_server = MailServer::start("plain", &Authority::default(), Some(["doorward", "hunter2", "PLAIN"])).await;
+    let server = smtp(Security::Plain, mail_server.port, Trust::System, Some(("doorward", "hunter2")));
+    let senders = senders(Settings { mail: with_mail(MailRoute::Smtp(server)).mail, ..asking(&service) });
+
+    senders.post(call(Channel::Sms, ANN));
+    senders.post(letter("nobody@example.com"));
+    until_asked(&service, 4).await;
+    senders.settle(BOUND).await;
+    drop(guard);
+
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert_eq!(log.matches("a message was given up").count(), 2, "{log}");
+    assert!(log.contains("+44 … 000") && log.contains("n…@example.com"), "{log}");
+    for secret in ["084213", "hunter2", "442079460000", "nobody@", "aHVudGVyMg", "b29yd2FyZ"] {
+        assert!(!log.contains(secret), "{secret}\n{log}");
+    }
 }

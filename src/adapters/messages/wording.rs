@@ -11,8 +11,7 @@ use crate::{
 use std::time::Duration;
 use zeroize::Zeroizing;
 
-/// A message in words.
-#[derive(Debug, Clone)]
+/// A message in words. There is no `Debug`: it holds what nobody may log.
 pub(super) struct Words {
     /// Whose message it is.
     pub organisation: String,
@@ -33,7 +32,6 @@ pub(super) struct Words {
 }
 
 /// What a message carries.
-#[derive(Debug, Clone)]
 pub(super) enum Cargo {
     /// Digits to type, and the host where to type them.
     Code { code: Zeroizing<String>, host: String },
@@ -43,9 +41,8 @@ pub(super) enum Cargo {
 
 impl Words {
     pub(super) fn of(content: &Content, settings: &Settings) -> Self {
-        let organisation = &one_line(&settings.organisation);
+        let organisation = one_line(&settings.organisation);
         let blank = Self {
-            organisation: organisation.clone(),
             matter: "",
             opening: String::new(),
             cargo: None,
@@ -53,67 +50,63 @@ impl Words {
             asked: asked(content.asked()),
             otherwise: String::new(),
             undo: None,
+            organisation,
         };
         match content {
-            Content::Code { code, purpose, lifetime, .. } => Self {
-                matter: match purpose {
-                    CodePurpose::Prove => "your code",
-                    CodePurpose::Verify => "confirm this address",
-                },
-                opening: match purpose {
-                    CodePurpose::Prove => format!("To show {organisation} that it is you, type this code:"),
-                    CodePurpose::Verify => format!("To confirm to {organisation} that this is yours, type this code:"),
-                },
-                cargo: Some(Cargo::Code { code: code.clone(), host: settings.host.clone() }),
-                remark: format!(
-                    "It works once, for {}, and only on {}. Nobody who works for {organisation} will ask you for it.",
-                    span(*lifetime),
-                    settings.host
-                ),
-                otherwise: match purpose {
-                    CodePurpose::Prove => {
-                        "If this was not you, give the code to nobody. Somebody may know your password: choose a new one."
-                    }
-                    CodePurpose::Verify => "If this was not you, do nothing: without the code nothing happens.",
-                }
-                .to_owned(),
-                ..blank
-            },
-            Content::Link { url, purpose, lifetime, .. } => {
-                let (matter, opening, label, otherwise) = link(*purpose, organisation);
-                Self {
-                    matter,
-                    opening,
-                    cargo: Some(Cargo::Link { url: url.clone(), label }),
-                    remark: format!("It works once, for {}.", span(*lifetime)),
-                    otherwise,
-                    ..blank
-                }
+            Content::Code { code, purpose, lifetime, .. } => {
+                blank.around_code(code, *purpose, *lifetime, &settings.host)
             }
-            Content::Notice { notice, login_id, undo, .. } => {
-                let (matter, opening) = happened(notice, login_id);
-                Self {
-                    matter,
-                    opening,
-                    remark: "If this was you, there is nothing to do.".to_owned(),
-                    otherwise: match undo {
-                        Some(_) => "If this was not you, open this link. It asks before it changes anything:".to_owned(),
-                        None => format!(
-                            "If this was not you, choose a new password, and tell those who look after accounts at \
-                             {organisation}."
-                        ),
-                    },
-                    undo: undo.clone(),
-                    ..blank
-                }
-            }
+            Content::Link { url, purpose, lifetime, .. } => blank.around_link(url, *purpose, *lifetime),
+            Content::Notice { notice, login_id, undo, .. } => blank.around_notice(notice, login_id, undo.clone()),
             Content::Trial { .. } => Self {
                 matter: "a trial message",
-                opening: format!("Messages from {organisation} arrive here."),
+                opening: format!("Messages from {} arrive here.", blank.organisation),
                 remark: "Whoever runs it wanted to know. There is nothing to do.".to_owned(),
                 ..blank
             },
         }
+    }
+
+    fn around_code(self, code: &Zeroizing<String>, purpose: CodePurpose, lifetime: Duration, host: &str) -> Self {
+        let cargo = Some(Cargo::Code { code: code.clone(), host: host.to_owned() });
+        let (organisation, lifetime) = (&self.organisation, span(lifetime));
+        let (matter, opening, otherwise) = match purpose {
+            CodePurpose::Prove => (
+                "your code",
+                format!("To show {organisation} that it is you, type this code:"),
+                "If this was not you, give the code to nobody. Somebody may know your password: choose a new one.",
+            ),
+            CodePurpose::Verify => (
+                "confirm this address",
+                format!("To confirm to {organisation} that this is yours, type this code:"),
+                "If this was not you, do nothing: without the code nothing happens.",
+            ),
+        };
+        let remark = format!(
+            "It works once, for {lifetime}, and only on {host}. Nobody who works for {organisation} will ask you for it."
+        );
+        Self { matter, opening, cargo, remark, otherwise: otherwise.to_owned(), ..self }
+    }
+
+    fn around_link(self, url: &Zeroizing<String>, purpose: LinkPurpose, lifetime: Duration) -> Self {
+        let (matter, opening, label, otherwise) = link(purpose, &self.organisation);
+        let remark = format!("It works once, for {}.", span(lifetime));
+        let cargo = Some(Cargo::Link { url: url.clone(), label });
+        Self { matter, opening, cargo, remark, otherwise, ..self }
+    }
+
+    fn around_notice(self, notice: &Notice, login_id: &str, undo: Option<Zeroizing<String>>) -> Self {
+        let (matter, opening) = happened(notice, login_id);
+        let otherwise = if undo.is_some() {
+            "If this was not you, open this link. It asks before it changes anything:".to_owned()
+        } else {
+            format!(
+                "If this was not you, choose a new password, and tell those who look after accounts at {}.",
+                self.organisation
+            )
+        };
+        let remark = "If this was you, there is nothing to do.".to_owned();
+        Self { matter, opening, remark, otherwise, undo, ..self }
     }
 
     /// The subject of a letter.
@@ -243,7 +236,7 @@ fn asked(Asked { browser, address, at }: &Asked) -> Vec<(&'static str, String)> 
     let seconds = i64::try_from(at.as_secs()).unwrap_or(i64::MAX);
     let time = jiff::Timestamp::from_second(seconds).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
     let browser = browser.as_ref().map(|browser| ("Browser", one_line(browser)));
-    let address = address.map(|address| ("Address", address.to_string()));
+    let address = address.map(|address| ("IP address", address.to_string()));
     let time = ("Time", time.strftime("%-d %B %Y, %H:%M UTC").to_string());
     browser.into_iter().chain(address).chain([time]).collect()
 }
