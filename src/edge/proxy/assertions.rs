@@ -47,9 +47,9 @@ pub struct About<'a> {
 impl Assertions {
     /// Assertions of the portal at `issuer`.
     pub fn new(issuer: &str, signer: Arc<dyn Signer>, entropy: Arc<dyn Entropy>) -> Self {
-        let builder = Cache::builder().max_capacity(100_000).time_to_live(LIFETIME / 2);
-        let signed = builder.build_with_hasher(RandomState::default());
-        Self { issuer: issuer.into(), signer, entropy, signed }
+        let remembered = Cache::builder().max_capacity(100_000).time_to_live(LIFETIME / 2);
+        let remembered = remembered.build_with_hasher(RandomState::default());
+        Self { issuer: issuer.into(), signer, entropy, signed: remembered }
     }
 
     /// The `Doorward-Assertion` for one request.
