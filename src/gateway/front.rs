@@ -10,6 +10,7 @@ use crate::{
     edge::{
         http::{
             client::{self, TrustedProxies},
+            forwarded,
             page::Brand,
             refusal::Refusal,
             request::{ClientAddress, RequestId, RequestIds},
@@ -47,6 +48,8 @@ pub struct Facts {
     pub certificate: Arc<Entry>,
     /// The guard of an HTTP/1 connection.
     pub guard: Option<Arc<wire::Connection>>,
+    /// What its last request was forwarded with.
+    pub last: forwarded::Last,
 }
 
 /// One core's way in.
@@ -107,7 +110,7 @@ impl<U: Upstream<RequestBody>> Front<U> {
         let Some(served) = self.proxy.apps.get(&authority.host).cloned() else {
             return self.turn_away(&request, id, &Turned::away(Refusal::NotFound), ticket);
         };
-        let arrival = Arrival { authority: &authority, client, id };
+        let arrival = Arrival { authority: &authority, client, last: &facts.last, id };
         match self.proxy.serve(&served, request, &arrival).await {
             Reply::Own(own) => self.own(own, version, ticket),
             Reply::App(response) => {

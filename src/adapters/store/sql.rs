@@ -86,7 +86,7 @@ enum Pools {
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         Self::Unavailable(match &error {
-            sqlx::Error::PoolTimedOut => format!("no connection became free within {} s", open::PATIENCE.as_secs()),
+            sqlx::Error::PoolTimedOut => "no connection in time".to_owned(),
             sqlx::Error::Database(refusal) if refusal.is_foreign_key_violation() => {
                 "the account or session it belongs to is gone".to_owned()
             }

@@ -1,6 +1,7 @@
 //! Sessions that ended a moment ago.
 
 use crate::domain::session::SessionId;
+use foldhash::fast::RandomState;
 use moka::sync::Cache;
 use std::time::Duration;
 
@@ -11,11 +12,12 @@ pub const CACHED_FOR: Duration = Duration::from_secs(1);
 /// Sessions that ended a moment ago: what the portal ends, the data plane of this node stops letting through at once, not
 /// only when its cached copy has run out.
 #[derive(Debug, Clone)]
-pub struct Ended(Cache<SessionId, ()>);
+pub struct Ended(Cache<SessionId, (), RandomState>);
 
 impl Default for Ended {
     fn default() -> Self {
-        Self(Cache::builder().time_to_live(CACHED_FOR * 2).max_capacity(100_000).build())
+        let cache = Cache::builder().time_to_live(CACHED_FOR * 2).max_capacity(100_000);
+        Self(cache.build_with_hasher(RandomState::default()))
     }
 }
 

@@ -8,6 +8,7 @@ use crate::{
     },
     ports::{Entropy, SignError, Signer},
 };
+use foldhash::fast::RandomState;
 use http::HeaderValue;
 use moka::sync::Cache;
 use std::sync::Arc;
@@ -29,7 +30,7 @@ pub struct Assertions {
     issuer: Arc<str>,
     signer: Arc<dyn Signer>,
     entropy: Arc<dyn Entropy>,
-    signed: Cache<Key, HeaderValue>,
+    signed: Cache<Key, HeaderValue, RandomState>,
 }
 
 /// What an assertion is about.
@@ -46,7 +47,8 @@ pub struct About<'a> {
 impl Assertions {
     /// Assertions of the portal at `issuer`.
     pub fn new(issuer: &str, signer: Arc<dyn Signer>, entropy: Arc<dyn Entropy>) -> Self {
-        let remembered = Cache::builder().max_capacity(100_000).time_to_live(LIFETIME / 2).build();
+        let remembered = Cache::builder().max_capacity(100_000).time_to_live(LIFETIME / 2);
+        let remembered = remembered.build_with_hasher(RandomState::default());
         Self { issuer: issuer.into(), signer, entropy, signed: remembered }
     }
 

@@ -19,10 +19,11 @@ use crate::{
         },
         secret::{Token, TokenHash},
         target::{Authority, CanonicalPath, Host, ReturnPath, path::check_query},
+        time::Timestamp,
     },
     edge::http::{
         cookies::{self, Found, Name},
-        forwarded::Forwarding,
+        forwarded,
         page::Brand,
         refusal::{Refusal, WayOut},
         request::RequestId,
@@ -85,6 +86,8 @@ pub struct Arrival<'a> {
     pub authority: &'a Authority,
     /// For whom the gateway speaks.
     pub client: IpAddr,
+    /// What the connection's last request was forwarded with.
+    pub last: &'a forwarded::Last,
     /// Its name.
     pub id: RequestId,
 }
@@ -113,6 +116,8 @@ struct Passage<'a> {
     seen: Option<Seen>,
     matched: Matched<'a>,
     path: CanonicalPath<'a>,
+    /// When that was decided.
+    now: Timestamp,
 }
 
 impl<U: Upstream<RequestBody>> Proxy<U> {
@@ -164,8 +169,9 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             return Err(refuse(Refusal::NotAllowed { app: &served.app.title }));
         }
         let visitor = seen.as_ref().map_or_else(|| Seen::Nobody(NOT_ASKED).visitor(), Seen::visitor);
-        match matched.policy.decide(&visitor, self.world.clock.now()) {
-            Decision::Admit(admission) => Ok(Passage { admission, seen, matched, path }),
+        let now = self.world.clock.now();
+        match matched.policy.decide(&visitor, now) {
+            Decision::Admit(admission) => Ok(Passage { admission, seen, matched, path, now }),
             Decision::SignIn(why) => {
                 tracing::info!(request.id = %asked.id, app = served.app.name, ?why, "sign-in asked for");
                 Err(Box::new(self.challenge(asked, "/login", &Wanted::Session, path.as_str(), query)))
@@ -213,7 +219,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         arrival: &Arrival<'_>,
         kind: Kind,
     ) -> Reply<U::Body> {
-        let Passage { admission, seen, matched, path } = passage;
+        let Passage { admission, seen, matched, path, now } = passage;
         let failed = |refusal| Reply::Own(self.refuse_unasked(kind, arrival.id, refusal));
         let known = match (&seen, admission.identity()) {
             (Some(Seen::Known(known)), Some(_)) => Some(known),
@@ -223,7 +229,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             (Some(known), true) => {
                 let route = matched.route.map(|(at, route)| (at, route.path.as_str()));
                 let about = About { app: &served.app.name, app_index: served.index, route };
-                match self.assertions.get(&known.identity, about, self.world.clock.now()) {
+                match self.assertions.get(&known.identity, about, now) {
                     Ok(assertion) => Some(assertion),
                     Err(error) => {
                         tracing::error!(%error, request.id = %arrival.id, "nothing was forwarded");
@@ -233,7 +239,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             }
             _ => None,
         };
-        let forwarding = Forwarding::new(arrival.client, arrival.authority);
+        let forwarding = arrival.last.forwarding(arrival.client, arrival.authority);
         let (Ok(forwarding), Some(request_id)) = (forwarding, arrival.id.value()) else {
             return failed(Refusal::OurFault);
         };

@@ -147,7 +147,7 @@ async fn a_connection_that_the_server_closed_meanwhile_is_replaced() {
     for _ in 0..5 {
         let (answer, ()) = tokio::join!(send(&client, get()), serve_one());
         assert_eq!(answer.unwrap(), "hello");
-        while client.lanes[APP].idle.lock().values().flatten().any(|parked| !parked.sender.is_closed()) {
+        while client.lanes[APP].idle.lock().values().flatten().any(|parked| !parked.link.sender.is_closed()) {
             yield_now().await;
         }
     }
