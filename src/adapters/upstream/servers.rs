@@ -11,7 +11,12 @@ use crate::{
 };
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
-use pingora::lb::{Backend, Backends, discovery::ServiceDiscovery, health_check::HealthCheck};
+use pingora::lb::{
+    Backend, Backends,
+    discovery::ServiceDiscovery,
+    health_check::HealthCheck,
+    selection::{BackendIter as _, BackendSelection as _, RoundRobin},
+};
 use rustls_pki_types::ServerName;
 use std::{
     collections::{BTreeSet, HashMap},
@@ -19,12 +24,14 @@ use std::{
     str::FromStr,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 use tokio::{sync::watch, task::JoinSet, time::interval};
 
+/// Turns that are taken to get past each server that failed already.
+const TURNS_FOR_EACH_TRIED: usize = 8;
 /// How often names are resolved.
 const RESOLVE_EVERY: Duration = Duration::from_secs(30);
 
@@ -153,11 +160,11 @@ pub(super) struct Group {
     settings: Settings,
     backends: Backends,
     route: Arc<Route>,
-    /// Those that get requests. To ask `backends` about each server costs more than the rest of a choice.
-    well: ArcSwap<Vec<SocketAddr>>,
+    /// Those that get requests, each in its turn. To ask `backends` about each server at each request costs more than the
+    /// rest of a choice.
+    well: ArcSwap<RoundRobin>,
     /// Held by whoever counts `well` anew, so that an older count never replaces a newer one.
     counting: Mutex<()>,
-    turn: AtomicUsize,
 }
 
 /// How a server is reached; shared by requests and probes.
@@ -200,8 +207,8 @@ impl Group {
         let checker: Box<dyn HealthCheck + Send + Sync> =
             Box::new(Checker::new(app.clone(), &settings, Arc::clone(&route)));
         backends.set_health_check(checker);
-        let (well, counting, turn) = (ArcSwap::default(), Mutex::default(), AtomicUsize::default());
-        Ok(Self { app, settings, backends, route, well, counting, turn })
+        let well = ArcSwap::from_pointee(RoundRobin::build(&BTreeSet::new()));
+        Ok(Self { app, settings, backends, route, well, counting: Mutex::default() })
     }
 
     pub(super) fn settings(&self) -> &Settings {
@@ -217,18 +224,20 @@ impl Group {
         if self.route.has_changed.load(Ordering::Acquire) {
             self.count();
         }
-        let well = self.well.load();
-        let first = self.turn.fetch_add(1, Ordering::Relaxed).checked_rem(well.len())?;
-        well.iter().cycle().skip(first).take(well.len()).find(|address| !tried.contains(address)).copied()
+        let mut turns = self.well.load().iter(b"");
+        // Others take turns at the same time, so one of `tried` may come up more than once.
+        (0..=TURNS_FOR_EACH_TRIED * tried.len())
+            .map_while(|_| turns.next().and_then(|backend| backend.addr.as_inet().copied()))
+            .find(|address| !tried.contains(address))
     }
 
     /// Finds out who gets requests, if that changed.
     fn count(&self) {
         let _counting = self.counting.lock().unwrap_or_else(PoisonError::into_inner);
         if self.route.has_changed.swap(false, Ordering::AcqRel) {
-            let backends = self.backends.get_backend();
-            let well = backends.iter().filter(|backend| self.backends.ready(backend));
-            self.well.store(Arc::new(well.filter_map(|backend| backend.addr.as_inet().copied()).collect()));
+            let mut well = BTreeSet::clone(&self.backends.get_backend());
+            well.retain(|backend| self.backends.ready(backend));
+            self.well.store(Arc::new(RoundRobin::build(&well)));
         }
     }
 
