@@ -1,13 +1,37 @@
-//! `/challenge`: one more proof, and why.
+//! `/challenge/{method}`: one more proof, and why.
 
 pub mod dead_end;
-pub mod passkey;
-pub mod password;
-pub mod recovery_code;
-pub mod totp;
 
-use crate::{domain::factor::Method, edge::http::words::Upcoming};
+use crate::{
+    domain::factor::Method,
+    edge::http::{
+        page::{Frame, Hidden},
+        words::{Upcoming, filters},
+    },
+};
+use askama::Template;
 use std::time::Duration;
+
+/// `GET /challenge/{method}`, and `POST` when it did not work. Posts to `action` what the method takes: `code`,
+/// `password`, or `challenge` and `credential`.
+#[derive(Debug, Clone, Copy, Template)]
+#[template(path = "pages/challenge.html")]
+pub struct ChallengePage<'a> {
+    /// What stands around it.
+    pub frame: Frame<'a>,
+    /// What the form carries unseen.
+    pub hidden: Hidden<'a>,
+    /// What is asked for.
+    pub method: Method,
+    /// Where the form goes: to `/challenge/{method}`, or to the change that waits for the proof.
+    pub action: &'a str,
+    /// Why it is asked for.
+    pub reason: Reason<'a>,
+    /// Who is asked.
+    pub answerer: Answerer<'a>,
+    /// What was wrong with the last answer.
+    pub notice: Option<ProofNotice>,
+}
 
 /// Why somebody is asked for a proof.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,13 +88,4 @@ pub struct Answerer<'a> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::edge::http::gallery;
-
-    pub(super) const ANSWERER: Answerer<'_> = Answerer { login_id: gallery::ANN, back: None, others: &[] };
-
-    pub(super) fn fresh(latest: Option<(Method, Duration)>) -> Reason<'static> {
-        Reason::Fresh { app: "Payroll", before: Some("transfers"), within: Duration::from_mins(5), latest }
-    }
-}
+mod tests;

@@ -8,9 +8,9 @@ use super::{
 };
 use crate::{
     domain::{factor::Method, policy::Missing, session::Level},
-    edge::portal::challenge::{
-        Answerer, ProofNotice, Reason, dead_end::DeadEndPage, passkey::PasskeyPage, password::PasswordPage,
-        recovery_code::RecoveryCodePage, totp::TotpPage,
+    edge::{
+        http::refusal::Refusal,
+        portal::challenge::{Answerer, ChallengePage, ProofNotice, Reason, dead_end::DeadEndPage},
     },
     flows::{
         challenge::{self, ChallengeError},
@@ -21,7 +21,7 @@ use crate::{
     ports::{StoreError, passkeys::PasskeyError},
 };
 use axum::{
-    extract::{Query, State},
+    extract::{Path, Query, State},
     http::StatusCode,
 };
 use serde::Deserialize;
@@ -34,9 +34,17 @@ pub(super) struct CodeForm {
     pub(super) carried: Carried,
 }
 
+/// What somebody answers a challenge with; which of it counts is the method's to say.
 #[derive(Deserialize)]
-pub(super) struct PasswordForm {
+pub(super) struct ProofForm {
+    #[serde(default)]
+    code: String,
+    #[serde(default)]
     password: String,
+    #[serde(default)]
+    challenge: String,
+    #[serde(default)]
+    credential: String,
     #[serde(flatten)]
     carried: Carried,
 }
@@ -53,101 +61,65 @@ pub(super) async fn choose(State(desk): State<Arc<Desk>>, visit: Visit, Query(li
     }
 }
 
-pub(super) async fn show_totp(State(desk): State<Arc<Desk>>, visit: Visit, Query(link): Query<Link>) -> Reply {
-    show(&desk, &visit, link.to.as_deref(), Method::Totp).await
-}
-
-pub(super) async fn show_password(State(desk): State<Arc<Desk>>, visit: Visit, Query(link): Query<Link>) -> Reply {
-    show(&desk, &visit, link.to.as_deref(), Method::Password).await
-}
-
-pub(super) async fn show_passkey(State(desk): State<Arc<Desk>>, visit: Visit, Query(link): Query<Link>) -> Reply {
-    show(&desk, &visit, link.to.as_deref(), Method::Passkey).await
-}
-
-pub(super) async fn submit_totp(State(desk): State<Arc<Desk>>, visit: Visit, Fields(form): Fields<CodeForm>) -> Reply {
-    submit(&desk, &visit, &form.carried, Given::Code(&form.code)).await
-}
-
-pub(super) async fn submit_password(
+/// `GET /challenge/{method}`.
+pub(super) async fn show(
     State(desk): State<Arc<Desk>>,
+    Path(name): Path<String>,
     visit: Visit,
-    Fields(form): Fields<PasswordForm>,
+    Query(link): Query<Link>,
 ) -> Reply {
-    submit(&desk, &visit, &form.carried, Given::Password(&form.password)).await
-}
-
-pub(super) async fn show_recovery_code(State(desk): State<Arc<Desk>>, visit: Visit, Query(link): Query<Link>) -> Reply {
-    show(&desk, &visit, link.to.as_deref(), Method::RecoveryCode).await
-}
-
-pub(super) async fn submit_recovery_code(
-    State(desk): State<Arc<Desk>>,
-    visit: Visit,
-    Fields(form): Fields<CodeForm>,
-) -> Reply {
-    submit(&desk, &visit, &form.carried, Given::RecoveryCode(&form.code)).await
-}
-
-async fn show(desk: &Desk, visit: &Visit, to: Option<&str>, method: Method) -> Reply {
-    match look(desk, visit, to).await {
-        Ok(Seen::Asked(asked)) if asked.helpful.contains(&method) => ask(desk, visit, &asked, method, None),
+    let Some(method) = Method::by_name(&name) else { return desk.refusal(Refusal::NotFound, "") };
+    match look(&desk, &visit, link.to.as_deref()).await {
+        Ok(Seen::Asked(asked)) if asked.helpful.contains(&method) => ask(&desk, &visit, &asked, method, None),
         Ok(Seen::Asked(asked)) => onward("/challenge", asked.to),
         Ok(Seen::Elsewhere(reply)) => *reply,
         Err(error) => desk.unavailable(&error),
     }
 }
 
-/// What somebody answers a challenge with.
-pub(super) enum Given<'a> {
-    /// A code from their authenticator app, as they typed it.
-    Code(&'a str),
-    /// Their password.
-    Password(&'a str),
-    /// One of their recovery codes, as they typed it.
-    RecoveryCode(&'a str),
-    /// What their browser says.
-    Passkey(passkeys::Answer<'a>),
-}
-
-impl Given<'_> {
-    const fn method(&self) -> Method {
-        match self {
-            Self::Code(_) => Method::Totp,
-            Self::Password(_) => Method::Password,
-            Self::RecoveryCode(_) => Method::RecoveryCode,
-            Self::Passkey(_) => Method::Passkey,
-        }
-    }
-}
-
-pub(super) async fn submit(desk: &Desk, visit: &Visit, carried: &Carried, given: Given<'_>) -> Reply {
-    if let Err(refusal) = desk.check(visit, carried) {
+/// `POST /challenge/{method}`.
+pub(super) async fn submit(
+    State(desk): State<Arc<Desk>>,
+    Path(name): Path<String>,
+    visit: Visit,
+    Fields(form): Fields<ProofForm>,
+) -> Reply {
+    let Some(method) = Method::by_name(&name) else { return desk.refusal(Refusal::NotFound, "") };
+    if let Err(refusal) = desk.check(&visit, &form.carried) {
         return *refusal;
     }
-    let asked = match look(desk, visit, carried.to.as_deref()).await {
+    let asked = match look(&desk, &visit, form.carried.to.as_deref()).await {
         Ok(Seen::Asked(asked)) => asked,
         Ok(Seen::Elsewhere(reply)) => return *reply,
         Err(error) => return desk.unavailable(&error),
     };
-    let method = given.method();
     if !asked.helpful.contains(&method) {
         return onward("/challenge", asked.to);
     }
-    match prove(desk, visit, &asked.bearer, given).await {
+    match prove(&desk, &visit, &asked.bearer, method, &form).await {
         Ok(opened) => desk.arrive(&opened, asked.to).await,
         Err(ChallengeError::Gone | ChallengeError::NotEnrolled) => onward("/login", asked.to),
-        Err(error) => ask(desk, visit, &asked, method, Some(shown(desk, &error))),
+        Err(error) => ask(&desk, &visit, &asked, method, Some(shown(&desk, &error))),
     }
 }
 
-async fn prove(desk: &Desk, visit: &Visit, bearer: &Bearer, given: Given<'_>) -> Result<Opened, ChallengeError> {
-    let method = given.method();
-    let proven = match given {
-        Given::Code(code) => challenge::answer_totp(&desk.world, bearer, code, &visit.caller).await,
-        Given::Password(password) => challenge::answer_password(&desk.world, bearer, password, &visit.caller).await,
-        Given::Passkey(answer) => passkeys::answer(&desk.world, bearer, answer, &visit.caller).await,
-        Given::RecoveryCode(code) => recovery::answer_recovery(&desk.world, bearer, code, &visit.caller).await,
+async fn prove(
+    desk: &Desk,
+    visit: &Visit,
+    bearer: &Bearer,
+    method: Method,
+    form: &ProofForm,
+) -> Result<Opened, ChallengeError> {
+    let (world, caller) = (&desk.world, &visit.caller);
+    let proven = match (method, &visit.token) {
+        (Method::Totp, _) => challenge::answer_totp(world, bearer, &form.code, caller).await,
+        (Method::Password, _) => challenge::answer_password(world, bearer, &form.password, caller).await,
+        (Method::RecoveryCode, _) => recovery::answer_recovery(world, bearer, &form.code, caller).await,
+        (Method::Passkey, Some(browser)) => {
+            let answer = passkeys::Answer { token: &form.challenge, credential: &form.credential, browser };
+            passkeys::answer(world, bearer, answer, caller).await
+        }
+        (Method::Passkey, None) => Err(ChallengeError::Gone),
     };
     let user = bearer.user().map(|user| user.id.0);
     match &proven {
@@ -271,22 +243,14 @@ async fn helpful(desk: &Desk, full: &Full, missing: &Missing) -> Result<Vec<Meth
 
 fn ask(desk: &Desk, visit: &Visit, asked: &Asked<'_>, method: Method, notice: Option<ProofNotice>) -> Reply {
     let others: Vec<_> = asked.helpful.iter().copied().filter(|other| *other != method).collect();
-    let answerer = asked.answerer(&others);
-    let (frame, reason, status) = (desk.frame(), asked.reason(), status(notice));
-    match method {
-        Method::Totp => desk.form_page(visit, asked.to, |hidden| {
-            desk.page(status, &TotpPage { frame, hidden, action: path_of(method), reason, answerer, notice })
-        }),
-        Method::Passkey => desk.form_page(visit, asked.to, |hidden| {
-            desk.scripted_page(status, &PasskeyPage { frame, hidden, reason, answerer, notice })
-        }),
-        Method::Password => desk.form_page(visit, asked.to, |hidden| {
-            desk.page(status, &PasswordPage { frame, hidden, reason, answerer, notice })
-        }),
-        Method::RecoveryCode => desk.form_page(visit, asked.to, |hidden| {
-            desk.page(status, &RecoveryCodePage { frame, hidden, reason, answerer, notice })
-        }),
-    }
+    let (frame, action, reason, answerer) = (desk.frame(), path_of(method), asked.reason(), asked.answerer(&others));
+    desk.form_page(visit, asked.to, |hidden| {
+        let page = ChallengePage { frame, hidden, method, action, reason, answerer, notice };
+        match method {
+            Method::Passkey => desk.scripted_page(status(notice), &page),
+            Method::Totp | Method::Password | Method::RecoveryCode => desk.page(status(notice), &page),
+        }
+    })
 }
 
 fn dead_end(desk: &Desk, visit: &Visit, asked: &Asked<'_>) -> Reply {

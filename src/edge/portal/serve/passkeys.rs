@@ -2,7 +2,7 @@
 
 use super::{
     Carried, Desk, Fields, Reply, Visit,
-    challenge::{self, Given, shown, status},
+    challenge::{shown, status},
     enroll::{login_id, refused},
     login::{self, Link},
     onward, see_other,
@@ -97,14 +97,6 @@ pub(super) async fn sign_in(State(desk): State<Arc<Desk>>, visit: Visit, Fields(
             tracing::info!(client = %visit.caller.address, method = %Method::Passkey, %error, "sign-in refused");
             login::refuse_passkey(&desk, &visit, to, &error)
         }
-    }
-}
-
-/// `POST /challenge/passkey`.
-pub(super) async fn answer(State(desk): State<Arc<Desk>>, visit: Visit, Fields(form): Fields<AnswerForm>) -> Reply {
-    match form.answer(&visit) {
-        Some(answer) => challenge::submit(&desk, &visit, &form.carried, Given::Passkey(answer)).await,
-        None => onward("/login", None),
     }
 }
 

@@ -6,11 +6,11 @@ use super::{
     onward, see_other,
 };
 use crate::{
-    domain::factor::recovery::Code,
+    domain::factor::{Method, recovery::Code},
     edge::{
         http::page::protect,
         portal::{
-            challenge::{Answerer, ProofNotice, Reason, totp::TotpPage},
+            challenge::{Answerer, ChallengePage, ProofNotice, Reason},
             message::Message,
             recovery_codes::{RecoveryCodesFile, RecoveryCodesPage},
         },
@@ -151,8 +151,9 @@ async fn confirm(desk: &Desk, visit: &Visit, full: &Full, notice: Option<ProofNo
     }
     let answerer = Answerer { login_id: user.login_id.as_str(), back: Some("/account"), others: &[] };
     desk.form_page(visit, None, |hidden| {
-        let action = "/recovery-codes";
-        let page = TotpPage { frame: desk.frame(), hidden, action, reason: Reason::Change, answerer, notice };
+        let (method, action) = (Method::Totp, "/recovery-codes");
+        let page =
+            ChallengePage { frame: desk.frame(), hidden, method, action, reason: Reason::Change, answerer, notice };
         desk.page(status(notice), &page)
     })
 }
