@@ -98,6 +98,8 @@ impl Scene {
                 limits: Limits { lifetime: Duration::from_hours(12), idle: Duration::from_hours(1) },
                 requirement: flows::Requirement::Required,
                 recovery_codes: 10,
+                remember: None,
+                origin: "https://auth.example.com".to_owned(),
                 methods: vec![Method::Passkey, Method::Totp],
             },
         };

@@ -66,8 +66,7 @@ pub enum FactorClass {
 impl Method {
     /// Every method, strongest first: the order in which pages offer them. Recovery codes come last: they are
     /// for when nothing else is at hand.
-    pub const ALL: &[Self] =
-        &[Self::Passkey, Self::SecurityKey, Self::Totp, Self::Password, Self::RecoveryCode];
+    pub const ALL: &[Self] = &[Self::Passkey, Self::SecurityKey, Self::Totp, Self::Password, Self::RecoveryCode];
 
     /// The name in config files, on the command line and in programs.
     pub const fn name(self) -> &'static str {

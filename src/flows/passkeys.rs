@@ -7,8 +7,7 @@
 use super::{
     Caller, Requirement as SignInRequirement, World,
     challenge::{ChallengeError, held, record},
-    devices,
-    enroll,
+    devices, enroll,
     sessions::{Bearer, Full},
     sign_in::Opened,
 };

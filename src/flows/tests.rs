@@ -176,8 +176,10 @@ impl Scene {
                 organisation: "Example Corp".to_owned(),
                 limits: LIMITS,
                 requirement,
+                origin: ORIGIN.to_owned(),
                 recovery_codes: 10,
-                methods: vec![Method::Passkey, Method::Totp],
+                methods: vec![Method::Passkey, Method::SecurityKey, Method::Totp],
+                remember: Some(Duration::from_hours(30 * 24)),
             },
         };
         Self { world, clock, hasher, inbox }
@@ -253,7 +255,7 @@ impl Scene {
 
 /// Somebody at this address, in a browser that was never here.
 fn from(address: &str) -> Caller {
-    Caller { address: address.parse::<IpAddr>().unwrap(), browser: None }
+    Caller { address: address.parse::<IpAddr>().unwrap(), browser: None, agent: None }
 }
 
 fn anywhere() -> Caller {

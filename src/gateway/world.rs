@@ -9,7 +9,7 @@ use crate::{
         system::{Argon2Hasher, FileVault, SystemClock, SystemEntropy, VaultError},
     },
     config::settings::{MfaRequirement, Settings, StoreUrl},
-    domain::factor::Method,
+    domain::factor::{KeyKind, Method},
     flows::{self, Requirement, World},
     ports::{Clock as _, Store, StoreError},
 };
@@ -61,6 +61,7 @@ pub async fn open_world(settings: &Settings) -> Result<World, OpenError> {
 pub fn flow_settings(settings: &Settings) -> flows::Settings {
     flows::Settings {
         organisation: settings.portal.name.clone(),
+        origin: settings.portal.url.to_string(),
         limits: settings.session,
         requirement: match settings.mfa.requirement {
             MfaRequirement::Required => Requirement::Required,
@@ -69,15 +70,16 @@ pub fn flow_settings(settings: &Settings) -> flows::Settings {
         },
         recovery_codes: settings.mfa.recovery_codes,
         methods: enrollable(settings),
+        remember: settings.mfa.remember,
     }
 }
 
-/// What may be enrolled at this portal. Browsers make passkeys for names, not for addresses.
+/// What may be enrolled at this portal. Browsers make passkeys and use security keys for names, not for addresses.
 fn enrollable(settings: &Settings) -> Vec<Method> {
     let is_named = settings.portal.url.host.as_str().parse::<Ipv4Addr>().is_err()
         && !settings.portal.url.host.as_str().starts_with('[');
     let methods = settings.mfa.methods.iter().copied();
-    methods.filter(|method| *method != Method::Passkey || is_named).collect()
+    methods.filter(|method| is_named || KeyKind::ALL.iter().all(|kind| kind.method() != *method)).collect()
 }
 
 fn store_url(url: &StoreUrl) -> Result<String, OpenError> {

@@ -3,7 +3,10 @@
 use super::{Added, StoreError};
 use crate::domain::{
     factor::{FactorId, KeyKind},
-    secret::TokenHash, time::Timestamp, user::UserId};
+    secret::TokenHash,
+    time::Timestamp,
+    user::UserId,
+};
 use async_trait::async_trait;
 use std::time::Duration;
 
