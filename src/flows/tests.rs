@@ -2,6 +2,7 @@
 
 mod challenge;
 mod clock;
+mod devices;
 mod enroll;
 mod failing_store;
 mod gated;
@@ -9,6 +10,7 @@ mod journey;
 mod machine;
 mod passkeys;
 mod recovery;
+mod security_keys;
 mod sessions;
 mod sign_in;
 mod throttle;

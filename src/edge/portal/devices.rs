@@ -66,16 +66,17 @@ mod tests {
             ends: gallery::in_five_minutes(),
         };
         let other = DeviceRow { id: Uuid::from_u128(2), name: None, place: Place::Elsewhere, used: None, ..here };
+        let both = [here, other];
         let full = DevicesPage {
             frame: gallery::frame(Base::Portal),
             hidden: Hidden { to: None, ..gallery::HIDDEN },
             login_id: gallery::ANN,
             lasts: Some(Duration::from_hours(24 * 30)),
-            devices: &[here, other],
+            devices: &both,
         };
         let states = vec![
             ("full", full),
-            ("one", DevicesPage { devices: &[here], ..full }),
+            ("one", DevicesPage { devices: &both[..1], ..full }),
             ("none", DevicesPage { devices: &[], ..full }),
             ("switched_off", DevicesPage { devices: &[], lasts: None, ..full }),
         ];
