@@ -73,8 +73,8 @@ pub async fn forget_all(world: &World, user: UserId) -> Result<u64, StoreError> 
     world.store.forget_devices(user).await
 }
 
-/// Makes the browser of a sign-in a known one, and tells its owner where it was not (product row "new sign-in on an
-/// unknown browser"). The token to keep in it, if it has none yet.
+/// Makes the browser of a sign-in a known one, and tells the account's owner where it was not. The token to keep in it:
+/// what it has is kept for longer, or a browser in daily use would be a new one every month.
 pub(super) async fn welcome(
     world: &World,
     caller: &Caller,
@@ -86,7 +86,7 @@ pub(super) async fn welcome(
     if is_new {
         tell(world, caller, user, session).await?;
     }
-    Ok(token)
+    Ok(token.or_else(|| caller.browser.clone()))
 }
 
 /// Sends the owner of an account a link that ends this session.

@@ -33,7 +33,7 @@ pub enum Outcome {
 pub struct Opened {
     /// The portal's new token; any older one is dead.
     pub token: Token,
-    /// A token to keep in the browser for its next sign-in, if it has none.
+    /// A token to keep in the browser for its next sign-in; `None` where what it has will do.
     pub browser: Option<Token>,
 }
 

@@ -2,7 +2,7 @@
 
 use crate::edge::http::{
     page::{Frame, Hidden},
-    words::{Upcoming, filters},
+    words::filters,
 };
 use askama::Template;
 use std::time::Duration;
@@ -37,8 +37,6 @@ pub struct DeviceRow<'a> {
     pub added: Duration,
     /// How long ago it last spared a step, if ever.
     pub used: Option<Duration>,
-    /// When it is forgotten.
-    pub ends: Upcoming,
 }
 
 /// Where a remembered browser is.
@@ -63,7 +61,6 @@ mod tests {
             place: Place::Here,
             added: Duration::from_hours(24 * 3),
             used: Some(Duration::from_mins(41)),
-            ends: gallery::in_five_minutes(),
         };
         let other = DeviceRow { id: Uuid::from_u128(2), name: None, place: Place::Elsewhere, used: None, ..here };
         let both = [here, other];

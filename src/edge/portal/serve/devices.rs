@@ -3,12 +3,9 @@
 use super::{Carried, Desk, Fields, Reply, Visit, onward, see_other};
 use crate::{
     domain::{secret::Token, time::Timestamp},
-    edge::{
-        http::words::Upcoming,
-        portal::{
-            devices::{DeviceRow, DevicesPage, Place},
-            not_me::{NotMe, NotMePage},
-        },
+    edge::portal::{
+        devices::{DeviceRow, DevicesPage, Place},
+        not_me::{NotMe, NotMePage},
     },
     flows::{
         devices,
@@ -69,7 +66,6 @@ fn page(desk: &Desk, visit: &Visit, full: &Full, devices: &[Device]) -> Reply {
         place: if here == Some(device.browser) { Place::Here } else { Place::Elsewhere },
         added: age(device.created_at),
         used: device.used_at.map(age),
-        ends: Upcoming { at: device.created_at + lasts.unwrap_or_default(), now },
     });
     let rows: Vec<_> = rows.collect();
     let login_id = full.identity.user.login_id.as_str();
