@@ -5,6 +5,7 @@
 
 pub mod administer;
 pub mod challenge;
+pub mod devices;
 pub mod enroll;
 pub mod journey;
 pub mod passkeys;
@@ -55,6 +56,8 @@ pub struct World {
 pub struct Settings {
     /// The organisation's name, as authenticator apps show it.
     pub organisation: String,
+    /// The portal's own origin, for the links in messages (OB-06).
+    pub origin: String,
     /// How long sessions live.
     pub limits: Limits,
     /// Whether signing in takes a second factor.
@@ -65,6 +68,8 @@ pub struct Settings {
     pub methods: Vec<Method>,
     /// Whose numbers may be texted or called, by channel.
     pub countries: Vec<(Channel, NumberPrefix)>,
+    /// How long a browser may spare its user the second step of a sign-in; `None` where none may.
+    pub remember: Option<Duration>,
 }
 
 impl Settings {
@@ -93,6 +98,8 @@ pub struct Caller {
     pub address: IpAddr,
     /// The token that marks a browser as used before, if they sent one.
     pub browser: Option<Token>,
+    /// What their browser calls itself, in words: "Firefox on Linux". Nothing is decided on it.
+    pub agent: Option<String>,
 }
 
 /// How long a browser stays known after its last sign-in.

@@ -7,6 +7,8 @@
 mod accounts;
 #[path = "store_contract/budgets.rs"]
 mod budgets;
+#[path = "store_contract/devices.rs"]
+mod devices;
 #[path = "store_contract/engines.rs"]
 mod engines;
 #[path = "store_contract/passkeys.rs"]
@@ -114,6 +116,15 @@ behaviours! {
     passkeys::a_reset_and_a_deletion_take_passkeys_along
     passkeys::of_racing_answers_one_takes_the_ceremony
     passkeys::sweeping_forgets_old_ceremonies
+    devices::a_device_spares_one_user_a_step_for_a_time
+    devices::devices_are_listed_newest_first_and_forgotten_by_their_owner
+    devices::a_browser_is_remembered_under_a_new_secret
+    devices::nothing_is_remembered_in_a_session_that_has_ended
+    devices::a_change_forgets_devices
+    devices::of_racing_sign_ins_none_outlives_a_reset
+    devices::an_undo_ends_a_sign_in_and_forgets_browsers
+    devices::of_racing_undos_one_counts
+    devices::sweeping_forgets_old_browsers_devices_and_links
     people::the_store_answers
 }
 

@@ -66,6 +66,8 @@ enum Verb {
     SetPassword(Whose),
     /// Remove second factors and recovery codes, end all sessions; new ones within a day
     ResetMfa(Whose),
+    /// Forget the browsers somebody has remembered: each asks for the second step again
+    ForgetDevices(Whose),
     /// Forget failed tries, so that the next one is let through
     Unlock(Whose),
     /// Give somebody an authenticator app: prints its key, and a QR code on a terminal
@@ -117,6 +119,7 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
         Verb::Delete { whose, yes } => delete(world, &whose, yes).await,
         Verb::SetPassword(whose) => set_password(world, &whose).await,
         Verb::ResetMfa(whose) => reset_mfa(world, &whose).await,
+        Verb::ForgetDevices(whose) => forget_devices(world, &whose).await,
         Verb::Unlock(whose) => change(&whose, "unlocked", administer::unlock(world, &whose.login_id).await),
         Verb::EnrollTotp { whose, qr } => enroll_totp(world, &whose, qr).await,
     })?;
@@ -182,6 +185,15 @@ async fn reset_mfa(world: &World, whose: &Whose) -> Result<Told, Failure> {
             whose.login_id
         ),
         value: json!({ "login_id": whose.login_id.as_str(), "done": "reset", "removed": removed }),
+    })
+}
+
+async fn forget_devices(world: &World, whose: &Whose) -> Result<Told, Failure> {
+    let count = administer::forget_devices(world, &whose.login_id).await.map_err(Failure::refused)?;
+    let browsers = output::count(usize::try_from(count).unwrap_or(usize::MAX), "browser", "browsers");
+    Ok(Told {
+        text: format!("forgot {browsers} of {}", whose.login_id),
+        value: json!({ "login_id": whose.login_id.as_str(), "done": "devices forgotten", "forgotten": count }),
     })
 }
 

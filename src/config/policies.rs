@@ -148,7 +148,7 @@ fn unmeetable(access: &Access, mfa: &Mfa) -> Option<String> {
     let available = |method: &Method| match method {
         Method::Password => true,
         Method::RecoveryCode => mfa.recovery_codes > 0,
-        Method::Totp | Method::Passkey => mfa.methods.contains(method),
+        Method::Totp | Method::Passkey | Method::SecurityKey => mfa.methods.contains(method),
     };
     let missing = listed(fresh.any.iter().map(|method| method.name()));
     (!fresh.any.iter().any(available)).then(|| format!("`mfa.methods` has none of {missing}"))

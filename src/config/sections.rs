@@ -131,7 +131,8 @@ pub(super) fn mfa(section: &Section<'_>) -> Option<Mfa> {
     let requirement = section.read(&keys::mfa::REQUIREMENT, |value| one_of(value, REQUIREMENTS));
     let methods = section.read(&keys::mfa::METHODS, |value| value.some(second_factor));
     let recovery_codes = section.read(&keys::mfa::RECOVERY_CODES, recovery_codes);
-    Some(Mfa { requirement: requirement?, methods: methods?, recovery_codes: recovery_codes? })
+    let remember = section.read(&keys::mfa::REMEMBER, remember);
+    Some(Mfa { requirement: requirement?, methods: methods?, recovery_codes: recovery_codes?, remember: remember? })
 }
 
 /// More than anybody keeps; each takes a slow hash to make.
@@ -142,10 +143,27 @@ fn recovery_codes(value: &Value<'_>) -> Option<u8> {
     count.or_else(|| value.fail(Fault::new("this is no number of recovery codes", "expected 0 to 20")))
 }
 
+/// RD-01: a browser is asked again after this time at the latest.
+const REMEMBER_MAX: Duration = Duration::from_hours(30 * 24);
+
+#[expect(clippy::option_option, reason = "the outer `None` says that a problem was noted")]
+fn remember(value: &Value<'_>) -> Option<Option<Duration>> {
+    if value.as_str() == Some("off") {
+        return Some(None);
+    }
+    let lasts = some_time(value)?;
+    if lasts > REMEMBER_MAX {
+        let fault = Fault::new("this is too long to go without a second step", "more than 30d");
+        return value.fail(fault.help("write \"30d\" or less, or \"off\""));
+    }
+    Some(Some(lasts))
+}
+
 fn second_factor(value: &Value<'_>) -> Option<Method> {
     if value.as_str() == Some(Method::Password.name()) {
         let fault = Fault::new("a password is no second factor", "expected another method");
         return value.fail(fault.help("it is what people begin with"));
     }
-    one_of(value, &[(Method::Passkey.name(), Method::Passkey), (Method::Totp.name(), Method::Totp)])
+    let methods = [Method::Passkey, Method::SecurityKey, Method::Totp];
+    one_of(value, &methods.map(|method| (method.name(), method)))
 }

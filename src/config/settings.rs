@@ -170,6 +170,8 @@ pub struct Mfa {
     pub methods: Vec<Method>,
     /// Recovery codes in a set; none where it is zero.
     pub recovery_codes: u8,
+    /// How long a browser may spare its user the second step; `None` where none may.
+    pub remember: Option<Duration>,
 }
 
 /// Who must have a second factor.

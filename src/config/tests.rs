@@ -63,7 +63,11 @@ fn what_is_not_written_has_its_default() {
     assert_eq!(portal.accent.to_string(), "#14634f");
     assert!(matches!(store.url, StoreUrl::Sqlite(path) if path == Path::new("/etc/doorward/doorward.db")));
     assert_eq!((session.lifetime, session.idle), (Duration::from_hours(12), Duration::from_mins(30)));
-    assert_eq!((mfa.requirement, mfa.methods), (MfaRequirement::Required, vec![Method::Passkey, Method::Totp]));
+    assert_eq!(
+        (mfa.requirement, mfa.methods),
+        (MfaRequirement::Required, vec![Method::Passkey, Method::SecurityKey, Method::Totp])
+    );
+    assert_eq!(mfa.remember, Some(Duration::from_hours(30 * 24)));
     assert!(mail.is_none() && sms.is_none() && voice.is_none());
     assert_eq!(policies.iter().map(|policy| policy.name.as_str()).collect::<Vec<_>>(), ["public", "deny"]);
     assert_eq!(apps[0].app.title, "Payroll");

@@ -5,6 +5,7 @@
 //! here where more than the portal shows them.
 
 pub mod assets;
+pub mod browser;
 pub mod client;
 pub mod cookies;
 pub mod ended;

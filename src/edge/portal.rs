@@ -5,10 +5,12 @@
 
 pub mod account;
 pub mod challenge;
+pub mod devices;
 pub mod enroll;
 pub mod login;
 pub mod logout;
 pub mod message;
+pub mod not_me;
 pub mod recovery_codes;
 pub mod serve;
 pub mod signed_out;

@@ -114,9 +114,11 @@ pub struct SecondFactor {
 
 /// The second factors of an account, the strongest method first.
 pub async fn second_factors(world: &World, user: UserId) -> Result<Vec<SecondFactor>, AdministerError> {
-    let passkeys = world.store.passkeys(user).await?.into_iter().map(|passkey| SecondFactor {
+    let mut keys = world.store.passkeys(user).await?;
+    keys.sort_by_key(|key| key.kind);
+    let keys = keys.into_iter().map(|passkey| SecondFactor {
         id: passkey.id,
-        method: Method::Passkey,
+        method: passkey.kind.method(),
         name: passkey.name,
         created_at: passkey.created_at,
         used_at: passkey.used_at,
@@ -128,7 +130,7 @@ pub async fn second_factors(world: &World, user: UserId) -> Result<Vec<SecondFac
         created_at: app.created_at,
         used_at: app.used_at,
     });
-    Ok(passkeys.chain(apps).collect())
+    Ok(keys.chain(apps).collect())
 }
 
 /// How many recovery codes an account has left.
@@ -136,7 +138,7 @@ pub async fn recovery_codes_left(world: &World, user: UserId) -> Result<u64, Adm
     Ok(super::recovery::left(world, user).await?)
 }
 
-/// Disables or enables an account. Disabling ends its sessions.
+/// Disables or enables an account. Disabling ends its sessions and forgets its devices.
 pub async fn set_disabled(world: &World, login_id: &LoginId, disabled: bool) -> Result<(), AdministerError> {
     let account = account(world, login_id).await?;
     found(world.store.set_disabled(account.user.id, disabled).await?, login_id)
@@ -148,7 +150,7 @@ pub async fn delete_user(world: &World, login_id: &LoginId) -> Result<(), Admini
     found(world.store.delete_account(account.user.id).await?, login_id)
 }
 
-/// Sets an account's password, which ends its sessions.
+/// Sets an account's password, which ends its sessions and forgets its devices.
 pub async fn set_password(world: &World, login_id: &LoginId, typed: &str) -> Result<(), AdministerError> {
     let account = account(world, login_id).await?;
     let password = hashed(world, typed).await?;
@@ -170,6 +172,7 @@ pub async fn enroll_totp(world: &World, login_id: &LoginId) -> Result<Key, Admin
         created_at: now,
         used_at: None,
     };
+    world.store.forget_devices(account.user.id).await?;
     // The id is new, so this can't be taken.
     let _: Added = world.store.add_totp(&factor).await?;
     world.store.set_enrol_until(account.user.id, None).await?;
@@ -177,13 +180,19 @@ pub async fn enroll_totp(world: &World, login_id: &LoginId) -> Result<Key, Admin
         .ok_or_else(|| AdministerError::NoSuchUser(login_id.clone()))
 }
 
-/// Removes an account's second factors and recovery codes, ends its sessions, and lets its owner set up new ones for a day. Returns how
-/// many factors there were.
+/// Removes an account's second factors and recovery codes, ends its sessions, forgets its devices, and lets its owner
+/// set up new ones for a day. Returns how many factors there were.
 pub async fn reset_mfa(world: &World, login_id: &LoginId) -> Result<u64, AdministerError> {
     let account = account(world, login_id).await?;
     let removed = world.store.remove_second_factors(account.user.id).await?;
     world.store.set_enrol_until(account.user.id, Some(world.now() + ENROL_WITHIN)).await?;
     Ok(removed)
+}
+
+/// Forgets the browsers that an account's owner has remembered. Returns how many.
+pub async fn forget_devices(world: &World, login_id: &LoginId) -> Result<u64, AdministerError> {
+    let account = account(world, login_id).await?;
+    Ok(world.store.forget_devices(account.user.id).await?)
 }
 
 /// Forgets an account's failed tries.
@@ -206,7 +215,7 @@ pub async fn revoke_session(world: &World, session: SessionId) -> Result<(), Adm
     if world.store.end_session(session).await? { Ok(()) } else { Err(AdministerError::NoSuchSession(session.0)) }
 }
 
-/// Ends all sessions of an account. Returns how many.
+/// Ends all sessions of an account, and forgets its devices. Returns how many.
 pub async fn revoke_sessions_of(world: &World, login_id: &LoginId) -> Result<u64, AdministerError> {
     let account = account(world, login_id).await?;
     Ok(world.store.end_sessions_of(account.user.id, None).await?)

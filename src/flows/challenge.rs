@@ -1,14 +1,14 @@
 //! Answering a challenge: the second step of a sign-in, or a step-up. Both take one more proof and rotate the token.
 
 use super::{
-    Caller, TryError, World,
+    Caller, TryError, World, devices,
     sessions::{Bearer, Half},
     sign_in::{Opened, password_bytes},
 };
 use crate::{
     domain::{
         factor::{
-            Method,
+            KeyKind, Method,
             totp::{Code, Key},
         },
         session::{Authentication, Session, SessionId},
@@ -100,12 +100,14 @@ pub async fn answer_password(
 pub async fn held(world: &World, user: UserId) -> Result<Vec<Method>, StoreError> {
     let has_password = world.store.account(user).await?.is_some_and(|account| account.password.is_some());
     let has_totp = !world.store.totp_factors(user).await?.is_empty();
-    let has_passkey = !world.store.passkeys(user).await?.is_empty();
+    let keys = world.store.passkeys(user).await?;
+    let has_key = |kind| keys.iter().any(|key| key.kind == kind);
     let has_codes = super::recovery::left(world, user).await? > 0;
     let has = |method: &Method| match method {
         Method::Password => has_password,
         Method::Totp => has_totp,
-        Method::Passkey => has_passkey,
+        Method::Passkey => has_key(KeyKind::Passkey),
+        Method::SecurityKey => has_key(KeyKind::SecurityKey),
         Method::RecoveryCode => has_codes,
     };
     Ok(Method::ALL.iter().copied().filter(has).collect())
@@ -164,21 +166,22 @@ pub(super) async fn record(
     caller: &Caller,
 ) -> Result<Opened, ChallengeError> {
     let token = world.entropy.token();
-    let (user, done) = match bearer {
+    let browser = match bearer {
         Bearer::Nobody(_) => return Err(ChallengeError::Gone),
         Bearer::Half(half) => {
             let session = whole(world, half, proof, world.now());
-            (half.account.user.id, world.store.promote(half.attempt.token, &session, token.hash()).await?)
+            if !world.store.promote(half.attempt.token, &session, token.hash()).await? {
+                return Err(ChallengeError::Gone);
+            }
+            devices::welcome(world, caller, &half.account.user, session.id).await?
         }
         Bearer::Full(full) => {
-            let session = full.identity.session.id;
-            (full.identity.user.id, world.store.step_up(session, proof, full.token, token.hash()).await?)
+            if !world.store.step_up(full.identity.session.id, proof, full.token, token.hash()).await? {
+                return Err(ChallengeError::Gone);
+            }
+            world.know_browser(caller, full.identity.user.id).await?
         }
     };
-    if !done {
-        return Err(ChallengeError::Gone);
-    }
-    let browser = world.know_browser(caller, user).await?;
     Ok(Opened { token, browser })
 }
 

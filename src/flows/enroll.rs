@@ -90,6 +90,8 @@ pub async fn confirm(
         created_at: now,
         used_at: Some(now),
     };
+    // First, so that what was remembered before the change is never left after it (RD-03).
+    world.store.forget_devices(user.id).await?;
     let added = if is_recovered(world, bearer) {
         world.store.replace_totp(&factor).await?
     } else {

@@ -125,7 +125,7 @@ fn is_recent(session: &Session, methods: &[Method], now: Timestamp) -> bool {
 /// The methods that open a change to an account by themselves.
 fn second_factors() -> Vec<Method> {
     let opens_changes = |method: &Method| match method {
-        Method::Totp | Method::Passkey => true,
+        Method::Totp | Method::Passkey | Method::SecurityKey => true,
         Method::Password | Method::RecoveryCode => false,
     };
     Method::ALL.iter().copied().filter(opens_changes).collect()

@@ -1,6 +1,6 @@
 //! Recognising sessions, handing them to app hosts, ending them.
 
-use super::World;
+use super::{BROWSER_KNOWN_FOR, World};
 use crate::{
     domain::{
         policy::{Visitor, WhyAnonymous},
@@ -11,7 +11,7 @@ use crate::{
     },
     ports::{
         StoreError,
-        store::{Account, Attempt, Handoff},
+        store::{Account, Attempt, Handoff, Undo},
     },
 };
 use std::{sync::Arc, time::Duration};
@@ -123,7 +123,7 @@ pub async fn sign_out(world: &World, token: &Token) -> Result<Option<SessionId>,
     Ok(Some(identity.session.id))
 }
 
-/// Signs out everywhere: every sign-in of this account ends. Returns how many.
+/// Signs out everywhere: every sign-in of this account ends, and no browser is remembered. Returns how many.
 pub async fn sign_out_everywhere(world: &World, user: UserId) -> Result<u64, StoreError> {
     world.store.end_sessions_of(user, None).await
 }
@@ -133,5 +133,7 @@ pub async fn sweep(world: &World) -> Result<(), StoreError> {
     let now = world.now();
     let limits = world.settings.limits;
     let budgets = crate::domain::throttle::ACCOUNT.forgotten_after;
-    world.store.sweep(now - limits.lifetime, now - limits.idle, now - Attempt::LIFETIME, now - budgets).await
+    world.store.sweep(now - limits.lifetime, now - limits.idle, now - Attempt::LIFETIME, now - budgets).await?;
+    let devices = world.settings.remember.unwrap_or_default();
+    world.store.sweep_devices(now - BROWSER_KNOWN_FOR, now - devices, now - Undo::LIFETIME).await
 }

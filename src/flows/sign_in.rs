@@ -1,6 +1,6 @@
 //! Signing in with a password.
 
-use super::{Caller, Requirement, TryError, World};
+use super::{Caller, Requirement, TryError, World, devices};
 use crate::{
     domain::{
         factor::Method,
@@ -33,7 +33,7 @@ pub enum Outcome {
 pub struct Opened {
     /// The portal's new token; any older one is dead.
     pub token: Token,
-    /// A token to keep in the browser for its next sign-in, if it has none.
+    /// A token to keep in the browser for its next sign-in; `None` where what it has will do.
     pub browser: Option<Token>,
 }
 
@@ -113,6 +113,12 @@ async fn admit(
     let now = world.now();
     let proof = Authentication { method: Method::Password, factor: password.id, at: now };
     let enrolled = world.has_second_factor(account.user.id).await?;
+    if enrolled
+        && world.settings.requirement != Requirement::Disabled
+        && let Some(opened) = open_remembered(world, &account, password, proof, caller).await?
+    {
+        return Ok(Outcome::Done(opened));
+    }
     let next: fn(Token) -> Outcome = match (world.settings.requirement, enrolled) {
         (Requirement::Optional | Requirement::Required, true) => Outcome::SecondFactor,
         (Requirement::Required, false) if account.enrol_until.is_some_and(|until| now < until) => Outcome::Enrol,
@@ -145,20 +151,53 @@ async fn open(
     proof: Authentication,
     caller: &Caller,
 ) -> Result<Opened, SignInError> {
-    let now = world.now();
-    let session = Session {
-        id: SessionId(world.entropy.id(now)),
-        user: account.user.id,
-        authentications: vec![proof],
-        started_at: now,
-        seen_at: now,
-    };
+    let session = begun(world, account, proof);
     let token = world.entropy.token();
     world.store.open_session(&session, token.hash()).await?;
+    settle(world, account, password, &session, token, caller).await
+}
+
+/// Opens a session without the second step, if this browser is remembered. The password is all that it holds (RD-02).
+async fn open_remembered(
+    world: &World,
+    account: &Account,
+    password: &PasswordFactor,
+    proof: Authentication,
+    caller: &Caller,
+) -> Result<Option<Opened>, SignInError> {
+    let (Some(kept_for), Some(browser)) = (world.settings.remember, &caller.browser) else { return Ok(None) };
+    let session = begun(world, account, proof);
+    let token = world.entropy.token();
+    let since = session.started_at - kept_for;
+    if !world.store.open_remembered_session(&session, token.hash(), browser.hash(), since).await? {
+        return Ok(None);
+    }
+    settle(world, account, password, &session, token, caller).await.map(Some)
+}
+
+fn begun(world: &World, account: &Account, proof: Authentication) -> Session {
+    Session {
+        id: SessionId(world.entropy.id(proof.at)),
+        user: account.user.id,
+        authentications: vec![proof],
+        started_at: proof.at,
+        seen_at: proof.at,
+    }
+}
+
+/// Keeps a session that was just opened, unless the account has changed since its password was checked.
+async fn settle(
+    world: &World,
+    account: &Account,
+    password: &PasswordFactor,
+    session: &Session,
+    token: Token,
+    caller: &Caller,
+) -> Result<Opened, SignInError> {
     if !still_stands(world, account, password).await? {
         world.store.end_session(session.id).await?;
         return Err(SignInError::Mismatch);
     }
-    let browser = world.know_browser(caller, account.user.id).await?;
+    let browser = devices::welcome(world, caller, &account.user, session.id).await?;
     Ok(Opened { token, browser })
 }

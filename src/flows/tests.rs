@@ -2,6 +2,7 @@
 
 mod challenge;
 mod clock;
+mod devices;
 mod enroll;
 mod failing_store;
 mod gated;
@@ -9,6 +10,7 @@ mod journey;
 mod machine;
 mod passkeys;
 mod recovery;
+mod security_keys;
 mod sessions;
 mod sign_in;
 mod throttle;
@@ -176,8 +178,10 @@ impl Scene {
                 organisation: "Example Corp".to_owned(),
                 limits: LIMITS,
                 requirement,
+                origin: ORIGIN.to_owned(),
                 recovery_codes: 10,
-                methods: vec![Method::Passkey, Method::Totp],
+                methods: vec![Method::Passkey, Method::SecurityKey, Method::Totp],
+                remember: Some(Duration::from_hours(30 * 24)),
                 countries: NumberPrefix::parse("+44").map(|prefix| (Channel::Sms, prefix)).into_iter().collect(),
             },
         };
@@ -254,7 +258,7 @@ impl Scene {
 
 /// Somebody at this address, in a browser that was never here.
 fn from(address: &str) -> Caller {
-    Caller { address: address.parse::<IpAddr>().unwrap(), browser: None }
+    Caller { address: address.parse::<IpAddr>().unwrap(), browser: None, agent: None }
 }
 
 fn anywhere() -> Caller {

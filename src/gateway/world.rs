@@ -9,7 +9,10 @@ use crate::{
         system::{Argon2Hasher, FileVault, SystemClock, SystemEntropy, VaultError},
     },
     config::settings::{MfaRequirement, Settings, StoreUrl},
-    domain::{contact::Channel, factor::Method},
+    domain::{
+        contact::Channel,
+        factor::{KeyKind, Method},
+    },
     flows::{self, Requirement, World},
     ports::{Clock as _, Store, StoreError},
 };
@@ -69,6 +72,7 @@ pub async fn open_world(settings: &Settings) -> Result<World, OpenError> {
 pub fn flow_settings(settings: &Settings) -> flows::Settings {
     flows::Settings {
         organisation: settings.portal.name.clone(),
+        origin: settings.portal.url.to_string(),
         limits: settings.session,
         requirement: match settings.mfa.requirement {
             MfaRequirement::Required => Requirement::Required,
@@ -82,6 +86,7 @@ pub fn flow_settings(settings: &Settings) -> flows::Settings {
             .flat_map(|(channel, phone)| phone.iter().map(move |phone| (channel, phone)))
             .flat_map(|(channel, phone)| phone.countries.iter().map(move |prefix| (channel, prefix.clone())))
             .collect(),
+        remember: settings.mfa.remember,
     }
 }
 
@@ -98,12 +103,12 @@ pub fn senders(settings: &Settings) -> Result<Senders, NoSender> {
     Senders::new(settings, Arc::new(SystemEntropy))
 }
 
-/// What may be enrolled at this portal. Browsers make passkeys for names, not for addresses.
+/// What may be enrolled at this portal. Browsers make passkeys and use security keys for names, not for addresses.
 fn enrollable(settings: &Settings) -> Vec<Method> {
     let is_named = settings.portal.url.host.as_str().parse::<Ipv4Addr>().is_err()
         && !settings.portal.url.host.as_str().starts_with('[');
     let methods = settings.mfa.methods.iter().copied();
-    methods.filter(|method| *method != Method::Passkey || is_named).collect()
+    methods.filter(|method| is_named || KeyKind::ALL.iter().all(|kind| kind.method() != *method)).collect()
 }
 
 fn store_url(url: &StoreUrl) -> Result<String, OpenError> {

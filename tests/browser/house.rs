@@ -47,6 +47,13 @@ fresh = {{ any = ["totp"], within = "4s" }}
 level = "phishing-resistant"
 fresh = {{ any = ["passkey"], within = "1s" }}
 
+[policy.touched]
+level = "mfa"
+fresh = {{ any = ["security-key"], within = "1s" }}
+
+[policy.signed-in]
+level = "login"
+
 [policy.audit]
 level = "mfa"
 groups = ["audit"]
@@ -74,6 +81,11 @@ policy = "standard"
   label = "reports"
 
   [[app.route]]
+  path = "/whoami"
+  policy = "touched"
+  label = "that page"
+
+  [[app.route]]
   path = "/files"
   policy = "audit"
 
@@ -83,6 +95,10 @@ title = "Reports"
 host = "{REPORTS}"
 upstream = ["{server}"]
 policy = "standard"
+
+  [[app.route]]
+  path = "/whoami"
+  policy = "signed-in"
 "#,
         site.preamble()
     ));

@@ -3,7 +3,9 @@
 #![cfg(test)]
 
 mod demo_app;
+mod devices;
 mod front_door;
 mod house;
 mod passkeys;
 mod recovery;
+mod security_keys;

@@ -4,6 +4,7 @@
 
 mod applications;
 mod cookies;
+mod devices;
 mod forms;
 mod house;
 mod pages;

@@ -1,6 +1,6 @@
 //! What an operator meets: files and servers that are missing, damaged, foreign, or too new.
 
-use super::{people::*, postgres::Server, race};
+use super::{passkeys::passkey, people::*, postgres::Server, race};
 use doorward::{
     adapters::store::{self, SqlStore},
     domain::throttle::{ACCOUNT, BudgetKey, Lane},
@@ -28,6 +28,7 @@ const IMPOSSIBLE: &[(&str, &str)] = &[
     ("UPDATE accounts SET groups = '[]', login_id = 'ANN'", "accounts.login_id"),
     ("UPDATE accounts SET login_id = 'ann', password_phc = 'x'", "accounts.password_phc"),
     ("UPDATE totp_factors SET spent_step = -1", "totp_factors.spent_step"),
+    ("UPDATE passkeys SET kind = 'pigeon'", "passkeys.kind"),
     ("UPDATE attempts SET method = 'pigeon'", "attempts.method"),
     ("UPDATE authentications SET method = 'pigeon'", "authentications.method"),
 ];
@@ -203,6 +204,7 @@ pub(crate) async fn an_impossible_postgres_row_is_named(server: &Server) {
 async fn fill(store: &dyn Store) {
     assert_eq!(store.add_account(&account(ANN, "ann")).await.unwrap(), Added::New);
     assert_eq!(store.add_totp(&totp(1, ANN)).await.unwrap(), Added::New);
+    assert_eq!(store.add_passkey(&passkey(2, ANN)).await.unwrap(), Added::New);
     store.open_attempt(&attempt(1, ANN)).await.unwrap();
     store.open_session(&session(1, ANN), hash(1)).await.unwrap();
 }
@@ -212,6 +214,7 @@ async fn inconsistency(store: &dyn Store) -> String {
     let readings = [
         store.identity(hash(1)).await.err(),
         store.attempt(hash(1), NOON - SECOND).await.err(),
+        store.passkeys(ANN).await.err(),
         store.totp_factors(ANN).await.err(),
         store.account(ANN).await.err(),
     ];

@@ -2,7 +2,7 @@
 
 use super::{RACERS, people::*, race};
 use doorward::{
-    domain::user::UserId,
+    domain::{factor::KeyKind, user::UserId},
     ports::{
         Store,
         store::{Added, Ceremony, LastFactor, PasskeyFactor, Purpose},
@@ -10,10 +10,11 @@ use doorward::{
 };
 use std::sync::Arc;
 
-fn passkey(id: u8, user: UserId) -> PasskeyFactor {
+pub(crate) fn passkey(id: u8, user: UserId) -> PasskeyFactor {
     PasskeyFactor {
         id: factor(id),
         user,
+        kind: KeyKind::Passkey,
         name: "Ann's laptop".to_owned(),
         credential_id: vec![id, 0, 255],
         credential: "{\"counter\":0}".to_owned(),
@@ -34,7 +35,12 @@ async fn add(store: &Arc<dyn Store>, passkey: &PasskeyFactor) {
 pub(crate) async fn a_passkey_is_found_as_it_was_added(store: Arc<dyn Store>) {
     settle(&store).await;
     let first = passkey(2, ANN);
-    let second = PasskeyFactor { created_at: NOON + SECOND, used_at: Some(NOON + MINUTE), ..passkey(1, ANN) };
+    let second = PasskeyFactor {
+        kind: KeyKind::SecurityKey,
+        created_at: NOON + SECOND,
+        used_at: Some(NOON + MINUTE),
+        ..passkey(1, ANN)
+    };
     for passkey in [&second, &first] {
         add(&store, passkey).await;
     }

@@ -228,6 +228,7 @@ fn named(method: Method, name: &str) -> String {
         Method::Totp => "authenticator app",
         Method::RecoveryCode => "set of recovery codes",
         Method::Passkey => "passkey",
+        Method::SecurityKey => "security key",
     };
     format!("The {kind} “{}”", one_line(name))
 }

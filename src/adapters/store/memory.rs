@@ -4,6 +4,7 @@
 
 mod accounts;
 mod budgets;
+mod devices;
 mod passkeys;
 mod recovery;
 mod sessions;
@@ -19,7 +20,7 @@ use crate::{
     },
     ports::{
         Store, StoreError,
-        store::{Account, Attempt, Ceremony, Handoff, PasskeyFactor, SealedKey, TotpFactor},
+        store::{Account, Attempt, Ceremony, Device, DeviceId, Handoff, PasskeyFactor, SealedKey, TotpFactor, Undo},
     },
 };
 use async_trait::async_trait;
@@ -43,6 +44,8 @@ struct Tables {
     passkeys: BTreeMap<FactorId, PasskeyFactor>,
     ceremonies: HashMap<TokenHash, Ceremony>,
     browsers: HashMap<(UserId, TokenHash), Timestamp>,
+    devices: BTreeMap<DeviceId, Device>,
+    undos: HashMap<TokenHash, Undo>,
     signing_keys: Vec<SealedKey>,
     attempts: HashMap<TokenHash, Attempt>,
     sessions: BTreeMap<SessionId, Kept>,
@@ -85,6 +88,11 @@ impl Tables {
     fn sign_out(&mut self, user: UserId) {
         self.attempts.retain(|_, attempt| attempt.user != user);
         self.end_sessions_where(|session| session.user == user);
+        self.forget_devices(user);
+    }
+
+    fn forget_devices(&mut self, user: UserId) -> u64 {
+        self.devices.extract_if(.., |_, device| device.user == user).count() as u64
     }
 }
 

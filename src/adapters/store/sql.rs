@@ -49,10 +49,40 @@ macro_rules! transaction {
     };
 }
 
+/// Adds a session with its authentications, inside a transaction.
+macro_rules! add_session {
+    ($tx:ident, $session:expr, $token:expr) => {
+        sqlx::query(super::sessions::OPEN_SESSION)
+            .bind($session.id.0)
+            .bind($token.as_bytes().as_slice())
+            .bind($session.user.0)
+            .bind($session.started_at.as_millis())
+            .bind($session.seen_at.as_millis())
+            .execute(&mut *$tx)
+            .await?;
+        for proof in &$session.authentications {
+            add_authentication!($tx, $session.id, proof);
+        }
+    };
+}
+
+/// Adds an authentication to a session, inside a transaction.
+macro_rules! add_authentication {
+    ($tx:ident, $session:expr, $proof:expr) => {
+        sqlx::query(super::sessions::ADD_AUTHENTICATION)
+            .bind($session.0)
+            .bind($proof.factor.0)
+            .bind($proof.method.name())
+            .bind($proof.at.as_millis())
+            .execute(&mut *$tx)
+            .await?;
+    };
+}
+
 /// Names statements, and lists them so that none is forgotten where all are prepared.
 macro_rules! statements {
     ($($(#[$doc:meta])* $name:ident = $sql:expr;)+) => {
-        $($(#[$doc])* const $name: &str = $sql;)+
+        $($(#[$doc])* pub(super) const $name: &str = $sql;)+
         /// Every statement of this file.
         pub(super) const STATEMENTS: &[&str] = &[$($name),+];
     };
@@ -60,6 +90,7 @@ macro_rules! statements {
 
 mod accounts;
 mod budgets;
+mod devices;
 mod open;
 mod passkeys;
 mod recovery;

@@ -83,6 +83,7 @@ pub const fn method_name(method: Method) -> &'static str {
         Method::Totp => "Authenticator app",
         Method::RecoveryCode => "Recovery code",
         Method::Passkey => "Passkey",
+        Method::SecurityKey => "Security key",
     }
 }
 
@@ -93,6 +94,7 @@ pub const fn method_proof(method: Method) -> &'static str {
         Method::Totp => "code from your authenticator app",
         Method::RecoveryCode => "recovery code",
         Method::Passkey => "passkey",
+        Method::SecurityKey => "security key",
     }
 }
 

@@ -29,6 +29,8 @@ pub struct AccountPage<'a> {
     pub methods: &'a [Method],
     /// What they can prove with.
     pub factors: &'a [FactorRow<'a>],
+    /// Whether browsers may be remembered here.
+    pub remembers: bool,
     /// How many recovery codes they have left; `None` where they can't have any.
     pub recovery_codes: Option<u64>,
     /// What they can open.
@@ -130,6 +132,12 @@ mod tests {
         used: Some(Duration::from_mins(2)),
         removable: Some(Uuid::from_u128(7)),
     };
+    const KEY: FactorRow<'_> = FactorRow {
+        method: Method::SecurityKey,
+        name: Some("Key ring"),
+        removable: Some(Uuid::from_u128(8)),
+        ..LAPTOP
+    };
     const PHONE: FactorRow<'_> = FactorRow {
         method: Method::Totp,
         name: Some("Ann's phone"),
@@ -146,7 +154,8 @@ mod tests {
             name: "Ann Smith",
             login_id: gallery::ANN,
             notice: None,
-            methods: &[Method::Passkey, Method::Totp],
+            methods: &[Method::Passkey, Method::SecurityKey, Method::Totp],
+            remembers: true,
             factors: &[PASSWORD, PHONE],
             recovery_codes: Some(10),
             apps: &[
@@ -161,13 +170,14 @@ mod tests {
         };
         let bare = AccountPage {
             name: gallery::ANN,
+            remembers: false,
             factors: &[PASSWORD],
             recovery_codes: None,
             apps: &[],
             session: SessionRow { proofs: &[(Method::Password, Duration::ZERO)], age: Duration::ZERO, ..full.session },
             ..full
         };
-        let with_passkey = AccountPage { factors: &[PASSWORD, PHONE, LAPTOP], ..full };
+        let with_passkey = AccountPage { factors: &[PASSWORD, PHONE, LAPTOP, KEY], ..full };
         let kept = AccountPage { notice: Some(AccountNotice::PasskeyKept), factors: &[PASSWORD, LAPTOP], ..full };
         let enrolled = AccountPage { notice: Some(AccountNotice::Enrolled), ..full };
 

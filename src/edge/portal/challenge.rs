@@ -31,6 +31,23 @@ pub struct ChallengePage<'a> {
     pub answerer: Answerer<'a>,
     /// What was wrong with the last answer.
     pub notice: Option<ProofNotice>,
+    /// Whether their browser may be remembered, which posts `remember`.
+    pub remember: Option<Tick>,
+}
+
+/// The choice to have a browser remembered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tick {
+    /// For how long.
+    pub lasts: Duration,
+    /// Whether it was made with an answer that did not work.
+    pub made: bool,
+}
+
+impl ChallengePage<'_> {
+    const fn needs_script(&self) -> bool {
+        matches!(self.method, Method::Passkey | Method::SecurityKey)
+    }
 }
 
 /// Why somebody is asked for a proof.

@@ -5,6 +5,7 @@
 
 mod account;
 mod challenge;
+mod devices;
 mod enroll;
 mod login;
 mod logout;
@@ -21,6 +22,7 @@ use crate::{
     edge::{
         http::{
             assets::{self, Base},
+            browser,
             cookies::{self, Found, Name},
             ended::Ended,
             page::{Brand, ContentPolicy, Frame, Hidden, respond},
@@ -84,9 +86,12 @@ pub fn router(desk: Arc<Desk>) -> Router {
         .route("/enroll/totp", get(enroll::show).post(enroll::submit))
         .route("/recovery-codes", get(recovery_codes::elsewhere).post(recovery_codes::make))
         .route("/recovery-codes.txt", post(recovery_codes::download))
-        .route("/enroll/passkey", get(passkeys::show_enrolment).post(passkeys::enroll))
+        .route("/enroll/{key}", get(passkeys::show_enrolment).post(passkeys::enroll))
         .route("/account", get(account::show))
         .route("/account/passkeys/remove", post(passkeys::remove))
+        .route("/account/devices", get(devices::show))
+        .route("/account/devices/forget", post(devices::forget))
+        .route("/not-me", get(devices::ask).post(devices::end))
         .route("/logout", get(logout::show).post(logout::submit))
         .route("/.well-known/jwks.json", get(jwks))
         .route("/static/{*name}", get(asset))
@@ -146,8 +151,8 @@ impl FromRequestParts<Arc<Desk>> for Visit {
             // Two cookies of one name: somebody else planted one of them, so neither counts (CK-03).
             Found::None | Found::Ambiguous => None,
         };
-        let browser = token(Name::Device);
-        Ok(Self { token: token(Name::SignIn), caller: Caller { address, browser } })
+        let caller = Caller { address, browser: token(Name::Device), agent: browser::name(&parts.headers) };
+        Ok(Self { token: token(Name::SignIn), caller })
     }
 }
 

@@ -4,10 +4,11 @@ use super::{ANN, PASSWORD, Requirement, STEP, Scene, anywhere, gated::Gate, gate
 use crate::{
     domain::secret::Token,
     flows::{
+        Caller,
         challenge::{ChallengeError, answer_password, answer_totp},
-        enroll, recovery,
+        devices, enroll, recovery,
         sessions::{Bearer, hand_off, recognise, redeem, sign_out, visitor},
-        sign_in::SignInError,
+        sign_in::{Outcome, SignInError},
     },
     ports::StoreError,
 };
@@ -116,6 +117,28 @@ async fn a_recovery_code_opens_nothing_while_any_part_of_it_fails() {
 }
 
 #[tokio::test]
+async fn a_remembered_browser_opens_nothing_while_any_part_of_it_fails() {
+    let browser = Mutex::new(None);
+    let caller = || Caller { browser: browser.lock().unwrap().clone(), ..anywhere() };
+    let calls = fail_each_call(
+        Requirement::Required,
+        async |scene| {
+            let (_, phone) = scene.add_with_phone(ANN).await;
+            let opened = scene.sign_in(&phone, &anywhere()).await;
+            *browser.lock().unwrap() = devices::remember(&scene.world, &opened, &anywhere()).await.unwrap();
+            opened.token
+        },
+        async |scene, _| match scene.password(ANN, PASSWORD, &caller()).await {
+            Ok(Outcome::Done(opened)) => Ok(opened),
+            Ok(other) => panic!("an outage forgets nothing: {other:?}"),
+            Err(error) => Err(word(&error)),
+        },
+    )
+    .await;
+    assert!(calls >= 9, "{calls}");
+}
+
+#[tokio::test]
 async fn no_factor_and_no_session_comes_of_an_enrolment_that_fails() {
     let calls = fail_each_call(
         Requirement::Required,
@@ -142,7 +165,7 @@ async fn no_app_is_opened_by_a_handoff_that_fails() {
         async |scene| {
             scene.add(ANN).await;
             match scene.password(ANN, PASSWORD, &anywhere()).await.unwrap() {
-                crate::flows::sign_in::Outcome::Done(opened) => opened.token,
+                Outcome::Done(opened) => opened.token,
                 other => panic!("{other:?}"),
             }
         },

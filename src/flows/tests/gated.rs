@@ -14,9 +14,9 @@ use crate::{
     ports::{
         Store, StoreError,
         store::{
-            Account, AccountStore, Added, Attempt, BudgetStore, Ceremony, Charge, FoundCode, Handoff, HashedCode,
-            LastFactor, PasskeyFactor, PasskeyStore, PasswordFactor, RecoveryStore, SealedKey, SessionStore,
-            SessionSummary, TotpFactor,
+            Account, AccountStore, Added, Attempt, BudgetStore, Ceremony, Charge, Device, DeviceId, DeviceStore,
+            FoundCode, Handoff, HashedCode, LastFactor, PasskeyFactor, PasskeyStore, PasswordFactor, RecoveryStore,
+            SealedKey, SessionStore, SessionSummary, TotpFactor, Undo,
         },
     },
 };
@@ -141,6 +141,18 @@ gated!(PasskeyStore {
     fn remove_passkey(user: UserId, passkey: FactorId, last: LastFactor) -> bool;
     fn open_ceremony(ceremony: &Ceremony) -> ();
     fn take_ceremony(token: TokenHash) -> Option<Ceremony>;
+});
+
+gated!(DeviceStore {
+    fn remember_device(device: &Device, session: SessionId, old: Option<TokenHash>) -> bool;
+    fn open_remembered_session(session: &Session, token: TokenHash, browser: TokenHash, since: Timestamp) -> bool;
+    fn devices(user: UserId, since: Timestamp) -> Vec<Device>;
+    fn forget_device(user: UserId, device: DeviceId) -> bool;
+    fn forget_devices(user: UserId) -> u64;
+    fn open_undo(undo: &Undo) -> ();
+    fn undo(token: TokenHash, since: Timestamp) -> Option<Undo>;
+    fn take_undo(token: TokenHash, since: Timestamp) -> Option<Undo>;
+    fn sweep_devices(browsers: Timestamp, devices: Timestamp, undos: Timestamp) -> ();
 });
 
 gated!(BudgetStore {

@@ -4,7 +4,7 @@ use super::{ANN, MINUTE, ORIGIN, Requirement, SECOND, STEP, Scene, anywhere, gat
 use crate::{
     adapters::{passkeys::Passkeys, store::MemoryStore},
     domain::{
-        factor::{FactorId, Method},
+        factor::{FactorId, KeyKind, Method},
         policy::Missing,
         secret::Token,
         session::Level,
@@ -25,18 +25,18 @@ use webauthn_authenticator_rs::{WebauthnAuthenticator, softpasskey::SoftPasskey}
 use webauthn_rs::prelude::{CreationChallengeResponse, RequestChallengeResponse, Url};
 
 /// Somebody's laptop, with at most one passkey on it.
-struct Laptop {
+pub(super) struct Laptop {
     authenticator: SoftPasskey,
     credential_id: Option<String>,
 }
 
 impl Laptop {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { authenticator: SoftPasskey::new(true), credential_id: None }
     }
 
     /// Makes a passkey, as a browser on a page of `origin` would.
-    fn make(&mut self, options: &str, origin: &str) -> Value {
+    pub(super) fn make(&mut self, options: &str, origin: &str) -> Value {
         let mut asked: Value = serde_json::from_str(options).unwrap();
         let selection = &mut asked["authenticatorSelection"];
         assert_eq!(
@@ -55,7 +55,7 @@ impl Laptop {
 
     /// Uses it, and says whose it is. The library's authenticator does not find a passkey by itself, nor say its owner:
     /// what is not signed is put right here.
-    fn answer(&mut self, options: &str, owner: &User) -> Value {
+    pub(super) fn answer(&mut self, options: &str, owner: &User) -> Value {
         let mut asked: Value = serde_json::from_str(options).unwrap();
         asked["allowCredentials"] = json!([{ "type": "public-key", "id": self.credential_id }]);
         let asked: RequestChallengeResponse = serde_json::from_value(json!({ "publicKey": asked })).unwrap();
@@ -82,10 +82,10 @@ impl Scene {
 
     async fn make_passkey(&self, token: &Token, laptop: &mut Laptop) -> Result<Opened, ChangeError> {
         let bearer = self.bearer(token).await;
-        let asked = passkeys::begin_enrolment(&self.world, &bearer, token).await?;
+        let asked = passkeys::begin_enrolment(&self.world, &bearer, KeyKind::Passkey, token).await?;
         let made = laptop.make(&asked.options, ORIGIN).to_string();
         let text = asked.token.to_text();
-        passkeys::enroll(&self.world, &bearer, part(&text, &made, token), "Laptop", &anywhere()).await
+        passkeys::enroll(&self.world, &bearer, KeyKind::Passkey, part(&text, &made, token), "Laptop", &anywhere()).await
     }
 
     async fn ask(&self, browser: &Token) -> Challenge {
@@ -155,7 +155,7 @@ async fn a_challenge_serves_one_browser_one_purpose_and_five_minutes() {
     assert!(matches!(scene.give(&challenge, &answer, &mine).await, Err(ChallengeError::AlreadyUsed)));
 
     let bearer = scene.bearer(&opened.token).await;
-    let challenge = passkeys::begin_proof(&scene.world, &bearer, &mine).await.unwrap();
+    let challenge = passkeys::begin_proof(&scene.world, &bearer, KeyKind::Passkey, &mine).await.unwrap();
     let answer = laptop.answer(&challenge.options, &ann);
     assert!(matches!(scene.give(&challenge, &answer, &mine).await, Err(ChallengeError::Wrong)));
 
@@ -195,12 +195,13 @@ async fn a_step_up_takes_a_passkey_of_ones_own() {
     let bob = scene.code(&half, &phone.code(), &anywhere()).await.unwrap().token;
     let bearer = scene.bearer(&bob).await;
 
-    let unasked = passkeys::begin_proof(&scene.world, &bearer, &bob).await;
+    let unasked = passkeys::begin_proof(&scene.world, &bearer, KeyKind::Passkey, &bob).await;
     assert!(matches!(unasked, Err(ChallengeError::NotEnrolled)), "{unasked:?}");
 
     let challenge = scene.ask(&bob).await;
     let (token, answer) = (challenge.token.to_text(), laptop.answer(&challenge.options, &ann).to_string());
-    let stolen = passkeys::answer(&scene.world, &bearer, part(&token, &answer, &bob), &anywhere()).await;
+    let stolen =
+        passkeys::answer(&scene.world, &bearer, KeyKind::Passkey, part(&token, &answer, &bob), &anywhere()).await;
     assert!(matches!(stolen, Err(ChallengeError::Wrong)), "{stolen:?}");
 }
 
@@ -212,9 +213,12 @@ async fn a_proof_rotates_the_token_and_is_the_second_step_of_a_password() {
     for token in [first.token, scene.half(&anywhere()).await] {
         scene.wait(SECOND);
         let bearer = scene.bearer(&token).await;
-        let challenge = passkeys::begin_proof(&scene.world, &bearer, &token).await.unwrap();
+        let challenge = passkeys::begin_proof(&scene.world, &bearer, KeyKind::Passkey, &token).await.unwrap();
         let (text, answer) = (challenge.token.to_text(), laptop.answer(&challenge.options, &ann).to_string());
-        let opened = passkeys::answer(&scene.world, &bearer, part(&text, &answer, &token), &anywhere()).await.unwrap();
+        let opened =
+            passkeys::answer(&scene.world, &bearer, KeyKind::Passkey, part(&text, &answer, &token), &anywhere())
+                .await
+                .unwrap();
 
         assert!(is_nobody(&scene.bearer(&token).await));
         let session = scene.session(&opened.token).await;
@@ -334,10 +338,11 @@ async fn a_passkey_made_for_another_site_is_refused() {
     let bearer = scene.bearer(&half).await;
     // The names fit, the ports don't: an origin is both.
     let foreign = "https://auth.example.com:8443";
-    let asked = passkeys::begin_enrolment(&scene.world, &bearer, &half).await.unwrap();
+    let asked = passkeys::begin_enrolment(&scene.world, &bearer, KeyKind::Passkey, &half).await.unwrap();
     let (token, made) = (asked.token.to_text(), Laptop::new().make(&asked.options, foreign).to_string());
 
-    let refused = passkeys::enroll(&scene.world, &bearer, part(&token, &made, &half), "", &anywhere()).await;
+    let refused =
+        passkeys::enroll(&scene.world, &bearer, KeyKind::Passkey, part(&token, &made, &half), "", &anywhere()).await;
 
     let Err(ChangeError::Challenge(ChallengeError::Passkey(PasskeyError::Refused(_)))) = refused else {
         panic!("{refused:?}")

@@ -89,7 +89,8 @@ pub trait SessionStore: Send + Sync {
     async fn touch(&self, session: SessionId, now: Timestamp) -> Result<(), StoreError>;
     /// Ends a session with all its children; `false` if there is none.
     async fn end_session(&self, session: SessionId) -> Result<bool, StoreError>;
-    /// Ends all sessions of an account, its half sessions too, but for `spare`. Returns how many sessions ended.
+    /// Ends all sessions of an account, its half sessions too, but for `spare`, and forgets its devices, in one
+    /// transaction. Returns how many sessions ended.
     async fn end_sessions_of(&self, user: UserId, spare: Option<SessionId>) -> Result<u64, StoreError>;
     /// Sessions, of one account or of all, last used first.
     async fn sessions(&self, user: Option<UserId>) -> Result<Vec<SessionSummary>, StoreError>;

@@ -58,6 +58,7 @@ impl AccountStore for MemoryStore {
         tables.passkeys.retain(|_, passkey| passkey.user != user);
         tables.ceremonies.retain(|_, ceremony| ceremony.user != Some(user));
         tables.browsers.retain(|(owner, _), _| *owner != user);
+        tables.undos.retain(|_, undo| undo.user != user);
         tables.budgets.retain(|_, budget| budget.owner != Some(user));
         Ok(tables.accounts.remove(&user).is_some())
     }

@@ -18,7 +18,7 @@ use async_trait::async_trait;
 use std::cmp::Reverse;
 
 impl Tables {
-    fn add_session(&mut self, session: &Session, token: TokenHash) -> Result<(), StoreError> {
+    pub(super) fn add_session(&mut self, session: &Session, token: TokenHash) -> Result<(), StoreError> {
         self.account_exists(session.user)?;
         let mut session = session.clone();
         sort(&mut session.authentications);
@@ -105,6 +105,7 @@ impl SessionStore for MemoryStore {
     async fn end_sessions_of(&self, user: UserId, spare: Option<SessionId>) -> Result<u64, StoreError> {
         let mut tables = self.tables();
         tables.attempts.retain(|_, attempt| attempt.user != user);
+        tables.forget_devices(user);
         Ok(tables.end_sessions_where(|session| session.user == user && Some(session.id) != spare))
     }
 

@@ -44,6 +44,7 @@ statements! {
 
     END_ATTEMPTS = "DELETE FROM attempts WHERE user_id = $1";
     END_SESSIONS = "DELETE FROM sessions WHERE user_id = $1";
+    FORGET_DEVICES = "DELETE FROM devices WHERE user_id = $1";
     FORGET_BROWSERS = "DELETE FROM known_browsers WHERE user_id = $1";
     FORGET_BUDGETS = "DELETE FROM budgets WHERE user_id = $1";
 
@@ -54,6 +55,8 @@ statements! {
         WHERE user_id = $1 ORDER BY created_at, id";
     SPEND_TOTP_STEP = "UPDATE totp_factors SET spent_step = $2, used_at = $3 WHERE id = $1 AND spent_step < $2";
     REMOVE_OTHER_TOTP_FACTORS = "DELETE FROM totp_factors WHERE user_id = $1 AND id <> $2";
+    /// Makes a reset and a sign-in that a device spares a step wait for each other.
+    HOLD_ACCOUNT = "UPDATE accounts SET login_id = login_id WHERE id = $1";
     REMOVE_TOTP_FACTORS = "DELETE FROM totp_factors WHERE user_id = $1";
     REMOVE_RECOVERY_CODES = "DELETE FROM recovery_codes WHERE user_id = $1";
     REMOVE_PASSKEYS = "DELETE FROM passkeys WHERE user_id = $1";
@@ -130,6 +133,7 @@ impl AccountStore for SqlStore {
             if disabled {
                 query(END_ATTEMPTS).bind(user.0).execute(&mut *tx).await?;
                 query(END_SESSIONS).bind(user.0).execute(&mut *tx).await?;
+                query(FORGET_DEVICES).bind(user.0).execute(&mut *tx).await?;
             }
             changed.rows_affected() == 1
         }))
@@ -154,6 +158,7 @@ impl AccountStore for SqlStore {
                 .await?;
             query(END_ATTEMPTS).bind(user.0).execute(&mut *tx).await?;
             query(END_SESSIONS).bind(user.0).execute(&mut *tx).await?;
+            query(FORGET_DEVICES).bind(user.0).execute(&mut *tx).await?;
             query(FORGET_BROWSERS).bind(user.0).execute(&mut *tx).await?;
             changed.rows_affected() == 1
         }))
@@ -214,11 +219,13 @@ impl AccountStore for SqlStore {
 
     async fn remove_second_factors(&self, user: UserId) -> Result<u64, StoreError> {
         Ok(transaction!(self, tx => {
+            query(HOLD_ACCOUNT).bind(user.0).execute(&mut *tx).await?;
             let removed = query(REMOVE_TOTP_FACTORS).bind(user.0).execute(&mut *tx).await?.rows_affected();
             let passkeys = query(REMOVE_PASSKEYS).bind(user.0).execute(&mut *tx).await?.rows_affected();
             query(REMOVE_RECOVERY_CODES).bind(user.0).execute(&mut *tx).await?;
             query(END_ATTEMPTS).bind(user.0).execute(&mut *tx).await?;
             query(END_SESSIONS).bind(user.0).execute(&mut *tx).await?;
+            query(FORGET_DEVICES).bind(user.0).execute(&mut *tx).await?;
             query(FORGET_BROWSERS).bind(user.0).execute(&mut *tx).await?;
             removed + passkeys
         }))

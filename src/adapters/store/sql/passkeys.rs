@@ -1,4 +1,4 @@
-//! Passkeys and ceremonies, in SQL.
+//! Passkeys, security keys and ceremonies, in SQL.
 
 use super::{
     Pools, SqlStore,
@@ -15,11 +15,11 @@ use async_trait::async_trait;
 use sqlx::{query, query_as};
 
 statements! {
-    ADD_PASSKEY = "INSERT INTO passkeys (id, user_id, name, credential_id, credential, created_at, used_at) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING";
-    PASSKEYS = "SELECT id, user_id, name, credential_id, credential, created_at, used_at FROM passkeys \
+    ADD_PASSKEY = "INSERT INTO passkeys (id, user_id, kind, name, credential_id, credential, created_at, used_at) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING";
+    PASSKEYS = "SELECT id, user_id, kind, name, credential_id, credential, created_at, used_at FROM passkeys \
         WHERE user_id = $1 ORDER BY created_at, id";
-    PASSKEY = "SELECT id, user_id, name, credential_id, credential, created_at, used_at FROM passkeys \
+    PASSKEY = "SELECT id, user_id, kind, name, credential_id, credential, created_at, used_at FROM passkeys \
         WHERE credential_id = $1";
     USE_PASSKEY = "UPDATE passkeys SET credential = $3, used_at = $4 WHERE id = $1 AND credential = $2";
     /// Makes those who remove a factor of one account wait for each other: two must not each leave the other's.
@@ -39,6 +39,7 @@ impl PasskeyStore for SqlStore {
         let rows = writing!(self, db => query(ADD_PASSKEY)
             .bind(passkey.id.0)
             .bind(passkey.user.0)
+            .bind(passkey.kind.method().name())
             .bind(&passkey.name)
             .bind(&passkey.credential_id)
             .bind(&passkey.credential)
@@ -52,13 +53,13 @@ impl PasskeyStore for SqlStore {
 
     async fn passkeys(&self, user: UserId) -> Result<Vec<PasskeyFactor>, StoreError> {
         let rows: Vec<PasskeyRow> = reading!(self, db => query_as(PASSKEYS).bind(user.0).fetch_all(db).await?);
-        Ok(rows.into_iter().map(PasskeyFactor::from).collect())
+        rows.into_iter().map(PasskeyFactor::try_from).collect()
     }
 
     async fn passkey(&self, credential_id: &[u8]) -> Result<Option<PasskeyFactor>, StoreError> {
         let row: Option<PasskeyRow> =
             reading!(self, db => query_as(PASSKEY).bind(credential_id).fetch_optional(db).await?);
-        Ok(row.map(PasskeyFactor::from))
+        row.map(PasskeyFactor::try_from).transpose()
     }
 
     async fn use_passkey(

@@ -2,7 +2,7 @@
 
 use crate::{
     domain::{
-        factor::{FactorId, Method},
+        factor::{FactorId, KeyKind, Method},
         secret::TokenHash,
         session::{Authentication, Identity, Session, SessionId},
         time::Timestamp,
@@ -10,7 +10,10 @@ use crate::{
     },
     ports::{
         StoreError,
-        store::{Account, Ceremony, PasskeyFactor, PasswordFactor, Purpose, SealedKey, SessionSummary, TotpFactor},
+        store::{
+            Account, Ceremony, Device, DeviceId, PasskeyFactor, PasswordFactor, Purpose, SealedKey, SessionSummary,
+            TotpFactor, Undo,
+        },
     },
 };
 use sqlx::FromRow;
@@ -56,6 +59,7 @@ pub(super) struct TotpRow {
 pub(super) struct PasskeyRow {
     id: Uuid,
     user_id: Uuid,
+    kind: String,
     name: String,
     credential_id: Vec<u8>,
     credential: String,
@@ -70,6 +74,26 @@ pub(super) struct CeremonyRow {
     browser: Vec<u8>,
     user_id: Option<Uuid>,
     state: String,
+    made_at: i64,
+}
+
+/// A row of `devices`.
+#[derive(FromRow)]
+pub(super) struct DeviceRow {
+    id: Uuid,
+    user_id: Uuid,
+    browser: Vec<u8>,
+    name: Option<String>,
+    created_at: i64,
+    used_at: Option<i64>,
+}
+
+/// A row of `undos`.
+#[derive(FromRow)]
+pub(super) struct UndoRow {
+    pub(super) user_id: Uuid,
+    pub(super) session_id: Uuid,
+    browser: Option<String>,
     made_at: i64,
 }
 
@@ -184,17 +208,20 @@ impl TryFrom<TotpRow> for TotpFactor {
     }
 }
 
-impl From<PasskeyRow> for PasskeyFactor {
-    fn from(row: PasskeyRow) -> Self {
-        Self {
+impl TryFrom<PasskeyRow> for PasskeyFactor {
+    type Error = StoreError;
+
+    fn try_from(row: PasskeyRow) -> Result<Self, StoreError> {
+        Ok(Self {
             id: FactorId(row.id),
             user: UserId(row.user_id),
+            kind: KeyKind::by_name(&row.kind).ok_or_else(|| bad("passkeys", row.id, "kind"))?,
             name: row.name,
             credential_id: row.credential_id,
             credential: row.credential,
             created_at: Timestamp::from_millis(row.created_at),
             used_at: row.used_at.map(Timestamp::from_millis),
-        }
+        })
     }
 }
 
@@ -210,6 +237,35 @@ impl CeremonyRow {
             state: self.state,
             made_at: Timestamp::from_millis(self.made_at),
         })
+    }
+}
+
+impl TryFrom<DeviceRow> for Device {
+    type Error = StoreError;
+
+    fn try_from(row: DeviceRow) -> Result<Self, StoreError> {
+        let browser = row.browser.try_into().map_err(|_| bad("devices", row.id, "browser"))?;
+        Ok(Self {
+            id: DeviceId(row.id),
+            user: UserId(row.user_id),
+            browser: TokenHash::from_bytes(browser),
+            name: row.name,
+            created_at: Timestamp::from_millis(row.created_at),
+            used_at: row.used_at.map(Timestamp::from_millis),
+        })
+    }
+}
+
+impl UndoRow {
+    /// The undoable sign-in of this link.
+    pub(super) fn read(self, token: TokenHash) -> Undo {
+        Undo {
+            token,
+            user: UserId(self.user_id),
+            session: SessionId(self.session_id),
+            browser: self.browser,
+            made_at: Timestamp::from_millis(self.made_at),
+        }
     }
 }
 

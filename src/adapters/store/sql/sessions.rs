@@ -48,6 +48,9 @@ statements! {
     ROTATE = "UPDATE sessions SET token = $3 WHERE id = $1 AND token = $2";
     TOUCH = "UPDATE sessions SET seen_at = $2 WHERE id = $1 AND seen_at < $2";
     END_SESSION = "DELETE FROM sessions WHERE id = $1";
+    /// Makes this and a sign-in that a device spares a step wait for each other.
+    TAKE_TURN = "UPDATE accounts SET login_id = login_id WHERE id = $1";
+    FORGET_DEVICES = "DELETE FROM devices WHERE user_id = $1";
     END_SESSIONS_OF = "DELETE FROM sessions WHERE user_id = $1 AND (id <> $2 OR $2 IS NULL)";
     SESSIONS = "SELECT a.login_id, a.id AS user_id, s.id AS session_id, s.started_at, s.seen_at, \
         p.method, p.factor_id, p.proven_at FROM sessions s JOIN accounts a ON a.id = s.user_id \
@@ -70,36 +73,6 @@ statements! {
     SWEEP_CEREMONIES = "DELETE FROM ceremonies WHERE made_at < $1";
     /// Locked budgets stay.
     SWEEP_BUDGETS = "DELETE FROM budgets WHERE updated_at <= $1 AND blocked_until <> 9223372036854775807";
-}
-
-/// Adds a session with its authentications, inside a transaction.
-macro_rules! add_session {
-    ($tx:ident, $session:expr, $token:expr) => {
-        query(OPEN_SESSION)
-            .bind($session.id.0)
-            .bind($token.as_bytes().as_slice())
-            .bind($session.user.0)
-            .bind($session.started_at.as_millis())
-            .bind($session.seen_at.as_millis())
-            .execute(&mut *$tx)
-            .await?;
-        for proof in &$session.authentications {
-            add_authentication!($tx, $session.id, proof);
-        }
-    };
-}
-
-/// Adds an authentication to a session, inside a transaction.
-macro_rules! add_authentication {
-    ($tx:ident, $session:expr, $proof:expr) => {
-        query(ADD_AUTHENTICATION)
-            .bind($session.0)
-            .bind($proof.factor.0)
-            .bind($proof.method.name())
-            .bind($proof.at.as_millis())
-            .execute(&mut *$tx)
-            .await?;
-    };
 }
 
 #[async_trait]
@@ -183,6 +156,8 @@ impl SessionStore for SqlStore {
     async fn end_sessions_of(&self, user: UserId, spare: Option<SessionId>) -> Result<u64, StoreError> {
         let spare = spare.map(|session| session.0);
         Ok(transaction!(self, tx => {
+            query(TAKE_TURN).bind(user.0).execute(&mut *tx).await?;
+            query(FORGET_DEVICES).bind(user.0).execute(&mut *tx).await?;
             query(END_ATTEMPTS_OF).bind(user.0).execute(&mut *tx).await?;
             query(END_SESSIONS_OF).bind(user.0).bind(spare).execute(&mut *tx).await?.rows_affected()
         }))

@@ -9,6 +9,11 @@ pub(super) fn fresh(latest: Option<(Method, Duration)>) -> Reason<'static> {
     Reason::Fresh { app: "Payroll", before: Some("transfers"), within: Duration::from_mins(5), latest }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "as the page has it")]
+fn tick(made: bool) -> Option<Tick> {
+    Some(Tick { lasts: Duration::from_hours(30 * 24), made })
+}
+
 /// The second step of a sign-in by this method.
 fn second_step(method: Method, action: &'static str) -> ChallengePage<'static> {
     ChallengePage {
@@ -19,6 +24,7 @@ fn second_step(method: Method, action: &'static str) -> ChallengePage<'static> {
         reason: Reason::SecondStep,
         answerer: ANSWERER,
         notice: None,
+        remember: None,
     }
 }
 
@@ -44,6 +50,8 @@ fn every_state_of_a_code_from_an_app_is_worded() {
         ("totp_too_many", failed(ProofNotice::TooMany { again: gallery::in_five_minutes() })),
         ("totp_locked", failed(ProofNotice::Locked)),
         ("totp_our_fault", failed(ProofNotice::OurFault)),
+        ("totp_rememberable", ChallengePage { remember: tick(false), ..first }),
+        ("totp_rememberable_wrong", ChallengePage { remember: tick(true), notice: Some(ProofNotice::Wrong), ..first }),
     ];
 
     for (state, shown) in gallery::exhibit("challenge", states) {
@@ -92,6 +100,30 @@ fn every_state_of_a_passkey_is_worded() {
         ("passkey_wrong", failed(ProofNotice::Wrong)),
         ("passkey_too_many", failed(ProofNotice::TooMany { again: gallery::in_five_minutes() })),
         ("passkey_our_fault", failed(ProofNotice::OurFault)),
+    ];
+
+    for (state, shown) in gallery::exhibit("challenge", states) {
+        insta::assert_snapshot!(state, shown);
+    }
+}
+
+#[test]
+fn every_state_of_a_security_key_is_worded() {
+    let first = ChallengePage { remember: tick(false), ..second_step(Method::SecurityKey, "/challenge/security-key") };
+    let because = |reason| ChallengePage { reason, remember: None, ..first };
+    let stale = because(fresh(Some((Method::SecurityKey, Duration::from_mins(12)))));
+    let failed = |notice| ChallengePage { notice: Some(notice), ..stale };
+    let elsewhere = Answerer { others: &[Method::Passkey, Method::Totp], ..ANSWERER };
+    let states = vec![
+        ("security_key_second_step", first),
+        ("security_key_level", because(Reason::Level { app: "Payroll" })),
+        ("security_key_stale", stale),
+        ("security_key_never_given", because(fresh(None))),
+        ("security_key_change", because(Reason::Change)),
+        ("security_key_with_other_ways", ChallengePage { answerer: elsewhere, ..first }),
+        ("security_key_wrong", failed(ProofNotice::Wrong)),
+        ("security_key_too_many", failed(ProofNotice::TooMany { again: gallery::in_five_minutes() })),
+        ("security_key_our_fault", failed(ProofNotice::OurFault)),
     ];
 
     for (state, shown) in gallery::exhibit("challenge", states) {

@@ -1,6 +1,9 @@
 //! `/enroll` for somebody who can't add a method by themselves now.
 
-use crate::edge::http::page::{Frame, Hidden};
+use crate::{
+    domain::factor::KeyKind,
+    edge::http::page::{Frame, Hidden},
+};
 use askama::Template;
 
 /// Says who can help (EN-04).
@@ -24,10 +27,10 @@ pub enum WhyRefused {
     NeedsOperator,
     /// They have an authenticator app already.
     AlreadyThere,
-    /// They have a passkey, which is stronger than an authenticator app.
-    HasPasskey,
-    /// The operator wants no passkeys.
-    NotOffered,
+    /// They have a key of this kind, which is stronger than an authenticator app.
+    HasKey(KeyKind),
+    /// The operator wants no keys of this kind.
+    NotOffered(KeyKind),
 }
 
 impl WhyRefused {
@@ -35,8 +38,10 @@ impl WhyRefused {
         match self {
             Self::NeedsOperator => "The first set-up needs some help",
             Self::AlreadyThere => "Your authenticator app is already set up",
-            Self::HasPasskey => "You have a passkey already",
-            Self::NotOffered => "Passkeys aren't used here",
+            Self::HasKey(KeyKind::Passkey) => "You have a passkey already",
+            Self::HasKey(KeyKind::SecurityKey) => "You have a security key already",
+            Self::NotOffered(KeyKind::Passkey) => "Passkeys aren't used here",
+            Self::NotOffered(KeyKind::SecurityKey) => "Security keys aren't used here",
         }
     }
 }
@@ -57,8 +62,10 @@ mod tests {
         let states = vec![
             ("needs_operator", page(WhyRefused::NeedsOperator)),
             ("already_there", page(WhyRefused::AlreadyThere)),
-            ("has_passkey", page(WhyRefused::HasPasskey)),
-            ("not_offered", page(WhyRefused::NotOffered)),
+            ("has_passkey", page(WhyRefused::HasKey(KeyKind::Passkey))),
+            ("has_security_key", page(WhyRefused::HasKey(KeyKind::SecurityKey))),
+            ("not_offered", page(WhyRefused::NotOffered(KeyKind::Passkey))),
+            ("security_keys_not_offered", page(WhyRefused::NotOffered(KeyKind::SecurityKey))),
         ];
 
         for (state, shown) in gallery::exhibit("enroll.refused", states) {

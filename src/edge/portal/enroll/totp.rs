@@ -3,7 +3,10 @@
 use crate::{
     domain::factor::Method,
     edge::{
-        http::page::{Frame, Hidden},
+        http::{
+            page::{Frame, Hidden},
+            words::filters,
+        },
         portal::challenge::ProofNotice,
     },
 };

@@ -75,6 +75,7 @@ async fn page(desk: &Desk, visit: &Visit, full: &Full, notice: Option<AccountNot
                 notice: notice.or_else(|| reminder(session, now)),
                 methods: &desk.world.settings.methods,
                 factors: &factors,
+                remembers: desk.world.settings.remember.is_some(),
                 recovery_codes,
                 apps: &apps,
                 session: SessionRow { age, ends, proofs: &proofs },
@@ -105,7 +106,7 @@ fn factor_rows<'a>(
         removable: None,
     });
     let passkeys = passkeys.iter().map(|passkey| FactorRow {
-        method: Method::Passkey,
+        method: passkey.kind.method(),
         name: Some(passkey.name.as_str()),
         added: age(passkey.created_at),
         used: passkey.used_at.map(age),

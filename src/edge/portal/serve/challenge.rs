@@ -1,20 +1,25 @@
 //! `/challenge`: one more proof.
 
 use super::{
-    Carried, Desk, Fields, Reply, Visit,
+    Carried, Desk, Fields, Reply, Visit, enroll,
     login::Link,
     onward, see_other,
     way::{Errand, Toll},
 };
 use crate::{
-    domain::{factor::Method, policy::Missing, session::Level},
+    domain::{
+        factor::{KeyKind, Method},
+        policy::Missing,
+        secret::Token,
+        session::Level,
+    },
     edge::{
         http::refusal::Refusal,
-        portal::challenge::{Answerer, ChallengePage, ProofNotice, Reason, dead_end::DeadEndPage},
+        portal::challenge::{Answerer, ChallengePage, ProofNotice, Reason, Tick, dead_end::DeadEndPage},
     },
     flows::{
         challenge::{self, ChallengeError},
-        passkeys, recovery,
+        devices, passkeys, recovery,
         sessions::{self, Bearer, Full},
         sign_in::Opened,
     },
@@ -45,8 +50,16 @@ pub(super) struct ProofForm {
     challenge: String,
     #[serde(default)]
     credential: String,
+    /// Present where their browser is to be remembered.
+    remember: Option<String>,
     #[serde(flatten)]
     carried: Carried,
+}
+
+impl ProofForm {
+    fn signed<'a>(&'a self, browser: &'a Token) -> passkeys::Answer<'a> {
+        passkeys::Answer { token: &self.challenge, credential: &self.credential, browser }
+    }
 }
 
 /// `GET /challenge`: picks the strongest method that would do.
@@ -70,7 +83,7 @@ pub(super) async fn show(
 ) -> Reply {
     let Some(method) = Method::by_name(&name) else { return desk.refusal(Refusal::NotFound, "") };
     match look(&desk, &visit, link.to.as_deref()).await {
-        Ok(Seen::Asked(asked)) if asked.helpful.contains(&method) => ask(&desk, &visit, &asked, method, None),
+        Ok(Seen::Asked(asked)) if asked.helpful.contains(&method) => ask(&desk, &visit, &asked, method, None, false),
         Ok(Seen::Asked(asked)) => onward("/challenge", asked.to),
         Ok(Seen::Elsewhere(reply)) => *reply,
         Err(error) => desk.unavailable(&error),
@@ -97,9 +110,30 @@ pub(super) async fn submit(
         return onward("/challenge", asked.to);
     }
     match prove(&desk, &visit, &asked.bearer, method, &form).await {
-        Ok(opened) => desk.arrive(&opened, asked.to).await,
+        Ok(opened) => {
+            let opened = if form.remember.is_some() { remember(&desk, &visit, &asked, opened).await } else { opened };
+            desk.arrive(&opened, asked.to).await
+        }
         Err(ChallengeError::Gone | ChallengeError::NotEnrolled) => onward("/login", asked.to),
-        Err(error) => ask(&desk, &visit, &asked, method, Some(shown(&desk, &error))),
+        Err(error) => ask(&desk, &visit, &asked, method, Some(shown(&desk, &error)), form.remember.is_some()),
+    }
+}
+
+/// Remembers the browser of somebody who has just taken the second step of a sign-in. Where that fails they are signed in
+/// all the same.
+async fn remember(desk: &Desk, visit: &Visit, asked: &Asked<'_>, opened: Opened) -> Opened {
+    let Lacking::SecondStep = asked.lack else { return opened };
+    let user = asked.bearer.user().map(|user| user.id.0);
+    match devices::remember(&desk.world, &opened, &visit.caller).await {
+        Ok(Some(token)) => {
+            tracing::info!(user.id = ?user, client = %visit.caller.address, "browser remembered");
+            Opened { browser: Some(token), ..opened }
+        }
+        Ok(None) => opened,
+        Err(error) => {
+            tracing::error!(user.id = ?user, %error, "a browser could not be remembered");
+            opened
+        }
     }
 }
 
@@ -116,10 +150,12 @@ async fn prove(
         (Method::Password, _) => challenge::answer_password(world, bearer, &form.password, caller).await,
         (Method::RecoveryCode, _) => recovery::answer_recovery(world, bearer, &form.code, caller).await,
         (Method::Passkey, Some(browser)) => {
-            let answer = passkeys::Answer { token: &form.challenge, credential: &form.credential, browser };
-            passkeys::answer(world, bearer, answer, caller).await
+            passkeys::answer(world, bearer, KeyKind::Passkey, form.signed(browser), caller).await
         }
-        (Method::Passkey, None) => Err(ChallengeError::Gone),
+        (Method::SecurityKey, Some(browser)) => {
+            passkeys::answer(world, bearer, KeyKind::SecurityKey, form.signed(browser), caller).await
+        }
+        (Method::Passkey | Method::SecurityKey, None) => Err(ChallengeError::Gone),
     };
     let user = bearer.user().map(|user| user.id.0);
     match &proven {
@@ -207,7 +243,7 @@ async fn look<'a>(desk: &'a Desk, visit: &Visit, to: Option<&'a str>) -> Result<
             let mut helpful = challenge::held(&desk.world, half.account.user.id).await?;
             helpful.retain(|method| method.class() != half.attempt.first.method.class());
             if helpful.is_empty() {
-                return elsewhere(onward("/enroll/totp", to));
+                return elsewhere(onward(enroll::first(desk), to));
             }
             let (bearer, lack) = (Bearer::Half(half), Lacking::SecondStep);
             Ok(Seen::Asked(Box::new(Asked { bearer, to, lack, helpful, back: None })))
@@ -241,13 +277,22 @@ async fn helpful(desk: &Desk, full: &Full, missing: &Missing) -> Result<Vec<Meth
     Ok(methods)
 }
 
-fn ask(desk: &Desk, visit: &Visit, asked: &Asked<'_>, method: Method, notice: Option<ProofNotice>) -> Reply {
+fn ask(
+    desk: &Desk,
+    visit: &Visit,
+    asked: &Asked<'_>,
+    method: Method,
+    notice: Option<ProofNotice>,
+    ticked: bool,
+) -> Reply {
     let others: Vec<_> = asked.helpful.iter().copied().filter(|other| *other != method).collect();
     let (frame, action, reason, answerer) = (desk.frame(), path_of(method), asked.reason(), asked.answerer(&others));
+    let may_remember = matches!(asked.lack, Lacking::SecondStep) && method != Method::RecoveryCode;
+    let remember = desk.world.settings.remember.filter(|_| may_remember).map(|lasts| Tick { lasts, made: ticked });
     desk.form_page(visit, asked.to, |hidden| {
-        let page = ChallengePage { frame, hidden, method, action, reason, answerer, notice };
+        let page = ChallengePage { frame, hidden, method, action, reason, answerer, notice, remember };
         match method {
-            Method::Passkey => desk.scripted_page(status(notice), &page),
+            Method::Passkey | Method::SecurityKey => desk.scripted_page(status(notice), &page),
             Method::Totp | Method::Password | Method::RecoveryCode => desk.page(status(notice), &page),
         }
     })
@@ -289,5 +334,6 @@ const fn path_of(method: Method) -> &'static str {
         Method::Totp => "/challenge/totp",
         Method::RecoveryCode => "/challenge/recovery-code",
         Method::Passkey => "/challenge/passkey",
+        Method::SecurityKey => "/challenge/security-key",
     }
 }

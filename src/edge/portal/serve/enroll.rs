@@ -7,7 +7,7 @@ use super::{
     onward,
 };
 use crate::{
-    domain::factor::Method,
+    domain::factor::{KeyKind, Method},
     edge::portal::{
         challenge::ProofNotice,
         enroll::{
@@ -74,6 +74,18 @@ pub(super) async fn submit(State(desk): State<Arc<Desk>>, visit: Visit, Fields(f
     }
 }
 
+/// Where somebody sets up their first second factor.
+pub(super) fn first(desk: &Desk) -> &'static str {
+    let methods = &desk.world.settings.methods;
+    if methods.contains(&Method::Totp) {
+        "/enroll/totp"
+    } else if methods.contains(&Method::Passkey) {
+        "/enroll/passkey"
+    } else {
+        "/enroll/security-key"
+    }
+}
+
 fn page(
     desk: &Desk,
     visit: &Visit,
@@ -98,7 +110,10 @@ fn page(
                 qr: &qr,
                 key: &key,
                 uri: &uri,
-                other: desk.world.settings.methods.iter().copied().find(|method| *method == Method::Passkey),
+                other: KeyKind::ALL
+                    .iter()
+                    .map(|kind| kind.method())
+                    .find(|method| desk.world.settings.methods.contains(method)),
                 notice,
             },
         )
@@ -125,7 +140,7 @@ async fn has_already(desk: &Desk, bearer: &Bearer) -> Result<Option<WhyRefused>,
     Ok(if held.contains(&Method::Totp) {
         Some(WhyRefused::AlreadyThere)
     } else {
-        held.contains(&Method::Passkey).then_some(WhyRefused::HasPasskey)
+        KeyKind::ALL.iter().copied().find(|kind| held.contains(&kind.method())).map(WhyRefused::HasKey)
     })
 }
 

@@ -1,4 +1,4 @@
-//! Passkeys: what a browser is asked, and what becomes of its answer.
+//! Passkeys and security keys: what a browser is asked, and what becomes of its answer.
 
 use super::{
     Carried, Desk, Fields, Reply, Visit,
@@ -9,11 +9,14 @@ use super::{
     way::Errand,
 };
 use crate::{
-    domain::factor::{FactorId, Method},
-    edge::portal::{
-        account::AccountNotice,
-        challenge::ProofNotice,
-        enroll::{passkey::EnrollPasskeyPage, refused::WhyRefused},
+    domain::factor::{FactorId, KeyKind, Method},
+    edge::{
+        http::refusal::Refusal,
+        portal::{
+            account::AccountNotice,
+            challenge::ProofNotice,
+            enroll::{passkey::EnrollPasskeyPage, refused::WhyRefused},
+        },
     },
     flows::{
         challenge::ChallengeError,
@@ -24,7 +27,7 @@ use crate::{
 };
 use axum::{
     body::Body,
-    extract::{Query, State},
+    extract::{Path, Query, State},
     http::{HeaderValue, Response, StatusCode, header},
 };
 use serde::Deserialize;
@@ -68,13 +71,15 @@ pub(super) async fn options(State(desk): State<Arc<Desk>>, visit: Visit, Fields(
     };
     let begun = match purpose {
         Purpose::SignIn => passkeys::begin_sign_in(&desk.world, browser).await.map_err(ChangeError::from),
-        Purpose::Prove => passkeys::begin_proof(&desk.world, &bearer, browser).await.map_err(ChangeError::from),
-        Purpose::Enroll => passkeys::begin_enrolment(&desk.world, &bearer, browser).await,
+        Purpose::Prove(kind) => {
+            passkeys::begin_proof(&desk.world, &bearer, kind, browser).await.map_err(ChangeError::from)
+        }
+        Purpose::Enroll(kind) => passkeys::begin_enrolment(&desk.world, &bearer, kind, browser).await,
     };
     match begun {
         Ok(challenge) => json(&challenge),
         Err(error) => {
-            tracing::info!(client = %visit.caller.address, %error, "no passkey is asked for");
+            tracing::info!(client = %visit.caller.address, %error, "no key is asked for");
             empty(StatusCode::FORBIDDEN)
         }
     }
@@ -100,21 +105,33 @@ pub(super) async fn sign_in(State(desk): State<Arc<Desk>>, visit: Visit, Fields(
     }
 }
 
-/// `GET /enroll/passkey`.
-pub(super) async fn show_enrolment(State(desk): State<Arc<Desk>>, visit: Visit, Query(link): Query<Link>) -> Reply {
+/// `GET /enroll/passkey` and `/enroll/security-key`.
+pub(super) async fn show_enrolment(
+    State(desk): State<Arc<Desk>>,
+    Path(key): Path<String>,
+    visit: Visit,
+    Query(link): Query<Link>,
+) -> Reply {
+    let Some(kind) = KeyKind::by_name(&key) else { return desk.refusal(Refusal::NotFound, "") };
     let to = desk.journey(link.to.as_deref()).and(link.to.as_deref());
     let bearer = match sessions::recognise(&desk.world, visit.token.as_ref()).await {
         Ok(bearer) => bearer,
         Err(error) => return desk.unavailable(&error),
     };
-    match passkeys::may_enroll(&desk.world, &bearer).await {
-        Ok(_) => page(&desk, &visit, to, &bearer, None),
-        Err(error) => refuse(&desk, &visit, to, &bearer, &error),
+    match passkeys::may_enroll(&desk.world, &bearer, kind).await {
+        Ok(_) => page(&desk, &visit, to, &bearer, kind, None),
+        Err(error) => refuse(&desk, &visit, to, &bearer, kind, &error),
     }
 }
 
-/// `POST /enroll/passkey`.
-pub(super) async fn enroll(State(desk): State<Arc<Desk>>, visit: Visit, Fields(form): Fields<AnswerForm>) -> Reply {
+/// `POST /enroll/passkey` and `/enroll/security-key`.
+pub(super) async fn enroll(
+    State(desk): State<Arc<Desk>>,
+    Path(key): Path<String>,
+    visit: Visit,
+    Fields(form): Fields<AnswerForm>,
+) -> Reply {
+    let Some(kind) = KeyKind::by_name(&key) else { return desk.refusal(Refusal::NotFound, "") };
     if let Err(refusal) = desk.check(&visit, &form.carried) {
         return *refusal;
     }
@@ -125,14 +142,14 @@ pub(super) async fn enroll(State(desk): State<Arc<Desk>>, visit: Visit, Fields(f
         Err(error) => return desk.unavailable(&error),
     };
     let user = bearer.user().map(|user| user.id.0);
-    match passkeys::enroll(&desk.world, &bearer, answer, &form.name, &visit.caller).await {
+    match passkeys::enroll(&desk.world, &bearer, kind, answer, &form.name, &visit.caller).await {
         Ok(opened) => {
-            tracing::info!(user.id = ?user, client = %visit.caller.address, "passkey enrolled");
+            tracing::info!(user.id = ?user, client = %visit.caller.address, method = %kind.method(), "key enrolled");
             desk.arrive(&opened, to).await
         }
         Err(error) => {
             tracing::info!(user.id = ?user, client = %visit.caller.address, %error, "enrolment refused");
-            refuse(&desk, &visit, to, &bearer, &error)
+            refuse(&desk, &visit, to, &bearer, kind, &error)
         }
     }
 }
@@ -150,7 +167,7 @@ pub(super) async fn remove(State(desk): State<Arc<Desk>>, visit: Visit, Fields(f
     let user = full.identity.user.id.0;
     match passkeys::remove(&desk.world, &full, FactorId(form.passkey)).await {
         Ok(()) => {
-            tracing::info!(user.id = %user, factor = %form.passkey, "passkey removed");
+            tracing::info!(user.id = %user, factor = %form.passkey, "key removed");
             see_other("/account")
         }
         Err(ChangeError::NeedsProof(_)) => onward("/challenge", Some(Errand::Account.name())),
@@ -166,27 +183,34 @@ impl AnswerForm {
     }
 }
 
-fn page(desk: &Desk, visit: &Visit, to: Option<&str>, bearer: &Bearer, notice: Option<ProofNotice>) -> Reply {
-    // In the middle of a sign-in it is the first; whoever is signed in came here for a passkey.
+fn page(
+    desk: &Desk,
+    visit: &Visit,
+    to: Option<&str>,
+    bearer: &Bearer,
+    kind: KeyKind,
+    notice: Option<ProofNotice>,
+) -> Reply {
+    // In the middle of a sign-in it is the first; whoever is signed in came here for a key.
     let other = match bearer {
         Bearer::Half(_) => desk.world.settings.methods.iter().copied().find(|method| *method == Method::Totp),
         Bearer::Full(_) | Bearer::Nobody(_) => None,
     };
     desk.form_page(visit, to, |hidden| {
-        let page = EnrollPasskeyPage { frame: desk.frame(), hidden, login_id: login_id(bearer), other, notice };
+        let page = EnrollPasskeyPage { frame: desk.frame(), hidden, kind, login_id: login_id(bearer), other, notice };
         desk.scripted_page(status(notice), &page)
     })
 }
 
-fn refuse(desk: &Desk, visit: &Visit, to: Option<&str>, bearer: &Bearer, error: &ChangeError) -> Reply {
+fn refuse(desk: &Desk, visit: &Visit, to: Option<&str>, bearer: &Bearer, kind: KeyKind, error: &ChangeError) -> Reply {
     match error {
-        ChangeError::NeedsProof(_) => onward("/challenge", Some(Errand::AddPasskey.name())),
+        ChangeError::NeedsProof(_) => onward("/challenge", Some(Errand::AddKey(kind).name())),
         ChangeError::NeedsOperator => refused(desk, visit, to, login_id(bearer), WhyRefused::NeedsOperator),
-        ChangeError::NotOffered => refused(desk, visit, to, login_id(bearer), WhyRefused::NotOffered),
+        ChangeError::NotOffered => refused(desk, visit, to, login_id(bearer), WhyRefused::NotOffered(kind)),
         ChangeError::Challenge(ChallengeError::Store(error)) => desk.unavailable(error),
         // A half session of somebody who has a second factor has a step to take first.
         ChangeError::Challenge(ChallengeError::Gone) => onward("/challenge", to),
-        ChangeError::Challenge(error) => page(desk, visit, to, bearer, Some(shown(desk, error))),
+        ChangeError::Challenge(error) => page(desk, visit, to, bearer, kind, Some(shown(desk, error))),
         ChangeError::Kept => see_other("/account"),
     }
 }

@@ -152,8 +152,16 @@ async fn confirm(desk: &Desk, visit: &Visit, full: &Full, notice: Option<ProofNo
     let answerer = Answerer { login_id: user.login_id.as_str(), back: Some("/account"), others: &[] };
     desk.form_page(visit, None, |hidden| {
         let (method, action) = (Method::Totp, "/recovery-codes");
-        let page =
-            ChallengePage { frame: desk.frame(), hidden, method, action, reason: Reason::Change, answerer, notice };
+        let page = ChallengePage {
+            frame: desk.frame(),
+            hidden,
+            method,
+            action,
+            reason: Reason::Change,
+            answerer,
+            notice,
+            remember: None,
+        };
         desk.page(status(notice), &page)
     })
 }

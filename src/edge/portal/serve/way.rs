@@ -3,6 +3,7 @@
 use super::{Desk, Reply, onward, reference, see_other};
 use crate::{
     domain::{
+        factor::KeyKind,
         policy::{Decision, Missing, Visitor, route::Matched},
         session::Identity,
         target::{CanonicalPath, path::check_query},
@@ -41,8 +42,8 @@ pub(super) struct Toll<'a> {
 pub(super) enum Errand {
     /// To change something on the account page.
     Account,
-    /// To set up a passkey.
-    AddPasskey,
+    /// To set up a passkey or security key.
+    AddKey(KeyKind),
 }
 
 impl Errand {
@@ -50,20 +51,23 @@ impl Errand {
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Account => "account",
-            Self::AddPasskey => "add-passkey",
+            Self::AddKey(KeyKind::Passkey) => "add-passkey",
+            Self::AddKey(KeyKind::SecurityKey) => "add-security-key",
         }
     }
 
     /// The errand that a link names.
     pub(super) fn by_name(to: Option<&str>) -> Option<Self> {
-        [Self::Account, Self::AddPasskey].into_iter().find(|errand| to == Some(errand.name()))
+        let all = [Self::Account, Self::AddKey(KeyKind::Passkey), Self::AddKey(KeyKind::SecurityKey)];
+        all.into_iter().find(|errand| to == Some(errand.name()))
     }
 
     /// Where it is run.
     pub(super) const fn path(self) -> &'static str {
         match self {
             Self::Account => "/account",
-            Self::AddPasskey => "/enroll/passkey",
+            Self::AddKey(KeyKind::Passkey) => "/enroll/passkey",
+            Self::AddKey(KeyKind::SecurityKey) => "/enroll/security-key",
         }
     }
 }
