@@ -6,6 +6,7 @@
 pub mod administer;
 pub mod challenge;
 pub mod enroll;
+pub mod factors;
 pub mod journey;
 pub mod passkeys;
 pub mod recovery;
@@ -17,7 +18,9 @@ mod tests;
 
 use crate::{
     domain::{
+        event::{Event, What},
         factor::Method,
+        place::Place,
         secret::Token,
         session::Limits,
         throttle::{ACCOUNT, ADDRESS, BudgetKey, Closed, Lane, Schedule},
@@ -83,6 +86,15 @@ pub struct Caller {
     pub address: IpAddr,
     /// The token that marks a browser as used before, if they sent one.
     pub browser: Option<Token>,
+    /// What their browser calls itself, in words. Nothing is decided on it.
+    pub agent: Option<String>,
+}
+
+impl Caller {
+    /// Where they are, for the account's owner to recognise.
+    fn place(&self) -> Place {
+        Place { browser: self.agent.clone(), address: Some(self.address) }
+    }
 }
 
 /// How long a browser stays known after its last sign-in.
@@ -120,6 +132,13 @@ impl World {
     /// Whether this account has anything to prove itself with besides its password.
     async fn has_second_factor(&self, user: UserId) -> Result<bool, StoreError> {
         Ok(!self.store.totp_factors(user).await?.is_empty() || !self.store.passkeys(user).await?.is_empty())
+    }
+
+    /// Writes down what happened to an account, or was tried on nobody's.
+    async fn record(&self, user: impl Into<Option<UserId>>, what: What, caller: &Caller) -> Result<(), StoreError> {
+        let at = self.now();
+        let event = Event { id: self.entropy.id(at), user: user.into(), at, what, place: caller.place() };
+        self.store.append_event(&event).await
     }
 
     async fn charge_one(&self, key: BudgetKey, schedule: &Schedule) -> Result<BudgetKey, TryError> {

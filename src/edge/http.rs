@@ -4,6 +4,7 @@
 //! our cookies, the client's address, forwarding and hop-by-hop fields. Pages, their words and the files they need are
 //! here where more than the portal shows them.
 
+pub mod agent;
 pub mod assets;
 pub mod client;
 pub mod cookies;

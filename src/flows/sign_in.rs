@@ -3,6 +3,7 @@
 use super::{Caller, Requirement, TryError, World};
 use crate::{
     domain::{
+        event::What,
         factor::Method,
         secret::{Secret, Token},
         session::{Authentication, Session, SessionId},
@@ -99,7 +100,12 @@ pub async fn with_password(
             charged.succeeded().await?;
             admit(world, account, &factor, caller).await
         }
-        _ => Err(SignInError::Mismatch),
+        (account, _) => {
+            // A name that nobody has costs the same write.
+            let user = account.map(|account| account.user.id);
+            world.record(user, What::WrongTry { method: Method::Password }, caller).await?;
+            Err(SignInError::Mismatch)
+        }
     }
 }
 
@@ -152,6 +158,8 @@ async fn open(
         authentications: vec![proof],
         started_at: now,
         seen_at: now,
+        locked_at: None,
+        place: caller.place(),
     };
     let token = world.entropy.token();
     world.store.open_session(&session, token.hash()).await?;
@@ -159,6 +167,7 @@ async fn open(
         world.store.end_session(session.id).await?;
         return Err(SignInError::Mismatch);
     }
+    world.record(account.user.id, What::SignedIn { method: Method::Password }, caller).await?;
     let browser = world.know_browser(caller, account.user.id).await?;
     Ok(Opened { token, browser })
 }

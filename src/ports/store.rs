@@ -4,14 +4,18 @@
 //! decides races, so several nodes may share it.
 
 pub mod accounts;
+pub mod activity;
 pub mod budgets;
+pub mod factors;
 pub mod passkeys;
 pub mod recovery;
 pub mod sessions;
 
 pub use accounts::{Account, AccountStore, Added, PasswordFactor, SealedKey, TotpFactor};
+pub use activity::ActivityStore;
 pub use budgets::{BudgetStore, Charge};
-pub use passkeys::{Ceremony, LastFactor, PasskeyFactor, PasskeyStore, Purpose};
+pub use factors::{FactorStore, LastFactor};
+pub use passkeys::{Ceremony, PasskeyFactor, PasskeyStore, Purpose};
 pub use recovery::{FoundCode, HashedCode, RecoveryStore};
 pub use sessions::{Attempt, Handoff, SessionStore, SessionSummary};
 
@@ -19,7 +23,9 @@ use async_trait::async_trait;
 
 /// Everything that is kept.
 #[async_trait]
-pub trait Store: AccountStore + PasskeyStore + RecoveryStore + SessionStore + BudgetStore {
+pub trait Store:
+    AccountStore + FactorStore + PasskeyStore + RecoveryStore + SessionStore + ActivityStore + BudgetStore
+{
     /// Whether the store answers; for readiness.
     async fn ping(&self) -> Result<(), StoreError>;
 }

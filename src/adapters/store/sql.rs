@@ -58,8 +58,34 @@ macro_rules! statements {
     };
 }
 
+/// How many second factors of any kind the account in this parameter has: whatever can be a second step is counted here.
+macro_rules! second_factors {
+    ($user:literal) => {
+        concat!(
+            "((SELECT COUNT(*) FROM passkeys p WHERE p.user_id = ",
+            $user,
+            ") + (SELECT COUNT(*) FROM totp_factors t WHERE t.user_id = ",
+            $user,
+            "))"
+        )
+    };
+}
+
+/// Closes the time in which the account $1 may enrol its first second factor, if it lasts at $2 and there is none.
+macro_rules! close_enrolment {
+    () => {
+        concat!(
+            "UPDATE accounts SET enrol_until = NULL WHERE id = $1 AND enrol_until > $2 AND ",
+            second_factors!("$1"),
+            " = 0"
+        )
+    };
+}
+
 mod accounts;
+mod activity;
 mod budgets;
+mod factors;
 mod open;
 mod passkeys;
 mod recovery;

@@ -1,6 +1,6 @@
-//! Times and methods in plain English: the one place that words them.
+//! Times, places and methods in plain English: the one place that words them.
 
-use crate::domain::{factor::Method, time::Timestamp};
+use crate::domain::{factor::Method, place::Place, time::Timestamp};
 use std::{
     fmt::{Display, Formatter, Result},
     time::Duration,
@@ -73,6 +73,24 @@ impl Display for Upcoming {
         };
         let clock = self.at.as_secs().next_multiple_of(MINUTE) % DAY;
         write!(f, "in {} ({:02}:{:02} UTC)", Span(Duration::from_secs(rounded)), clock / HOUR, clock % HOUR / MINUTE)
+    }
+}
+
+/// A place: "Firefox on Linux · 192.0.2.7".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Somewhere<'a>(pub &'a Place);
+
+impl<'a> Somewhere<'a> {
+    /// The browser, or what stands for one that says nothing we know.
+    pub fn browser(self) -> &'a str {
+        self.0.browser.as_deref().unwrap_or("An unknown browser")
+    }
+}
+
+impl Display for Somewhere<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.write_str(self.browser())?;
+        self.0.address.map_or(Ok(()), |address| write!(f, " · {address}"))
     }
 }
 
@@ -156,6 +174,18 @@ mod tests {
         assert_eq!(said(47 * HOUR), "1 day ago");
         assert_eq!(said(100 * DAY), "3 months ago");
         assert_eq!(said(400 * DAY), "1 year ago");
+    }
+
+    #[test]
+    fn a_place_is_said_as_far_as_it_is_known() {
+        let place = |browser: Option<&str>, address: Option<[u8; 4]>| {
+            let place = Place { browser: browser.map(ToOwned::to_owned), address: address.map(Into::into) };
+            Somewhere(&place).to_string()
+        };
+
+        assert_eq!(place(Some("Firefox on Linux"), Some([192, 0, 2, 7])), "Firefox on Linux · 192.0.2.7");
+        assert_eq!(place(None, Some([192, 0, 2, 7])), "An unknown browser · 192.0.2.7");
+        assert_eq!(place(None, None), "An unknown browser");
     }
 
     #[test]

@@ -6,10 +6,12 @@
 mod account;
 mod challenge;
 mod enroll;
+mod factors;
 mod login;
 mod logout;
 mod passkeys;
 mod recovery_codes;
+mod sessions;
 mod way;
 
 use crate::{
@@ -20,6 +22,7 @@ use crate::{
     },
     edge::{
         http::{
+            agent,
             assets::{self, Base},
             cookies::{self, Found, Name},
             ended::Ended,
@@ -87,9 +90,17 @@ pub fn router(desk: Arc<Desk>) -> Router {
         .route("/enroll/totp", get(enroll::show).post(enroll::submit))
         .route("/recovery-codes", get(recovery_codes::elsewhere).post(recovery_codes::make))
         .route("/recovery-codes.txt", post(recovery_codes::download))
-        .route("/enroll/passkey", get(passkeys::show_enrolment).post(passkeys::enroll))
+        .route("/enroll/passkey", get(passkeys::show_enrolment).post(passkeys::submit_enrolment))
         .route("/account", get(account::show))
-        .route("/account/passkeys/remove", post(passkeys::remove))
+        .route("/account/activity", get(account::show_activity))
+        .route("/account/changed", get(sessions::changed))
+        .route("/account/factors/{id}", get(factors::show))
+        .route("/account/factors/{id}/rename", post(factors::rename))
+        .route("/account/factors/{id}/primary", post(factors::set_primary))
+        .route("/account/factors/{id}/remove", post(factors::remove))
+        .route("/account/sessions/end", post(sessions::end))
+        .route("/account/sessions/end-others", post(sessions::end_others))
+        .route("/account/lock", post(sessions::lock))
         .route("/logout", get(logout::show).post(logout::submit))
         .route("/.well-known/jwks.json", get(jwks))
         .route("/static/{*name}", get(asset))
@@ -150,7 +161,9 @@ impl FromRequestParts<Arc<Desk>> for Visit {
             Found::None | Found::Ambiguous => None,
         };
         let browser = token(Name::Device);
-        Ok(Self { token: token(Name::SignIn), caller: Caller { address, browser } })
+        let agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+        let agent = agent.and_then(agent::describe);
+        Ok(Self { token: token(Name::SignIn), caller: Caller { address, browser, agent } })
     }
 }
 

@@ -3,21 +3,18 @@
 use super::{
     Carried, Desk, Fields, Reply, Visit,
     challenge::{self, Given, shown, status},
-    enroll::{login_id, refused},
+    enroll::{self, login_id},
     login::{self, Link},
-    onward, see_other,
+    onward,
     way::Errand,
 };
 use crate::{
-    domain::factor::{FactorId, Method},
-    edge::portal::{
-        account::AccountNotice,
-        challenge::ProofNotice,
-        enroll::{passkey::EnrollPasskeyPage, refused::WhyRefused},
-    },
+    domain::factor::Method,
+    edge::portal::{challenge::ProofNotice, enroll::passkey::EnrollPasskeyPage},
     flows::{
         challenge::ChallengeError,
-        passkeys::{self, Answer, Challenge, ChangeError},
+        factors::{ChangeError, may_add},
+        passkeys::{self, Answer, Challenge},
         sessions::{self, Bearer},
     },
     ports::store::Purpose,
@@ -29,7 +26,6 @@ use axum::{
 };
 use serde::Deserialize;
 use std::sync::Arc;
-use uuid::Uuid;
 
 #[derive(Deserialize)]
 pub(super) struct OptionsForm {
@@ -48,13 +44,6 @@ pub(super) struct AnswerForm {
     carried: Carried,
 }
 
-#[derive(Deserialize)]
-pub(super) struct RemoveForm {
-    passkey: Uuid,
-    #[serde(flatten)]
-    carried: Carried,
-}
-
 /// `POST /passkey/options`: what our script asks the browser. It changes something, so it is no `GET` (CS-04).
 pub(super) async fn options(State(desk): State<Arc<Desk>>, visit: Visit, Fields(form): Fields<OptionsForm>) -> Reply {
     let (Ok(()), Some(browser), Some(purpose)) =
@@ -66,16 +55,20 @@ pub(super) async fn options(State(desk): State<Arc<Desk>>, visit: Visit, Fields(
         Ok(bearer) => bearer,
         Err(error) => return desk.unavailable(&error),
     };
+    let caller = &visit.caller;
     let begun = match purpose {
-        Purpose::SignIn => passkeys::begin_sign_in(&desk.world, browser).await.map_err(ChangeError::from),
-        Purpose::Prove => passkeys::begin_proof(&desk.world, &bearer, browser).await.map_err(ChangeError::from),
-        Purpose::Enroll => passkeys::begin_enrolment(&desk.world, &bearer, browser).await,
+        Purpose::SignIn => passkeys::begin_sign_in(&desk.world, browser, caller).await.map_err(ChangeError::from),
+        Purpose::Prove => passkeys::begin_proof(&desk.world, &bearer, browser, caller).await.map_err(ChangeError::from),
+        Purpose::Enroll => passkeys::begin_enrolment(&desk.world, &bearer, browser, caller).await,
     };
     match begun {
         Ok(challenge) => json(&challenge),
         Err(error) => {
-            tracing::info!(client = %visit.caller.address, %error, "no passkey is asked for");
-            empty(StatusCode::FORBIDDEN)
+            tracing::info!(client = %caller.address, %error, "no passkey is asked for");
+            empty(match error {
+                ChangeError::Challenge(ChallengeError::Throttled(_)) => StatusCode::TOO_MANY_REQUESTS,
+                _ => StatusCode::FORBIDDEN,
+            })
         }
     }
 }
@@ -115,14 +108,18 @@ pub(super) async fn show_enrolment(State(desk): State<Arc<Desk>>, visit: Visit, 
         Ok(bearer) => bearer,
         Err(error) => return desk.unavailable(&error),
     };
-    match passkeys::may_enroll(&desk.world, &bearer).await {
+    match may_add(&desk.world, &bearer, Method::Passkey).await {
         Ok(_) => page(&desk, &visit, to, &bearer, None),
         Err(error) => refuse(&desk, &visit, to, &bearer, &error),
     }
 }
 
 /// `POST /enroll/passkey`.
-pub(super) async fn enroll(State(desk): State<Arc<Desk>>, visit: Visit, Fields(form): Fields<AnswerForm>) -> Reply {
+pub(super) async fn submit_enrolment(
+    State(desk): State<Arc<Desk>>,
+    visit: Visit,
+    Fields(form): Fields<AnswerForm>,
+) -> Reply {
     if let Err(refusal) = desk.check(&visit, &form.carried) {
         return *refusal;
     }
@@ -136,34 +133,12 @@ pub(super) async fn enroll(State(desk): State<Arc<Desk>>, visit: Visit, Fields(f
     match passkeys::enroll(&desk.world, &bearer, answer, &form.name, &visit.caller).await {
         Ok(opened) => {
             tracing::info!(user.id = ?user, client = %visit.caller.address, "passkey enrolled");
-            desk.arrive(&opened, to).await
+            desk.changed(&opened, to).await
         }
         Err(error) => {
             tracing::info!(user.id = ?user, client = %visit.caller.address, %error, "enrolment refused");
             refuse(&desk, &visit, to, &bearer, &error)
         }
-    }
-}
-
-/// `POST /account/passkeys/remove`.
-pub(super) async fn remove(State(desk): State<Arc<Desk>>, visit: Visit, Fields(form): Fields<RemoveForm>) -> Reply {
-    if let Err(refusal) = desk.check(&visit, &form.carried) {
-        return *refusal;
-    }
-    let full = match sessions::recognise(&desk.world, visit.token.as_ref()).await {
-        Ok(Bearer::Full(full)) => full,
-        Ok(Bearer::Half(_) | Bearer::Nobody(_)) => return onward("/login", None),
-        Err(error) => return desk.unavailable(&error),
-    };
-    let user = full.identity.user.id.0;
-    match passkeys::remove(&desk.world, &full, FactorId(form.passkey)).await {
-        Ok(()) => {
-            tracing::info!(user.id = %user, factor = %form.passkey, "passkey removed");
-            see_other("/account")
-        }
-        Err(ChangeError::NeedsProof(_)) => onward("/challenge", Some(Errand::Account.name())),
-        Err(ChangeError::Challenge(ChallengeError::Store(error))) => desk.unavailable(&error),
-        Err(_) => desk.account(&visit, &full, Some(AccountNotice::PasskeyKept)).await,
     }
 }
 
@@ -188,14 +163,13 @@ fn page(desk: &Desk, visit: &Visit, to: Option<&str>, bearer: &Bearer, notice: O
 
 fn refuse(desk: &Desk, visit: &Visit, to: Option<&str>, bearer: &Bearer, error: &ChangeError) -> Reply {
     match error {
-        ChangeError::NeedsProof(_) => onward("/challenge", Some(Errand::AddPasskey.name())),
-        ChangeError::NeedsOperator => refused(desk, visit, to, login_id(bearer), WhyRefused::NeedsOperator),
-        ChangeError::NotOffered => refused(desk, visit, to, login_id(bearer), WhyRefused::NotOffered),
-        ChangeError::Challenge(ChallengeError::Store(error)) => desk.unavailable(error),
-        // A half session of somebody who has a second factor has a step to take first.
-        ChangeError::Challenge(ChallengeError::Gone) => onward("/challenge", to),
-        ChangeError::Challenge(error) => page(desk, visit, to, bearer, Some(shown(desk, error))),
-        ChangeError::Kept => see_other("/account"),
+        ChangeError::Challenge(
+            error @ (ChallengeError::Wrong
+            | ChallengeError::AlreadyUsed
+            | ChallengeError::Throttled(_)
+            | ChallengeError::Passkey(_)),
+        ) => page(desk, visit, to, bearer, Some(shown(desk, error))),
+        error => enroll::refuse(desk, visit, to, bearer, error, Errand::AddPasskey),
     }
 }
 
