@@ -200,7 +200,7 @@ impl Book {
         let Ok(offer) = enroll::offer(&self.scene.world, &bearer).await else { return };
         let user = bearer.user().unwrap().id;
         let code = offer.key.code_shown(self.scene.now());
-        let answer = enroll::confirm(&self.scene.world, &bearer, &offer.sealed, &code, &caller(browser)).await;
+        let answer = enroll::confirm(&self.scene.world, &bearer, &offer.sealed, &code, "", &caller(browser)).await;
         let Ok(opened) = answer else { return };
         let first = self.phones.insert(user, Phone { key: offer.key, clock: Arc::clone(&self.scene.clock) });
         assert!(first.is_none(), "a second first phone");
