@@ -137,7 +137,7 @@ impl World {
     /// Writes down what happened to an account, or was tried on nobody's.
     async fn record(&self, user: impl Into<Option<UserId>>, what: What, caller: &Caller) -> Result<(), StoreError> {
         let at = self.now();
-        let event = Event { id: self.entropy.id(at), user: user.into(), at, what, place: caller.place() };
+        let event = Event { user: user.into(), at, what, place: caller.place() };
         self.store.append_event(&event).await
     }
 

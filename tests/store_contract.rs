@@ -123,7 +123,7 @@ behaviours! {
     factors::a_first_factor_is_added_in_time_and_where_there_is_none
     factors::a_factor_is_renamed_by_its_owner
     factors::one_factor_is_asked_for_first
-    activity::events_are_found_as_they_were_written_the_latest_first
+    activity::events_are_found_as_they_were_written_the_last_first
     activity::events_go_with_their_account_and_their_time
     people::the_store_answers
 }

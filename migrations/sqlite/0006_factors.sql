@@ -8,14 +8,14 @@ ALTER TABLE sessions ADD COLUMN browser TEXT;
 ALTER TABLE sessions ADD COLUMN address TEXT;
 ALTER TABLE sessions ADD COLUMN locked_at INTEGER;
 
--- What happened to accounts; without a user, what happened to nobody's.
+-- What happened to accounts, numbered as it was written down; without a user, what happened to nobody's.
 CREATE TABLE events (
-  id      BLOB    NOT NULL PRIMARY KEY CHECK (length(id) = 16),
+  number  INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
   user_id BLOB REFERENCES accounts (id) ON DELETE CASCADE,
   at      INTEGER NOT NULL,
   what    TEXT    NOT NULL, -- a JSON object
   browser TEXT,
   address TEXT
 ) STRICT;
-CREATE INDEX events_of_user ON events (user_id, at);
+CREATE INDEX events_of_user ON events (user_id, number);
 CREATE INDEX events_by_time ON events (at);

@@ -3,7 +3,6 @@
 use crate::domain::{factor::Method, place::Place, time::Timestamp, user::UserId};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
-use uuid::Uuid;
 
 /// How long events are kept.
 pub const KEPT_FOR: Duration = Duration::from_hours(90 * 24);
@@ -11,8 +10,6 @@ pub const KEPT_FOR: Duration = Duration::from_hours(90 * 24);
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
-    /// Its name; later ones sort later.
-    pub id: Uuid,
     /// To whose account; `None` where a sign-in named nobody's. That is kept too, so that a wrong name takes no less
     /// time than a wrong password (EE-01).
     pub user: Option<UserId>,

@@ -208,7 +208,7 @@ async fn fill(store: &dyn Store) {
     assert_eq!(store.add_totp(&totp(1, ANN)).await.unwrap(), Added::New);
     store.open_attempt(&attempt(1, ANN)).await.unwrap();
     store.open_session(&session(1, ANN), hash(1)).await.unwrap();
-    store.append_event(&super::activity::event(1, Some(ANN), NOON)).await.unwrap();
+    store.append_event(&super::activity::event(Some(ANN), NOON)).await.unwrap();
 }
 
 /// The column that the last change made impossible: nothing that reads it goes on.

@@ -53,6 +53,7 @@ async fn each_app_spends_its_own_codes() {
     let scene = Scene::new();
     let (ann, phone) = scene.add_with_phone(ANN).await;
     let token = scene.sign_in(&phone, &anywhere()).await.token;
+    scene.wait(SECOND);
 
     let (tablet, _) = scene.add_app(&token, "  Tablet\u{7} ").await.unwrap();
 

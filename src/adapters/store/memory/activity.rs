@@ -6,7 +6,6 @@ use crate::{
     ports::{StoreError, store::ActivityStore},
 };
 use async_trait::async_trait;
-use std::cmp::Reverse;
 
 #[async_trait]
 impl ActivityStore for MemoryStore {
@@ -20,11 +19,9 @@ impl ActivityStore for MemoryStore {
     }
 
     async fn recent_events(&self, user: UserId, most: u32) -> Result<Vec<Event>, StoreError> {
-        let mut events: Vec<Event> =
-            self.tables().events.iter().filter(|event| event.user == Some(user)).cloned().collect();
-        events.sort_by_key(|event| Reverse((event.at, event.id)));
-        events.truncate(most as usize);
-        Ok(events)
+        let tables = self.tables();
+        let own = tables.events.iter().rev().filter(|event| event.user == Some(user));
+        Ok(own.take(most as usize).cloned().collect())
     }
 
     async fn sweep_events(&self, before: Timestamp) -> Result<(), StoreError> {

@@ -9,9 +9,8 @@ use async_trait::async_trait;
 use sqlx::{query, query_as};
 
 statements! {
-    APPEND_EVENT = "INSERT INTO events (id, user_id, at, what, browser, address) VALUES ($1, $2, $3, $4, $5, $6)";
-    RECENT_EVENTS = "SELECT id, user_id, at, what, browser, address FROM events WHERE user_id = $1 \
-        ORDER BY at DESC, id DESC LIMIT $2";
+    APPEND_EVENT = "INSERT INTO events (user_id, at, what, browser, address) VALUES ($1, $2, $3, $4, $5)";
+    RECENT_EVENTS = "SELECT at, what, browser, address FROM events WHERE user_id = $1 ORDER BY number DESC LIMIT $2";
     SWEEP_EVENTS = "DELETE FROM events WHERE at < $1";
 }
 
@@ -20,7 +19,6 @@ impl ActivityStore for SqlStore {
     async fn append_event(&self, event: &Event) -> Result<(), StoreError> {
         writing!(self, db => {
             query(APPEND_EVENT)
-                .bind(event.id)
                 .bind(event.user.map(|user| user.0))
                 .bind(event.at.as_millis())
                 .bind(serde_json::json!(event.what).to_string())
@@ -38,7 +36,7 @@ impl ActivityStore for SqlStore {
             .bind(i64::from(most))
             .fetch_all(db)
             .await?);
-        rows.into_iter().map(Event::try_from).collect()
+        rows.into_iter().map(|row| row.read(user)).collect()
     }
 
     async fn sweep_events(&self, before: Timestamp) -> Result<(), StoreError> {

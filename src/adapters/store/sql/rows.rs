@@ -124,8 +124,6 @@ pub(super) struct PlaceRow {
 /// A row of `events`.
 #[derive(FromRow)]
 pub(super) struct EventRow {
-    id: Uuid,
-    user_id: Option<Uuid>,
     at: i64,
     what: String,
     #[sqlx(flatten)]
@@ -284,17 +282,15 @@ impl PlaceRow {
     }
 }
 
-impl TryFrom<EventRow> for Event {
-    type Error = StoreError;
-
-    fn try_from(row: EventRow) -> Result<Self, StoreError> {
-        let bad = |column| bad("events", row.id, column);
-        Ok(Self {
-            id: row.id,
-            user: row.user_id.map(UserId),
-            at: Timestamp::from_millis(row.at),
-            what: serde_json::from_str(&row.what).map_err(|_| bad("what"))?,
-            place: row.place.read().ok_or_else(|| bad("address"))?,
+impl EventRow {
+    /// What happened to this user.
+    pub(super) fn read(self, user: UserId) -> Result<Event, StoreError> {
+        let bad = |column| bad("events", user.0, column);
+        Ok(Event {
+            user: Some(user),
+            at: Timestamp::from_millis(self.at),
+            what: serde_json::from_str(&self.what).map_err(|_| bad("what"))?,
+            place: self.place.read().ok_or_else(|| bad("address"))?,
         })
     }
 }

@@ -124,7 +124,7 @@ pub(super) mod tests {
             .map(|what| {
                 at = at - Duration::from_hours(1);
                 let user = Some(UserId(Uuid::nil()));
-                Event { id: Uuid::nil(), user, at, what, place: place.clone() }
+                Event { user, at, what, place: place.clone() }
             })
             .collect();
         ActivityRow::of(&events, 20, NOON)
