@@ -5,6 +5,7 @@
 use criterion::{Criterion, criterion_group, criterion_main};
 use doorward::{
     adapters::{
+        messages::Senders,
         passkeys::Passkeys,
         signer::JwtSigner,
         store::MemoryStore,
@@ -94,6 +95,7 @@ impl Scene {
             hasher: Arc::new(Argon2Hasher::new()),
             vault: Arc::new(FileVault::create(&folder.path().join("key"), &SystemEntropy).unwrap()),
             passkeys: Arc::new(Passkeys::new("localhost", "https://localhost", "Example Corp")),
+            messenger: Arc::new(Senders::default()),
             settings: flows::Settings {
                 organisation: "Example Corp".to_owned(),
                 limits: Limits { lifetime: Duration::from_hours(12), idle: Duration::from_hours(1) },
