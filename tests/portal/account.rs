@@ -197,7 +197,7 @@ async fn what_happened_is_told_in_sentences() {
     assert_eq!(told.len(), 3, "{page:?}");
     for (told, sentence) in told.iter().zip([
         "Locked</span>",
-        "Signed in with your code from your authenticator app</span>",
+        "Signed in with a code from your authenticator app</span>",
         "A wrong password was tried 2 times</span>",
     ]) {
         assert!(told.starts_with(sentence), "{told}");

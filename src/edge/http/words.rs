@@ -114,10 +114,20 @@ pub const fn method_proof(method: Method) -> &'static str {
     }
 }
 
+/// With what somebody proved who they are, to stand after "with": "a code from your authenticator app".
+pub const fn method_means(method: Method) -> &'static str {
+    match method {
+        Method::Password => "your password",
+        Method::Totp => "a code from your authenticator app",
+        Method::RecoveryCode => "a recovery code",
+        Method::Passkey => "your passkey",
+    }
+}
+
 /// The same for templates: `{{ age|ago }}`.
 #[expect(missing_docs, clippy::inline_always, reason = "what askama writes for each filter")]
 pub mod filters {
-    use super::{Ago, Span, method_name as name, method_proof as proof};
+    use super::{Ago, Span, method_means as means, method_name as name, method_proof as proof};
     use crate::domain::factor::Method;
     use askama::{Result, Values, filter_fn};
     use std::time::Duration;
@@ -138,6 +148,12 @@ pub mod filters {
     #[filter_fn]
     pub fn method_name(method: &Method, _: &dyn Values) -> Result<&'static str> {
         Ok(name(*method))
+    }
+
+    /// [`method_means`](means).
+    #[filter_fn]
+    pub fn method_means(method: &Method, _: &dyn Values) -> Result<&'static str> {
+        Ok(means(*method))
     }
 
     /// [`method_proof`](proof).

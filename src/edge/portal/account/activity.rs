@@ -9,7 +9,7 @@ use crate::{
     },
     edge::http::{
         page::Frame,
-        words::{Somewhere, filters, method_name, method_proof},
+        words::{Somewhere, filters, method_means, method_name, method_proof},
     },
     flows::factors::unnamed,
 };
@@ -51,13 +51,13 @@ impl ActivityRow {
 
     /// What happened, in a sentence.
     pub(super) fn sentence(&self) -> String {
-        let named = |method: &Method, name: &str| match name == unnamed(*method) {
-            true => method_name(*method).to_owned(),
-            false => format!("{} “{name}”", method_name(*method)),
+        let named = |method: &Method, name: &str| {
+            let kind = method_name(*method);
+            if name == unnamed(*method) { kind.to_owned() } else { format!("{kind} “{name}”") }
         };
         match &self.what {
-            What::SignedIn { method } => format!("Signed in with your {}", method_proof(*method)),
-            What::SteppedUp { method } => format!("Confirmed that it's you with your {}", method_proof(*method)),
+            What::SignedIn { method } => format!("Signed in with {}", method_means(*method)),
+            What::SteppedUp { method } => format!("Confirmed that it's you with {}", method_means(*method)),
             What::WrongTry { method } => match self.times.get() {
                 1 => format!("A wrong {} was tried", method_proof(*method)),
                 times => format!("A wrong {} was tried {times} times", method_proof(*method)),
@@ -84,7 +84,7 @@ impl ActivityRow {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(in crate::edge::portal) mod tests {
     use super::*;
     use crate::{
         domain::user::UserId,
@@ -95,7 +95,7 @@ pub(super) mod tests {
     const NOON: Timestamp = Timestamp::from_millis(1_795_356_000_000);
 
     /// One of each, each an hour older than the one before.
-    pub(in super::super) fn rows() -> Vec<ActivityRow> {
+    pub(in crate::edge::portal) fn rows() -> Vec<ActivityRow> {
         let (method, name) = (Method::Passkey, || "Work laptop".to_owned());
         let whats = [
             What::SteppedUp { method },

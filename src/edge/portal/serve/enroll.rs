@@ -152,10 +152,7 @@ pub(super) fn refuse(
 impl Desk {
     /// Where the first second factor is set up.
     pub(super) fn first_enrolment(&self) -> &'static str {
-        match self.world.settings.methods.contains(&Method::Totp) {
-            true => "/enroll/totp",
-            false => "/enroll/passkey",
-        }
+        if self.world.settings.methods.contains(&Method::Totp) { "/enroll/totp" } else { "/enroll/passkey" }
     }
 
     /// Sends somebody on who has just changed how they sign in: where they were heading, or to where they can end their

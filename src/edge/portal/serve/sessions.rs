@@ -12,7 +12,6 @@ use crate::{
         factors::ChangeError,
         sessions::{self, Full},
     },
-    ports::StoreError,
 };
 use axum::{extract::State, http::StatusCode};
 use serde::Deserialize;
@@ -100,7 +99,8 @@ async fn act(
         Ok(()) => see_other(&Errand::Sessions.path()),
         Err(ChangeError::NeedsProof(_)) => onward("/challenge", Some(&Errand::Sessions.name())),
         Err(ChangeError::Challenge(ChallengeError::Store(error))) => desk.unavailable(&error),
-        Err(error) => desk.unavailable(&StoreError::Unavailable(error.to_string())),
+        // Nothing else is asked of whoever ends or locks a session.
+        Err(_) => see_other(&Errand::Sessions.path()),
     }
 }
 
