@@ -107,7 +107,7 @@ async fn a_second_app_is_added_renamed_asked_for_first_and_removed() {
 
     let page = at(&gateway, &client, &first).await.submit(&client, &format!("{first}/remove"), &[]).await;
     assert!(page.is_at("/account"), "nobody is signed in elsewhere: {page:?}");
-    assert_eq!(factors(&page), [tablet.clone()]);
+    assert_eq!(factors(&page), std::slice::from_ref(&tablet));
     // The last one stays, and there is no button that says otherwise.
     let page = at(&gateway, &client, &tablet).await;
     assert!(!page.text.contains("/remove\""), "{page:?}");

@@ -327,21 +327,18 @@ impl Book {
         let (text, answer) = (asked.token.to_text(), laptop.answer(&asked.options, &owner).to_string());
         let answer = part(&text, &answer, &token);
         let proof = (owner.id, Method::Passkey, self.scene.now());
-        let opened = match (&bearer, alone) {
-            (Some(bearer), false) => {
-                let Ok(opened) = passkeys::answer(world, bearer, answer, &caller).await else { return };
-                assert_eq!(bearer.user().unwrap().id, owner.id, "somebody else's passkey was taken");
-                self.proven[browser].push(proof);
-                opened
+        let opened = if let (Some(bearer), false) = (&bearer, alone) {
+            let Ok(opened) = passkeys::answer(world, bearer, answer, &caller).await else { return };
+            assert_eq!(bearer.user().unwrap().id, owner.id, "somebody else's passkey was taken");
+            self.proven[browser].push(proof);
+            opened
+        } else {
+            let Ok(opened) = passkeys::sign_in(world, answer, &caller).await else { return };
+            if let Some(old) = &self.tokens[browser] {
+                sign_out(world, old).await.unwrap();
             }
-            _ => {
-                let Ok(opened) = passkeys::sign_in(world, answer, &caller).await else { return };
-                if let Some(old) = &self.tokens[browser] {
-                    sign_out(world, old).await.unwrap();
-                }
-                self.begin(browser, vec![proof]);
-                opened
-            }
+            self.begin(browser, vec![proof]);
+            opened
         };
         self.hold(browser, Some(opened.token));
     }
@@ -448,7 +445,7 @@ impl Book {
         let now = self.scene.now();
         let phones = self.phones.get(&user).into_iter().flatten();
         phones
-            .flat_map(|(id, phone)| {
+            .filter_map(|(id, phone)| {
                 let at = [now, now - STEP].into_iter().find(|at| phone.key.code_shown(*at) == code);
                 at.map(|at| (*id, at.as_secs() / 30))
             })

@@ -100,6 +100,7 @@ mod tests {
         let states = vec![
             ("among_others", among),
             ("first", FactorPage { factor: app, order: Order::First, ..among }),
+            ("last_may_go", FactorPage { order: Order::Alone, ..among }),
             ("last", FactorPage { order: Order::Alone, end: End::Stays, ..among }),
             ("stayed", FactorPage { order: Order::Alone, end: End::Stayed, ..among }),
         ];

@@ -96,11 +96,10 @@ async fn act(
         Err(reply) => return *reply,
     };
     match act(&full).await {
-        Ok(()) => see_other(&Errand::Sessions.path()),
         Err(ChangeError::NeedsProof(_)) => onward("/challenge", Some(&Errand::Sessions.name())),
         Err(ChangeError::Challenge(ChallengeError::Store(error))) => desk.unavailable(&error),
         // Nothing else is asked of whoever ends or locks a session.
-        Err(_) => see_other(&Errand::Sessions.path()),
+        Ok(()) | Err(_) => see_other(&Errand::Sessions.path()),
     }
 }
 
