@@ -13,6 +13,7 @@ use doorward::{
     },
     domain::{
         factor::{FactorId, Method},
+        place::Place,
         policy::{
             Access, Decision, Policy, Requirement,
             glob::PathGlob,
@@ -203,6 +204,8 @@ async fn signed_in(world: &World, host: &Host) -> Token {
         authentications: vec![proof(Method::Password), proof(Method::Totp)],
         started_at: now,
         seen_at: now,
+        locked_at: None,
+        place: Place::default(),
     };
     world.store.open_session(&session, world.entropy.token().hash()).await.unwrap();
     let browser = world.entropy.token();

@@ -5,7 +5,9 @@
 
 pub mod assertion;
 pub mod contact;
+pub mod event;
 pub mod factor;
+pub mod place;
 pub mod policy;
 pub mod secret;
 pub mod session;

@@ -7,6 +7,7 @@ pub mod administer;
 pub mod challenge;
 pub mod devices;
 pub mod enroll;
+pub mod factors;
 pub mod journey;
 pub mod passkeys;
 pub mod recovery;
@@ -19,7 +20,9 @@ mod tests;
 use crate::{
     domain::{
         contact::{Channel, NumberPrefix, PhoneNumber},
+        event::{Event, What},
         factor::Method,
+        place::Place,
         secret::Token,
         session::Limits,
         throttle::{ACCOUNT, ADDRESS, BudgetKey, Closed, Lane, Schedule},
@@ -102,6 +105,13 @@ pub struct Caller {
     pub agent: Option<String>,
 }
 
+impl Caller {
+    /// Where they are, for the account's owner to recognise.
+    fn place(&self) -> Place {
+        Place { browser: self.agent.clone(), address: Some(self.address) }
+    }
+}
+
 /// How long a browser stays known after its last sign-in.
 pub const BROWSER_KNOWN_FOR: Duration = Duration::from_hours(30 * 24);
 
@@ -137,6 +147,13 @@ impl World {
     /// Whether this account has anything to prove itself with besides its password.
     async fn has_second_factor(&self, user: UserId) -> Result<bool, StoreError> {
         Ok(!self.store.totp_factors(user).await?.is_empty() || !self.store.passkeys(user).await?.is_empty())
+    }
+
+    /// Writes down what happened to an account, or was tried on nobody's.
+    async fn record(&self, user: impl Into<Option<UserId>>, what: What, caller: &Caller) -> Result<(), StoreError> {
+        let at = self.now();
+        let event = Event { user: user.into(), at, what, place: caller.place() };
+        self.store.append_event(&event).await
     }
 
     async fn charge_one(&self, key: BudgetKey, schedule: &Schedule) -> Result<BudgetKey, TryError> {

@@ -5,12 +5,16 @@
 
 #[path = "store_contract/accounts.rs"]
 mod accounts;
+#[path = "store_contract/activity.rs"]
+mod activity;
 #[path = "store_contract/budgets.rs"]
 mod budgets;
 #[path = "store_contract/devices.rs"]
 mod devices;
 #[path = "store_contract/engines.rs"]
 mod engines;
+#[path = "store_contract/factors.rs"]
+mod factors;
 #[path = "store_contract/passkeys.rs"]
 mod passkeys;
 #[path = "store_contract/people.rs"]
@@ -93,6 +97,7 @@ behaviours! {
     sessions::of_racing_rotations_one_wins
     sessions::the_latest_proof_of_a_factor_stays
     sessions::a_note_of_use_never_moves_back
+    sessions::a_lock_is_noted_and_never_moves_back
     sessions::an_ended_session_takes_its_children_along
     sessions::all_sessions_end_but_the_spared_one
     sessions::sessions_are_listed_last_used_first
@@ -111,8 +116,6 @@ behaviours! {
     passkeys::a_passkey_is_found_as_it_was_added
     passkeys::a_credential_is_one_persons
     passkeys::of_racing_uses_of_one_state_one_counts
-    passkeys::the_last_second_factor_may_stay
-    passkeys::of_racing_removals_one_second_factor_stays
     passkeys::a_reset_and_a_deletion_take_passkeys_along
     passkeys::of_racing_answers_one_takes_the_ceremony
     passkeys::sweeping_forgets_old_ceremonies
@@ -125,6 +128,14 @@ behaviours! {
     devices::an_undo_ends_a_sign_in_and_forgets_browsers
     devices::of_racing_undos_one_counts
     devices::sweeping_forgets_old_browsers_devices_and_links
+    factors::the_last_second_factor_may_stay
+    factors::of_racing_removals_one_second_factor_stays
+    factors::of_racing_first_factors_of_any_kind_one_counts
+    factors::a_first_factor_is_added_in_time_and_where_there_is_none
+    factors::a_factor_is_renamed_by_its_owner
+    factors::one_factor_is_asked_for_first
+    activity::events_are_found_as_they_were_written_the_last_first
+    activity::events_go_with_their_account_and_their_time
     people::the_store_answers
 }
 

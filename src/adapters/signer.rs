@@ -108,6 +108,7 @@ mod tests {
         domain::{
             assertion::claims,
             factor::{FactorId, Method},
+            place::Place,
             session::{Authentication, Identity, Session, SessionId},
             user::{LoginId, User, UserId},
         },
@@ -136,6 +137,8 @@ mod tests {
                 authentications: vec![proof(Method::Password), proof(Method::Totp)],
                 started_at: NOON,
                 seen_at: NOON,
+                locked_at: None,
+                place: Place::default(),
             },
         }
     }

@@ -7,11 +7,12 @@ pub use asked::{Did, NotADid, NotARequest, Request, Who};
 use super::{duration::spell, settings::Settings};
 use crate::domain::{
     factor::FactorId,
+    place::Place,
     policy::{
         Access, Decision, Missing, Policy, Requirement, Visitor, WhyAnonymous, WhyDenied,
         route::{App, Mismatch, Route},
     },
-    session::{Authentication, Identity, Level, Session, SessionId, Standing, latest},
+    session::{Authentication, Identity, Level, Session, SessionId, Standing},
     target::{Authority, CanonicalPath, Host, path::check_query},
     time::Timestamp,
     user::{LoginId, User, UserId},
@@ -195,7 +196,15 @@ fn visitor(settings: &Settings, who: Option<&Who>, did: &[Did], now: Timestamp) 
         .map(|did| Authentication { method: did.method, factor: FactorId(Uuid::nil()), at: now - did.ago })
         .collect();
     authentications.sort_by_key(|proof| proof.at);
-    let session = Session { id: SessionId(Uuid::nil()), user, authentications, started_at, seen_at: now };
+    let session = Session {
+        id: SessionId(Uuid::nil()),
+        user,
+        authentications,
+        started_at,
+        seen_at: now,
+        locked_at: None,
+        place: Place::default(),
+    };
     if session.standing(settings.session, now) != Standing::Live {
         return Visitor::Anonymous(WhyAnonymous::TooOld);
     }
@@ -267,8 +276,8 @@ fn spell_mismatch(part: Mismatch, route: &Route, method: &str) -> String {
 fn clauses(policy: &Policy, visitor: &Visitor, now: Timestamp) -> Vec<Clause> {
     let Access::Require(requirement) = &policy.access else { return Vec::new() };
     let Visitor::SignedIn(identity) = visitor else { return Vec::new() };
-    let proofs = &identity.session.authentications;
-    let reached = Level::reached(proofs, now);
+    let session = &identity.session;
+    let reached = Level::reached(&session.authentications, now);
     let level = Clause {
         demands: format!("level {}", requirement.level),
         saw: reached.map_or("nothing proven".to_owned(), |reached| reached.to_string()),
@@ -279,13 +288,13 @@ fn clauses(policy: &Policy, visitor: &Visitor, now: Timestamp) -> Vec<Clause> {
         saw: if identity.user.groups.is_empty() { "no group".to_owned() } else { identity.user.groups.join(", ") },
         met: requirement.permits(&identity.user.groups),
     });
-    groups.into_iter().chain([level]).chain(freshness(requirement, proofs, now)).collect()
+    groups.into_iter().chain([level]).chain(freshness(requirement, session, now)).collect()
 }
 
-fn freshness(requirement: &Requirement, proofs: &[Authentication], now: Timestamp) -> Option<Clause> {
+fn freshness(requirement: &Requirement, session: &Session, now: Timestamp) -> Option<Clause> {
     let fresh = requirement.fresh.as_ref()?;
     let methods: Vec<_> = fresh.any.iter().map(|method| method.name()).collect();
-    let latest = latest(proofs, &fresh.any, now).and_then(|proof| Some((proof.method, proof.at.age(now)?)));
+    let latest = session.latest_fresh(&fresh.any, now).and_then(|proof| Some((proof.method, proof.at.age(now)?)));
     Some(Clause {
         demands: format!("{} within {}", methods.join(" or "), spell(fresh.within)),
         saw: latest.map_or("none".to_owned(), |(method, age)| format!("{method} {} ago", spell(age))),

@@ -7,6 +7,7 @@
 //!
 //! - More proof never admits less.
 //! - An older proof never admits more.
+//! - A lock never admits more, and takes nothing from the level.
 //! - A proof from the future is none.
 //! - Only this module can make an [`Admission`]. Nothing reaches an upstream without one.
 
@@ -15,7 +16,7 @@ pub mod route;
 
 use crate::domain::{
     factor::Method,
-    session::{Authentication, Identity, Level, latest, proven},
+    session::{Authentication, Identity, Level, Session, proven},
     time::Timestamp,
 };
 use std::{sync::Arc, time::Duration};
@@ -114,7 +115,7 @@ pub enum Missing {
     Fresh {
         /// What is asked for.
         wanted: Freshness,
-        /// The latest proof that would count, and its age; `None` if there never was one.
+        /// The latest proof that would count, and its age; `None` if there was none, or none since the session was locked.
         latest: Option<(Method, Duration)>,
     },
 }
@@ -169,7 +170,7 @@ impl Policy {
         if !requirement.permits(&identity.user.groups) {
             return Decision::Deny(WhyDenied::Groups);
         }
-        match requirement.missing(&identity.session.authentications, now) {
+        match requirement.missing(&identity.session, now) {
             Ok(()) => Decision::Admit(Admission { identity: Some(Arc::clone(identity)) }),
             Err(Lack::Everything) => Decision::SignIn(WhyAnonymous::TooOld),
             Err(Lack::Some(missing)) => Decision::StepUp(missing),
@@ -192,15 +193,14 @@ impl Requirement {
         self.groups.is_empty() || self.groups.iter().any(|group| groups.contains(group))
     }
 
-    /// What `authentications` lack at `now`.
-    pub fn missing(&self, authentications: &[Authentication], now: Timestamp) -> Result<(), Lack> {
-        let reached = Level::reached(authentications, now).ok_or(Lack::Everything)?;
+    /// What `session` lacks at `now`.
+    pub fn missing(&self, session: &Session, now: Timestamp) -> Result<(), Lack> {
+        let reached = Level::reached(&session.authentications, now).ok_or(Lack::Everything)?;
         if reached < self.level {
             return Err(Lack::Some(Missing::Level { reached, wanted: self.level }));
         }
         let Some(fresh) = &self.fresh else { return Ok(()) };
-        let latest =
-            latest(authentications, &fresh.any, now).and_then(|proof| Some((proof.method, proof.at.age(now)?)));
+        let latest = session.latest_fresh(&fresh.any, now).and_then(|proof| Some((proof.method, proof.at.age(now)?)));
         match latest {
             Some((_, age)) if age <= fresh.within => Ok(()),
             _ => Err(Lack::Some(Missing::Fresh { wanted: fresh.clone(), latest })),

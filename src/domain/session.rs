@@ -8,9 +8,11 @@
 //! - A proof from the future is no proof.
 //! - More proof is never a lower level.
 //! - Two methods of one class are not two factors.
+//! - What was proven before a lock is never fresh after it, and counts for the level as before.
 
 use crate::domain::{
     factor::{FactorClass, FactorId, Method},
+    place::Place,
     time::Timestamp,
     user::{User, UserId},
 };
@@ -45,6 +47,10 @@ pub struct Session {
     pub started_at: Timestamp,
     /// When a request last used it, to the minute.
     pub seen_at: Timestamp,
+    /// When its owner last locked it, if ever.
+    pub locked_at: Option<Timestamp>,
+    /// Where it was begun.
+    pub place: Place,
 }
 
 /// How long sessions live.
@@ -133,6 +139,12 @@ pub fn latest<'a>(
 }
 
 impl Session {
+    /// The latest authentication by one of `methods` that can be fresh at `now`: none from before a lock.
+    pub fn latest_fresh(&self, methods: &[Method], now: Timestamp) -> Option<&Authentication> {
+        let latest = latest(&self.authentications, methods, now);
+        latest.filter(|proof| self.locked_at.is_none_or(|locked_at| proof.at > locked_at))
+    }
+
     /// Whether it still counts at `now`.
     pub fn standing(&self, limits: Limits, now: Timestamp) -> Standing {
         if self.started_at.age(now).is_none_or(|age| age >= limits.lifetime) {
@@ -167,7 +179,15 @@ mod tests {
     }
 
     fn session(started_at: Timestamp, seen_at: Timestamp) -> Session {
-        Session { id: SessionId(Uuid::nil()), user: UserId(Uuid::nil()), authentications: vec![], started_at, seen_at }
+        Session {
+            id: SessionId(Uuid::nil()),
+            user: UserId(Uuid::nil()),
+            authentications: vec![],
+            started_at,
+            seen_at,
+            locked_at: None,
+            place: Place::default(),
+        }
     }
 
     #[test]
@@ -213,6 +233,20 @@ mod tests {
         assert_eq!(session(NOON - 20 * minute, NOON - 10 * minute).standing(LIMITS, NOON), Standing::Idle);
         // The clock was set back behind the session's start: it is over, not young.
         assert_eq!(session(NOON + minute, NOON).standing(LIMITS, NOON), Standing::TooOld);
+    }
+
+    #[test]
+    fn what_was_proven_before_a_lock_is_not_fresh_after_it() {
+        let minute = Duration::from_mins(1);
+        let mut session = session(NOON - minute, NOON);
+        session.authentications = vec![proof(Method::Totp, NOON - minute)];
+        assert!(session.latest_fresh(&[Method::Totp], NOON).is_some());
+
+        session.locked_at = Some(NOON - minute);
+        assert_eq!(session.latest_fresh(&[Method::Totp], NOON), None, "proven in the very instant of the lock");
+        session.authentications.push(proof(Method::Password, NOON));
+        assert!(session.latest_fresh(&[Method::Password], NOON).is_some(), "proven since");
+        assert_eq!(Level::reached(&session.authentications, NOON), Some(Level::Mfa), "both count for the level");
     }
 
     fn any_proof() -> impl Strategy<Value = Authentication> {

@@ -46,6 +46,17 @@ pub const ADDRESS: Schedule = Schedule {
     forgotten_after: Duration::from_hours(1),
 };
 
+/// Challenges to passkeys that one address may ask for: each is kept until it is answered or too old, and asking costs
+/// nothing else. A page asks for one whenever it is opened and the office next door shares the address, so beyond the free
+/// ones there is one a second.
+pub const CEREMONIES: Schedule = Schedule {
+    free: 300,
+    delay_first: Duration::from_secs(1),
+    delay_max: Duration::from_secs(1),
+    locked_at: u32::MAX,
+    forgotten_after: Duration::from_mins(10),
+};
+
 /// Until when a budget is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Closed {
@@ -116,6 +127,11 @@ impl BudgetKey {
     /// Wrong answers from an address.
     pub fn address(address: IpAddr) -> Self {
         Self { text: format!("address:{}", network(address)), owner: None }
+    }
+
+    /// Challenges to passkeys that an address asked for.
+    pub fn ceremonies(address: IpAddr) -> Self {
+        Self { text: format!("ceremonies:{}", network(address)), owner: None }
     }
 
     /// The text the store keeps.

@@ -1,6 +1,7 @@
 //! What an operator does to accounts and sessions.
 
-use super::{World, challenge::totp_seal, enroll::UNNAMED, sign_in::password_bytes};
+pub use super::factors::SecondFactor;
+use super::{World, challenge::totp_seal, factors, sign_in::password_bytes};
 use crate::{
     domain::{
         factor::{
@@ -8,7 +9,6 @@ use crate::{
             totp::{KEY_BYTES, Key},
         },
         session::SessionId,
-        time::Timestamp,
         user::{LoginId, User, UserId},
     },
     ports::{
@@ -97,40 +97,9 @@ pub async fn accounts(world: &World) -> Result<Vec<Account>, AdministerError> {
     Ok(world.store.accounts().await?)
 }
 
-/// A second factor, as lists show it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SecondFactor {
-    /// Its name in authentications.
-    pub id: FactorId,
-    /// What it is.
-    pub method: Method,
-    /// What its owner calls it.
-    pub name: String,
-    /// When it was enrolled.
-    pub created_at: Timestamp,
-    /// When it last proved something.
-    pub used_at: Option<Timestamp>,
-}
-
 /// The second factors of an account, the strongest method first.
 pub async fn second_factors(world: &World, user: UserId) -> Result<Vec<SecondFactor>, AdministerError> {
-    let mut keys = world.store.passkeys(user).await?;
-    keys.sort_by_key(|key| key.kind);
-    let keys = keys.into_iter().map(|passkey| SecondFactor {
-        id: passkey.id,
-        method: passkey.kind.method(),
-        name: passkey.name,
-        created_at: passkey.created_at,
-        used_at: passkey.used_at,
-    });
-    let apps = world.store.totp_factors(user).await?.into_iter().map(|app| SecondFactor {
-        id: app.id,
-        method: Method::Totp,
-        name: app.name,
-        created_at: app.created_at,
-        used_at: app.used_at,
-    });
-    Ok(keys.chain(apps).collect())
+    Ok(factors::second_factors(world, user).await?)
 }
 
 /// How many recovery codes an account has left.
@@ -166,7 +135,7 @@ pub async fn enroll_totp(world: &World, login_id: &LoginId) -> Result<Key, Admin
     let factor = TotpFactor {
         id,
         user: account.user.id,
-        name: UNNAMED.to_owned(),
+        name: factors::called("", Method::Totp),
         sealed_key: world.vault.seal(&totp_seal(id.0), secret.expose()),
         spent_step: 0,
         created_at: now,

@@ -1,19 +1,19 @@
 //! Answering a challenge: the second step of a sign-in, or a step-up. Both take one more proof and rotate the token.
 
 use super::{
-    Caller, TryError, World, devices,
+    Caller, TryError, World, devices, factors,
     sessions::{Bearer, Half},
     sign_in::{Opened, password_bytes},
 };
 use crate::{
     domain::{
+        event::What,
         factor::{
             KeyKind, Method,
             totp::{Code, Key},
         },
         session::{Authentication, Session, SessionId},
         throttle::{BudgetKey, Closed},
-        time::Timestamp,
         user::{User, UserId},
     },
     ports::{HasherBusy, StoreError, passkeys::PasskeyError, store::TotpFactor},
@@ -72,7 +72,10 @@ pub async fn answer_totp(
     let code = Code::parse(typed).ok_or(ChallengeError::Wrong)?;
     let budget = BudgetKey::second_factor(user.id, world.lane(caller, user.id).await?);
     let charged = world.charge(caller, budget).await?;
-    let proof = prove_totp(world, user, &code).await?;
+    let proof = match prove_totp(world, user, &code).await {
+        Ok(proof) => proof,
+        Err(error) => return Err(refused(world, user.id, Method::Totp, error, caller).await),
+    };
     charged.succeeded().await?;
     record(world, bearer, proof, caller).await
 }
@@ -90,7 +93,7 @@ pub async fn answer_password(
     let (Some(factor), Some(password)) = (factor, password_bytes(typed)) else { return Err(ChallengeError::Wrong) };
     let charged = world.charge(caller, BudgetKey::password(user, world.lane(caller, user).await?)).await?;
     if !world.hasher.verify(password, Some(factor.phc)).await? {
-        return Err(ChallengeError::Wrong);
+        return Err(refused(world, user, Method::Password, ChallengeError::Wrong, caller).await);
     }
     charged.succeeded().await?;
     record(world, bearer, Authentication { method: Method::Password, factor: factor.id, at: world.now() }, caller).await
@@ -113,6 +116,15 @@ pub async fn held(world: &World, user: UserId) -> Result<Vec<Method>, StoreError
     Ok(Method::ALL.iter().copied().filter(has).collect())
 }
 
+/// The same, in the order in which they are offered: first what its owner chose to be asked for first.
+pub async fn offered(world: &World, user: UserId) -> Result<Vec<Method>, StoreError> {
+    let mut methods = held(world, user).await?;
+    if let Some(primary) = factors::primary(world, user).await? {
+        methods.sort_by_key(|method| *method != primary.method);
+    }
+    Ok(methods)
+}
+
 impl Bearer {
     /// Whose token it is, half or whole.
     pub fn user(&self) -> Option<&User> {
@@ -122,6 +134,31 @@ impl Bearer {
             Self::Full(full) => Some(&full.identity.user),
         }
     }
+}
+
+/// Writes a wrong try down, and hands the error back. What was never checked is no try.
+pub(super) async fn refused(
+    world: &World,
+    user: UserId,
+    method: Method,
+    error: ChallengeError,
+    caller: &Caller,
+) -> ChallengeError {
+    let recorded = match &error {
+        ChallengeError::Wrong
+        | ChallengeError::AlreadyUsed
+        | ChallengeError::Passkey(PasskeyError::Refused(_) | PasskeyError::Copied) => {
+            world.record(user, What::WrongTry { method }, caller).await
+        }
+        ChallengeError::Throttled(_)
+        | ChallengeError::Gone
+        | ChallengeError::NotEnrolled
+        | ChallengeError::Sealed(_)
+        | ChallengeError::Passkey(PasskeyError::Unavailable(_))
+        | ChallengeError::Busy(_)
+        | ChallengeError::Store(_) => Ok(()),
+    };
+    recorded.map_or_else(ChallengeError::Store, |()| error)
 }
 
 async fn prove_totp(world: &World, user: &User, code: &Code) -> Result<Authentication, ChallengeError> {
@@ -166,31 +203,38 @@ pub(super) async fn record(
     caller: &Caller,
 ) -> Result<Opened, ChallengeError> {
     let token = world.entropy.token();
-    let browser = match bearer {
+    let method = proof.method;
+    let (browser, user, what) = match bearer {
         Bearer::Nobody(_) => return Err(ChallengeError::Gone),
         Bearer::Half(half) => {
-            let session = whole(world, half, proof, world.now());
+            let session = whole(world, half, proof, caller);
             if !world.store.promote(half.attempt.token, &session, token.hash()).await? {
                 return Err(ChallengeError::Gone);
             }
-            devices::welcome(world, caller, &half.account.user, session.id).await?
+            let user = &half.account.user;
+            (devices::welcome(world, caller, user, session.id).await?, user.id, What::SignedIn { method })
         }
         Bearer::Full(full) => {
             if !world.store.step_up(full.identity.session.id, proof, full.token, token.hash()).await? {
                 return Err(ChallengeError::Gone);
             }
-            world.know_browser(caller, full.identity.user.id).await?
+            let user = full.identity.user.id;
+            (world.know_browser(caller, user).await?, user, What::SteppedUp { method })
         }
     };
+    world.record(user, what, caller).await?;
     Ok(Opened { token, browser })
 }
 
-fn whole(world: &World, half: &Half, proof: Authentication, now: Timestamp) -> Session {
+fn whole(world: &World, half: &Half, proof: Authentication, caller: &Caller) -> Session {
+    let now = world.now();
     Session {
         id: SessionId(world.entropy.id(now)),
         user: half.account.user.id,
         authentications: vec![half.attempt.first, proof],
         started_at: now,
         seen_at: now,
+        locked_at: None,
+        place: caller.place(),
     }
 }

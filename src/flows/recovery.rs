@@ -5,17 +5,18 @@
 
 use super::{
     Caller, World,
-    challenge::{ChallengeError, record},
+    challenge::{ChallengeError, record, refused},
     sessions::{Bearer, Full},
     sign_in::Opened,
 };
 use crate::{
     domain::{
+        event::What,
         factor::{
             FactorId, Method,
             recovery::{Code, RANDOM_BYTES},
         },
-        session::{Authentication, Level, Session, latest},
+        session::{Authentication, Level, Session},
         throttle::BudgetKey,
         time::Timestamp,
         user::UserId,
@@ -46,7 +47,7 @@ pub enum GenerateError {
 
 /// Makes a new set of codes for somebody who has just proven a second factor (EN-01); older ones are over. This is the
 /// only time that anybody sees them.
-pub async fn generate(world: &World, full: &Full) -> Result<Vec<Code>, GenerateError> {
+pub async fn generate(world: &World, full: &Full, caller: &Caller) -> Result<Vec<Code>, GenerateError> {
     let now = world.now();
     let count = world.settings.recovery_codes;
     if count == 0 {
@@ -63,6 +64,7 @@ pub async fn generate(world: &World, full: &Full) -> Result<Vec<Code>, GenerateE
     }
     let set = FactorId(world.entropy.id(now));
     world.store.replace_recovery_codes(full.identity.user.id, set, &hashed).await?;
+    world.record(full.identity.user.id, What::RecoveryCodesReplaced, caller).await?;
     Ok(codes)
 }
 
@@ -97,12 +99,15 @@ pub async fn answer_recovery(
     let charged = world.charge(caller, BudgetKey::second_factor(user, world.lane(caller, user).await?)).await?;
     let found = world.store.recovery_code(user, code.head()).await?;
     let matches = world.hasher.verify(code.secret(), found.as_ref().map(|found| found.phc.clone())).await?;
-    let Some(found) = found.filter(|_| matches) else { return Err(ChallengeError::Wrong) };
+    let Some(found) = found.filter(|_| matches) else {
+        return Err(refused(world, user, Method::RecoveryCode, ChallengeError::Wrong, caller).await);
+    };
     let now = world.now();
     if !world.store.spend_recovery_code(user, found.set, code.head(), now).await? {
-        return Err(ChallengeError::AlreadyUsed);
+        return Err(refused(world, user, Method::RecoveryCode, ChallengeError::AlreadyUsed, caller).await);
     }
     charged.succeeded().await?;
+    world.record(user, What::RecoveryCodeUsed { left: left(world, user).await? }, caller).await?;
     record(world, bearer, Authentication { method: Method::RecoveryCode, factor: found.set, at: now }, caller).await
 }
 
@@ -117,9 +122,8 @@ pub fn is_recovered(session: &Session, now: Timestamp) -> bool {
 }
 
 fn is_recent(session: &Session, methods: &[Method], now: Timestamp) -> bool {
-    let proofs = &session.authentications;
-    let age = latest(proofs, methods, now).and_then(|proof| proof.at.age(now));
-    age.is_some_and(|age| age <= CHANGE_WITHIN) && Level::reached(proofs, now) >= Some(Level::Mfa)
+    let age = session.latest_fresh(methods, now).and_then(|proof| proof.at.age(now));
+    age.is_some_and(|age| age <= CHANGE_WITHIN) && Level::reached(&session.authentications, now) >= Some(Level::Mfa)
 }
 
 /// The methods that open a change to an account by themselves.

@@ -3,6 +3,7 @@
 use super::{Caller, Requirement, TryError, World, devices};
 use crate::{
     domain::{
+        event::What,
         factor::Method,
         secret::{Secret, Token},
         session::{Authentication, Session, SessionId},
@@ -99,7 +100,12 @@ pub async fn with_password(
             charged.succeeded().await?;
             admit(world, account, &factor, caller).await
         }
-        _ => Err(SignInError::Mismatch),
+        (account, _) => {
+            // A name that nobody has costs the same write.
+            let user = account.map(|account| account.user.id);
+            world.record(user, What::WrongTry { method: Method::Password }, caller).await?;
+            Err(SignInError::Mismatch)
+        }
     }
 }
 
@@ -151,7 +157,7 @@ async fn open(
     proof: Authentication,
     caller: &Caller,
 ) -> Result<Opened, SignInError> {
-    let session = begun(world, account, proof);
+    let session = begun(world, account, proof, caller);
     let token = world.entropy.token();
     world.store.open_session(&session, token.hash()).await?;
     settle(world, account, password, &session, token, caller).await
@@ -166,7 +172,7 @@ async fn open_remembered(
     caller: &Caller,
 ) -> Result<Option<Opened>, SignInError> {
     let (Some(kept_for), Some(browser)) = (world.settings.remember, &caller.browser) else { return Ok(None) };
-    let session = begun(world, account, proof);
+    let session = begun(world, account, proof, caller);
     let token = world.entropy.token();
     let since = session.started_at - kept_for;
     if !world.store.open_remembered_session(&session, token.hash(), browser.hash(), since).await? {
@@ -175,13 +181,15 @@ async fn open_remembered(
     settle(world, account, password, &session, token, caller).await.map(Some)
 }
 
-fn begun(world: &World, account: &Account, proof: Authentication) -> Session {
+fn begun(world: &World, account: &Account, proof: Authentication, caller: &Caller) -> Session {
     Session {
         id: SessionId(world.entropy.id(proof.at)),
         user: account.user.id,
         authentications: vec![proof],
         started_at: proof.at,
         seen_at: proof.at,
+        locked_at: None,
+        place: caller.place(),
     }
 }
 
@@ -198,6 +206,7 @@ async fn settle(
         world.store.end_session(session.id).await?;
         return Err(SignInError::Mismatch);
     }
+    world.record(account.user.id, What::SignedIn { method: Method::Password }, caller).await?;
     let browser = devices::welcome(world, caller, &account.user, session.id).await?;
     Ok(Opened { token, browser })
 }

@@ -1,9 +1,11 @@
 //! The flows over a store in memory, with a clock, chance and a hasher of the test's own.
 
+mod activity;
 mod challenge;
 mod clock;
 mod devices;
 mod enroll;
+mod factors;
 mod failing_store;
 mod gated;
 mod journey;
@@ -258,7 +260,7 @@ impl Scene {
 
 /// Somebody at this address, in a browser that was never here.
 fn from(address: &str) -> Caller {
-    Caller { address: address.parse::<IpAddr>().unwrap(), browser: None, agent: None }
+    Caller { address: address.parse::<IpAddr>().unwrap(), browser: None, agent: Some("Firefox on Linux".to_owned()) }
 }
 
 fn anywhere() -> Caller {

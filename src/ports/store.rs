@@ -4,16 +4,20 @@
 //! decides races, so several nodes may share it.
 
 pub mod accounts;
+pub mod activity;
 pub mod budgets;
 pub mod devices;
+pub mod factors;
 pub mod passkeys;
 pub mod recovery;
 pub mod sessions;
 
 pub use accounts::{Account, AccountStore, Added, PasswordFactor, SealedKey, TotpFactor};
+pub use activity::ActivityStore;
 pub use budgets::{BudgetStore, Charge};
 pub use devices::{Device, DeviceId, DeviceStore, Undo};
-pub use passkeys::{Ceremony, LastFactor, PasskeyFactor, PasskeyStore, Purpose};
+pub use factors::{FactorStore, LastFactor};
+pub use passkeys::{Ceremony, PasskeyFactor, PasskeyStore, Purpose};
 pub use recovery::{FoundCode, HashedCode, RecoveryStore};
 pub use sessions::{Attempt, Handoff, SessionStore, SessionSummary};
 
@@ -21,7 +25,9 @@ use async_trait::async_trait;
 
 /// Everything that is kept.
 #[async_trait]
-pub trait Store: AccountStore + PasskeyStore + RecoveryStore + SessionStore + DeviceStore + BudgetStore {
+pub trait Store:
+    AccountStore + FactorStore + PasskeyStore + RecoveryStore + SessionStore + DeviceStore + ActivityStore + BudgetStore
+{
     /// Whether the store answers; for readiness.
     async fn ping(&self) -> Result<(), StoreError>;
 }

@@ -34,6 +34,8 @@ const DOMAIN_ORDER: &[&str] = &[
     "user",
     "factor",
     "contact",
+    "place",
+    "event",
     "session",
     "challenge",
     "throttle",

@@ -149,6 +149,13 @@ pub(crate) async fn press(page: &WebDriver, button: &str) {
     found.wait_until().wait(PATIENCE, POLL).stale().await.unwrap();
 }
 
+/// Follows the first link whose text holds this, and waits for the page it leads to.
+pub(crate) async fn follow(page: &WebDriver, link: &str) {
+    let found = page.find(By::PartialLinkText(link)).await.unwrap_or_else(|error| panic!("no link {link}: {error}"));
+    found.click().await.unwrap();
+    found.wait_until().wait(PATIENCE, POLL).stale().await.unwrap();
+}
+
 pub(crate) async fn sign_in(page: &WebDriver, login_id: &str, password: &str) {
     type_into(page, "login_id", login_id).await;
     type_into(page, "password", password).await;

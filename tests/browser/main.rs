@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod account;
 mod demo_app;
 mod devices;
 mod front_door;

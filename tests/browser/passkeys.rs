@@ -1,6 +1,6 @@
 //! Passkeys in Chromium, with an authenticator that it believes is built in.
 
-use crate::house::{PAYROLL, answer, heading, house, look, press, says, sign_in, type_into, until_stale, url};
+use crate::house::{PAYROLL, answer, follow, heading, house, look, press, says, sign_in, type_into, until_stale, url};
 use std::time::Duration;
 use support::{
     browser::{Scripts, VirtualAuthenticator},
@@ -63,7 +63,8 @@ async fn a_passkey_is_set_up_signs_in_alone_and_steps_up() {
 
             // What was removed opens nothing.
             page.goto(house.portal("/account")).await.unwrap();
-            press(page, "Remove Work laptop").await;
+            follow(page, "Work laptop").await;
+            press(page, "Remove").await;
             assert_eq!(url(page).await, house.portal("/account"));
             press(page, "Sign out").await;
             authenticator.verifies(false).await;

@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod account;
 mod applications;
 mod cookies;
 mod devices;

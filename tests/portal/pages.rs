@@ -50,6 +50,8 @@ async fn every_page_of_ours_is_unframed_uncached_and_self_contained() {
     let (client, _) = signed_in(&gateway, &ann, "/").await;
     for (host, path, status) in [
         (PORTAL, "/account", 200),
+        (PORTAL, "/account/activity", 200),
+        (PORTAL, "/account/factors/x", 404),
         (PORTAL, "/logout", 200),
         (PORTAL, "/enroll/totp", 200),
         (APP, "/audit/", 403),

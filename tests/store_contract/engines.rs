@@ -30,7 +30,10 @@ const IMPOSSIBLE: &[(&str, &str)] = &[
     ("UPDATE totp_factors SET spent_step = -1", "totp_factors.spent_step"),
     ("UPDATE passkeys SET kind = 'pigeon'", "passkeys.kind"),
     ("UPDATE attempts SET method = 'pigeon'", "attempts.method"),
+    ("UPDATE sessions SET address = 'here'", "sessions.address"),
     ("UPDATE authentications SET method = 'pigeon'", "authentications.method"),
+    ("UPDATE events SET what = '{}'", "events.what"),
+    ("UPDATE events SET what = '{\"event\":\"locked\"}', address = 'here'", "events.address"),
 ];
 
 fn file(folder: &TempDir) -> (PathBuf, String) {
@@ -207,11 +210,13 @@ async fn fill(store: &dyn Store) {
     assert_eq!(store.add_passkey(&passkey(2, ANN)).await.unwrap(), Added::New);
     store.open_attempt(&attempt(1, ANN)).await.unwrap();
     store.open_session(&session(1, ANN), hash(1)).await.unwrap();
+    store.append_event(&super::activity::event(Some(ANN), NOON)).await.unwrap();
 }
 
 /// The column that the last change made impossible: nothing that reads it goes on.
 async fn inconsistency(store: &dyn Store) -> String {
     let readings = [
+        store.recent_events(ANN, 1).await.err(),
         store.identity(hash(1)).await.err(),
         store.attempt(hash(1), NOON - SECOND).await.err(),
         store.passkeys(ANN).await.err(),

@@ -3,14 +3,17 @@
 //! It never waits while it holds the lock, so each method is one transaction.
 
 mod accounts;
+mod activity;
 mod budgets;
 mod devices;
+mod factors;
 mod passkeys;
 mod recovery;
 mod sessions;
 
 use crate::{
     domain::{
+        event::Event,
         factor::FactorId,
         secret::TokenHash,
         session::{Session, SessionId},
@@ -51,6 +54,8 @@ struct Tables {
     sessions: BTreeMap<SessionId, Kept>,
     handoffs: HashMap<TokenHash, Handoff>,
     children: HashMap<TokenHash, (SessionId, Host)>,
+    primary_factors: HashMap<UserId, FactorId>,
+    events: Vec<Event>,
     budgets: HashMap<String, Budget>,
 }
 

@@ -58,6 +58,9 @@ macro_rules! add_session {
             .bind($session.user.0)
             .bind($session.started_at.as_millis())
             .bind($session.seen_at.as_millis())
+            .bind($session.locked_at.map(crate::domain::time::Timestamp::as_millis))
+            .bind(&$session.place.browser)
+            .bind($session.place.address.map(|address| address.to_string()))
             .execute(&mut *$tx)
             .await?;
         for proof in &$session.authentications {
@@ -88,9 +91,35 @@ macro_rules! statements {
     };
 }
 
+/// How many second factors of any kind the account in this parameter has: whatever can be a second step is counted here.
+macro_rules! second_factors {
+    ($user:literal) => {
+        concat!(
+            "((SELECT COUNT(*) FROM passkeys p WHERE p.user_id = ",
+            $user,
+            ") + (SELECT COUNT(*) FROM totp_factors t WHERE t.user_id = ",
+            $user,
+            "))"
+        )
+    };
+}
+
+/// Closes the time in which the account $1 may enrol its first second factor, if it lasts at $2 and there is none.
+macro_rules! close_enrolment {
+    () => {
+        concat!(
+            "UPDATE accounts SET enrol_until = NULL WHERE id = $1 AND enrol_until > $2 AND ",
+            second_factors!("$1"),
+            " = 0"
+        )
+    };
+}
+
 mod accounts;
+mod activity;
 mod budgets;
 mod devices;
+mod factors;
 mod open;
 mod passkeys;
 mod recovery;

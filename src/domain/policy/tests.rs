@@ -1,6 +1,7 @@
 use super::*;
 use crate::domain::{
     factor::FactorId,
+    place::Place,
     session::{Session, SessionId},
     user::{LoginId, User, UserId},
 };
@@ -15,6 +16,10 @@ fn proof(method: Method, at: Timestamp) -> Authentication {
 }
 
 fn visitor(proofs: &[Authentication]) -> Visitor {
+    locked_visitor(proofs, None)
+}
+
+fn locked_visitor(proofs: &[Authentication], locked_at: Option<Timestamp>) -> Visitor {
     let user = UserId(Uuid::nil());
     Visitor::SignedIn(Arc::new(Identity {
         user: User {
@@ -32,6 +37,8 @@ fn visitor(proofs: &[Authentication]) -> Visitor {
             authentications: proofs.to_vec(),
             started_at: NOON,
             seen_at: NOON,
+            locked_at,
+            place: Place::default(),
         },
     }))
 }
@@ -46,7 +53,11 @@ fn step_up() -> Policy {
 }
 
 fn admits(policy: &Policy, proofs: &[Authentication], now: Timestamp) -> bool {
-    matches!(policy.decide(&visitor(proofs), now), Decision::Admit(_))
+    admits_locked(policy, proofs, None, now)
+}
+
+fn admits_locked(policy: &Policy, proofs: &[Authentication], locked_at: Option<Timestamp>, now: Timestamp) -> bool {
+    matches!(policy.decide(&locked_visitor(proofs, locked_at), now), Decision::Admit(_))
 }
 
 #[test]
@@ -80,6 +91,21 @@ fn a_proof_from_the_future_is_none() {
 }
 
 #[test]
+fn a_lock_ends_freshness_at_once_and_a_proof_since_brings_it_back() {
+    let mut proofs = vec![proof(Method::Password, NOON), proof(Method::Totp, NOON)];
+    let locked_at = Some(NOON + MINUTE);
+    let now = NOON + MINUTE;
+
+    let Decision::StepUp(missing) = step_up().decide(&locked_visitor(&proofs, locked_at), now) else { panic!() };
+    let Missing::Fresh { latest, .. } = missing else { panic!() };
+    assert_eq!(latest, None, "the one before the lock would count no more");
+    assert!(admits_locked(&policy(Level::Mfa, None, &[]), &proofs, locked_at, now), "the level stays");
+
+    proofs.push(proof(Method::Totp, now + Duration::from_millis(1)));
+    assert!(admits_locked(&step_up(), &proofs, locked_at, now + MINUTE));
+}
+
+#[test]
 fn no_proof_helps_outside_the_groups_or_against_deny() {
     let proofs = [proof(Method::Password, NOON), proof(Method::Totp, NOON)];
 
@@ -105,6 +131,10 @@ fn any_proof() -> impl Strategy<Value = Authentication> {
         .prop_map(|(method, offset)| proof(method, Timestamp::from_millis(NOON.as_millis() + offset)))
 }
 
+fn any_lock() -> impl Strategy<Value = Option<Timestamp>> {
+    prop::option::of((-7_200_000i64..600_000).prop_map(|offset| Timestamp::from_millis(NOON.as_millis() + offset)))
+}
+
 fn any_policy() -> impl Strategy<Value = Policy> {
     let fresh = prop::option::of((prop::sample::subsequence(Method::ALL, 1..=Method::ALL.len()), 0u64..7200));
     (prop::sample::select(Level::ALL), fresh).prop_map(|(level, fresh)| {
@@ -119,11 +149,38 @@ proptest! {
         policy in any_policy(),
         proofs in prop::collection::vec(any_proof(), 0..6),
         extra in any_proof(),
+        lock in any_lock(),
     ) {
-        let before = admits(&policy, &proofs, NOON);
+        let before = admits_locked(&policy, &proofs, lock, NOON);
         let mut more = proofs;
         more.push(extra);
-        prop_assert!(!before || admits(&policy, &more, NOON));
+        prop_assert!(!before || admits_locked(&policy, &more, lock, NOON));
+    }
+
+    #[test]
+    fn a_lock_never_admits_more_and_a_later_one_not_either(
+        policy in any_policy(),
+        proofs in prop::collection::vec(any_proof(), 0..6),
+        lock in any_lock(),
+        later_by_seconds in 0u64..7200,
+    ) {
+        let later = lock.map(|lock| lock + Duration::from_secs(later_by_seconds));
+        let (never, once, again) = (
+            admits(&policy, &proofs, NOON),
+            admits_locked(&policy, &proofs, lock, NOON),
+            admits_locked(&policy, &proofs, later, NOON),
+        );
+        prop_assert!(never >= once && once >= again);
+    }
+
+    #[test]
+    fn a_lock_takes_nothing_from_the_level(
+        level in prop::sample::select(Level::ALL),
+        proofs in prop::collection::vec(any_proof(), 0..6),
+        lock in any_lock(),
+    ) {
+        let policy = policy(level, None, &[]);
+        prop_assert_eq!(admits(&policy, &proofs, NOON), admits_locked(&policy, &proofs, lock, NOON));
     }
 
     #[test]
@@ -132,6 +189,7 @@ proptest! {
         proofs in prop::collection::vec(any_proof(), 1..6),
         which: prop::sample::Index,
         older_by_seconds in 0u64..7200,
+        lock in any_lock(),
     ) {
         // Ageing a proof from the future would make it one, so only those of the past are aged.
         let proofs: Vec<_> = proofs.into_iter().filter(|proof| proof.at <= NOON).collect();
@@ -139,7 +197,7 @@ proptest! {
         let mut older = proofs.clone();
         let aged = which.index(older.len());
         older[aged].at = older[aged].at - Duration::from_secs(older_by_seconds);
-        prop_assert!(!admits(&policy, &older, NOON) || admits(&policy, &proofs, NOON));
+        prop_assert!(!admits_locked(&policy, &older, lock, NOON) || admits_locked(&policy, &proofs, lock, NOON));
     }
 
     #[test]
@@ -147,21 +205,29 @@ proptest! {
         policy in any_policy(),
         proofs in prop::collection::vec(any_proof(), 0..6),
         wait in 0u64..7200,
+        lock in any_lock(),
     ) {
         let proofs: Vec<_> = proofs.into_iter().filter(|proof| proof.at <= NOON).collect();
-        prop_assert!(!admits(&policy, &proofs, NOON + Duration::from_secs(wait)) || admits(&policy, &proofs, NOON));
+        let later = NOON + Duration::from_secs(wait);
+        prop_assert!(!admits_locked(&policy, &proofs, lock, later) || admits_locked(&policy, &proofs, lock, NOON));
     }
 
     #[test]
-    fn what_helps_does_help(policy in any_policy(), proofs in prop::collection::vec(any_proof(), 1..6)) {
+    fn what_helps_does_help(
+        policy in any_policy(),
+        proofs in prop::collection::vec(any_proof(), 1..6),
+        lock in any_lock(),
+    ) {
+        // In the very instant of a lock nothing is fresh.
+        let lock = lock.filter(|lock| *lock < NOON);
         // Somebody who gives every proof that is said to help gets through in as many steps as there are methods.
         let mut proofs = proofs;
         for _ in Method::ALL {
-            if let Decision::StepUp(missing) = policy.decide(&visitor(&proofs), NOON) {
+            if let Decision::StepUp(missing) = policy.decide(&locked_visitor(&proofs, lock), NOON) {
                 let helper = Method::ALL.iter().find(|method| missing.helped_by(**method, &proofs, NOON));
                 proofs.push(proof(*helper.expect("some method helps"), NOON));
             }
         }
-        prop_assert!(!matches!(policy.decide(&visitor(&proofs), NOON), Decision::StepUp(_)));
+        prop_assert!(!matches!(policy.decide(&locked_visitor(&proofs, lock), NOON), Decision::StepUp(_)));
     }
 }

@@ -1,4 +1,4 @@
-//! Sessions that ended a moment ago.
+//! Sessions that ended or were locked a moment ago.
 
 use crate::domain::session::SessionId;
 use foldhash::fast::RandomState;
@@ -9,8 +9,8 @@ use std::time::Duration;
 /// node has noticed after this.
 pub const CACHED_FOR: Duration = Duration::from_secs(1);
 
-/// Sessions that ended a moment ago: what the portal ends, the data plane of this node stops letting through at once, not
-/// only when its cached copy has run out.
+/// Sessions that ended or were locked a moment ago: what the portal takes from them, the data plane of this node stops
+/// letting through at once, not only when its cached copy has run out.
 #[derive(Debug, Clone)]
 pub struct Ended(Cache<SessionId, (), RandomState>);
 
@@ -22,12 +22,12 @@ impl Default for Ended {
 }
 
 impl Ended {
-    /// Notes that a session ended.
+    /// Notes that a session ended, or was locked.
     pub fn note(&self, session: SessionId) {
         self.0.insert(session, ());
     }
 
-    /// Whether a session ended a moment ago.
+    /// Whether a session ended or was locked a moment ago: what is remembered of it may be wrong.
     pub fn has(&self, session: SessionId) -> bool {
         self.0.contains_key(&session)
     }

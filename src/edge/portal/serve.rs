@@ -7,10 +7,12 @@ mod account;
 mod challenge;
 mod devices;
 mod enroll;
+mod factors;
 mod login;
 mod logout;
 mod passkeys;
 mod recovery_codes;
+mod sessions;
 mod way;
 
 use crate::{
@@ -86,9 +88,17 @@ pub fn router(desk: Arc<Desk>) -> Router {
         .route("/enroll/totp", get(enroll::show).post(enroll::submit))
         .route("/recovery-codes", get(recovery_codes::elsewhere).post(recovery_codes::make))
         .route("/recovery-codes.txt", post(recovery_codes::download))
-        .route("/enroll/{key}", get(passkeys::show_enrolment).post(passkeys::enroll))
+        .route("/enroll/{key}", get(passkeys::show_enrolment).post(passkeys::submit_enrolment))
         .route("/account", get(account::show))
-        .route("/account/passkeys/remove", post(passkeys::remove))
+        .route("/account/activity", get(account::show_activity))
+        .route("/account/changed", get(sessions::changed))
+        .route("/account/factors/{id}", get(factors::show))
+        .route("/account/factors/{id}/rename", post(factors::rename))
+        .route("/account/factors/{id}/primary", post(factors::set_primary))
+        .route("/account/factors/{id}/remove", post(factors::remove))
+        .route("/account/sessions/end", post(sessions::end))
+        .route("/account/sessions/end-others", post(sessions::end_others))
+        .route("/account/lock", post(sessions::lock))
         .route("/account/devices", get(devices::show))
         .route("/account/devices/forget", post(devices::forget))
         .route("/not-me", get(devices::ask).post(devices::end))

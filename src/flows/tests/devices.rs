@@ -92,7 +92,7 @@ async fn a_remembered_browser_spares_the_second_step_and_proves_nothing() {
     // Whatever asks for more still asks.
     let fresh = Freshness { any: vec![Method::Totp], within: Duration::from_hours(1) };
     let demand = |level, fresh| Demand { level, fresh, groups: Vec::new() };
-    let lacks = |demand: &Demand| demand.missing(&session.authentications, scene.now());
+    let lacks = |demand: &Demand| demand.missing(&session, scene.now());
     assert!(matches!(lacks(&demand(Level::Mfa, None)), Err(Lack::Some(Missing::Level { .. }))));
     assert!(matches!(lacks(&demand(Level::Login, Some(fresh))), Err(Lack::Some(Missing::Fresh { latest: None, .. }))));
     assert_eq!(lacks(&demand(Level::Login, None)), Ok(()));
@@ -155,7 +155,7 @@ async fn only_somebody_who_took_both_steps_can_choose_it() {
     assert!(devices::remember(&scene.world, &opened, &anywhere()).await.unwrap().is_none(), "a half session");
 
     let opened = scene.sign_in(&phone, &anywhere()).await;
-    let codes = recovery::generate(&scene.world, &scene.full(&opened.token).await).await.unwrap();
+    let codes = recovery::generate(&scene.world, &scene.full(&opened.token).await, &anywhere()).await.unwrap();
     let half = scene.half(&anywhere()).await;
     let bearer = scene.bearer(&half).await;
     let recovered = recovery::answer_recovery(&scene.world, &bearer, &codes[0].to_text(), &anywhere()).await.unwrap();
@@ -200,7 +200,7 @@ async fn every_change_to_how_one_signs_in_forgets_it() {
                 administer::enroll_totp(world, &login()).await.unwrap();
             }
             "revoke" => drop(administer::revoke_sessions_of(world, &login()).await.unwrap()),
-            "sign out" => drop(sessions::sign_out_everywhere(world, ann.id).await.unwrap()),
+            "sign out" => drop(sessions::sign_out_everywhere(world, ann.id, &anywhere()).await.unwrap()),
             "operator" => assert_eq!(administer::forget_devices(world, &login()).await.unwrap(), 1),
             "app" => drop(administer::enroll_totp(world, &login()).await.unwrap()),
             "one" => assert!(devices::forget(world, ann.id, device).await.unwrap()),
@@ -218,14 +218,14 @@ async fn a_new_app_for_a_lost_one_forgets_it() {
     let (_, phone, browser) = scene.with_remembered_browser().await;
     scene.wait(STEP);
     let opened = scene.sign_in(&phone, &anywhere()).await;
-    let codes = recovery::generate(&scene.world, &scene.full(&opened.token).await).await.unwrap();
+    let codes = recovery::generate(&scene.world, &scene.full(&opened.token).await, &anywhere()).await.unwrap();
     let bearer = scene.bearer(&opened.token).await;
     let recovered = recovery::answer_recovery(&scene.world, &bearer, &codes[0].to_text(), &anywhere()).await.unwrap();
     let bearer = scene.bearer(&recovered.token).await;
     let offer = enroll::offer(&scene.world, &bearer).await.unwrap();
     let code = offer.key.code_shown(scene.now());
 
-    enroll::confirm(&scene.world, &bearer, &offer.sealed, &code, &anywhere()).await.unwrap();
+    enroll::confirm(&scene.world, &bearer, &offer.sealed, &code, "", &anywhere()).await.unwrap();
 
     assert!(scene.spared(&browser).await.is_none());
 }

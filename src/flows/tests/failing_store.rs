@@ -101,7 +101,7 @@ async fn a_recovery_code_opens_nothing_while_any_part_of_it_fails() {
             let (_, phone) = scene.add_with_phone(ANN).await;
             let token = scene.sign_in(&phone, &anywhere()).await.token;
             let Bearer::Full(full) = scene.bearer(&token).await else { panic!() };
-            *codes.lock().unwrap() = recovery::generate(&scene.world, &full).await.unwrap();
+            *codes.lock().unwrap() = recovery::generate(&scene.world, &full, &anywhere()).await.unwrap();
             scene.half(&anywhere()).await
         },
         async |scene, token| {
@@ -150,7 +150,7 @@ async fn no_factor_and_no_session_comes_of_an_enrolment_that_fails() {
             let bearer = recognise(&scene.world, Some(token)).await.map_err(|error| word(&error))?;
             let offer = enroll::offer(&scene.world, &bearer).await.map_err(|error| word(&error))?;
             let code = offer.key.code_shown(scene.now());
-            let opened = enroll::confirm(&scene.world, &bearer, &offer.sealed, &code, &anywhere()).await;
+            let opened = enroll::confirm(&scene.world, &bearer, &offer.sealed, &code, "", &anywhere()).await;
             opened.map_err(|error| word(&error))
         },
     )

@@ -3,6 +3,7 @@
 use crate::{
     adapters::store::MemoryStore,
     domain::{
+        event::Event,
         factor::FactorId,
         secret::TokenHash,
         session::{Authentication, Identity, Session, SessionId},
@@ -14,9 +15,9 @@ use crate::{
     ports::{
         Store, StoreError,
         store::{
-            Account, AccountStore, Added, Attempt, BudgetStore, Ceremony, Charge, Device, DeviceId, DeviceStore,
-            FoundCode, Handoff, HashedCode, LastFactor, PasskeyFactor, PasskeyStore, PasswordFactor, RecoveryStore,
-            SealedKey, SessionStore, SessionSummary, TotpFactor, Undo,
+            Account, AccountStore, ActivityStore, Added, Attempt, BudgetStore, Ceremony, Charge, Device, DeviceId,
+            DeviceStore, FactorStore, FoundCode, Handoff, HashedCode, LastFactor, PasskeyFactor, PasskeyStore,
+            PasswordFactor, RecoveryStore, SealedKey, SessionStore, SessionSummary, TotpFactor, Undo,
         },
     },
 };
@@ -107,6 +108,19 @@ gated!(AccountStore {
     fn signing_keys() -> Vec<SealedKey>;
 });
 
+gated!(FactorStore {
+    fn rename_factor(user: UserId, factor: FactorId, name: &str) -> bool;
+    fn remove_factor(user: UserId, factor: FactorId, last: LastFactor) -> bool;
+    fn set_primary(user: UserId, factor: FactorId) -> bool;
+    fn primary(user: UserId) -> Option<FactorId>;
+});
+
+gated!(ActivityStore {
+    fn append_event(event: &Event) -> ();
+    fn recent_events(user: UserId, most: u32) -> Vec<Event>;
+    fn sweep_events(before: Timestamp) -> ();
+});
+
 gated!(RecoveryStore {
     fn replace_recovery_codes(user: UserId, set: FactorId, codes: &[HashedCode]) -> ();
     fn recovery_code(user: UserId, head: &str) -> Option<FoundCode>;
@@ -123,6 +137,7 @@ gated!(SessionStore {
     fn identity(token: TokenHash) -> Option<Identity>;
     fn step_up(session: SessionId, proof: Authentication, old: TokenHash, new: TokenHash) -> bool;
     fn touch(session: SessionId, now: Timestamp) -> ();
+    fn lock_session(session: SessionId, now: Timestamp) -> ();
     fn end_session(session: SessionId) -> bool;
     fn end_sessions_of(user: UserId, spare: Option<SessionId>) -> u64;
     fn sessions(user: Option<UserId>) -> Vec<SessionSummary>;
@@ -135,10 +150,10 @@ gated!(SessionStore {
 
 gated!(PasskeyStore {
     fn add_passkey(passkey: &PasskeyFactor) -> Added;
+    fn add_first_passkey(passkey: &PasskeyFactor, now: Timestamp) -> Added;
     fn passkeys(user: UserId) -> Vec<PasskeyFactor>;
     fn passkey(credential_id: &[u8]) -> Option<PasskeyFactor>;
     fn use_passkey(passkey: FactorId, before: &str, after: &str, now: Timestamp) -> bool;
-    fn remove_passkey(user: UserId, passkey: FactorId, last: LastFactor) -> bool;
     fn open_ceremony(ceremony: &Ceremony) -> ();
     fn take_ceremony(token: TokenHash) -> Option<Ceremony>;
 });

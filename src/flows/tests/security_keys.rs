@@ -12,6 +12,7 @@ use crate::{
     flows::{
         administer,
         challenge::ChallengeError,
+        factors,
         passkeys::{self, Answer, Challenge, ChangeError},
         sign_in::{Opened, Outcome},
     },
@@ -80,14 +81,14 @@ impl Scene {
 
     async fn make_key(&self, token: &Token, key: &mut Token2F) -> Result<Opened, ChangeError> {
         let bearer = self.bearer(token).await;
-        let asked = passkeys::begin_enrolment(&self.world, &bearer, KEY, token).await?;
+        let asked = passkeys::begin_enrolment(&self.world, &bearer, KEY, token, &anywhere()).await?;
         let (text, made) = (asked.token.to_text(), key.make(&asked.options).to_string());
         let answer = Answer { token: &text, credential: &made, browser: token };
         passkeys::enroll(&self.world, &bearer, KEY, answer, "", &anywhere()).await
     }
 
     async fn ask_for_key(&self, token: &Token) -> Challenge {
-        passkeys::begin_proof(&self.world, &self.bearer(token).await, KEY, token).await.unwrap()
+        passkeys::begin_proof(&self.world, &self.bearer(token).await, KEY, token, &anywhere()).await.unwrap()
     }
 
     async fn give_key(
@@ -144,7 +145,7 @@ async fn it_never_stands_in_for_a_passkey() {
     let browser = scene.world.entropy.token();
 
     // As the whole sign-in, whoever it says it belongs to.
-    let challenge = passkeys::begin_sign_in(&scene.world, &browser).await.unwrap();
+    let challenge = passkeys::begin_sign_in(&scene.world, &browser, &anywhere()).await.unwrap();
     let mut answer = key.touch(&challenge.options);
     answer["response"]["userHandle"] = json!(BASE64_URL_SAFE_NO_PAD.encode(ann.id.0.as_bytes()));
     let (text, credential) = (challenge.token.to_text(), answer.to_string());
@@ -154,7 +155,7 @@ async fn it_never_stands_in_for_a_passkey() {
 
     // As the passkey that a route asks for.
     let bearer = scene.bearer(&opened.token).await;
-    let unasked = passkeys::begin_proof(&scene.world, &bearer, KeyKind::Passkey, &opened.token).await;
+    let unasked = passkeys::begin_proof(&scene.world, &bearer, KeyKind::Passkey, &opened.token, &anywhere()).await;
     assert!(matches!(unasked, Err(ChallengeError::NotEnrolled)), "{unasked:?}");
     let challenge = scene.ask_for_key(&opened.token).await;
     let answer = key.touch(&challenge.options);
@@ -164,12 +165,14 @@ async fn it_never_stands_in_for_a_passkey() {
     // Beside a passkey, for the question that was put to that.
     let mut laptop = Laptop::new();
     let bearer = scene.bearer(&opened.token).await;
-    let asked = passkeys::begin_enrolment(&scene.world, &bearer, KeyKind::Passkey, &opened.token).await.unwrap();
+    let asked =
+        passkeys::begin_enrolment(&scene.world, &bearer, KeyKind::Passkey, &opened.token, &anywhere()).await.unwrap();
     let (text, made) = (asked.token.to_text(), laptop.make(&asked.options, super::ORIGIN).to_string());
     let answer = Answer { token: &text, credential: &made, browser: &opened.token };
     let opened = passkeys::enroll(&scene.world, &bearer, KeyKind::Passkey, answer, "", &anywhere()).await.unwrap();
     let bearer = scene.bearer(&opened.token).await;
-    let asked = passkeys::begin_proof(&scene.world, &bearer, KeyKind::Passkey, &opened.token).await.unwrap();
+    let asked =
+        passkeys::begin_proof(&scene.world, &bearer, KeyKind::Passkey, &opened.token, &anywhere()).await.unwrap();
     let answer = key.touch(&asked.options);
     let passed_off = scene.give_key(&asked, &answer, KeyKind::Passkey, &opened.token).await;
     assert!(matches!(passed_off, Err(ChallengeError::Wrong)), "{passed_off:?}");
@@ -204,7 +207,7 @@ async fn who_has_none_is_not_asked() {
     let opened = scene.sign_in(&phone, &anywhere()).await;
     let bearer = scene.bearer(&opened.token).await;
 
-    let asked = passkeys::begin_proof(&scene.world, &bearer, KEY, &opened.token).await;
+    let asked = passkeys::begin_proof(&scene.world, &bearer, KEY, &opened.token, &anywhere()).await;
     assert!(matches!(asked, Err(ChallengeError::NotEnrolled)), "{asked:?}");
     for kind in KeyKind::ALL {
         let empty = scene.world.passkeys.begin_authentication(*kind, &[]);
@@ -255,16 +258,17 @@ async fn a_removed_key_opens_nothing_and_the_last_one_stays() {
     let scene = Scene::new();
     let (ann, mut first, opened) = scene.add_with_key(ANN).await;
     let id = scene.keys(&ann).await[0].id;
-    let kept = passkeys::remove(&scene.world, &scene.full(&opened.token).await, id).await;
+    let kept = factors::remove(&scene.world, &scene.full(&opened.token).await, id, &anywhere()).await;
     assert!(matches!(kept, Err(ChangeError::Kept)), "{kept:?}");
-    let unknown = passkeys::remove(&scene.world, &scene.full(&opened.token).await, FactorId(uuid::Uuid::nil())).await;
+    let unknown =
+        factors::remove(&scene.world, &scene.full(&opened.token).await, FactorId(uuid::Uuid::nil()), &anywhere()).await;
     assert!(matches!(unknown, Err(ChangeError::Kept)), "{unknown:?}");
 
     let mut second = Token2F::new();
     let opened = scene.make_key(&opened.token, &mut second).await.unwrap();
     let challenge = scene.ask_for_key(&opened.token).await;
     let answer = first.touch(&challenge.options);
-    passkeys::remove(&scene.world, &scene.full(&opened.token).await, id).await.unwrap();
+    factors::remove(&scene.world, &scene.full(&opened.token).await, id, &anywhere()).await.unwrap();
 
     let removed = scene.give_key(&challenge, &answer, KEY, &opened.token).await;
     assert!(matches!(removed, Err(ChallengeError::Wrong)), "{removed:?}");
@@ -292,7 +296,7 @@ async fn one_token_is_not_set_up_twice() {
     let own = BASE64_URL_SAFE_NO_PAD.encode(&scene.keys(&ann).await[0].credential_id);
 
     let excluded = async |kind| {
-        let asked = passkeys::begin_enrolment(&scene.world, &bearer, kind, &opened.token).await.unwrap();
+        let asked = passkeys::begin_enrolment(&scene.world, &bearer, kind, &opened.token, &anywhere()).await.unwrap();
         let asked: Value = serde_json::from_str(&asked.options).unwrap();
         asked["excludeCredentials"].as_array().unwrap().iter().any(|key| key["id"] == json!(own))
     };

@@ -98,7 +98,8 @@ pub trait AccountStore: Send + Sync {
     /// Adds an authenticator app, unless its id is taken (an enrolment is confirmed once).
     async fn add_totp(&self, factor: &TotpFactor) -> Result<Added, StoreError>;
     /// Adds the authenticator app that an account may enrol with its password alone, and closes the time for that, in one
-    /// transaction that begins with closing it: [`Added::New`] for exactly one caller, while the time lasts at `now`.
+    /// transaction that begins with closing it: [`Added::New`] for exactly one caller, while the time lasts at `now` and
+    /// there is no second factor of any kind.
     async fn add_first_totp(&self, factor: &TotpFactor, now: Timestamp) -> Result<Added, StoreError>;
     /// The authenticator apps of an account, oldest first.
     async fn totp_factors(&self, user: UserId) -> Result<Vec<TotpFactor>, StoreError>;

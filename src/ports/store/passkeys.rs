@@ -91,20 +91,15 @@ impl Purpose {
     }
 }
 
-/// Whether the last second factor of an account may go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LastFactor {
-    /// It stays.
-    Stays,
-    /// It may go.
-    MayGo,
-}
-
 /// Passkeys and ceremonies.
 #[async_trait]
 pub trait PasskeyStore: Send + Sync {
     /// Adds a passkey, unless its id or its credential's is taken, whosever it is.
     async fn add_passkey(&self, passkey: &PasskeyFactor) -> Result<Added, StoreError>;
+    /// Adds the passkey that an account may enrol with its password alone, and closes the time for that, in one
+    /// transaction that begins with closing it: [`Added::New`] for exactly one caller, while the time lasts at `now` and
+    /// there is no second factor of any kind.
+    async fn add_first_passkey(&self, passkey: &PasskeyFactor, now: Timestamp) -> Result<Added, StoreError>;
     /// The passkeys of an account, oldest first.
     async fn passkeys(&self, user: UserId) -> Result<Vec<PasskeyFactor>, StoreError>;
     /// The passkey with this credential.
@@ -118,9 +113,6 @@ pub trait PasskeyStore: Send + Sync {
         after: &str,
         now: Timestamp,
     ) -> Result<bool, StoreError>;
-    /// Removes a passkey of this account; `false` if it has none of that id, or if it is the last second factor and
-    /// stays.
-    async fn remove_passkey(&self, user: UserId, passkey: FactorId, last: LastFactor) -> Result<bool, StoreError>;
 
     /// Keeps a ceremony.
     async fn open_ceremony(&self, ceremony: &Ceremony) -> Result<(), StoreError>;

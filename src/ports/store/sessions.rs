@@ -87,6 +87,8 @@ pub trait SessionStore: Send + Sync {
     ) -> Result<bool, StoreError>;
     /// Notes that a session was used. Never moves the note back.
     async fn touch(&self, session: SessionId, now: Timestamp) -> Result<(), StoreError>;
+    /// Notes that a session is locked. Never moves the note back.
+    async fn lock_session(&self, session: SessionId, now: Timestamp) -> Result<(), StoreError>;
     /// Ends a session with all its children; `false` if there is none.
     async fn end_session(&self, session: SessionId) -> Result<bool, StoreError>;
     /// Ends all sessions of an account, its half sessions too, but for `spare`, and forgets its devices, in one

@@ -1,6 +1,6 @@
 //! Accounts, factors, browsers and keys, in memory.
 
-use super::MemoryStore;
+use super::{MemoryStore, Tables};
 use crate::{
     domain::{
         factor::FactorId,
@@ -15,6 +15,17 @@ use crate::{
 };
 use async_trait::async_trait;
 use std::{cmp::Reverse, collections::btree_map::Entry};
+
+impl Tables {
+    /// Closes the time in which the first second factor may be enrolled; `false` if it is over, or if there is one.
+    pub(super) fn close_enrolment(&mut self, user: UserId, now: Timestamp) -> bool {
+        if self.count_second_factors(user) > 0 {
+            return false;
+        }
+        let enrol_until = self.accounts.get_mut(&user).map(|account| &mut account.enrol_until);
+        enrol_until.is_some_and(|until| until.take_if(|until| *until > now).is_some())
+    }
+}
 
 #[async_trait]
 impl AccountStore for MemoryStore {
@@ -60,6 +71,8 @@ impl AccountStore for MemoryStore {
         tables.browsers.retain(|(owner, _), _| *owner != user);
         tables.undos.retain(|_, undo| undo.user != user);
         tables.budgets.retain(|_, budget| budget.owner != Some(user));
+        tables.primary_factors.remove(&user);
+        tables.events.retain(|event| event.user != Some(user));
         Ok(tables.accounts.remove(&user).is_some())
     }
 
@@ -96,8 +109,7 @@ impl AccountStore for MemoryStore {
 
     async fn add_first_totp(&self, factor: &TotpFactor, now: Timestamp) -> Result<Added, StoreError> {
         let mut tables = self.tables();
-        let Some(account) = tables.accounts.get_mut(&factor.user) else { return Ok(Added::Taken) };
-        if account.enrol_until.take_if(|until| *until > now).is_none() {
+        if !tables.close_enrolment(factor.user, now) {
             return Ok(Added::Taken);
         }
         Ok(added(tables.totp_factors.entry(factor.id), factor))

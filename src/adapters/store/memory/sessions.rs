@@ -98,6 +98,13 @@ impl SessionStore for MemoryStore {
         Ok(())
     }
 
+    async fn lock_session(&self, session: SessionId, now: Timestamp) -> Result<(), StoreError> {
+        if let Some(kept) = self.tables().sessions.get_mut(&session) {
+            kept.session.locked_at = kept.session.locked_at.max(Some(now));
+        }
+        Ok(())
+    }
+
     async fn end_session(&self, session: SessionId) -> Result<bool, StoreError> {
         Ok(self.tables().end_session(session))
     }

@@ -50,7 +50,7 @@ statements! {
 
     ADD_TOTP = "INSERT INTO totp_factors (id, user_id, name, sealed_key, spent_step, created_at, used_at) \
         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO NOTHING";
-    CLOSE_ENROLMENT = "UPDATE accounts SET enrol_until = NULL WHERE id = $1 AND enrol_until > $2";
+    CLOSE_ENROLMENT = close_enrolment!();
     TOTP_FACTORS = "SELECT id, user_id, name, sealed_key, spent_step, created_at, used_at FROM totp_factors \
         WHERE user_id = $1 ORDER BY created_at, id";
     SPEND_TOTP_STEP = "UPDATE totp_factors SET spent_step = $2, used_at = $3 WHERE id = $1 AND spent_step < $2";

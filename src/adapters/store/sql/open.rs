@@ -1,6 +1,6 @@
 //! Opens databases: connects, migrates, and finds out what is wrong while an operator is watching.
 
-use super::{Pools, SqlStore, accounts, budgets, devices, passkeys, recovery, sessions};
+use super::{Pools, SqlStore, accounts, activity, budgets, devices, factors, passkeys, recovery, sessions};
 use crate::ports::StoreError;
 use sqlx::{
     Connection as _, Executor, PgConnection, SqlSafeStr as _, SqliteConnection,
@@ -103,10 +103,12 @@ where
 {
     let all = [
         accounts::STATEMENTS,
+        factors::STATEMENTS,
         passkeys::STATEMENTS,
         recovery::STATEMENTS,
         sessions::STATEMENTS,
         devices::STATEMENTS,
+        activity::STATEMENTS,
         budgets::STATEMENTS,
     ];
     for &sql in all.into_iter().flatten() {

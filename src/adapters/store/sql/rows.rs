@@ -2,7 +2,9 @@
 
 use crate::{
     domain::{
+        event::Event,
         factor::{FactorId, KeyKind, Method},
+        place::Place,
         secret::TokenHash,
         session::{Authentication, Identity, Session, SessionId},
         time::Timestamp,
@@ -128,9 +130,28 @@ pub(super) struct SessionRow {
     user_id: Uuid,
     started_at: i64,
     seen_at: i64,
+    locked_at: Option<i64>,
+    #[sqlx(flatten)]
+    place: PlaceRow,
     method: Option<String>,
     factor_id: Option<Uuid>,
     proven_at: Option<i64>,
+}
+
+/// The columns of a place.
+#[derive(FromRow)]
+pub(super) struct PlaceRow {
+    browser: Option<String>,
+    address: Option<String>,
+}
+
+/// A row of `events`.
+#[derive(FromRow)]
+pub(super) struct EventRow {
+    at: i64,
+    what: String,
+    #[sqlx(flatten)]
+    place: PlaceRow,
 }
 
 /// A user beside a session.
@@ -303,6 +324,29 @@ impl SessionRow {
             authentications: rows.filter_map(|row| row.authentication().transpose()).collect::<Result<_, _>>()?,
             started_at: Timestamp::from_millis(self.started_at),
             seen_at: Timestamp::from_millis(self.seen_at),
+            locked_at: self.locked_at.map(Timestamp::from_millis),
+            place: self.place.read().ok_or_else(|| bad("sessions", self.session_id, "address"))?,
+        })
+    }
+}
+
+impl PlaceRow {
+    /// The place; `None` if its address is none.
+    fn read(&self) -> Option<Place> {
+        let address = self.address.as_ref().map(|address| address.parse()).transpose().ok()?;
+        Some(Place { browser: self.browser.clone(), address })
+    }
+}
+
+impl EventRow {
+    /// What happened to this user.
+    pub(super) fn read(self, user: UserId) -> Result<Event, StoreError> {
+        let bad = |column| bad("events", user.0, column);
+        Ok(Event {
+            user: Some(user),
+            at: Timestamp::from_millis(self.at),
+            what: serde_json::from_str(&self.what).map_err(|_| bad("what"))?,
+            place: self.place.read().ok_or_else(|| bad("address"))?,
         })
     }
 }

@@ -24,7 +24,8 @@ macro_rules! select_identity {
     ($from:literal) => {
         concat!(
             "SELECT a.id AS user_id, a.login_id, a.name, a.email, a.groups, a.disabled, a.created_at, \
-             s.id AS session_id, s.started_at, s.seen_at, p.method, p.factor_id, p.proven_at FROM ",
+             s.id AS session_id, s.started_at, s.seen_at, s.locked_at, s.browser, s.address, \
+             p.method, p.factor_id, p.proven_at FROM ",
             $from,
             " JOIN accounts a ON a.id = s.user_id AND NOT a.disabled \
              LEFT JOIN authentications p ON p.session_id = s.id "
@@ -39,7 +40,8 @@ statements! {
     END_ATTEMPTS_OF = "DELETE FROM attempts WHERE user_id = $1";
     SPEND_ATTEMPT = "DELETE FROM attempts WHERE token = $1 AND user_id = $2";
 
-    OPEN_SESSION = "INSERT INTO sessions (id, token, user_id, started_at, seen_at) VALUES ($1, $2, $3, $4, $5)";
+    OPEN_SESSION = "INSERT INTO sessions (id, token, user_id, started_at, seen_at, locked_at, browser, address) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
     ADD_AUTHENTICATION = "INSERT INTO authentications AS p (session_id, factor_id, method, proven_at) \
         VALUES ($1, $2, $3, $4) ON CONFLICT (session_id, factor_id) \
         DO UPDATE SET method = excluded.method, proven_at = excluded.proven_at WHERE p.proven_at <= excluded.proven_at";
@@ -47,13 +49,14 @@ statements! {
     IDENTITY = concat!(select_identity!("sessions s"), "WHERE s.token = $1 ORDER BY p.proven_at, p.factor_id");
     ROTATE = "UPDATE sessions SET token = $3 WHERE id = $1 AND token = $2";
     TOUCH = "UPDATE sessions SET seen_at = $2 WHERE id = $1 AND seen_at < $2";
+    LOCK = "UPDATE sessions SET locked_at = $2 WHERE id = $1 AND (locked_at IS NULL OR locked_at < $2)";
     END_SESSION = "DELETE FROM sessions WHERE id = $1";
     /// Makes this and a sign-in that a device spares a step wait for each other.
     TAKE_TURN = "UPDATE accounts SET login_id = login_id WHERE id = $1";
     FORGET_DEVICES = "DELETE FROM devices WHERE user_id = $1";
     END_SESSIONS_OF = "DELETE FROM sessions WHERE user_id = $1 AND (id <> $2 OR $2 IS NULL)";
     SESSIONS = "SELECT a.login_id, a.id AS user_id, s.id AS session_id, s.started_at, s.seen_at, \
-        p.method, p.factor_id, p.proven_at FROM sessions s JOIN accounts a ON a.id = s.user_id \
+        s.locked_at, s.browser, s.address, p.method, p.factor_id, p.proven_at FROM sessions s JOIN accounts a ON a.id = s.user_id \
         LEFT JOIN authentications p ON p.session_id = s.id WHERE s.user_id = $1 OR $1 IS NULL \
         ORDER BY s.seen_at DESC, s.id, p.proven_at, p.factor_id";
 
@@ -145,6 +148,11 @@ impl SessionStore for SqlStore {
 
     async fn touch(&self, session: SessionId, now: Timestamp) -> Result<(), StoreError> {
         writing!(self, db => { query(TOUCH).bind(session.0).bind(now.as_millis()).execute(db).await?; });
+        Ok(())
+    }
+
+    async fn lock_session(&self, session: SessionId, now: Timestamp) -> Result<(), StoreError> {
+        writing!(self, db => { query(LOCK).bind(session.0).bind(now.as_millis()).execute(db).await?; });
         Ok(())
     }
 

@@ -1,8 +1,8 @@
 //! `/enroll` for somebody who can't add a method by themselves now.
 
 use crate::{
-    domain::factor::KeyKind,
     edge::http::page::{Frame, Hidden},
+    flows::factors::SECOND_FACTORS_MAX,
 };
 use askama::Template;
 
@@ -25,23 +25,18 @@ pub struct EnrollRefusedPage<'a> {
 pub enum WhyRefused {
     /// A first second step is handed out by an operator, never on the word of a password alone.
     NeedsOperator,
-    /// They have an authenticator app already.
-    AlreadyThere,
-    /// They have a key of this kind, which is stronger than an authenticator app.
-    HasKey(KeyKind),
-    /// The operator wants no keys of this kind.
-    NotOffered(KeyKind),
+    /// They have as many as one can have.
+    TooMany,
+    /// The operator does not want this method.
+    NotOffered,
 }
 
 impl WhyRefused {
     const fn heading(self) -> &'static str {
         match self {
             Self::NeedsOperator => "The first set-up needs some help",
-            Self::AlreadyThere => "Your authenticator app is already set up",
-            Self::HasKey(KeyKind::Passkey) => "You have a passkey already",
-            Self::HasKey(KeyKind::SecurityKey) => "You have a security key already",
-            Self::NotOffered(KeyKind::Passkey) => "Passkeys aren't used here",
-            Self::NotOffered(KeyKind::SecurityKey) => "Security keys aren't used here",
+            Self::TooMany => "You have enough ways to sign in",
+            Self::NotOffered => "That way to sign in isn't used here",
         }
     }
 }
@@ -61,11 +56,8 @@ mod tests {
         };
         let states = vec![
             ("needs_operator", page(WhyRefused::NeedsOperator)),
-            ("already_there", page(WhyRefused::AlreadyThere)),
-            ("has_passkey", page(WhyRefused::HasKey(KeyKind::Passkey))),
-            ("has_security_key", page(WhyRefused::HasKey(KeyKind::SecurityKey))),
-            ("not_offered", page(WhyRefused::NotOffered(KeyKind::Passkey))),
-            ("security_keys_not_offered", page(WhyRefused::NotOffered(KeyKind::SecurityKey))),
+            ("too_many", page(WhyRefused::TooMany)),
+            ("not_offered", page(WhyRefused::NotOffered)),
         ];
 
         for (state, shown) in gallery::exhibit("enroll.refused", states) {

@@ -1,7 +1,7 @@
 //! `/challenge`: one more proof.
 
 use super::{
-    Carried, Desk, Fields, Reply, Visit, enroll,
+    Carried, Desk, Fields, Reply, Visit,
     login::Link,
     onward, see_other,
     way::{Errand, Toll},
@@ -62,7 +62,7 @@ impl ProofForm {
     }
 }
 
-/// `GET /challenge`: picks the strongest method that would do.
+/// `GET /challenge`: picks the method that would do and that its owner wants to be asked for first, else the strongest.
 pub(super) async fn choose(State(desk): State<Arc<Desk>>, visit: Visit, Query(link): Query<Link>) -> Reply {
     match look(&desk, &visit, link.to.as_deref()).await {
         Ok(Seen::Asked(asked)) => match asked.helpful.first() {
@@ -200,7 +200,7 @@ struct Asked<'a> {
     to: Option<&'a str>,
     /// What is lacking, and for what.
     lack: Lacking<'a>,
-    /// Their methods that would do, strongest first.
+    /// Their methods that would do, in the order in which they are offered.
     helpful: Vec<Method>,
     /// Where they can go instead.
     back: Option<String>,
@@ -233,28 +233,28 @@ enum Seen<'a> {
 }
 
 async fn look<'a>(desk: &'a Desk, visit: &Visit, to: Option<&'a str>) -> Result<Seen<'a>, StoreError> {
-    let errand = Errand::by_name(to);
+    let errand = Errand::by_name(to).zip(to);
     let journey = desk.journey(to);
     let to = journey.as_ref().and(to);
     let elsewhere = |reply| Ok(Seen::Elsewhere(Box::new(reply)));
     match sessions::recognise(&desk.world, visit.token.as_ref()).await? {
         Bearer::Nobody(_) => elsewhere(onward("/login", to)),
         Bearer::Half(half) => {
-            let mut helpful = challenge::held(&desk.world, half.account.user.id).await?;
+            let mut helpful = challenge::offered(&desk.world, half.account.user.id).await?;
             helpful.retain(|method| method.class() != half.attempt.first.method.class());
             if helpful.is_empty() {
-                return elsewhere(onward(enroll::first(desk), to));
+                return elsewhere(onward(desk.first_enrolment(), to));
             }
             let (bearer, lack) = (Bearer::Half(half), Lacking::SecondStep);
             Ok(Seen::Asked(Box::new(Asked { bearer, to, lack, helpful, back: None })))
         }
         Bearer::Full(full) => {
-            if let Some(errand) = errand {
+            if let Some((errand, name)) = errand {
                 let Some(missing) = passkeys::missing_for_change(&desk.world, &full).await? else {
-                    return elsewhere(see_other(errand.path()));
+                    return elsewhere(see_other(&errand.path()));
                 };
                 let helpful = helpful(desk, &full, &missing).await?;
-                let (bearer, to, lack) = (Bearer::Full(full), Some(errand.name()), Lacking::Change(missing));
+                let (bearer, to, lack) = (Bearer::Full(full), Some(name), Lacking::Change(missing));
                 let back = Some("/account".to_owned());
                 return Ok(Seen::Asked(Box::new(Asked { bearer, to, lack, helpful, back })));
             }
@@ -272,7 +272,7 @@ async fn look<'a>(desk: &'a Desk, visit: &Visit, to: Option<&'a str>) -> Result<
 async fn helpful(desk: &Desk, full: &Full, missing: &Missing) -> Result<Vec<Method>, StoreError> {
     let (user, session) = (full.identity.user.id, &full.identity.session);
     let now = desk.world.clock.now();
-    let mut methods = challenge::held(&desk.world, user).await?;
+    let mut methods = challenge::offered(&desk.world, user).await?;
     methods.retain(|method| missing.helped_by(*method, &session.authentications, now));
     Ok(methods)
 }

@@ -68,7 +68,7 @@ pub(super) async fn submit(State(desk): State<Arc<Desk>>, visit: Visit, Fields(f
             desk.arrive(&opened, to).await
         }
         Ok(Outcome::SecondFactor(token)) => half(&desk, &visit, "/challenge", &token, to).await,
-        Ok(Outcome::Enrol(token)) => half(&desk, &visit, enroll::first(&desk), &token, to).await,
+        Ok(Outcome::Enrol(token)) => half(&desk, &visit, desk.first_enrolment(), &token, to).await,
         Err(SignInError::EnrolmentClosed) => {
             enroll::refused(&desk, &visit, to, &form.login_id, WhyRefused::NeedsOperator)
         }

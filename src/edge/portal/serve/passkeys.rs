@@ -3,24 +3,21 @@
 use super::{
     Carried, Desk, Fields, Reply, Visit,
     challenge::{shown, status},
-    enroll::{login_id, refused},
+    enroll::{self, login_id},
     login::{self, Link},
-    onward, see_other,
+    onward,
     way::Errand,
 };
 use crate::{
-    domain::factor::{FactorId, KeyKind, Method},
+    domain::factor::{KeyKind, Method},
     edge::{
         http::refusal::Refusal,
-        portal::{
-            account::AccountNotice,
-            challenge::ProofNotice,
-            enroll::{passkey::EnrollPasskeyPage, refused::WhyRefused},
-        },
+        portal::{challenge::ProofNotice, enroll::passkey::EnrollPasskeyPage},
     },
     flows::{
         challenge::ChallengeError,
-        passkeys::{self, Answer, Challenge, ChangeError},
+        factors::{ChangeError, may_add},
+        passkeys::{self, Answer, Challenge},
         sessions::{self, Bearer},
     },
     ports::store::Purpose,
@@ -32,7 +29,6 @@ use axum::{
 };
 use serde::Deserialize;
 use std::sync::Arc;
-use uuid::Uuid;
 
 #[derive(Deserialize)]
 pub(super) struct OptionsForm {
@@ -51,13 +47,6 @@ pub(super) struct AnswerForm {
     carried: Carried,
 }
 
-#[derive(Deserialize)]
-pub(super) struct RemoveForm {
-    passkey: Uuid,
-    #[serde(flatten)]
-    carried: Carried,
-}
-
 /// `POST /passkey/options`: what our script asks the browser. It changes something, so it is no `GET` (CS-04).
 pub(super) async fn options(State(desk): State<Arc<Desk>>, visit: Visit, Fields(form): Fields<OptionsForm>) -> Reply {
     let (Ok(()), Some(browser), Some(purpose)) =
@@ -69,18 +58,22 @@ pub(super) async fn options(State(desk): State<Arc<Desk>>, visit: Visit, Fields(
         Ok(bearer) => bearer,
         Err(error) => return desk.unavailable(&error),
     };
+    let caller = &visit.caller;
     let begun = match purpose {
-        Purpose::SignIn => passkeys::begin_sign_in(&desk.world, browser).await.map_err(ChangeError::from),
+        Purpose::SignIn => passkeys::begin_sign_in(&desk.world, browser, caller).await.map_err(ChangeError::from),
         Purpose::Prove(kind) => {
-            passkeys::begin_proof(&desk.world, &bearer, kind, browser).await.map_err(ChangeError::from)
+            passkeys::begin_proof(&desk.world, &bearer, kind, browser, caller).await.map_err(ChangeError::from)
         }
-        Purpose::Enroll(kind) => passkeys::begin_enrolment(&desk.world, &bearer, kind, browser).await,
+        Purpose::Enroll(kind) => passkeys::begin_enrolment(&desk.world, &bearer, kind, browser, caller).await,
     };
     match begun {
         Ok(challenge) => json(&challenge),
         Err(error) => {
-            tracing::info!(client = %visit.caller.address, %error, "no key is asked for");
-            empty(StatusCode::FORBIDDEN)
+            tracing::info!(client = %caller.address, %error, "no key is asked for");
+            empty(match error {
+                ChangeError::Challenge(ChallengeError::Throttled(_)) => StatusCode::TOO_MANY_REQUESTS,
+                _ => StatusCode::FORBIDDEN,
+            })
         }
     }
 }
@@ -118,14 +111,14 @@ pub(super) async fn show_enrolment(
         Ok(bearer) => bearer,
         Err(error) => return desk.unavailable(&error),
     };
-    match passkeys::may_enroll(&desk.world, &bearer, kind).await {
+    match may_add(&desk.world, &bearer, kind.method()).await {
         Ok(_) => page(&desk, &visit, to, &bearer, kind, None),
         Err(error) => refuse(&desk, &visit, to, &bearer, kind, &error),
     }
 }
 
 /// `POST /enroll/passkey` and `/enroll/security-key`.
-pub(super) async fn enroll(
+pub(super) async fn submit_enrolment(
     State(desk): State<Arc<Desk>>,
     Path(key): Path<String>,
     visit: Visit,
@@ -145,34 +138,12 @@ pub(super) async fn enroll(
     match passkeys::enroll(&desk.world, &bearer, kind, answer, &form.name, &visit.caller).await {
         Ok(opened) => {
             tracing::info!(user.id = ?user, client = %visit.caller.address, method = %kind.method(), "key enrolled");
-            desk.arrive(&opened, to).await
+            desk.changed(&opened, to).await
         }
         Err(error) => {
             tracing::info!(user.id = ?user, client = %visit.caller.address, %error, "enrolment refused");
             refuse(&desk, &visit, to, &bearer, kind, &error)
         }
-    }
-}
-
-/// `POST /account/passkeys/remove`.
-pub(super) async fn remove(State(desk): State<Arc<Desk>>, visit: Visit, Fields(form): Fields<RemoveForm>) -> Reply {
-    if let Err(refusal) = desk.check(&visit, &form.carried) {
-        return *refusal;
-    }
-    let full = match sessions::recognise(&desk.world, visit.token.as_ref()).await {
-        Ok(Bearer::Full(full)) => full,
-        Ok(Bearer::Half(_) | Bearer::Nobody(_)) => return onward("/login", None),
-        Err(error) => return desk.unavailable(&error),
-    };
-    let user = full.identity.user.id.0;
-    match passkeys::remove(&desk.world, &full, FactorId(form.passkey)).await {
-        Ok(()) => {
-            tracing::info!(user.id = %user, factor = %form.passkey, "key removed");
-            see_other("/account")
-        }
-        Err(ChangeError::NeedsProof(_)) => onward("/challenge", Some(Errand::Account.name())),
-        Err(ChangeError::Challenge(ChallengeError::Store(error))) => desk.unavailable(&error),
-        Err(_) => desk.account(&visit, &full, Some(AccountNotice::PasskeyKept)).await,
     }
 }
 
@@ -204,14 +175,13 @@ fn page(
 
 fn refuse(desk: &Desk, visit: &Visit, to: Option<&str>, bearer: &Bearer, kind: KeyKind, error: &ChangeError) -> Reply {
     match error {
-        ChangeError::NeedsProof(_) => onward("/challenge", Some(Errand::AddKey(kind).name())),
-        ChangeError::NeedsOperator => refused(desk, visit, to, login_id(bearer), WhyRefused::NeedsOperator),
-        ChangeError::NotOffered => refused(desk, visit, to, login_id(bearer), WhyRefused::NotOffered(kind)),
-        ChangeError::Challenge(ChallengeError::Store(error)) => desk.unavailable(error),
-        // A half session of somebody who has a second factor has a step to take first.
-        ChangeError::Challenge(ChallengeError::Gone) => onward("/challenge", to),
-        ChangeError::Challenge(error) => page(desk, visit, to, bearer, kind, Some(shown(desk, error))),
-        ChangeError::Kept => see_other("/account"),
+        ChangeError::Challenge(
+            error @ (ChallengeError::Wrong
+            | ChallengeError::AlreadyUsed
+            | ChallengeError::Throttled(_)
+            | ChallengeError::Passkey(_)),
+        ) => page(desk, visit, to, bearer, kind, Some(shown(desk, error))),
+        error => enroll::refuse(desk, visit, to, bearer, error, Errand::AddKey(kind)),
     }
 }
 

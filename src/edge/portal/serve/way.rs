@@ -25,6 +25,7 @@ use axum::{
     http::StatusCode,
 };
 use std::sync::Arc;
+use uuid::Uuid;
 
 /// What a journey still lacks.
 pub(super) struct Toll<'a> {
@@ -44,30 +45,48 @@ pub(super) enum Errand {
     Account,
     /// To set up a passkey or security key.
     AddKey(KeyKind),
+    /// To set up an authenticator app.
+    AddTotp,
+    /// To change a second factor.
+    Factor(Uuid),
+    /// To end other sessions.
+    Sessions,
 }
+
+/// What stands before the id in the name of [`Errand::Factor`].
+const FACTOR: &str = "factor-";
 
 impl Errand {
     /// What links call it.
-    pub(super) const fn name(self) -> &'static str {
+    pub(super) fn name(self) -> String {
         match self {
-            Self::Account => "account",
-            Self::AddKey(KeyKind::Passkey) => "add-passkey",
-            Self::AddKey(KeyKind::SecurityKey) => "add-security-key",
+            Self::Account => "account".to_owned(),
+            Self::AddKey(KeyKind::Passkey) => "add-passkey".to_owned(),
+            Self::AddKey(KeyKind::SecurityKey) => "add-security-key".to_owned(),
+            Self::AddTotp => "add-totp".to_owned(),
+            Self::Factor(id) => format!("{FACTOR}{id}"),
+            Self::Sessions => "sessions".to_owned(),
         }
     }
 
     /// The errand that a link names.
     pub(super) fn by_name(to: Option<&str>) -> Option<Self> {
-        let all = [Self::Account, Self::AddKey(KeyKind::Passkey), Self::AddKey(KeyKind::SecurityKey)];
-        all.into_iter().find(|errand| to == Some(errand.name()))
+        let to = to?;
+        let factor = to.strip_prefix(FACTOR).and_then(|id| Uuid::parse_str(id).ok()).map(Self::Factor);
+        let keys = KeyKind::ALL.iter().copied().map(Self::AddKey);
+        let plain = [Self::Account, Self::AddTotp, Self::Sessions];
+        plain.into_iter().chain(keys).chain(factor).find(|errand| to == errand.name())
     }
 
     /// Where it is run.
-    pub(super) const fn path(self) -> &'static str {
+    pub(super) fn path(self) -> String {
         match self {
-            Self::Account => "/account",
-            Self::AddKey(KeyKind::Passkey) => "/enroll/passkey",
-            Self::AddKey(KeyKind::SecurityKey) => "/enroll/security-key",
+            Self::Account => "/account".to_owned(),
+            Self::AddKey(KeyKind::Passkey) => "/enroll/passkey".to_owned(),
+            Self::AddKey(KeyKind::SecurityKey) => "/enroll/security-key".to_owned(),
+            Self::AddTotp => "/enroll/totp".to_owned(),
+            Self::Factor(id) => format!("/account/factors/{id}"),
+            Self::Sessions => "/account#sessions".to_owned(),
         }
     }
 }
@@ -93,7 +112,7 @@ impl Desk {
     /// Sends somebody who is signed in onward: to the app, to one more proof, or to their account.
     pub(super) async fn proceed(&self, identity: &Identity, to: Option<&str>) -> Result<Reply, StoreError> {
         if let Some(errand) = Errand::by_name(to) {
-            return Ok(onward("/challenge", Some(errand.name())));
+            return Ok(onward("/challenge", Some(&errand.name())));
         }
         let Some(journey) = self.journey(to) else { return Ok(see_other("/account")) };
         if self.toll(&journey, identity).is_some() {
