@@ -5,8 +5,11 @@
 
 pub mod administer;
 pub mod challenge;
+pub mod codes;
+pub mod contacts;
 pub mod enroll;
 pub mod journey;
+pub mod notices;
 pub mod passkeys;
 pub mod recovery;
 pub mod sessions;
@@ -17,6 +20,7 @@ mod tests;
 
 use crate::{
     domain::{
+        contact::{Channel, NumberPrefix, PhoneNumber},
         factor::Method,
         secret::Token,
         session::Limits,
@@ -62,6 +66,17 @@ pub struct Settings {
     pub recovery_codes: u8,
     /// What people may enrol.
     pub methods: Vec<Method>,
+    /// Whose numbers may be texted or called, by channel.
+    pub countries: Vec<(Channel, NumberPrefix)>,
+    /// The portal's own origin, for the links in messages (OB-06).
+    pub origin: String,
+}
+
+impl Settings {
+    /// Whether the operator lets this number be reached by this channel.
+    pub fn may_reach(&self, channel: Channel, number: &PhoneNumber) -> bool {
+        self.countries.iter().any(|(of, prefix)| *of == channel && prefix.covers(number))
+    }
 }
 
 /// Whether signing in takes a second factor. Routes may ask for one whatever this says.
@@ -119,7 +134,9 @@ impl World {
 
     /// Whether this account has anything to prove itself with besides its password.
     async fn has_second_factor(&self, user: UserId) -> Result<bool, StoreError> {
-        Ok(!self.store.totp_factors(user).await?.is_empty() || !self.store.passkeys(user).await?.is_empty())
+        Ok(!self.store.totp_factors(user).await?.is_empty()
+            || !self.store.passkeys(user).await?.is_empty()
+            || !codes::methods_of(self, user).await?.is_empty())
     }
 
     async fn charge_one(&self, key: BudgetKey, schedule: &Schedule) -> Result<BudgetKey, TryError> {

@@ -147,5 +147,20 @@ fn second_factor(value: &Value<'_>) -> Option<Method> {
         let fault = Fault::new("a password is no second factor", "expected another method");
         return value.fail(fault.help("it is what people begin with"));
     }
-    one_of(value, &[(Method::Passkey.name(), Method::Passkey), (Method::Totp.name(), Method::Totp)])
+    let methods: Vec<_> = Method::ALL.iter().filter(|method| is_enrolled(**method)).collect();
+    let named: Vec<_> = methods.into_iter().map(|method| (method.name(), *method)).collect();
+    one_of(value, &named)
+}
+
+/// Whether people enrol it, and the operator chooses whether they may.
+const fn is_enrolled(method: Method) -> bool {
+    match method {
+        Method::Password | Method::RecoveryCode => false,
+        Method::Passkey
+        | Method::Totp
+        | Method::SmsCode
+        | Method::VoiceCode
+        | Method::EmailCode
+        | Method::EmailLink => true,
+    }
 }

@@ -1,6 +1,7 @@
 //! Ways to prove who one is, and what each is worth.
 
 pub mod recovery;
+pub mod sent;
 pub mod totp;
 
 use uuid::Uuid;
@@ -20,6 +21,15 @@ pub enum Method {
     RecoveryCode,
     /// A key pair that a device or password manager keeps, and uses only once it knows its user (`WebAuthn`).
     Passkey,
+    /// A code in a letter to an e-mail address.
+    EmailCode,
+    /// A link in a letter to an e-mail address, opened in the browser that asked for it.
+    EmailLink,
+    /// A code in a text message. NIST calls it restricted: whoever takes over the number takes over the code
+    /// (SP 800-63B 3.2.9).
+    SmsCode,
+    /// A code that a call reads out; restricted likewise.
+    VoiceCode,
 }
 
 /// What a method shows. Two methods of one class are not two factors.
@@ -34,7 +44,16 @@ pub enum FactorClass {
 impl Method {
     /// Every method, strongest first: the order in which pages offer them. Recovery codes come last: they are
     /// for when nothing else is at hand.
-    pub const ALL: &[Self] = &[Self::Passkey, Self::Totp, Self::Password, Self::RecoveryCode];
+    pub const ALL: &[Self] = &[
+        Self::Passkey,
+        Self::Totp,
+        Self::SmsCode,
+        Self::VoiceCode,
+        Self::EmailCode,
+        Self::EmailLink,
+        Self::Password,
+        Self::RecoveryCode,
+    ];
 
     /// The name in config files, on the command line and in programs.
     pub const fn name(self) -> &'static str {
@@ -43,6 +62,10 @@ impl Method {
             Self::Totp => "totp",
             Self::RecoveryCode => "recovery-code",
             Self::Passkey => "passkey",
+            Self::EmailCode => "email-code",
+            Self::EmailLink => "email-link",
+            Self::SmsCode => "sms-code",
+            Self::VoiceCode => "voice-code",
         }
     }
 
@@ -56,7 +79,22 @@ impl Method {
         match self {
             Self::Password => FactorClass::Knowledge,
             // A look-up secret is a sheet of paper that somebody has, not something they remember.
-            Self::Totp | Self::RecoveryCode | Self::Passkey => FactorClass::Possession,
+            Self::Totp
+            | Self::RecoveryCode
+            | Self::Passkey
+            | Self::EmailCode
+            | Self::EmailLink
+            | Self::SmsCode
+            | Self::VoiceCode => FactorClass::Possession,
+        }
+    }
+
+    /// Whether what it shows is a mailbox. A mailbox resets a password, so beside one it is no second factor, and a code
+    /// and a link are the same proof (OB-04).
+    pub const fn is_mail(self) -> bool {
+        match self {
+            Self::EmailCode | Self::EmailLink => true,
+            Self::Password | Self::Totp | Self::RecoveryCode | Self::Passkey | Self::SmsCode | Self::VoiceCode => false,
         }
     }
 
@@ -64,7 +102,13 @@ impl Method {
     /// before it signs, and it signs for one origin only.
     pub const fn resists_phishing(self) -> bool {
         match self {
-            Self::Password | Self::Totp | Self::RecoveryCode => false,
+            Self::Password
+            | Self::Totp
+            | Self::RecoveryCode
+            | Self::EmailCode
+            | Self::EmailLink
+            | Self::SmsCode
+            | Self::VoiceCode => false,
             Self::Passkey => true,
         }
     }
@@ -74,9 +118,11 @@ impl Method {
     pub const fn amr(self) -> &'static [&'static str] {
         match self {
             Self::Password => &["pwd"],
-            // No value is registered for look-up secrets; a password that works once is what they are.
-            Self::Totp | Self::RecoveryCode => &["otp"],
+            // No value is registered for look-up secrets or for mail; a password that works once is what both are.
+            Self::Totp | Self::RecoveryCode | Self::EmailCode | Self::EmailLink => &["otp"],
             Self::Passkey => &["pop", "user"],
+            Self::SmsCode => &["sms"],
+            Self::VoiceCode => &["tel"],
         }
     }
 }

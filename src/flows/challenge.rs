@@ -28,6 +28,9 @@ pub enum ChallengeError {
     /// It was right, and used before.
     #[error("a code that was used before")]
     AlreadyUsed,
+    /// Nothing was sent to this browser, or its time is over.
+    #[error("no code is out, or its time is over")]
+    Over,
     /// Too many tries.
     #[error("too many tries")]
     Throttled(Closed),
@@ -101,12 +104,14 @@ pub async fn held(world: &World, user: UserId) -> Result<Vec<Method>, StoreError
     let has_password = world.store.account(user).await?.is_some_and(|account| account.password.is_some());
     let has_totp = !world.store.totp_factors(user).await?.is_empty();
     let has_passkey = !world.store.passkeys(user).await?.is_empty();
+    let sent = super::codes::methods_of(world, user).await?;
     let has_codes = super::recovery::left(world, user).await? > 0;
     let has = |method: &Method| match method {
         Method::Password => has_password,
         Method::Totp => has_totp,
         Method::Passkey => has_passkey,
         Method::RecoveryCode => has_codes,
+        Method::EmailCode | Method::EmailLink | Method::SmsCode | Method::VoiceCode => sent.contains(method),
     };
     Ok(Method::ALL.iter().copied().filter(has).collect())
 }

@@ -7,6 +7,8 @@
 use super::{
     Caller, World,
     challenge::{ChallengeError, record, totp_seal},
+    codes, notices,
+    passkeys::missing_for_change,
     recovery,
     sessions::Bearer,
 };
@@ -23,7 +25,10 @@ use crate::{
         user::{User, UserId},
     },
     flows::sign_in::Opened,
-    ports::store::{Account, Added, TotpFactor},
+    ports::{
+        messages::Notice,
+        store::{Account, Added, TotpFactor},
+    },
 };
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use std::time::Duration;
@@ -92,6 +97,8 @@ pub async fn confirm(
     };
     let added = if is_recovered(world, bearer) {
         world.store.replace_totp(&factor).await?
+    } else if is_proven(world, bearer).await? {
+        world.store.add_totp(&factor).await?
     } else {
         world.store.add_first_totp(&factor, now).await?
     };
@@ -99,6 +106,8 @@ pub async fn confirm(
         return Err(ChallengeError::Gone);
     }
     charged.succeeded().await?;
+    let notice = Notice::FactorAdded { method: Method::Totp, name: factor.name };
+    notices::tell(world, &user, notice, caller).await?;
     record(world, bearer, Authentication { method: Method::Totp, factor: factor.id, at: now }, caller).await
 }
 
@@ -106,10 +115,24 @@ fn is_recovered(world: &World, bearer: &Bearer) -> bool {
     matches!(bearer, Bearer::Full(full) if recovery::is_recovered(&full.identity.session, world.now()))
 }
 
+/// Whether this session has just proven what its owner has, and that is no authenticator app: somebody who is reached by
+/// mail or phone needs nobody's approval for an app (EN-01, EN-04).
+async fn is_proven(world: &World, bearer: &Bearer) -> Result<bool, ChallengeError> {
+    let Bearer::Full(full) = bearer else { return Ok(false) };
+    let user = full.identity.user.id;
+    Ok(!codes::methods_of(world, user).await?.is_empty()
+        && world.store.totp_factors(user).await?.is_empty()
+        && missing_for_change(world, full).await?.is_none())
+}
+
 async fn permitted(world: &World, bearer: &Bearer) -> Result<User, ChallengeError> {
     let user = bearer.user().ok_or(ChallengeError::Gone)?;
     match world.store.account(user.id).await? {
-        Some(account) if is_recovered(world, bearer) || is_open(world, &account).await? => Ok(account.user),
+        Some(account)
+            if is_recovered(world, bearer) || is_open(world, &account).await? || is_proven(world, bearer).await? =>
+        {
+            Ok(account.user)
+        }
         _ => Err(ChallengeError::NotEnrolled),
     }
 }

@@ -6,12 +6,13 @@
 use super::{
     Caller, Requirement as SignInRequirement, World,
     challenge::{ChallengeError, held, record},
-    enroll,
+    enroll, notices,
     sessions::{Bearer, Full},
     sign_in::Opened,
 };
 use crate::{
     domain::{
+        contact::Channel,
         factor::{FactorId, Method},
         policy::{Freshness, Lack, Missing, Requirement},
         secret::Token,
@@ -20,6 +21,7 @@ use crate::{
     },
     ports::{
         StoreError,
+        messages::Notice,
         passkeys::PasskeyError,
         store::{Added, Ceremony, LastFactor, PasskeyFactor, Purpose},
     },
@@ -160,7 +162,8 @@ pub async fn enroll(
     name: &str,
     caller: &Caller,
 ) -> Result<Opened, ChangeError> {
-    let user = may_enroll(world, bearer).await?.id;
+    let owner = may_enroll(world, bearer).await?;
+    let user = owner.id;
     let state = take(world, Purpose::Enroll, Some(user), answer).await?;
     let charged = world.charge_address(caller).await.map_err(ChallengeError::from)?;
     let made = world.passkeys.finish_registration(&state, answer.credential)?;
@@ -179,12 +182,14 @@ pub async fn enroll(
     }
     world.store.set_enrol_until(user, None).await?;
     charged.succeeded().await?;
+    let notice = Notice::FactorAdded { method: Method::Passkey, name: passkey.name };
+    notices::tell(world, &owner, notice, caller).await?;
     let proof = Authentication { method: Method::Passkey, factor: passkey.id, at: now };
     Ok(record(world, bearer, proof, caller).await?)
 }
 
 /// Removes one of one's own passkeys; not the last second factor where one is required.
-pub async fn remove(world: &World, full: &Full, passkey: FactorId) -> Result<(), ChangeError> {
+pub async fn remove(world: &World, full: &Full, passkey: FactorId, caller: &Caller) -> Result<(), ChangeError> {
     if let Some(missing) = missing_for_change(world, full).await? {
         return Err(ChangeError::NeedsProof(missing));
     }
@@ -192,8 +197,13 @@ pub async fn remove(world: &World, full: &Full, passkey: FactorId) -> Result<(),
         SignInRequirement::Required => LastFactor::Stays,
         SignInRequirement::Optional | SignInRequirement::Disabled => LastFactor::MayGo,
     };
-    let removed = world.store.remove_passkey(full.identity.user.id, passkey, last).await?;
-    if removed { Ok(()) } else { Err(ChangeError::Kept) }
+    let user = &full.identity.user;
+    let name = world.store.passkeys(user.id).await?.into_iter().find(|kept| kept.id == passkey).map(|kept| kept.name);
+    if !world.store.remove_passkey(user.id, passkey, last).await? {
+        return Err(ChangeError::Kept);
+    }
+    let notice = Notice::FactorRemoved { method: Method::Passkey, name: name.unwrap_or_default() };
+    Ok(notices::tell(world, user, notice, caller).await?)
 }
 
 /// Whether this bearer may make a passkey now: as their first second factor while the operator's approval lasts, or
@@ -223,7 +233,13 @@ pub async fn missing_for_change(world: &World, full: &Full) -> Result<Option<Mis
     let held = held(world, full.identity.user.id).await?;
     let level = Level::shown_by(held.iter().copied()).unwrap_or(Level::Login);
     let strongest = held.first().copied().unwrap_or(Method::Password);
-    let fresh = Freshness { any: vec![strongest], within: FRESH_FOR_CHANGES };
+    // Two ways to one mailbox, or to one phone, prove the same.
+    let ends_at = |method: Method| method.channel().map(Channel::kind);
+    let is_as_good = |method: &Method| {
+        *method == strongest || (ends_at(*method).is_some() && ends_at(*method) == ends_at(strongest))
+    };
+    let any = held.iter().copied().filter(is_as_good).collect();
+    let fresh = Freshness { any, within: FRESH_FOR_CHANGES };
     let requirement = Requirement { level, fresh: Some(fresh.clone()), groups: Vec::new() };
     Ok(match requirement.missing(&full.identity.session.authentications, world.now()) {
         Ok(()) => None,

@@ -6,6 +6,7 @@
 use super::{
     Caller, World,
     challenge::{ChallengeError, record},
+    notices,
     sessions::{Bearer, Full},
     sign_in::Opened,
 };
@@ -20,7 +21,7 @@ use crate::{
         time::Timestamp,
         user::UserId,
     },
-    ports::{HasherBusy, StoreError, store::HashedCode},
+    ports::{HasherBusy, StoreError, messages::Notice, store::HashedCode},
 };
 use std::time::Duration;
 
@@ -46,7 +47,7 @@ pub enum GenerateError {
 
 /// Makes a new set of codes for somebody who has just proven a second factor (EN-01); older ones are over. This is the
 /// only time that anybody sees them.
-pub async fn generate(world: &World, full: &Full) -> Result<Vec<Code>, GenerateError> {
+pub async fn generate(world: &World, full: &Full, caller: &Caller) -> Result<Vec<Code>, GenerateError> {
     let now = world.now();
     let count = world.settings.recovery_codes;
     if count == 0 {
@@ -62,7 +63,9 @@ pub async fn generate(world: &World, full: &Full) -> Result<Vec<Code>, GenerateE
         hashed.push(HashedCode { head: code.head().to_owned(), phc: world.hasher.hash(code.secret()).await? });
     }
     let set = FactorId(world.entropy.id(now));
-    world.store.replace_recovery_codes(full.identity.user.id, set, &hashed).await?;
+    let user = &full.identity.user;
+    world.store.replace_recovery_codes(user.id, set, &hashed).await?;
+    notices::tell(world, user, Notice::RecoveryCodesReplaced, caller).await?;
     Ok(codes)
 }
 
@@ -88,7 +91,8 @@ pub async fn answer_recovery(
     typed: &str,
     caller: &Caller,
 ) -> Result<Opened, ChallengeError> {
-    let user = bearer.user().ok_or(ChallengeError::Gone)?.id;
+    let owner = bearer.user().ok_or(ChallengeError::Gone)?;
+    let user = owner.id;
     if world.settings.recovery_codes == 0 {
         return Err(ChallengeError::NotEnrolled);
     }
@@ -103,6 +107,8 @@ pub async fn answer_recovery(
         return Err(ChallengeError::AlreadyUsed);
     }
     charged.succeeded().await?;
+    let notice = Notice::RecoveryCodeUsed { left: left(world, user).await? };
+    notices::tell(world, owner, notice, caller).await?;
     record(world, bearer, Authentication { method: Method::RecoveryCode, factor: found.set, at: now }, caller).await
 }
 
@@ -125,8 +131,8 @@ fn is_recent(session: &Session, methods: &[Method], now: Timestamp) -> bool {
 /// The methods that open a change to an account by themselves.
 fn second_factors() -> Vec<Method> {
     let opens_changes = |method: &Method| match method {
-        Method::Totp | Method::Passkey => true,
-        Method::Password | Method::RecoveryCode => false,
+        Method::Totp | Method::Passkey | Method::SmsCode | Method::VoiceCode => true,
+        Method::Password | Method::RecoveryCode | Method::EmailCode | Method::EmailLink => false,
     };
     Method::ALL.iter().copied().filter(opens_changes).collect()
 }

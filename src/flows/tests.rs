@@ -23,7 +23,7 @@ use super::{
 use crate::{
     adapters::{passkeys::Passkeys, store::MemoryStore, system::FileVault},
     domain::{
-        contact::Channel,
+        contact::{Channel, NumberPrefix},
         factor::{Method, totp::Key},
         secret::{Secret, Token},
         session::{Limits, Session},
@@ -178,6 +178,8 @@ impl Scene {
                 requirement,
                 recovery_codes: 10,
                 methods: vec![Method::Passkey, Method::Totp],
+                countries: NumberPrefix::parse("+44").map(|prefix| (Channel::Sms, prefix)).into_iter().collect(),
+                origin: ORIGIN.to_owned(),
             },
         };
         Self { world, clock, hasher, inbox }
@@ -196,7 +198,13 @@ impl Scene {
     }
 
     async fn add(&self, name: &str) -> User {
-        let new = NewUser { login_id: LoginId::parse(name).unwrap(), name: None, email: None, groups: Vec::new() };
+        let new = NewUser {
+            login_id: LoginId::parse(name).unwrap(),
+            name: None,
+            email: None,
+            phone: None,
+            groups: Vec::new(),
+        };
         administer::add_user(&self.world, new, Some(PASSWORD)).await.unwrap()
     }
 

@@ -69,6 +69,8 @@ pub fn flow_settings(settings: &Settings) -> flows::Settings {
         },
         recovery_codes: settings.mfa.recovery_codes,
         methods: enrollable(settings),
+        countries: Vec::new(),
+        origin: settings.portal.url.to_string(),
     }
 }
 

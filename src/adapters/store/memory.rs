@@ -4,12 +4,14 @@
 
 mod accounts;
 mod budgets;
+mod contacts;
 mod passkeys;
 mod recovery;
 mod sessions;
 
 use crate::{
     domain::{
+        contact::{Contact, Kind},
         factor::FactorId,
         secret::TokenHash,
         session::{Session, SessionId},
@@ -19,7 +21,7 @@ use crate::{
     },
     ports::{
         Store, StoreError,
-        store::{Account, Attempt, Ceremony, Handoff, PasskeyFactor, SealedKey, TotpFactor},
+        store::{Account, Attempt, Ceremony, Handoff, PasskeyFactor, SealedKey, SentCode, TotpFactor},
     },
 };
 use async_trait::async_trait;
@@ -42,6 +44,8 @@ struct Tables {
     recovery_sets: BTreeMap<UserId, RecoverySet>,
     passkeys: BTreeMap<FactorId, PasskeyFactor>,
     ceremonies: HashMap<TokenHash, Ceremony>,
+    contacts: BTreeMap<(UserId, Kind), Contact>,
+    codes: HashMap<(TokenHash, &'static str), SentCode>,
     browsers: HashMap<(UserId, TokenHash), Timestamp>,
     signing_keys: Vec<SealedKey>,
     attempts: HashMap<TokenHash, Attempt>,

@@ -60,6 +60,7 @@ macro_rules! statements {
 
 mod accounts;
 mod budgets;
+mod contacts;
 mod open;
 mod passkeys;
 mod recovery;

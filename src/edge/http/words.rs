@@ -83,6 +83,10 @@ pub const fn method_name(method: Method) -> &'static str {
         Method::Totp => "Authenticator app",
         Method::RecoveryCode => "Recovery code",
         Method::Passkey => "Passkey",
+        Method::EmailCode => "E-mail code",
+        Method::EmailLink => "E-mail link",
+        Method::SmsCode => "Text message",
+        Method::VoiceCode => "Phone call",
     }
 }
 
@@ -93,6 +97,10 @@ pub const fn method_proof(method: Method) -> &'static str {
         Method::Totp => "code from your authenticator app",
         Method::RecoveryCode => "recovery code",
         Method::Passkey => "passkey",
+        Method::EmailCode => "code sent by e-mail",
+        Method::EmailLink => "link sent by e-mail",
+        Method::SmsCode => "code sent by text message",
+        Method::VoiceCode => "code from a phone call",
     }
 }
 

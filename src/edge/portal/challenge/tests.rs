@@ -18,6 +18,7 @@ fn second_step(method: Method, action: &'static str) -> ChallengePage<'static> {
         action,
         reason: Reason::SecondStep,
         answerer: ANSWERER,
+        delivery: None,
         notice: None,
     }
 }

@@ -4,7 +4,7 @@ use crate::{
     domain::factor::Method,
     edge::{
         http::page::{Frame, Hidden},
-        portal::challenge::ProofNotice,
+        portal::challenge::{ProofNotice, WhyNotSent},
     },
 };
 use askama::Template;

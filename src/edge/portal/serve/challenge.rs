@@ -7,18 +7,24 @@ use super::{
     way::{Errand, Toll},
 };
 use crate::{
-    domain::{factor::Method, policy::Missing, session::Level},
+    domain::{factor::Method, policy::Missing, session::Level, throttle::SEND_PACE},
     edge::{
-        http::refusal::Refusal,
-        portal::challenge::{Answerer, ChallengePage, ProofNotice, Reason, dead_end::DeadEndPage},
+        http::{refusal::Refusal, words::Upcoming},
+        portal::{
+            challenge::{
+                Answerer, ChallengePage, Delivery, OnItsWay, ProofNotice, Reason, WhyNotSent, dead_end::DeadEndPage,
+            },
+            message::Message,
+        },
     },
     flows::{
         challenge::{self, ChallengeError},
+        codes::{self, SendError},
         passkeys, recovery,
         sessions::{self, Bearer, Full},
         sign_in::Opened,
     },
-    ports::{StoreError, passkeys::PasskeyError},
+    ports::{NotSent, StoreError, passkeys::PasskeyError, store::SentCode},
 };
 use axum::{
     extract::{Path, Query, State},
@@ -32,6 +38,19 @@ pub(super) struct CodeForm {
     pub(super) code: String,
     #[serde(flatten)]
     pub(super) carried: Carried,
+}
+
+/// What links to a challenge carry; those in mails bring a token.
+#[derive(Deserialize)]
+pub(super) struct ChallengeLink {
+    to: Option<String>,
+    link: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct SendForm {
+    #[serde(flatten)]
+    carried: Carried,
 }
 
 /// What somebody answers a challenge with; which of it counts is the method's to say.
@@ -66,11 +85,18 @@ pub(super) async fn show(
     State(desk): State<Arc<Desk>>,
     Path(name): Path<String>,
     visit: Visit,
-    Query(link): Query<Link>,
+    Query(link): Query<ChallengeLink>,
 ) -> Reply {
     let Some(method) = Method::by_name(&name) else { return desk.refusal(Refusal::NotFound, "") };
+    let opened = link.link.as_deref().filter(|_| method == Method::EmailLink);
     match look(&desk, &visit, link.to.as_deref()).await {
-        Ok(Seen::Asked(asked)) if asked.helpful.contains(&method) => ask(&desk, &visit, &asked, method, None),
+        Ok(Seen::Asked(asked)) if asked.helpful.contains(&method) => {
+            ask(&desk, &visit, &asked, method, opened, None).await
+        }
+        // Whoever opens a link from a mail is told why nothing comes of it.
+        Ok(Seen::Asked(_) | Seen::Elsewhere(_)) if opened.is_some() => {
+            desk.message(StatusCode::FORBIDDEN, Message::LinkElsewhere)
+        }
         Ok(Seen::Asked(asked)) => onward("/challenge", asked.to),
         Ok(Seen::Elsewhere(reply)) => *reply,
         Err(error) => desk.unavailable(&error),
@@ -99,7 +125,63 @@ pub(super) async fn submit(
     match prove(&desk, &visit, &asked.bearer, method, &form).await {
         Ok(opened) => desk.arrive(&opened, asked.to).await,
         Err(ChallengeError::Gone | ChallengeError::NotEnrolled) => onward("/login", asked.to),
-        Err(error) => ask(&desk, &visit, &asked, method, Some(shown(&desk, &error))),
+        Err(error) => ask(&desk, &visit, &asked, method, None, Some(shown(&desk, &error))).await,
+    }
+}
+
+/// `POST /challenge/{method}/send`: has a code or link sent, and shows the page that waits for it.
+pub(super) async fn send(
+    State(desk): State<Arc<Desk>>,
+    Path(name): Path<String>,
+    visit: Visit,
+    Fields(form): Fields<SendForm>,
+) -> Reply {
+    let Some(method) = Method::by_name(&name) else { return desk.refusal(Refusal::NotFound, "") };
+    if let Err(refusal) = desk.check(&visit, &form.carried) {
+        return *refusal;
+    }
+    let asked = match look(&desk, &visit, form.carried.to.as_deref()).await {
+        Ok(Seen::Asked(asked)) => asked,
+        Ok(Seen::Elsewhere(reply)) => return *reply,
+        Err(error) => return desk.unavailable(&error),
+    };
+    let Some(browser) = visit.token.as_ref().filter(|_| asked.helpful.contains(&method)) else {
+        return onward("/challenge", asked.to);
+    };
+    let user = asked.bearer.user().map(|user| user.id.0);
+    match codes::send(&desk.world, &asked.bearer, method, asked.to, browser, &visit.caller).await {
+        Ok(()) => {
+            tracing::info!(user.id = ?user, %method, client = %visit.caller.address, "message sent");
+            onward(path_of(method), asked.to)
+        }
+        Err(error) => {
+            tracing::info!(user.id = ?user, %method, client = %visit.caller.address, %error, "no message sent");
+            ask(&desk, &visit, &asked, method, None, Some(not_sent(&desk, &error))).await
+        }
+    }
+}
+
+/// What the visitor may learn of a message that did not go out.
+pub(super) fn not_sent(desk: &Desk, error: &SendError) -> ProofNotice {
+    ProofNotice::NotSent(match error {
+        SendError::TooSoon(closed) => match desk.until(*closed) {
+            Some(again) => WhyNotSent::TooSoon { again },
+            None => WhyNotSent::Unavailable,
+        },
+        SendError::Country => WhyNotSent::Country,
+        SendError::NotSent(NotSent::Refused(_)) => WhyNotSent::Refused,
+        SendError::NotSent(NotSent::NoChannel(_) | NotSent::Unavailable(_)) => WhyNotSent::Unavailable,
+        SendError::NotEnrolled | SendError::Gone | SendError::Store(_) => return ProofNotice::OurFault,
+    })
+}
+
+/// A code or link that was sent, as pages show it.
+pub(super) fn on_its_way(desk: &Desk, code: &SentCode) -> OnItsWay {
+    let now = desk.world.clock.now();
+    let again = code.sent_at + SEND_PACE.delay_first;
+    OnItsWay {
+        ends: Upcoming { at: code.sent_at + SentCode::LIFETIME, now },
+        again: (again > now).then_some(Upcoming { at: again, now }),
     }
 }
 
@@ -119,7 +201,10 @@ async fn prove(
             let answer = passkeys::Answer { token: &form.challenge, credential: &form.credential, browser };
             passkeys::answer(world, bearer, answer, caller).await
         }
-        (Method::Passkey, None) => Err(ChallengeError::Gone),
+        (Method::EmailCode | Method::EmailLink | Method::SmsCode | Method::VoiceCode, Some(browser)) => {
+            codes::verify(world, bearer, method, &form.code, browser, caller).await
+        }
+        (_, None) => Err(ChallengeError::Gone),
     };
     let user = bearer.user().map(|user| user.id.0);
     match &proven {
@@ -136,6 +221,7 @@ pub(super) fn shown(desk: &Desk, error: &ChallengeError) -> ProofNotice {
             ProofNotice::Wrong
         }
         ChallengeError::AlreadyUsed => ProofNotice::AlreadyUsed,
+        ChallengeError::Over => ProofNotice::Over,
         ChallengeError::Throttled(closed) => match desk.until(*closed) {
             Some(again) => ProofNotice::TooMany { again },
             None => ProofNotice::Locked,
@@ -152,7 +238,14 @@ pub(super) fn shown(desk: &Desk, error: &ChallengeError) -> ProofNotice {
 pub(super) const fn status(notice: Option<ProofNotice>) -> StatusCode {
     match notice {
         None => StatusCode::OK,
-        Some(ProofNotice::Wrong | ProofNotice::AlreadyUsed) => StatusCode::FORBIDDEN,
+        Some(
+            ProofNotice::Wrong
+            | ProofNotice::AlreadyUsed
+            | ProofNotice::Over
+            | ProofNotice::NotSent(WhyNotSent::Country | WhyNotSent::Refused),
+        ) => StatusCode::FORBIDDEN,
+        Some(ProofNotice::NotSent(WhyNotSent::TooSoon { .. })) => StatusCode::TOO_MANY_REQUESTS,
+        Some(ProofNotice::NotSent(WhyNotSent::Unavailable)) => StatusCode::SERVICE_UNAVAILABLE,
         Some(ProofNotice::TooMany { .. } | ProofNotice::Locked) => StatusCode::TOO_MANY_REQUESTS,
         Some(ProofNotice::OurFault) => StatusCode::SERVICE_UNAVAILABLE,
     }
@@ -241,16 +334,55 @@ async fn helpful(desk: &Desk, full: &Full, missing: &Missing) -> Result<Vec<Meth
     Ok(methods)
 }
 
-fn ask(desk: &Desk, visit: &Visit, asked: &Asked<'_>, method: Method, notice: Option<ProofNotice>) -> Reply {
+async fn ask(
+    desk: &Desk,
+    visit: &Visit,
+    asked: &Asked<'_>,
+    method: Method,
+    opened: Option<&str>,
+    notice: Option<ProofNotice>,
+) -> Reply {
+    let outgoing = match outgoing(desk, visit, asked, method).await {
+        Ok(outgoing) => outgoing,
+        Err(error) => return desk.unavailable(&error),
+    };
+    let sent = outgoing.as_ref().and_then(|outgoing| outgoing.sent.as_ref());
+    let found = opened.filter(|link| sent.is_some_and(|sent| codes::is_link(&desk.world, sent, link)));
+    let notice = if opened.is_some() && found.is_none() { Some(ProofNotice::Over) } else { notice };
+    let delivery = outgoing.as_ref().map(|Outgoing { to, send, .. }| Delivery {
+        to,
+        send,
+        sent: sent.map(|sent| on_its_way(desk, sent)),
+        opened: found,
+    });
     let others: Vec<_> = asked.helpful.iter().copied().filter(|other| *other != method).collect();
     let (frame, action, reason, answerer) = (desk.frame(), path_of(method), asked.reason(), asked.answerer(&others));
     desk.form_page(visit, asked.to, |hidden| {
-        let page = ChallengePage { frame, hidden, method, action, reason, answerer, notice };
+        let page = ChallengePage { frame, hidden, method, action, reason, answerer, delivery, notice };
         match method {
             Method::Passkey => desk.scripted_page(status(notice), &page),
-            Method::Totp | Method::Password | Method::RecoveryCode => desk.page(status(notice), &page),
+            _ => desk.page(status(notice), &page),
         }
     })
+}
+
+/// Where something is sent, and what was.
+struct Outgoing {
+    to: String,
+    send: String,
+    sent: Option<SentCode>,
+}
+
+async fn outgoing(
+    desk: &Desk,
+    visit: &Visit,
+    asked: &Asked<'_>,
+    method: Method,
+) -> Result<Option<Outgoing>, StoreError> {
+    let (Some(browser), Some(_)) = (&visit.token, method.channel()) else { return Ok(None) };
+    let to = codes::destination(&desk.world, &asked.bearer, method).await?.unwrap_or_default();
+    let sent = codes::sent(&desk.world, &asked.bearer, method, browser).await?;
+    Ok(Some(Outgoing { to, send: format!("{}/send", path_of(method)), sent }))
 }
 
 fn dead_end(desk: &Desk, visit: &Visit, asked: &Asked<'_>) -> Reply {
@@ -289,5 +421,9 @@ const fn path_of(method: Method) -> &'static str {
         Method::Totp => "/challenge/totp",
         Method::RecoveryCode => "/challenge/recovery-code",
         Method::Passkey => "/challenge/passkey",
+        Method::EmailCode => "/challenge/email-code",
+        Method::EmailLink => "/challenge/email-link",
+        Method::SmsCode => "/challenge/sms-code",
+        Method::VoiceCode => "/challenge/voice-code",
     }
 }

@@ -148,7 +148,7 @@ pub(super) async fn remove(State(desk): State<Arc<Desk>>, visit: Visit, Fields(f
         Err(error) => return desk.unavailable(&error),
     };
     let user = full.identity.user.id.0;
-    match passkeys::remove(&desk.world, &full, FactorId(form.passkey)).await {
+    match passkeys::remove(&desk.world, &full, FactorId(form.passkey), &visit.caller).await {
         Ok(()) => {
             tracing::info!(user.id = %user, factor = %form.passkey, "passkey removed");
             see_other("/account")

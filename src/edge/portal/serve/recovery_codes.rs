@@ -16,6 +16,7 @@ use crate::{
         },
     },
     flows::{
+        Caller,
         challenge::{ChallengeError, answer_totp},
         recovery::{self, GenerateError},
         sessions::{self, Bearer, Full},
@@ -67,7 +68,7 @@ pub(super) async fn make(State(desk): State<Arc<Desk>>, visit: Visit, Fields(for
         Bearer::Nobody(_) => return onward("/login", None),
     };
     let Some(code) = form.code else {
-        return match generate(&desk, full).await {
+        return match generate(&desk, full, &visit.caller).await {
             Ok(codes) => page(&desk, &visit, None, full, &codes),
             Err(GenerateError::Stale) => confirm(&desk, &visit, full, None).await,
             Err(error) => failed(&desk, &error),
@@ -101,7 +102,7 @@ impl Desk {
         let Ok(Bearer::Full(full)) = sessions::recognise(&self.world, Some(&opened.token)).await else {
             return self.arrive(opened, to).await;
         };
-        match generate(self, &full).await {
+        match generate(self, &full, &visit.caller).await {
             Ok(codes) => {
                 let visit = Visit { token: Some(opened.token.clone()), ..visit };
                 self.keep(page(self, &visit, to, &full, &codes), opened)
@@ -111,9 +112,9 @@ impl Desk {
     }
 }
 
-async fn generate(desk: &Desk, full: &Full) -> Result<Vec<Code>, GenerateError> {
+async fn generate(desk: &Desk, full: &Full, caller: &Caller) -> Result<Vec<Code>, GenerateError> {
     let user = full.identity.user.id.0;
-    let codes = recovery::generate(&desk.world, full).await;
+    let codes = recovery::generate(&desk.world, full, caller).await;
     match &codes {
         Ok(codes) => tracing::info!(user.id = %user, count = codes.len(), "recovery codes made"),
         Err(GenerateError::Off | GenerateError::Stale) => {}
@@ -152,8 +153,8 @@ async fn confirm(desk: &Desk, visit: &Visit, full: &Full, notice: Option<ProofNo
     let answerer = Answerer { login_id: user.login_id.as_str(), back: Some("/account"), others: &[] };
     desk.form_page(visit, None, |hidden| {
         let (method, action) = (Method::Totp, "/recovery-codes");
-        let page =
-            ChallengePage { frame: desk.frame(), hidden, method, action, reason: Reason::Change, answerer, notice };
+        let (frame, reason, delivery) = (desk.frame(), Reason::Change, None);
+        let page = ChallengePage { frame, hidden, method, action, reason, answerer, delivery, notice };
         desk.page(status(notice), &page)
     })
 }

@@ -3,6 +3,7 @@
 use super::{Desk, Reply, onward, reference, see_other};
 use crate::{
     domain::{
+        contact::Kind,
         policy::{Decision, Missing, Visitor, route::Matched},
         session::Identity,
         target::{CanonicalPath, path::check_query},
@@ -43,6 +44,8 @@ pub(super) enum Errand {
     Account,
     /// To set up a passkey.
     AddPasskey,
+    /// To change an address.
+    Contact(Kind),
 }
 
 impl Errand {
@@ -51,12 +54,16 @@ impl Errand {
         match self {
             Self::Account => "account",
             Self::AddPasskey => "add-passkey",
+            Self::Contact(Kind::Email) => "email",
+            Self::Contact(Kind::Phone) => "phone",
         }
     }
 
     /// The errand that a link names.
     pub(super) fn by_name(to: Option<&str>) -> Option<Self> {
-        [Self::Account, Self::AddPasskey].into_iter().find(|errand| to == Some(errand.name()))
+        [Self::Account, Self::AddPasskey, Self::Contact(Kind::Email), Self::Contact(Kind::Phone)]
+            .into_iter()
+            .find(|errand| to == Some(errand.name()))
     }
 
     /// Where it is run.
@@ -64,6 +71,8 @@ impl Errand {
         match self {
             Self::Account => "/account",
             Self::AddPasskey => "/enroll/passkey",
+            Self::Contact(Kind::Email) => "/account/email",
+            Self::Contact(Kind::Phone) => "/account/phone",
         }
     }
 }
