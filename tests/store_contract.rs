@@ -7,6 +7,8 @@
 mod accounts;
 #[path = "store_contract/budgets.rs"]
 mod budgets;
+#[path = "store_contract/contacts.rs"]
+mod contacts;
 #[path = "store_contract/engines.rs"]
 mod engines;
 #[path = "store_contract/passkeys.rs"]
@@ -114,6 +116,14 @@ behaviours! {
     passkeys::a_reset_and_a_deletion_take_passkeys_along
     passkeys::of_racing_answers_one_takes_the_ceremony
     passkeys::sweeping_forgets_old_ceremonies
+    contacts::an_account_has_one_address_of_each_kind
+    contacts::a_user_has_the_e_mail_address_that_is_verified
+    contacts::the_last_address_may_have_to_stay
+    contacts::a_reset_takes_the_phone_and_leaves_the_mail
+    contacts::the_newest_code_of_a_browser_takes_the_place_of_the_last
+    contacts::of_racing_uses_of_one_sent_code_one_counts
+    contacts::of_racing_messages_one_is_paid_for
+    contacts::sweeping_forgets_old_codes
     people::the_store_answers
 }
 

@@ -2,6 +2,8 @@
 
 mod challenge;
 mod clock;
+mod codes;
+mod contacts;
 mod enroll;
 mod failing_store;
 mod gated;

@@ -1,7 +1,7 @@
 //! `/account`: who one is, what one has, what is open.
 
 use crate::{
-    domain::factor::Method,
+    domain::{contact::Kind, factor::Method},
     edge::http::{
         page::{Frame, Hidden},
         words::{Upcoming, filters},
@@ -29,6 +29,8 @@ pub struct AccountPage<'a> {
     pub methods: &'a [Method],
     /// What they can prove with.
     pub factors: &'a [FactorRow<'a>],
+    /// Where they are reached.
+    pub contacts: &'a [ContactRow<'a>],
     /// How many recovery codes they have left; `None` where they can't have any.
     pub recovery_codes: Option<u64>,
     /// What they can open.
@@ -64,6 +66,15 @@ pub struct FactorRow<'a> {
     pub used: Option<Duration>,
     /// What names it where it can be removed.
     pub removable: Option<Uuid>,
+}
+
+/// An address that they have, or could have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ContactRow<'a> {
+    /// What kind of address.
+    pub kind: Kind,
+    /// The address, if it is known to be theirs.
+    pub address: Option<&'a str>,
 }
 
 /// One application.
@@ -148,6 +159,7 @@ mod tests {
             notice: None,
             methods: &[Method::Passkey, Method::Totp],
             factors: &[PASSWORD, PHONE],
+            contacts: &[],
             recovery_codes: Some(10),
             apps: &[
                 AppRow { title: "Payroll", url: "https://payroll.example.com/" },
@@ -169,6 +181,13 @@ mod tests {
         };
         let with_passkey = AccountPage { factors: &[PASSWORD, PHONE, LAPTOP], ..full };
         let kept = AccountPage { notice: Some(AccountNotice::PasskeyKept), factors: &[PASSWORD, LAPTOP], ..full };
+        let reached = AccountPage {
+            contacts: &[
+                ContactRow { kind: Kind::Email, address: Some(gallery::ANN) },
+                ContactRow { kind: Kind::Phone, address: None },
+            ],
+            ..full
+        };
         let enrolled = AccountPage { notice: Some(AccountNotice::Enrolled), ..full };
 
         let recovered = |reopened| AccountPage {
@@ -181,6 +200,7 @@ mod tests {
             ("bare", bare),
             ("enrolled", enrolled),
             ("with_passkey", with_passkey),
+            ("reached", reached),
             ("passkey_kept", kept),
             ("recovered", recovered(true)),
             ("recovered_earlier", recovered(false)),

@@ -100,7 +100,7 @@ async fn a_recovery_code_opens_nothing_while_any_part_of_it_fails() {
             let (_, phone) = scene.add_with_phone(ANN).await;
             let token = scene.sign_in(&phone, &anywhere()).await.token;
             let Bearer::Full(full) = scene.bearer(&token).await else { panic!() };
-            *codes.lock().unwrap() = recovery::generate(&scene.world, &full).await.unwrap();
+            *codes.lock().unwrap() = recovery::generate(&scene.world, &full, &anywhere()).await.unwrap();
             scene.half(&anywhere()).await
         },
         async |scene, token| {

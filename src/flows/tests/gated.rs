@@ -3,6 +3,7 @@
 use crate::{
     adapters::store::MemoryStore,
     domain::{
+        contact::Contact,
         factor::FactorId,
         secret::TokenHash,
         session::{Authentication, Identity, Session, SessionId},
@@ -14,9 +15,9 @@ use crate::{
     ports::{
         Store, StoreError,
         store::{
-            Account, AccountStore, Added, Attempt, BudgetStore, Ceremony, Charge, FoundCode, Handoff, HashedCode,
-            LastFactor, PasskeyFactor, PasskeyStore, PasswordFactor, RecoveryStore, SealedKey, SessionStore,
-            SessionSummary, TotpFactor,
+            Account, AccountStore, Added, Attempt, BudgetStore, Ceremony, Charge, ContactStore, FoundCode, Handoff,
+            HashedCode, LastFactor, PasskeyFactor, PasskeyStore, PasswordFactor, RecoveryStore, SealedKey, SentCode,
+            SentPurpose, SessionStore, SessionSummary, TotpFactor,
         },
     },
 };
@@ -141,6 +142,15 @@ gated!(PasskeyStore {
     fn remove_passkey(user: UserId, passkey: FactorId, last: LastFactor) -> bool;
     fn open_ceremony(ceremony: &Ceremony) -> ();
     fn take_ceremony(token: TokenHash) -> Option<Ceremony>;
+});
+
+gated!(ContactStore {
+    fn contacts(user: UserId) -> Vec<Contact>;
+    fn put_contact(contact: &Contact) -> ();
+    fn remove_contact(user: UserId, contact: FactorId, last: LastFactor) -> bool;
+    fn put_code(code: &SentCode) -> ();
+    fn code(browser: TokenHash, purpose: SentPurpose) -> Option<SentCode>;
+    fn spend_code(code: &SentCode) -> bool;
 });
 
 gated!(BudgetStore {

@@ -262,7 +262,7 @@ async fn a_disabled_account_and_a_removed_passkey_open_nothing() {
     let opened = scene.sign_in_with_passkey(&mut laptop, &ann).await.unwrap();
     let full = scene.full(&opened.token).await;
     let id = scene.passkeys(&ann).await[0].id;
-    passkeys::remove(&scene.world, &full, id).await.unwrap();
+    passkeys::remove(&scene.world, &full, id, &anywhere()).await.unwrap();
     let removed = scene.sign_in_with_passkey(&mut laptop, &ann).await;
     assert!(matches!(removed, Err(ChallengeError::Wrong)), "{removed:?}");
 }
@@ -274,13 +274,13 @@ async fn the_last_second_factor_stays_where_one_is_required() {
     let full = scene.full(&opened.token).await;
     let id = scene.passkeys(&ann).await[0].id;
 
-    let kept = passkeys::remove(&scene.world, &full, id).await;
+    let kept = passkeys::remove(&scene.world, &full, id, &anywhere()).await;
     assert!(matches!(kept, Err(ChangeError::Kept)), "{kept:?}");
-    let unknown = passkeys::remove(&scene.world, &full, FactorId(uuid::Uuid::nil())).await;
+    let unknown = passkeys::remove(&scene.world, &full, FactorId(uuid::Uuid::nil()), &anywhere()).await;
     assert!(matches!(unknown, Err(ChangeError::Kept)), "{unknown:?}");
 
     let second = scene.make_passkey(&opened.token, &mut Laptop::new()).await.unwrap();
-    passkeys::remove(&scene.world, &scene.full(&second.token).await, id).await.unwrap();
+    passkeys::remove(&scene.world, &scene.full(&second.token).await, id, &anywhere()).await.unwrap();
     assert_eq!(scene.passkeys(&ann).await.len(), 1);
 }
 

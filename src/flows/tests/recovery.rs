@@ -22,7 +22,7 @@ use std::{collections::HashSet, sync::atomic::Ordering};
 
 impl Scene {
     async fn codes(&self, token: &Token) -> Vec<Code> {
-        generate(&self.world, &self.full(token).await).await.unwrap()
+        generate(&self.world, &self.full(token).await, &anywhere()).await.unwrap()
     }
 
     async fn recover(&self, token: &Token, typed: &str) -> Result<Opened, ChallengeError> {
@@ -95,7 +95,7 @@ async fn codes_are_made_only_after_a_fresh_second_factor() {
     scene.wait(STEP);
     let token = scene.sign_in(&phone, &anywhere()).await.token;
     let refused = async |token: &Token| {
-        let refusal = generate(&scene.world, &scene.full(token).await).await;
+        let refusal = generate(&scene.world, &scene.full(token).await, &anywhere()).await;
         assert!(matches!(refusal, Err(GenerateError::Stale)), "{refusal:?}");
     };
 
@@ -122,7 +122,7 @@ async fn who_has_only_a_password_gets_no_codes() {
     scene.add(ANN).await;
     let Ok(Outcome::Done(opened)) = scene.password(ANN, PASSWORD, &anywhere()).await else { panic!() };
 
-    let refusal = generate(&scene.world, &scene.full(&opened.token).await).await;
+    let refusal = generate(&scene.world, &scene.full(&opened.token).await, &anywhere()).await;
 
     assert!(matches!(refusal, Err(GenerateError::Stale)), "{refusal:?}");
 }
@@ -138,7 +138,7 @@ async fn switched_off_none_are_made_or_taken() {
     assert!(matches!(answer, Err(ChallengeError::NotEnrolled)), "{answer:?}");
     scene.wait(STEP);
     let token = scene.sign_in(&phone, &anywhere()).await.token;
-    let refusal = generate(&scene.world, &scene.full(&token).await).await;
+    let refusal = generate(&scene.world, &scene.full(&token).await, &anywhere()).await;
     assert!(matches!(refusal, Err(GenerateError::Off)), "{refusal:?}");
     assert_eq!(left_to_ann(&scene).await, 0);
 }

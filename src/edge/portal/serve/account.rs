@@ -3,15 +3,17 @@
 use super::{Desk, Reply, Visit, onward, see_other};
 use crate::{
     domain::{
+        contact::{Contact, Kind},
         factor::Method,
         session::{Session, latest, proven},
         time::Timestamp,
     },
     edge::{
         http::words::Upcoming,
-        portal::account::{AccountNotice, AccountPage, AppRow, FactorRow, SessionRow},
+        portal::account::{AccountNotice, AccountPage, AppRow, ContactRow, FactorRow, SessionRow},
     },
     flows::{
+        contacts,
         enroll::UNNAMED,
         recovery,
         sessions::{self, Bearer, Full},
@@ -53,6 +55,8 @@ async fn page(desk: &Desk, visit: &Visit, full: &Full, notice: Option<AccountNot
     let passkeys = desk.world.store.passkeys(user.id).await?;
     let may_have_codes = desk.world.settings.recovery_codes > 0 && !(totp.is_empty() && passkeys.is_empty());
     let recovery_codes = if may_have_codes { Some(recovery::left(&desk.world, user.id).await?) } else { None };
+    let addresses = desk.world.store.contacts(user.id).await?;
+    let contacts = contact_rows(desk, &addresses);
     let factors = factor_rows(password.as_ref(), &totp, &passkeys, now);
     let apps: Vec<_> = desk.directory.iter().map(|(title, url)| AppRow { title, url }).collect();
     let mut proofs: Vec<_> =
@@ -75,6 +79,7 @@ async fn page(desk: &Desk, visit: &Visit, full: &Full, notice: Option<AccountNot
                 notice: notice.or_else(|| reminder(session, now)),
                 methods: &desk.world.settings.methods,
                 factors: &factors,
+                contacts: &contacts,
                 recovery_codes,
                 apps: &apps,
                 session: SessionRow { age, ends, proofs: &proofs },
@@ -88,6 +93,15 @@ fn reminder(session: &Session, now: Timestamp) -> Option<AccountNotice> {
     let at = |method| latest(&session.authentications, &[method], now).map(|proof| proof.at);
     let recovered = at(Method::RecoveryCode).filter(|recovered| at(Method::Totp).is_none_or(|app| app < *recovered));
     recovered.map(|_| AccountNotice::Recovered { reopened: recovery::is_recovered(session, now) })
+}
+
+fn contact_rows<'a>(desk: &Desk, contacts: &'a [Contact]) -> Vec<ContactRow<'a>> {
+    let row = |kind: Kind| {
+        let known = contacts.iter().find(|contact| contact.address.kind() == kind && contact.verified_at.is_some());
+        let address = known.map(|contact| contact.address.as_str());
+        (address.is_some() || contacts::is_offered(&desk.world, kind)).then_some(ContactRow { kind, address })
+    };
+    Kind::ALL.iter().filter_map(|kind| row(*kind)).collect()
 }
 
 fn factor_rows<'a>(

@@ -244,10 +244,10 @@ pub(super) const fn status(notice: Option<ProofNotice>) -> StatusCode {
             | ProofNotice::Over
             | ProofNotice::NotSent(WhyNotSent::Country | WhyNotSent::Refused),
         ) => StatusCode::FORBIDDEN,
-        Some(ProofNotice::NotSent(WhyNotSent::TooSoon { .. })) => StatusCode::TOO_MANY_REQUESTS,
-        Some(ProofNotice::NotSent(WhyNotSent::Unavailable)) => StatusCode::SERVICE_UNAVAILABLE,
-        Some(ProofNotice::TooMany { .. } | ProofNotice::Locked) => StatusCode::TOO_MANY_REQUESTS,
-        Some(ProofNotice::OurFault) => StatusCode::SERVICE_UNAVAILABLE,
+        Some(ProofNotice::TooMany { .. } | ProofNotice::Locked | ProofNotice::NotSent(WhyNotSent::TooSoon { .. })) => {
+            StatusCode::TOO_MANY_REQUESTS
+        }
+        Some(ProofNotice::OurFault | ProofNotice::NotSent(WhyNotSent::Unavailable)) => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
 
