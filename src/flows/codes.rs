@@ -4,6 +4,8 @@
 //!
 //! - What was sent serves the browser that asked (OB-02), for the purpose it asked for, within ten minutes, once; and
 //!   only the newest of them (OB-01).
+//! - A link that is opened in another browser does nothing there and stays good: the page says to open it where it was asked
+//!   for. A number to compare would be one more thing that people can be talked into reading out.
 //! - Nothing is sent that the budgets of the account, the address, the network and the country do not pay for (OB-03).
 //! - Sending again gives nobody another try: tries are counted in the budget that all second factors share (TH-04).
 

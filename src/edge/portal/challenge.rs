@@ -35,6 +35,13 @@ pub struct ChallengePage<'a> {
     pub notice: Option<ProofNotice>,
 }
 
+impl ChallengePage<'_> {
+    /// Whether a link was opened, and only a word is missing.
+    fn is_opened(&self) -> bool {
+        self.delivery.is_some_and(|delivery| delivery.opened.is_some())
+    }
+}
+
 /// Where a code or link goes, and whether one is out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Delivery<'a> {
