@@ -5,10 +5,13 @@
 
 pub mod administer;
 pub mod challenge;
+pub mod codes;
+pub mod contacts;
 pub mod devices;
 pub mod enroll;
 pub mod factors;
 pub mod journey;
+pub mod notices;
 pub mod passkeys;
 pub mod recovery;
 pub mod sessions;
@@ -146,7 +149,9 @@ impl World {
 
     /// Whether this account has anything to prove itself with besides its password.
     async fn has_second_factor(&self, user: UserId) -> Result<bool, StoreError> {
-        Ok(!self.store.totp_factors(user).await?.is_empty() || !self.store.passkeys(user).await?.is_empty())
+        Ok(!self.store.totp_factors(user).await?.is_empty()
+            || !self.store.passkeys(user).await?.is_empty()
+            || !codes::methods_of(self, user).await?.is_empty())
     }
 
     /// Writes down what happened to an account, or was tried on nobody's.

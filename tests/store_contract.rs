@@ -9,6 +9,8 @@ mod accounts;
 mod activity;
 #[path = "store_contract/budgets.rs"]
 mod budgets;
+#[path = "store_contract/contacts.rs"]
+mod contacts;
 #[path = "store_contract/devices.rs"]
 mod devices;
 #[path = "store_contract/engines.rs"]
@@ -136,6 +138,14 @@ behaviours! {
     factors::one_factor_is_asked_for_first
     activity::events_are_found_as_they_were_written_the_last_first
     activity::events_go_with_their_account_and_their_time
+    contacts::an_account_has_one_address_of_each_kind
+    contacts::a_user_has_the_e_mail_address_that_is_verified
+    contacts::the_last_address_may_have_to_stay
+    contacts::a_reset_takes_the_phone_and_leaves_the_mail
+    contacts::the_newest_code_of_a_browser_takes_the_place_of_the_last
+    contacts::of_racing_uses_of_one_sent_code_one_counts
+    contacts::of_racing_messages_one_is_paid_for
+    contacts::sweeping_forgets_old_codes
     people::the_store_answers
 }
 

@@ -9,7 +9,10 @@ use super::{
     totp::{grouped, qr},
 };
 use crate::{
-    domain::user::LoginId,
+    domain::{
+        contact::{EmailAddress, PhoneNumber},
+        user::LoginId,
+    },
     flows::{
         World,
         administer::{self, NewUser},
@@ -95,9 +98,12 @@ struct New {
     /// What people call them
     #[arg(long)]
     name: Option<String>,
-    /// What applications are told
-    #[arg(long)]
-    email: Option<String>,
+    /// Their e-mail address, which applications are told: you vouch that it is theirs
+    #[arg(long, value_parser = EmailAddress::parse)]
+    email: Option<EmailAddress>,
+    /// Their phone number, with the country: you vouch that it is theirs
+    #[arg(long, value_parser = PhoneNumber::parse)]
+    phone: Option<PhoneNumber>,
     /// A group they are in; may be repeated
     #[arg(long = "group", value_name = "GROUP")]
     groups: Vec<String>,
@@ -133,13 +139,13 @@ struct Told {
 }
 
 async fn add(world: &World, new: New) -> Result<Told, Failure> {
-    let New { login_id, name, email, groups, no_password } = new;
+    let New { login_id, name, email, phone, groups, no_password } = new;
     // Before the password is asked for, not after it was typed twice.
     if administer::account(world, &login_id).await.is_ok() {
         return Err(Failure::refused(administer::AdministerError::Taken(login_id)));
     }
     let password = if no_password { None } else { Some(password::read_new(login_id.as_str())?) };
-    let new = NewUser { login_id, name, email, groups };
+    let new = NewUser { login_id, name, email, phone, groups };
     let typed = password.as_ref().map(|password| password.as_str());
     let user = administer::add_user(world, new, typed).await.map_err(Failure::refused)?;
     let next = match password {

@@ -113,7 +113,7 @@ shapes! {
     }
     mfa "[mfa]" "Second factors." {
         REQUIREMENT "requirement" ("\"required\", \"optional\" or \"disabled\"") Value(r#""required""#), "Who must have one: everybody, whoever enrolled one, nobody.";
-        METHODS "methods" ("list of methods") Value(r#"["passkey", "security-key", "totp"]"#), "What may be enrolled: `passkey`, `security-key`, `totp`.";
+        METHODS "methods" ("list of methods") Value(r#"["passkey", "security-key", "totp"]"#), "What may be enrolled: `passkey`, `security-key`, `totp`, `sms-code`, `voice-code`, `email-code`, `email-link`. Codes and links go to addresses that are known to be somebody's. Mail is never `mfa` beside a password, for it can reset it; phone numbers can be taken over, so offer something stronger too.";
         RECOVERY_CODES "recovery_codes" ("number") Value("10"), "Codes for the day a phone is lost, shown once after the first enrolment; 0 switches them off.";
         REMEMBER "remember" ("duration or \"off\"") Value(r#""30d""#),
             "How long a browser may spare its user the second step of a sign-in, if they tick that there; at most 30 days. It never counts where a policy asks for `mfa` or a fresh proof.";
@@ -159,7 +159,7 @@ shapes! {
         GROUPS "groups" ("list of text") Value("[]"), "Groups of which people must be in one; nobody is left out where it is empty.";
     }
     fresh "fresh = { … }" "How recent a proof must be." {
-        ANY "any" ("list of methods") Required, "Methods of which one will do: `password`, `totp`, `passkey`, `security-key`, `recovery-code`.";
+        ANY "any" ("list of methods") Required, "Methods of which one will do: `password`, `totp`, `passkey`, `security-key`, `sms-code`, `voice-code`, `email-code`, `email-link`, `recovery-code`.";
         WITHIN "within" ("duration") Required, "How old that proof may be.";
     }
     app "[[app]]" "One protected application. Its routes are tried in order, the first that fits decides." {

@@ -141,6 +141,9 @@ fn unmeetable(access: &Access, mfa: &Mfa) -> Option<String> {
     if *level >= Level::Mfa && mfa.requirement == MfaRequirement::Disabled {
         return Some("`mfa.requirement` is \"disabled\", so nobody has a second factor".to_owned());
     }
+    if *level >= Level::Mfa && mfa.methods.iter().all(|method| method.is_mail()) {
+        return Some("`mfa.methods` has only e-mail, which is no second factor: it can reset the password".to_owned());
+    }
     if *level == Level::PhishingResistant && !mfa.methods.iter().any(|method| method.resists_phishing()) {
         return Some("`mfa.methods` has no \"passkey\"".to_owned());
     }
@@ -148,7 +151,13 @@ fn unmeetable(access: &Access, mfa: &Mfa) -> Option<String> {
     let available = |method: &Method| match method {
         Method::Password => true,
         Method::RecoveryCode => mfa.recovery_codes > 0,
-        Method::Totp | Method::Passkey | Method::SecurityKey => mfa.methods.contains(method),
+        Method::Totp
+        | Method::Passkey
+        | Method::SecurityKey
+        | Method::EmailCode
+        | Method::EmailLink
+        | Method::SmsCode
+        | Method::VoiceCode => mfa.methods.contains(method),
     };
     let missing = listed(fresh.any.iter().map(|method| method.name()));
     (!fresh.any.iter().any(available)).then(|| format!("`mfa.methods` has none of {missing}"))

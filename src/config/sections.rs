@@ -164,6 +164,21 @@ fn second_factor(value: &Value<'_>) -> Option<Method> {
         let fault = Fault::new("a password is no second factor", "expected another method");
         return value.fail(fault.help("it is what people begin with"));
     }
-    let methods = [Method::Passkey, Method::SecurityKey, Method::Totp];
-    one_of(value, &methods.map(|method| (method.name(), method)))
+    let methods: Vec<_> = Method::ALL.iter().filter(|method| is_enrolled(**method)).collect();
+    let named: Vec<_> = methods.into_iter().map(|method| (method.name(), *method)).collect();
+    one_of(value, &named)
+}
+
+/// Whether people enrol it, and the operator chooses whether they may.
+const fn is_enrolled(method: Method) -> bool {
+    match method {
+        Method::Password | Method::RecoveryCode => false,
+        Method::Passkey
+        | Method::SecurityKey
+        | Method::Totp
+        | Method::SmsCode
+        | Method::VoiceCode
+        | Method::EmailCode
+        | Method::EmailLink => true,
+    }
 }

@@ -9,6 +9,7 @@
 //! - More proof is never a lower level.
 //! - Two methods of one class are not two factors.
 //! - What was proven before a lock is never fresh after it, and counts for the level as before.
+//! - A mailbox is no second factor beside a password: whoever reads the mail resets the password (OB-04).
 
 use crate::domain::{
     factor::{FactorClass, FactorId, Method},
@@ -78,7 +79,7 @@ pub enum Standing {
 pub enum Level {
     /// One proof of any kind.
     Login,
-    /// Proofs of two classes.
+    /// Proofs of two classes, a mailbox not counted.
     Mfa,
     /// One that a look-alike page can't pass on, of two factors: a passkey.
     PhishingResistant,
@@ -104,17 +105,17 @@ impl Level {
 
     /// What proofs by these methods amount to; `None` if there are none.
     pub fn shown_by(methods: impl Iterator<Item = Method>) -> Option<Self> {
-        let mut shown: Option<(FactorClass, Self)> = None;
+        let mut shown: Option<Self> = None;
+        let (mut is_known, mut is_held) = (false, false);
         for method in methods {
-            let class = method.class();
+            match method.class() {
+                FactorClass::Knowledge => is_known = true,
+                FactorClass::Possession => is_held |= !method.is_mail(),
+            }
             let alone = if method.resists_phishing() { Self::PhishingResistant } else { Self::Login };
-            shown = Some(match shown {
-                None => (class, alone),
-                Some((first, level)) if first == class => (first, level.max(alone)),
-                Some((first, level)) => (first, level.max(alone).max(Self::Mfa)),
-            });
+            shown = shown.max(Some(alone));
         }
-        shown.map(|(_, level)| level)
+        if is_known && is_held { shown.max(Some(Self::Mfa)) } else { shown }
     }
 }
 
@@ -201,6 +202,20 @@ mod tests {
     }
 
     #[test]
+    fn a_mailbox_is_no_second_factor() {
+        let level = |methods: &[Method]| Level::shown_by(methods.iter().copied());
+
+        for mail in [Method::EmailCode, Method::EmailLink] {
+            assert_eq!(level(&[Method::Password, mail]), Some(Level::Login), "{mail}");
+            assert_eq!(level(&[mail, Method::RecoveryCode]), Some(Level::Login), "{mail}");
+            assert_eq!(level(&[mail, Method::Password, Method::Totp]), Some(Level::Mfa), "{mail}");
+        }
+        assert_eq!(level(&[Method::EmailCode, Method::EmailLink]), Some(Level::Login));
+        assert_eq!(level(&[Method::SmsCode, Method::VoiceCode]), Some(Level::Login));
+        assert_eq!(level(&[Method::Password, Method::SmsCode]), Some(Level::Mfa));
+    }
+
+    #[test]
     fn a_passkey_alone_resists_phishing_and_nothing_else_does() {
         for method in Method::ALL {
             let resists = Level::reached(&[proof(*method, NOON)], NOON) == Some(Level::PhishingResistant);
@@ -264,6 +279,16 @@ mod tests {
             let mut more = proofs;
             more.push(extra);
             prop_assert!(Level::reached(&more, NOON) >= before);
+        }
+
+        #[test]
+        fn without_a_password_and_something_held_beside_mail_there_is_no_mfa(
+            methods in prop::collection::vec(prop::sample::select(Method::ALL), 0..6),
+        ) {
+            let knows = methods.contains(&Method::Password);
+            let holds = methods.iter().any(|method| *method != Method::Password && !method.is_mail());
+            let level = Level::shown_by(methods.iter().copied());
+            prop_assert_eq!(level >= Some(Level::Mfa), (knows && holds) || methods.contains(&Method::Passkey));
         }
     }
 }

@@ -4,6 +4,7 @@
 //! guesses are all counted (TH-03). This module says what a charge costs; the store decides who may charge.
 
 use crate::domain::{
+    contact::{Address, NumberPrefix},
     secret::{TokenHash, sha256},
     time::Timestamp,
     user::{LoginId, UserId},
@@ -55,6 +56,34 @@ pub const CEREMONIES: Schedule = Schedule {
     delay_max: Duration::from_secs(1),
     locked_at: u32::MAX,
     forgotten_after: Duration::from_mins(10),
+};
+
+/// Codes and links to one account, and to one address: one a minute (OB-03).
+pub const SEND_PACE: Schedule = Schedule {
+    free: 1,
+    delay_first: Duration::from_mins(1),
+    delay_max: Duration::from_mins(1),
+    locked_at: u32::MAX,
+    forgotten_after: Duration::from_mins(1),
+};
+
+/// The same: five an hour.
+pub const SENDS: Schedule = Schedule {
+    free: 5,
+    delay_first: Duration::from_hours(1),
+    delay_max: Duration::from_hours(1),
+    locked_at: u32::MAX,
+    forgotten_after: Duration::from_hours(1),
+};
+
+/// Codes and links that nobody has typed in or opened, asked for from one network, or going to one country: what a robot
+/// leaves behind that is paid by the message. Many people share both, so what arrived is taken back.
+pub const SENDS_LOST: Schedule = Schedule {
+    free: 50,
+    delay_first: Duration::from_mins(1),
+    delay_max: Duration::from_hours(1),
+    locked_at: u32::MAX,
+    forgotten_after: Duration::from_hours(1),
 };
 
 /// Until when a budget is closed.
@@ -122,6 +151,27 @@ impl BudgetKey {
     /// Wrong codes for an account. A right password does not reset it (TH-04).
     pub fn second_factor(user: UserId, lane: Lane) -> Self {
         Self::of_account("second", user, lane)
+    }
+
+    /// Codes and links sent to an account, against [`SEND_PACE`] and [`SENDS`].
+    pub fn sends_to(user: UserId) -> [Self; 2] {
+        ["pace", "sends"].map(|kind| Self::of_account(kind, user, Lane::Stranger))
+    }
+
+    /// Codes and links sent to one address, whosever it is; likewise.
+    pub fn sends_to_address(address: &Address) -> [Self; 2] {
+        let hash = hex(&sha256(address.as_str().to_lowercase().as_bytes()));
+        ["pace", "sends"].map(|kind| Self { text: format!("{kind}:to:{hash}"), owner: None })
+    }
+
+    /// Codes and links asked for from one network.
+    pub fn sends_from(address: IpAddr) -> Self {
+        Self { text: format!("sends:from:{}", network(address)), owner: None }
+    }
+
+    /// Codes sent to one country.
+    pub fn sends_to_country(prefix: &NumberPrefix) -> Self {
+        Self { text: format!("sends:country:{}", prefix.as_str()), owner: None }
     }
 
     /// Wrong answers from an address.
@@ -204,6 +254,23 @@ mod tests {
         assert_eq!(key("2001:db8:1:2:3:4:5:6"), key("2001:db8:1:2::1"));
         assert_ne!(key("2001:db8:1:2::1"), key("2001:db8:1:3::1"));
         assert_eq!(key("::ffff:192.0.2.1"), key("192.0.2.1"));
+    }
+
+    #[test]
+    fn a_message_a_minute_and_five_an_hour() {
+        let wait = |schedule: Schedule, sent| schedule.blocked_until(sent, NOON).as_millis() - NOON.as_millis();
+
+        assert_eq!([1, 2, 9].map(|sent| wait(SEND_PACE, sent)), [60_000; 3]);
+        assert_eq!([1, 4, 5, 6].map(|sent| wait(SENDS, sent)), [0, 0, 3_600_000, 3_600_000]);
+    }
+
+    #[test]
+    fn every_spelling_of_an_address_is_one_budget() {
+        let key =
+            |typed| BudgetKey::sends_to_address(&Address::parse(crate::domain::contact::Kind::Email, typed).unwrap());
+
+        assert_eq!(key("Ann@example.com"), key("ann@EXAMPLE.com"));
+        assert_ne!(key("ann@example.com"), key("ann@example.org"));
     }
 
     proptest! {

@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod challenge;
+pub mod contact;
 pub mod devices;
 pub mod enroll;
 pub mod login;

@@ -4,6 +4,7 @@ pub use super::factors::SecondFactor;
 use super::{World, challenge::totp_seal, factors, sign_in::password_bytes};
 use crate::{
     domain::{
+        contact::{Address, Contact, EmailAddress, PhoneNumber},
         factor::{
             FactorId, Method,
             totp::{KEY_BYTES, Key},
@@ -28,8 +29,10 @@ pub struct NewUser {
     pub login_id: LoginId,
     /// Shown to people; the login id if there is none.
     pub name: Option<String>,
-    /// For applications.
-    pub email: Option<String>,
+    /// Their e-mail address. The operator vouches for it, so it counts at once.
+    pub email: Option<EmailAddress>,
+    /// Their phone number; likewise.
+    pub phone: Option<PhoneNumber>,
     /// What policies ask for.
     pub groups: Vec<String>,
 }
@@ -74,16 +77,25 @@ pub async fn add_user(world: &World, new: NewUser, password: Option<&str>) -> Re
         id: UserId(world.entropy.id(now)),
         name: new.name.unwrap_or_else(|| new.login_id.to_string()),
         login_id: new.login_id,
-        email: new.email,
+        email: new.email.as_ref().map(ToString::to_string),
         groups,
         disabled: false,
         created_at: now,
     };
     let account = Account { user: user.clone(), password, enrol_until: Some(now + ENROL_WITHIN) };
-    match world.store.add_account(&account).await? {
-        Added::New => Ok(user),
-        Added::Taken => Err(AdministerError::Taken(user.login_id)),
+    if world.store.add_account(&account).await? == Added::Taken {
+        return Err(AdministerError::Taken(user.login_id));
     }
+    for address in new.email.map(Address::Email).into_iter().chain(new.phone.map(Address::Phone)) {
+        let id = FactorId(world.entropy.id(now));
+        world.store.put_contact(&Contact { id, user: user.id, address, verified_at: Some(now) }).await?;
+    }
+    Ok(user)
+}
+
+/// Where somebody is reached, e-mail first.
+pub async fn contacts(world: &World, user: UserId) -> Result<Vec<Contact>, AdministerError> {
+    Ok(world.store.contacts(user).await?)
 }
 
 /// The account with this login id.

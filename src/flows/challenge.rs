@@ -28,6 +28,9 @@ pub enum ChallengeError {
     /// It was right, and used before.
     #[error("a code that was used before")]
     AlreadyUsed,
+    /// Nothing was sent to this browser, or its time is over.
+    #[error("no code is out, or its time is over")]
+    Over,
     /// Too many tries.
     #[error("too many tries")]
     Throttled(Closed),
@@ -105,6 +108,7 @@ pub async fn held(world: &World, user: UserId) -> Result<Vec<Method>, StoreError
     let has_totp = !world.store.totp_factors(user).await?.is_empty();
     let keys = world.store.passkeys(user).await?;
     let has_key = |kind| keys.iter().any(|key| key.kind == kind);
+    let sent = super::codes::methods_of(world, user).await?;
     let has_codes = super::recovery::left(world, user).await? > 0;
     let has = |method: &Method| match method {
         Method::Password => has_password,
@@ -112,6 +116,7 @@ pub async fn held(world: &World, user: UserId) -> Result<Vec<Method>, StoreError
         Method::Passkey => has_key(KeyKind::Passkey),
         Method::SecurityKey => has_key(KeyKind::SecurityKey),
         Method::RecoveryCode => has_codes,
+        Method::EmailCode | Method::EmailLink | Method::SmsCode | Method::VoiceCode => sent.contains(method),
     };
     Ok(Method::ALL.iter().copied().filter(has).collect())
 }
@@ -151,6 +156,7 @@ pub(super) async fn refused(
             world.record(user, What::WrongTry { method }, caller).await
         }
         ChallengeError::Throttled(_)
+        | ChallengeError::Over
         | ChallengeError::Gone
         | ChallengeError::NotEnrolled
         | ChallengeError::Sealed(_)

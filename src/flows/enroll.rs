@@ -8,6 +8,7 @@ use super::{
     Caller, World,
     challenge::{ChallengeError, record, totp_seal},
     factors::{ChangeError, Right, called, may_add},
+    notices,
     sessions::Bearer,
 };
 use crate::{
@@ -24,7 +25,10 @@ use crate::{
         user::{User, UserId},
     },
     flows::sign_in::Opened,
-    ports::store::{Account, Added, TotpFactor},
+    ports::{
+        messages::Notice,
+        store::{Account, Added, TotpFactor},
+    },
 };
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use std::time::Duration;
@@ -102,6 +106,8 @@ pub async fn confirm(
     }
     charged.succeeded().await?;
     world.record(user.id, What::FactorAdded { method: Method::Totp, name: factor.name.clone() }, caller).await?;
+    let notice = Notice::FactorAdded { method: Method::Totp, name: factor.name };
+    notices::tell(world, &user, notice, caller).await?;
     Ok(record(world, bearer, Authentication { method: Method::Totp, factor: factor.id, at: now }, caller).await?)
 }
 

@@ -3,11 +3,12 @@
 use super::{
     Caller, Requirement as SignInRequirement, World,
     challenge::{ChallengeError, held},
-    enroll, recovery,
+    codes, enroll, notices, recovery,
     sessions::{Bearer, Full},
 };
 use crate::{
     domain::{
+        contact::Channel,
         event::What,
         factor::{FactorId, Method},
         policy::{Freshness, Lack, Missing, Requirement},
@@ -15,7 +16,7 @@ use crate::{
         time::Timestamp,
         user::{User, UserId},
     },
-    ports::{StoreError, passkeys::PasskeyError, store::LastFactor},
+    ports::{StoreError, messages::Notice, passkeys::PasskeyError, store::LastFactor},
 };
 use std::time::Duration;
 
@@ -104,8 +105,13 @@ pub async fn may_add(world: &World, bearer: &Bearer, method: Method) -> Result<(
     }
     let count = second_factors(world, user.id).await?.len();
     if count == 0 {
-        let is_open = enroll::is_open(world, &account).await?;
-        return if is_open { Ok((account.user, Right::First)) } else { Err(ChangeError::NeedsOperator) };
+        if enroll::is_open(world, &account).await? {
+            return Ok((account.user, Right::First));
+        }
+        // Who is reached by mail or phone, and has just proven it, needs nobody's approval (EN-01, EN-04).
+        if codes::methods_of(world, user.id).await?.is_empty() {
+            return Err(ChangeError::NeedsOperator);
+        }
     }
     let Bearer::Full(full) = bearer else { return Err(ChallengeError::Gone.into()) };
     match missing_for_change(world, full).await? {
@@ -124,7 +130,13 @@ pub async fn missing_for_change(world: &World, full: &Full) -> Result<Option<Mis
     let held = held(world, full.identity.user.id).await?;
     let level = Level::shown_by(held.iter().copied()).unwrap_or(Level::Login);
     let strongest = held.first().copied().unwrap_or(Method::Password);
-    let fresh = Freshness { any: vec![strongest], within: FRESH_FOR_CHANGES };
+    // Two ways to one mailbox, or to one phone, prove the same.
+    let ends_at = |method: Method| method.channel().map(Channel::kind);
+    let is_as_good = |method: &Method| {
+        *method == strongest || (ends_at(*method).is_some() && ends_at(*method) == ends_at(strongest))
+    };
+    let any = held.iter().copied().filter(is_as_good).collect();
+    let fresh = Freshness { any, within: FRESH_FOR_CHANGES };
     let requirement = Requirement { level, fresh: Some(fresh.clone()), groups: Vec::new() };
     Ok(match requirement.missing(&full.identity.session, world.now()) {
         Ok(()) => None,
@@ -201,8 +213,9 @@ pub async fn remove(world: &World, full: &Full, id: FactorId, caller: &Caller) -
     if !world.store.remove_factor(full.identity.user.id, id, last_factor(world)).await? {
         return Err(ChangeError::Kept);
     }
-    let what = What::FactorRemoved { method: factor.method, name: factor.name };
-    Ok(world.record(full.identity.user.id, what, caller).await?)
+    let (user, method, name) = (&full.identity.user, factor.method, factor.name);
+    world.record(user.id, What::FactorRemoved { method, name: name.clone() }, caller).await?;
+    Ok(notices::tell(world, user, Notice::FactorRemoved { method, name }, caller).await?)
 }
 
 /// Has oneself asked for this second factor first from now on.
@@ -229,5 +242,7 @@ pub const fn unnamed(method: Method) -> &'static str {
         Method::Totp => "Authenticator app",
         Method::Password => "Password",
         Method::RecoveryCode => "Recovery codes",
+        Method::EmailCode | Method::EmailLink => "E-mail address",
+        Method::SmsCode | Method::VoiceCode => "Phone number",
     }
 }

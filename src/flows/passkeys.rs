@@ -9,6 +9,7 @@ use super::{
     challenge::{ChallengeError, record, refused},
     devices,
     factors::{Right, called, may_add},
+    notices,
     sessions::Bearer,
     sign_in::Opened,
 };
@@ -19,9 +20,10 @@ use crate::{
         secret::Token,
         session::{Authentication, Session, SessionId},
         throttle::{BudgetKey, CEREMONIES},
-        user::{User, UserId},
+        user::UserId,
     },
     ports::{
+        messages::Notice,
         passkeys::{Begun, PasskeyError},
         store::{Added, Ceremony, PasskeyFactor, Purpose},
     },
@@ -152,7 +154,8 @@ pub async fn enroll(
     name: &str,
     caller: &Caller,
 ) -> Result<Opened, ChangeError> {
-    let (User { id: user, .. }, right) = may_add(world, bearer, kind.method()).await?;
+    let (owner, right) = may_add(world, bearer, kind.method()).await?;
+    let user = owner.id;
     let state = take(world, Purpose::Enroll(kind), Some(user), answer).await?;
     let charged = world.charge_address(caller).await.map_err(ChallengeError::from)?;
     let made = world.passkeys.finish_registration(&state, answer.credential)?;
@@ -178,6 +181,8 @@ pub async fn enroll(
     }
     charged.succeeded().await?;
     world.record(user, What::FactorAdded { method: kind.method(), name: passkey.name.clone() }, caller).await?;
+    let notice = Notice::FactorAdded { method: kind.method(), name: passkey.name };
+    notices::tell(world, &owner, notice, caller).await?;
     let proof = Authentication { method: kind.method(), factor: passkey.id, at: now };
     Ok(record(world, bearer, proof, caller).await?)
 }

@@ -6,6 +6,7 @@
 use super::{
     Caller, World,
     challenge::{ChallengeError, record, refused},
+    notices,
     sessions::{Bearer, Full},
     sign_in::Opened,
 };
@@ -21,7 +22,7 @@ use crate::{
         time::Timestamp,
         user::UserId,
     },
-    ports::{HasherBusy, StoreError, store::HashedCode},
+    ports::{HasherBusy, StoreError, messages::Notice, store::HashedCode},
 };
 use std::time::Duration;
 
@@ -63,8 +64,10 @@ pub async fn generate(world: &World, full: &Full, caller: &Caller) -> Result<Vec
         hashed.push(HashedCode { head: code.head().to_owned(), phc: world.hasher.hash(code.secret()).await? });
     }
     let set = FactorId(world.entropy.id(now));
-    world.store.replace_recovery_codes(full.identity.user.id, set, &hashed).await?;
-    world.record(full.identity.user.id, What::RecoveryCodesReplaced, caller).await?;
+    let user = &full.identity.user;
+    world.store.replace_recovery_codes(user.id, set, &hashed).await?;
+    world.record(user.id, What::RecoveryCodesReplaced, caller).await?;
+    notices::tell(world, user, Notice::RecoveryCodesReplaced, caller).await?;
     Ok(codes)
 }
 
@@ -90,7 +93,8 @@ pub async fn answer_recovery(
     typed: &str,
     caller: &Caller,
 ) -> Result<Opened, ChallengeError> {
-    let user = bearer.user().ok_or(ChallengeError::Gone)?.id;
+    let owner = bearer.user().ok_or(ChallengeError::Gone)?;
+    let user = owner.id;
     if world.settings.recovery_codes == 0 {
         return Err(ChallengeError::NotEnrolled);
     }
@@ -107,7 +111,9 @@ pub async fn answer_recovery(
         return Err(refused(world, user, Method::RecoveryCode, ChallengeError::AlreadyUsed, caller).await);
     }
     charged.succeeded().await?;
-    world.record(user, What::RecoveryCodeUsed { left: left(world, user).await? }, caller).await?;
+    let left = left(world, user).await?;
+    world.record(user, What::RecoveryCodeUsed { left }, caller).await?;
+    notices::tell(world, owner, Notice::RecoveryCodeUsed { left }, caller).await?;
     record(world, bearer, Authentication { method: Method::RecoveryCode, factor: found.set, at: now }, caller).await
 }
 
@@ -129,8 +135,8 @@ fn is_recent(session: &Session, methods: &[Method], now: Timestamp) -> bool {
 /// The methods that open a change to an account by themselves.
 fn second_factors() -> Vec<Method> {
     let opens_changes = |method: &Method| match method {
-        Method::Totp | Method::Passkey | Method::SecurityKey => true,
-        Method::Password | Method::RecoveryCode => false,
+        Method::Totp | Method::Passkey | Method::SecurityKey | Method::SmsCode | Method::VoiceCode => true,
+        Method::Password | Method::RecoveryCode | Method::EmailCode | Method::EmailLink => false,
     };
     Method::ALL.iter().copied().filter(opens_changes).collect()
 }

@@ -3,6 +3,8 @@
 mod activity;
 mod challenge;
 mod clock;
+mod codes;
+mod contacts;
 mod devices;
 mod enroll;
 mod factors;
@@ -203,7 +205,13 @@ impl Scene {
     }
 
     async fn add(&self, name: &str) -> User {
-        let new = NewUser { login_id: LoginId::parse(name).unwrap(), name: None, email: None, groups: Vec::new() };
+        let new = NewUser {
+            login_id: LoginId::parse(name).unwrap(),
+            name: None,
+            email: None,
+            phone: None,
+            groups: Vec::new(),
+        };
         administer::add_user(&self.world, new, Some(PASSWORD)).await.unwrap()
     }
 

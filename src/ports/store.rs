@@ -6,6 +6,7 @@
 pub mod accounts;
 pub mod activity;
 pub mod budgets;
+pub mod contacts;
 pub mod devices;
 pub mod factors;
 pub mod passkeys;
@@ -15,6 +16,7 @@ pub mod sessions;
 pub use accounts::{Account, AccountStore, Added, PasswordFactor, SealedKey, TotpFactor};
 pub use activity::ActivityStore;
 pub use budgets::{BudgetStore, Charge};
+pub use contacts::{ContactStore, SentCode, SentPurpose};
 pub use devices::{Device, DeviceId, DeviceStore, Undo};
 pub use factors::{FactorStore, LastFactor};
 pub use passkeys::{Ceremony, PasskeyFactor, PasskeyStore, Purpose};
@@ -26,7 +28,15 @@ use async_trait::async_trait;
 /// Everything that is kept.
 #[async_trait]
 pub trait Store:
-    AccountStore + FactorStore + PasskeyStore + RecoveryStore + SessionStore + DeviceStore + ActivityStore + BudgetStore
+    AccountStore
+    + ContactStore
+    + FactorStore
+    + PasskeyStore
+    + RecoveryStore
+    + SessionStore
+    + DeviceStore
+    + ActivityStore
+    + BudgetStore
 {
     /// Whether the store answers; for readiness.
     async fn ping(&self) -> Result<(), StoreError>;

@@ -229,6 +229,8 @@ fn named(method: Method, name: &str) -> String {
         Method::RecoveryCode => "set of recovery codes",
         Method::Passkey => "passkey",
         Method::SecurityKey => "security key",
+        Method::EmailCode | Method::EmailLink => "e-mail address",
+        Method::SmsCode | Method::VoiceCode => "phone number",
     };
     format!("The {kind} “{}”", one_line(name))
 }

@@ -5,6 +5,7 @@
 mod accounts;
 mod activity;
 mod budgets;
+mod contacts;
 mod devices;
 mod factors;
 mod passkeys;
@@ -13,6 +14,7 @@ mod sessions;
 
 use crate::{
     domain::{
+        contact::{Contact, Kind},
         event::Event,
         factor::FactorId,
         secret::TokenHash,
@@ -23,7 +25,9 @@ use crate::{
     },
     ports::{
         Store, StoreError,
-        store::{Account, Attempt, Ceremony, Device, DeviceId, Handoff, PasskeyFactor, SealedKey, TotpFactor, Undo},
+        store::{
+            Account, Attempt, Ceremony, Device, DeviceId, Handoff, PasskeyFactor, SealedKey, SentCode, TotpFactor, Undo,
+        },
     },
 };
 use async_trait::async_trait;
@@ -46,6 +50,8 @@ struct Tables {
     recovery_sets: BTreeMap<UserId, RecoverySet>,
     passkeys: BTreeMap<FactorId, PasskeyFactor>,
     ceremonies: HashMap<TokenHash, Ceremony>,
+    contacts: BTreeMap<(UserId, Kind), Contact>,
+    codes: HashMap<(TokenHash, &'static str), SentCode>,
     browsers: HashMap<(UserId, TokenHash), Timestamp>,
     devices: BTreeMap<DeviceId, Device>,
     undos: HashMap<TokenHash, Undo>,

@@ -118,6 +118,7 @@ macro_rules! close_enrolment {
 mod accounts;
 mod activity;
 mod budgets;
+mod contacts;
 mod devices;
 mod factors;
 mod open;

@@ -102,6 +102,10 @@ pub const fn method_name(method: Method) -> &'static str {
         Method::RecoveryCode => "Recovery code",
         Method::Passkey => "Passkey",
         Method::SecurityKey => "Security key",
+        Method::EmailCode => "E-mail code",
+        Method::EmailLink => "E-mail link",
+        Method::SmsCode => "Text message",
+        Method::VoiceCode => "Phone call",
     }
 }
 
@@ -113,6 +117,10 @@ pub const fn method_proof(method: Method) -> &'static str {
         Method::RecoveryCode => "recovery code",
         Method::Passkey => "passkey",
         Method::SecurityKey => "security key",
+        Method::EmailCode => "code sent by e-mail",
+        Method::EmailLink => "link sent by e-mail",
+        Method::SmsCode => "code sent by text message",
+        Method::VoiceCode => "code from a phone call",
     }
 }
 
@@ -124,6 +132,10 @@ pub const fn method_means(method: Method) -> &'static str {
         Method::RecoveryCode => "a recovery code",
         Method::Passkey => "your passkey",
         Method::SecurityKey => "your security key",
+        Method::EmailCode => "a code sent by e-mail",
+        Method::EmailLink => "a link sent by e-mail",
+        Method::SmsCode => "a code sent by text message",
+        Method::VoiceCode => "a code from a phone call",
     }
 }
 

@@ -5,7 +5,7 @@ pub mod changed;
 pub mod factor;
 
 use crate::{
-    domain::{factor::Method, place::Place},
+    domain::{contact::Kind, factor::Method, place::Place},
     edge::http::{
         page::{Frame, Hidden},
         words::{Somewhere, Upcoming, filters},
@@ -38,6 +38,8 @@ pub struct AccountPage<'a> {
     pub factors: &'a [FactorRow<'a>],
     /// Whether browsers may be remembered here.
     pub remembers: bool,
+    /// Where they are reached.
+    pub contacts: &'a [ContactRow<'a>],
     /// How many recovery codes they have left; `None` where they can't have any.
     pub recovery_codes: Option<u64>,
     /// How long ago their password was set, if they have one.
@@ -60,6 +62,15 @@ pub enum AccountNotice {
         /// Whether that was a moment ago, so that the app may be set up again.
         reopened: bool,
     },
+}
+
+/// An address that they have, or could have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ContactRow<'a> {
+    /// What kind of address.
+    pub kind: Kind,
+    /// The address, if it is known to be theirs.
+    pub address: Option<&'a str>,
 }
 
 /// One application.
@@ -175,6 +186,7 @@ pub(in crate::edge::portal) mod tests {
             methods: &[Method::Passkey, Method::SecurityKey, Method::Totp],
             remembers: true,
             factors: &[LAPTOP, KEY, FactorRow { is_primary: true, ..PHONE }],
+            contacts: &[],
             recovery_codes: Some(10),
             password: Some(Duration::from_hours(24 * 400)),
             apps: &[
@@ -203,6 +215,13 @@ pub(in crate::edge::portal) mod tests {
         };
         let locked =
             AccountPage { session: SessionRow { locked: Some(Duration::from_mins(1)), ..full.session }, ..full };
+        let reached = AccountPage {
+            contacts: &[
+                ContactRow { kind: Kind::Email, address: Some(gallery::ANN) },
+                ContactRow { kind: Kind::Phone, address: None },
+            ],
+            ..full
+        };
         let recovered = |reopened| AccountPage {
             notice: Some(AccountNotice::Recovered { reopened }),
             recovery_codes: Some(u64::from(reopened)),
@@ -212,6 +231,7 @@ pub(in crate::edge::portal) mod tests {
             ("full", full),
             ("bare", bare),
             ("locked", locked),
+            ("reached", reached),
             ("recovered", recovered(true)),
             ("recovered_earlier", recovered(false)),
         ];

@@ -29,6 +29,8 @@ pub struct ChallengePage<'a> {
     pub reason: Reason<'a>,
     /// Who is asked.
     pub answerer: Answerer<'a>,
+    /// Where a code or link goes, for methods that send one.
+    pub delivery: Option<Delivery<'a>>,
     /// What was wrong with the last answer.
     pub notice: Option<ProofNotice>,
     /// Whether their browser may be remembered, which posts `remember`.
@@ -48,6 +50,35 @@ impl ChallengePage<'_> {
     const fn needs_script(&self) -> bool {
         matches!(self.method, Method::Passkey | Method::SecurityKey)
     }
+}
+
+impl ChallengePage<'_> {
+    /// Whether a link was opened, and only a word is missing.
+    fn is_opened(&self) -> bool {
+        self.delivery.is_some_and(|delivery| delivery.opened.is_some())
+    }
+}
+
+/// Where a code or link goes, and whether one is out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Delivery<'a> {
+    /// The address, masked.
+    pub to: &'a str,
+    /// Where the form goes that has one sent.
+    pub send: &'a str,
+    /// The one that was sent, while its time lasts.
+    pub sent: Option<OnItsWay>,
+    /// The token of the link that was opened, if it is that one.
+    pub opened: Option<&'a str>,
+}
+
+/// A code or link that was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OnItsWay {
+    /// When its time is over.
+    pub ends: Upcoming,
+    /// When another can be sent; `None` if that is now.
+    pub again: Option<Upcoming>,
 }
 
 /// Why somebody is asked for a proof.
@@ -89,8 +120,28 @@ pub enum ProofNotice {
     },
     /// The budget is closed until an operator opens it.
     Locked,
+    /// Nothing is waiting for it any more, or yet.
+    Over,
+    /// Nothing was sent.
+    NotSent(WhyNotSent),
     /// Something of ours failed. Nothing was checked.
     OurFault,
+}
+
+/// Why no code or link was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhyNotSent {
+    /// One was sent a moment ago, or often enough.
+    TooSoon {
+        /// When another can be.
+        again: Upcoming,
+    },
+    /// The operator sends nothing to numbers of that country.
+    Country,
+    /// The other end does not take it.
+    Refused,
+    /// It can't be sent just now.
+    Unavailable,
 }
 
 /// Who answers, and how they can step aside.

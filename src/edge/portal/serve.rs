@@ -5,6 +5,7 @@
 
 mod account;
 mod challenge;
+mod contacts;
 mod devices;
 mod enroll;
 mod factors;
@@ -85,6 +86,8 @@ pub fn router(desk: Arc<Desk>) -> Router {
         .route("/login/passkey", post(passkeys::sign_in))
         .route("/passkey/options", post(passkeys::options))
         .route("/challenge/{method}", get(challenge::show).post(challenge::submit))
+        .route("/challenge/{method}/send", post(challenge::send))
+        .merge(contacts::router())
         .route("/enroll/totp", get(enroll::show).post(enroll::submit))
         .route("/recovery-codes", get(recovery_codes::elsewhere).post(recovery_codes::make))
         .route("/recovery-codes.txt", post(recovery_codes::download))

@@ -4,7 +4,7 @@ use super::{ANN, MINUTE, ORIGIN, PASSWORD, Phone, Requirement, STEP, Scene, anyw
 use crate::{
     adapters::store::MemoryStore,
     domain::{
-        contact::{Address, Channel},
+        contact::{Address, Channel, EmailAddress},
         factor::Method,
         policy::{Freshness, Lack, Missing, Requirement as Demand},
         secret::Token,
@@ -70,7 +70,13 @@ impl Scene {
     }
 
     async fn add_with_mail(&self, email: Option<&str>) -> Phone {
-        let new = NewUser { login_id: login(), name: None, email: email.map(ToOwned::to_owned), groups: Vec::new() };
+        let new = NewUser {
+            login_id: login(),
+            name: None,
+            email: email.map(|email| EmailAddress::parse(email).unwrap()),
+            phone: None,
+            groups: Vec::new(),
+        };
         administer::add_user(&self.world, new, Some(PASSWORD)).await.unwrap();
         let key = administer::enroll_totp(&self.world, &login()).await.unwrap();
         Phone { key, clock: std::sync::Arc::clone(&self.clock) }

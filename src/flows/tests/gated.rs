@@ -3,6 +3,7 @@
 use crate::{
     adapters::store::MemoryStore,
     domain::{
+        contact::Contact,
         event::Event,
         factor::FactorId,
         secret::TokenHash,
@@ -15,9 +16,10 @@ use crate::{
     ports::{
         Store, StoreError,
         store::{
-            Account, AccountStore, ActivityStore, Added, Attempt, BudgetStore, Ceremony, Charge, Device, DeviceId,
-            DeviceStore, FactorStore, FoundCode, Handoff, HashedCode, LastFactor, PasskeyFactor, PasskeyStore,
-            PasswordFactor, RecoveryStore, SealedKey, SessionStore, SessionSummary, TotpFactor, Undo,
+            Account, AccountStore, ActivityStore, Added, Attempt, BudgetStore, Ceremony, Charge, ContactStore, Device,
+            DeviceId, DeviceStore, FactorStore, FoundCode, Handoff, HashedCode, LastFactor, PasskeyFactor,
+            PasskeyStore, PasswordFactor, RecoveryStore, SealedKey, SentCode, SentPurpose, SessionStore,
+            SessionSummary, TotpFactor, Undo,
         },
     },
 };
@@ -168,6 +170,15 @@ gated!(DeviceStore {
     fn undo(token: TokenHash, since: Timestamp) -> Option<Undo>;
     fn take_undo(token: TokenHash, since: Timestamp) -> Option<Undo>;
     fn sweep_devices(browsers: Timestamp, devices: Timestamp, undos: Timestamp) -> ();
+});
+
+gated!(ContactStore {
+    fn contacts(user: UserId) -> Vec<Contact>;
+    fn put_contact(contact: &Contact) -> ();
+    fn remove_contact(user: UserId, contact: FactorId, last: LastFactor) -> bool;
+    fn put_code(code: &SentCode) -> ();
+    fn code(browser: TokenHash, purpose: SentPurpose) -> Option<SentCode>;
+    fn spend_code(code: &SentCode) -> bool;
 });
 
 gated!(BudgetStore {

@@ -74,7 +74,7 @@ pub enum Added {
 /// Accounts, factors, known browsers, signing keys.
 #[async_trait]
 pub trait AccountStore: Send + Sync {
-    /// Adds an account, unless its id or login id is taken.
+    /// Adds an account, unless its id or login id is taken. Its addresses are added for themselves.
     async fn add_account(&self, account: &Account) -> Result<Added, StoreError>;
     /// The account with this login id.
     async fn account_by_login(&self, login_id: &LoginId) -> Result<Option<Account>, StoreError>;
@@ -108,8 +108,9 @@ pub trait AccountStore: Send + Sync {
     /// Spends a TOTP step, so that a code works once: `true` for exactly one caller, and only if the step is later than
     /// all that were spent. One statement decides.
     async fn spend_totp_step(&self, factor: FactorId, step: u64, now: Timestamp) -> Result<bool, StoreError>;
-    /// Removes all second factors of an account, passkeys and recovery codes too, ends its sessions and forgets its devices
-    /// and browsers, in one transaction. Returns how many factors there were, recovery codes not counted.
+    /// Removes all second factors of an account, passkeys, phone number and recovery codes too, ends its sessions and
+    /// forgets its devices and browsers, in one transaction. Returns how many factors there were, recovery codes not
+    /// counted. The e-mail address stays: its owner is told of what happens there.
     async fn remove_second_factors(&self, user: UserId) -> Result<u64, StoreError>;
 
     /// Notes that this user has signed in with this browser.

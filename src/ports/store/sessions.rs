@@ -114,7 +114,7 @@ pub trait SessionStore: Send + Sync {
     async fn child_identity(&self, child: TokenHash, host: &Host) -> Result<Option<Identity>, StoreError>;
 
     /// Forgets what is over: sessions that began before `sessions_before` or were last used before `idle_before`, attempts,
-    /// handoffs and ceremonies from before `steps_before`, and budgets untouched since `budgets_before`.
+    /// handoffs, ceremonies and codes from before `steps_before`, and budgets untouched since `budgets_before`.
     async fn sweep(
         &self,
         sessions_before: Timestamp,

@@ -3,6 +3,7 @@
 use super::{MemoryStore, Tables};
 use crate::{
     domain::{
+        contact::Kind,
         factor::FactorId,
         secret::TokenHash,
         time::Timestamp,
@@ -34,7 +35,9 @@ impl AccountStore for MemoryStore {
         if tables.accounts.values().any(|other| other.user.login_id == account.user.login_id) {
             return Ok(Added::Taken);
         }
-        Ok(added(tables.accounts.entry(account.user.id), account))
+        let mut account = account.clone();
+        account.user.email = None;
+        Ok(added(tables.accounts.entry(account.user.id), &account))
     }
 
     async fn account_by_login(&self, login_id: &LoginId) -> Result<Option<Account>, StoreError> {
@@ -68,6 +71,8 @@ impl AccountStore for MemoryStore {
         tables.recovery_sets.remove(&user);
         tables.passkeys.retain(|_, passkey| passkey.user != user);
         tables.ceremonies.retain(|_, ceremony| ceremony.user != Some(user));
+        tables.contacts.retain(|_, contact| contact.user != user);
+        tables.codes.retain(|_, code| code.user != user);
         tables.browsers.retain(|(owner, _), _| *owner != user);
         tables.undos.retain(|_, undo| undo.user != user);
         tables.budgets.retain(|_, budget| budget.owner != Some(user));
@@ -142,7 +147,8 @@ impl AccountStore for MemoryStore {
     async fn remove_second_factors(&self, user: UserId) -> Result<u64, StoreError> {
         let mut tables = self.tables();
         let removed = tables.totp_factors.extract_if(.., |_, factor| factor.user == user).count()
-            + tables.passkeys.extract_if(.., |_, passkey| passkey.user == user).count();
+            + tables.passkeys.extract_if(.., |_, passkey| passkey.user == user).count()
+            + usize::from(tables.contacts.remove(&(user, Kind::Phone)).is_some());
         tables.recovery_sets.remove(&user);
         tables.sign_out(user);
         tables.browsers.retain(|(owner, _), _| *owner != user);

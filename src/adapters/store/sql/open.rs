@@ -1,6 +1,6 @@
 //! Opens databases: connects, migrates, and finds out what is wrong while an operator is watching.
 
-use super::{Pools, SqlStore, accounts, activity, budgets, devices, factors, passkeys, recovery, sessions};
+use super::{Pools, SqlStore, accounts, activity, budgets, contacts, devices, factors, passkeys, recovery, sessions};
 use crate::ports::StoreError;
 use sqlx::{
     Connection as _, Executor, PgConnection, SqlSafeStr as _, SqliteConnection,
@@ -103,6 +103,7 @@ where
 {
     let all = [
         accounts::STATEMENTS,
+        contacts::STATEMENTS,
         factors::STATEMENTS,
         passkeys::STATEMENTS,
         recovery::STATEMENTS,

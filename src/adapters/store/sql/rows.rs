@@ -2,6 +2,7 @@
 
 use crate::{
     domain::{
+        contact::{Address, Contact, Kind},
         event::Event,
         factor::{FactorId, KeyKind, Method},
         place::Place,
@@ -13,8 +14,8 @@ use crate::{
     ports::{
         StoreError,
         store::{
-            Account, Ceremony, Device, DeviceId, PasskeyFactor, PasswordFactor, Purpose, SealedKey, SessionSummary,
-            TotpFactor, Undo,
+            Account, Ceremony, Device, DeviceId, PasskeyFactor, PasswordFactor, Purpose, SealedKey, SentCode,
+            SentPurpose, SessionSummary, TotpFactor, Undo,
         },
     },
 };
@@ -97,6 +98,27 @@ pub(super) struct UndoRow {
     pub(super) session_id: Uuid,
     browser: Option<String>,
     made_at: i64,
+}
+
+/// A row of `contacts`.
+#[derive(FromRow)]
+pub(super) struct ContactRow {
+    id: Uuid,
+    user_id: Uuid,
+    kind: String,
+    address: String,
+    verified_at: Option<i64>,
+}
+
+/// A row of `codes`.
+#[derive(FromRow)]
+pub(super) struct CodeRow {
+    user_id: Uuid,
+    method: String,
+    address: String,
+    factor_id: Uuid,
+    sealed: Vec<u8>,
+    sent_at: i64,
 }
 
 /// A row of `signing_keys`.
@@ -287,6 +309,40 @@ impl UndoRow {
             browser: self.browser,
             made_at: Timestamp::from_millis(self.made_at),
         }
+    }
+}
+
+impl TryFrom<ContactRow> for Contact {
+    type Error = StoreError;
+
+    fn try_from(row: ContactRow) -> Result<Self, StoreError> {
+        let bad = |column| bad("contacts", row.id, column);
+        let kind = Kind::by_name(&row.kind).ok_or_else(|| bad("kind"))?;
+        Ok(Self {
+            id: FactorId(row.id),
+            user: UserId(row.user_id),
+            address: Address::parse(kind, &row.address).map_err(|_| bad("address"))?,
+            verified_at: row.verified_at.map(Timestamp::from_millis),
+        })
+    }
+}
+
+impl CodeRow {
+    /// The code that this browser asked for to this end.
+    pub(super) fn read(self, browser: TokenHash, purpose: SentPurpose) -> Result<SentCode, StoreError> {
+        let bad = |column| bad("codes", self.user_id, column);
+        let method = Method::by_name(&self.method).ok_or_else(|| bad("method"))?;
+        let kind = method.channel().ok_or_else(|| bad("method"))?.kind();
+        Ok(SentCode {
+            browser,
+            purpose,
+            user: UserId(self.user_id),
+            method,
+            address: Address::parse(kind, &self.address).map_err(|_| bad("address"))?,
+            factor: FactorId(self.factor_id),
+            sealed: self.sealed,
+            sent_at: Timestamp::from_millis(self.sent_at),
+        })
     }
 }
 

@@ -23,11 +23,12 @@ use sqlx::{query, query_as};
 macro_rules! select_identity {
     ($from:literal) => {
         concat!(
-            "SELECT a.id AS user_id, a.login_id, a.name, a.email, a.groups, a.disabled, a.created_at, \
+            "SELECT a.id AS user_id, a.login_id, a.name, e.address AS email, a.groups, a.disabled, a.created_at, \
              s.id AS session_id, s.started_at, s.seen_at, s.locked_at, s.browser, s.address, \
              p.method, p.factor_id, p.proven_at FROM ",
             $from,
             " JOIN accounts a ON a.id = s.user_id AND NOT a.disabled \
+             LEFT JOIN contacts e ON e.user_id = a.id AND e.kind = 'email' AND e.verified_at IS NOT NULL \
              LEFT JOIN authentications p ON p.session_id = s.id "
         )
     };
@@ -73,6 +74,7 @@ statements! {
     SWEEP_SESSIONS = "DELETE FROM sessions WHERE started_at < $1 OR seen_at < $2";
     SWEEP_ATTEMPTS = "DELETE FROM attempts WHERE proven_at < $1";
     SWEEP_HANDOFFS = "DELETE FROM handoffs WHERE made_at < $1";
+    SWEEP_CODES = "DELETE FROM codes WHERE sent_at < $1";
     SWEEP_CEREMONIES = "DELETE FROM ceremonies WHERE made_at < $1";
     /// Locked budgets stay.
     SWEEP_BUDGETS = "DELETE FROM budgets WHERE updated_at <= $1 AND blocked_until <> 9223372036854775807";
@@ -235,6 +237,7 @@ impl SessionStore for SqlStore {
             query(SWEEP_SESSIONS).bind(began).bind(idle).execute(db).await?;
             query(SWEEP_ATTEMPTS).bind(steps_before.as_millis()).execute(db).await?;
             query(SWEEP_HANDOFFS).bind(steps_before.as_millis()).execute(db).await?;
+            query(SWEEP_CODES).bind(steps_before.as_millis()).execute(db).await?;
             query(SWEEP_CEREMONIES).bind(steps_before.as_millis()).execute(db).await?;
             query(SWEEP_BUDGETS).bind(budgets_before.as_millis()).execute(db).await?;
         });

@@ -23,6 +23,7 @@ fn second_step(method: Method, action: &'static str) -> ChallengePage<'static> {
         action,
         reason: Reason::SecondStep,
         answerer: ANSWERER,
+        delivery: None,
         notice: None,
         remember: None,
     }
@@ -100,6 +101,78 @@ fn every_state_of_a_passkey_is_worded() {
         ("passkey_wrong", failed(ProofNotice::Wrong)),
         ("passkey_too_many", failed(ProofNotice::TooMany { again: gallery::in_five_minutes() })),
         ("passkey_our_fault", failed(ProofNotice::OurFault)),
+    ];
+
+    for (state, shown) in gallery::exhibit("challenge", states) {
+        insta::assert_snapshot!(state, shown);
+    }
+}
+
+/// A code that was sent, and could be sent again later or now.
+fn on_its_way(again: bool) -> OnItsWay {
+    let soon = gallery::in_five_minutes();
+    OnItsWay { ends: soon, again: again.then_some(soon) }
+}
+
+#[test]
+fn every_state_of_a_sent_code_is_worded() {
+    let to_mail = Delivery { to: "a…@example.com", send: "/challenge/email-code/send", sent: None, opened: None };
+    let first = ChallengePage { delivery: Some(to_mail), ..second_step(Method::EmailCode, "/challenge/email-code") };
+    let sent = ChallengePage { delivery: Some(Delivery { sent: Some(on_its_way(true)), ..to_mail }), ..first };
+    let again = ChallengePage { delivery: Some(Delivery { sent: Some(on_its_way(false)), ..to_mail }), ..first };
+    let failed = |page, notice| ChallengePage { notice: Some(notice), ..page };
+    let not_sent = |page, why| failed(page, ProofNotice::NotSent(why));
+    let too_soon = WhyNotSent::TooSoon { again: gallery::in_five_minutes() };
+    let stale = fresh(Some((Method::EmailCode, Duration::from_mins(12))));
+    let elsewhere = Answerer { others: &[Method::SmsCode, Method::VoiceCode, Method::EmailLink], ..ANSWERER };
+    let to_phone = Delivery { to: "+44 … 123", send: "/challenge/sms-code/send", ..to_mail };
+    let text = ChallengePage { delivery: Some(to_phone), ..second_step(Method::SmsCode, "/challenge/sms-code") };
+    let call = ChallengePage {
+        delivery: Some(Delivery { send: "/challenge/voice-code/send", ..to_phone }),
+        ..second_step(Method::VoiceCode, "/challenge/voice-code")
+    };
+    let texted = ChallengePage { delivery: Some(Delivery { sent: Some(on_its_way(true)), ..to_phone }), ..text };
+    let called = ChallengePage {
+        delivery: call.delivery.map(|delivery| Delivery { sent: Some(on_its_way(true)), ..delivery }),
+        ..call
+    };
+    let states = vec![
+        ("email_code_first", first),
+        ("email_code_stale", ChallengePage { reason: stale, ..first }),
+        ("email_code_with_other_ways", ChallengePage { answerer: elsewhere, ..first }),
+        ("email_code_sent", sent),
+        ("email_code_again", again),
+        ("email_code_wrong", failed(sent, ProofNotice::Wrong)),
+        ("email_code_already_used", failed(first, ProofNotice::AlreadyUsed)),
+        ("email_code_over", failed(first, ProofNotice::Over)),
+        ("email_code_too_many", failed(sent, ProofNotice::TooMany { again: gallery::in_five_minutes() })),
+        ("email_code_too_soon", not_sent(sent, too_soon)),
+        ("email_code_unavailable", not_sent(sent, WhyNotSent::Unavailable)),
+        ("email_code_refused", not_sent(first, WhyNotSent::Refused)),
+        ("sms_code_first", text),
+        ("sms_code_sent", texted),
+        ("sms_code_country", not_sent(text, WhyNotSent::Country)),
+        ("voice_code_first", call),
+        ("voice_code_sent", called),
+    ];
+
+    for (state, shown) in gallery::exhibit("challenge", states) {
+        insta::assert_snapshot!(state, shown);
+    }
+}
+
+#[test]
+fn every_state_of_a_sent_link_is_worded() {
+    let delivery = Delivery { to: "a…@example.com", send: "/challenge/email-link/send", sent: None, opened: None };
+    let first = ChallengePage { delivery: Some(delivery), ..second_step(Method::EmailLink, "/challenge/email-link") };
+    let sent = Delivery { sent: Some(on_its_way(true)), ..delivery };
+    let opened = ChallengePage { delivery: Some(Delivery { opened: Some("l1nk"), ..sent }), ..first };
+    let states = vec![
+        ("email_link_first", first),
+        ("email_link_sent", ChallengePage { delivery: Some(sent), ..first }),
+        ("email_link_opened", opened),
+        ("email_link_opened_stale", ChallengePage { reason: fresh(None), ..opened }),
+        ("email_link_over", ChallengePage { notice: Some(ProofNotice::Over), ..first }),
     ];
 
     for (state, shown) in gallery::exhibit("challenge", states) {

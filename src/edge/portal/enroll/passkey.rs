@@ -7,7 +7,7 @@ use crate::{
             page::{Frame, Hidden},
             words::method_proof,
         },
-        portal::challenge::ProofNotice,
+        portal::challenge::{ProofNotice, WhyNotSent},
     },
 };
 use askama::Template;

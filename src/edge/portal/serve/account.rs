@@ -5,6 +5,7 @@ use super::{
 };
 use crate::{
     domain::{
+        contact::{Contact, Kind},
         factor::Method,
         session::{Session, latest, proven},
         time::Timestamp,
@@ -12,12 +13,12 @@ use crate::{
     edge::{
         http::words::Upcoming,
         portal::account::{
-            AccountNotice, AccountPage, AppRow, SessionRow,
+            AccountNotice, AccountPage, AppRow, ContactRow, SessionRow,
             activity::{ActivityPage, ActivityRow},
         },
     },
     flows::{
-        recovery,
+        contacts, recovery,
         sessions::{self, Bearer, Full},
     },
     ports::StoreError,
@@ -81,6 +82,8 @@ async fn page(desk: &Desk, visit: &Visit, full: &Full, notice: Option<AccountNot
     let factors: Vec<_> = own.iter().map(|factor| factors::row(factor, primary, now)).collect();
     let may_have_codes = desk.world.settings.recovery_codes > 0 && !own.is_empty();
     let recovery_codes = if may_have_codes { Some(recovery::left(&desk.world, user.id).await?) } else { None };
+    let addresses = desk.world.store.contacts(user.id).await?;
+    let contacts = contact_rows(desk, &addresses);
     let apps: Vec<_> = desk.directory.iter().map(|(title, url)| AppRow { title, url }).collect();
     let others = session_rows(&sessions::others(&desk.world, full).await?, now);
     let activity = activity(desk, full, ROWS_OF_LATEST).await?;
@@ -97,6 +100,7 @@ async fn page(desk: &Desk, visit: &Visit, full: &Full, notice: Option<AccountNot
                 methods: &desk.world.settings.methods,
                 factors: &factors,
                 remembers: desk.world.settings.remember.is_some(),
+                contacts: &contacts,
                 recovery_codes,
                 password: password.map(|password| password.changed_at.age(now).unwrap_or_default()),
                 apps: &apps,
@@ -138,4 +142,13 @@ fn reminder(session: &Session, now: Timestamp) -> Option<AccountNotice> {
     let at = |method| latest(&session.authentications, &[method], now).map(|proof| proof.at);
     let recovered = at(Method::RecoveryCode).filter(|recovered| at(Method::Totp).is_none_or(|app| app < *recovered));
     recovered.map(|_| AccountNotice::Recovered { reopened: recovery::is_recovered(session, now) })
+}
+
+fn contact_rows<'a>(desk: &Desk, contacts: &'a [Contact]) -> Vec<ContactRow<'a>> {
+    let row = |kind: Kind| {
+        let known = contacts.iter().find(|contact| contact.address.kind() == kind && contact.verified_at.is_some());
+        let address = known.map(|contact| contact.address.as_str());
+        (address.is_some() || contacts::is_offered(&desk.world, kind)).then_some(ContactRow { kind, address })
+    };
+    Kind::ALL.iter().filter_map(|kind| row(*kind)).collect()
 }

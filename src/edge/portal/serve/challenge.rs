@@ -12,18 +12,26 @@ use crate::{
         policy::Missing,
         secret::Token,
         session::Level,
+        throttle::SEND_PACE,
     },
     edge::{
-        http::refusal::Refusal,
-        portal::challenge::{Answerer, ChallengePage, ProofNotice, Reason, Tick, dead_end::DeadEndPage},
+        http::{refusal::Refusal, words::Upcoming},
+        portal::{
+            challenge::{
+                Answerer, ChallengePage, Delivery, OnItsWay, ProofNotice, Reason, Tick, WhyNotSent,
+                dead_end::DeadEndPage,
+            },
+            message::Message,
+        },
     },
     flows::{
         challenge::{self, ChallengeError},
+        codes::{self, SendError},
         devices, passkeys, recovery,
         sessions::{self, Bearer, Full},
         sign_in::Opened,
     },
-    ports::{StoreError, passkeys::PasskeyError},
+    ports::{NotSent, StoreError, passkeys::PasskeyError, store::SentCode},
 };
 use axum::{
     extract::{Path, Query, State},
@@ -37,6 +45,19 @@ pub(super) struct CodeForm {
     pub(super) code: String,
     #[serde(flatten)]
     pub(super) carried: Carried,
+}
+
+/// What links to a challenge carry; those in mails bring a token.
+#[derive(Deserialize)]
+pub(super) struct ChallengeLink {
+    to: Option<String>,
+    link: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct SendForm {
+    #[serde(flatten)]
+    carried: Carried,
 }
 
 /// What somebody answers a challenge with; which of it counts is the method's to say.
@@ -79,11 +100,18 @@ pub(super) async fn show(
     State(desk): State<Arc<Desk>>,
     Path(name): Path<String>,
     visit: Visit,
-    Query(link): Query<Link>,
+    Query(link): Query<ChallengeLink>,
 ) -> Reply {
     let Some(method) = Method::by_name(&name) else { return desk.refusal(Refusal::NotFound, "") };
+    let opened = link.link.as_deref().filter(|_| method == Method::EmailLink);
     match look(&desk, &visit, link.to.as_deref()).await {
-        Ok(Seen::Asked(asked)) if asked.helpful.contains(&method) => ask(&desk, &visit, &asked, method, None, false),
+        Ok(Seen::Asked(asked)) if asked.helpful.contains(&method) => {
+            ask(&desk, &visit, &asked, method, Said { opened, ..Said::default() }).await
+        }
+        // Whoever opens a link from a mail is told why nothing comes of it.
+        Ok(Seen::Asked(_) | Seen::Elsewhere(_)) if opened.is_some() => {
+            desk.message(StatusCode::FORBIDDEN, Message::LinkElsewhere)
+        }
         Ok(Seen::Asked(asked)) => onward("/challenge", asked.to),
         Ok(Seen::Elsewhere(reply)) => *reply,
         Err(error) => desk.unavailable(&error),
@@ -115,7 +143,16 @@ pub(super) async fn submit(
             desk.arrive(&opened, asked.to).await
         }
         Err(ChallengeError::Gone | ChallengeError::NotEnrolled) => onward("/login", asked.to),
-        Err(error) => ask(&desk, &visit, &asked, method, Some(shown(&desk, &error)), form.remember.is_some()),
+        Err(error) => {
+            ask(
+                &desk,
+                &visit,
+                &asked,
+                method,
+                Said { notice: Some(shown(&desk, &error)), ticked: form.remember.is_some(), ..Said::default() },
+            )
+            .await
+        }
     }
 }
 
@@ -137,6 +174,62 @@ async fn remember(desk: &Desk, visit: &Visit, asked: &Asked<'_>, opened: Opened)
     }
 }
 
+/// `POST /challenge/{method}/send`: has a code or link sent, and shows the page that waits for it.
+pub(super) async fn send(
+    State(desk): State<Arc<Desk>>,
+    Path(name): Path<String>,
+    visit: Visit,
+    Fields(form): Fields<SendForm>,
+) -> Reply {
+    let Some(method) = Method::by_name(&name) else { return desk.refusal(Refusal::NotFound, "") };
+    if let Err(refusal) = desk.check(&visit, &form.carried) {
+        return *refusal;
+    }
+    let asked = match look(&desk, &visit, form.carried.to.as_deref()).await {
+        Ok(Seen::Asked(asked)) => asked,
+        Ok(Seen::Elsewhere(reply)) => return *reply,
+        Err(error) => return desk.unavailable(&error),
+    };
+    let Some(browser) = visit.token.as_ref().filter(|_| asked.helpful.contains(&method)) else {
+        return onward("/challenge", asked.to);
+    };
+    let user = asked.bearer.user().map(|user| user.id.0);
+    match codes::send(&desk.world, &asked.bearer, method, asked.to, browser, &visit.caller).await {
+        Ok(()) => {
+            tracing::info!(user.id = ?user, %method, client = %visit.caller.address, "message sent");
+            onward(path_of(method), asked.to)
+        }
+        Err(error) => {
+            tracing::info!(user.id = ?user, %method, client = %visit.caller.address, %error, "no message sent");
+            ask(&desk, &visit, &asked, method, Said { notice: Some(not_sent(&desk, &error)), ..Said::default() }).await
+        }
+    }
+}
+
+/// What the visitor may learn of a message that did not go out.
+pub(super) fn not_sent(desk: &Desk, error: &SendError) -> ProofNotice {
+    ProofNotice::NotSent(match error {
+        SendError::TooSoon(closed) => match desk.until(*closed) {
+            Some(again) => WhyNotSent::TooSoon { again },
+            None => WhyNotSent::Unavailable,
+        },
+        SendError::Country => WhyNotSent::Country,
+        SendError::NotSent(NotSent::Refused(_)) => WhyNotSent::Refused,
+        SendError::NotSent(NotSent::NoChannel(_) | NotSent::Unavailable(_)) => WhyNotSent::Unavailable,
+        SendError::NotEnrolled | SendError::Gone | SendError::Store(_) => return ProofNotice::OurFault,
+    })
+}
+
+/// A code or link that was sent, as pages show it.
+pub(super) fn on_its_way(desk: &Desk, code: &SentCode) -> OnItsWay {
+    let now = desk.world.clock.now();
+    let again = code.sent_at + SEND_PACE.delay_first;
+    OnItsWay {
+        ends: Upcoming { at: code.sent_at + SentCode::LIFETIME, now },
+        again: (again > now).then_some(Upcoming { at: again, now }),
+    }
+}
+
 async fn prove(
     desk: &Desk,
     visit: &Visit,
@@ -155,7 +248,10 @@ async fn prove(
         (Method::SecurityKey, Some(browser)) => {
             passkeys::answer(world, bearer, KeyKind::SecurityKey, form.signed(browser), caller).await
         }
-        (Method::Passkey | Method::SecurityKey, None) => Err(ChallengeError::Gone),
+        (Method::EmailCode | Method::EmailLink | Method::SmsCode | Method::VoiceCode, Some(browser)) => {
+            codes::verify(world, bearer, method, &form.code, browser, caller).await
+        }
+        (_, None) => Err(ChallengeError::Gone),
     };
     let user = bearer.user().map(|user| user.id.0);
     match &proven {
@@ -172,6 +268,7 @@ pub(super) fn shown(desk: &Desk, error: &ChallengeError) -> ProofNotice {
             ProofNotice::Wrong
         }
         ChallengeError::AlreadyUsed => ProofNotice::AlreadyUsed,
+        ChallengeError::Over => ProofNotice::Over,
         ChallengeError::Throttled(closed) => match desk.until(*closed) {
             Some(again) => ProofNotice::TooMany { again },
             None => ProofNotice::Locked,
@@ -188,9 +285,16 @@ pub(super) fn shown(desk: &Desk, error: &ChallengeError) -> ProofNotice {
 pub(super) const fn status(notice: Option<ProofNotice>) -> StatusCode {
     match notice {
         None => StatusCode::OK,
-        Some(ProofNotice::Wrong | ProofNotice::AlreadyUsed) => StatusCode::FORBIDDEN,
-        Some(ProofNotice::TooMany { .. } | ProofNotice::Locked) => StatusCode::TOO_MANY_REQUESTS,
-        Some(ProofNotice::OurFault) => StatusCode::SERVICE_UNAVAILABLE,
+        Some(
+            ProofNotice::Wrong
+            | ProofNotice::AlreadyUsed
+            | ProofNotice::Over
+            | ProofNotice::NotSent(WhyNotSent::Country | WhyNotSent::Refused),
+        ) => StatusCode::FORBIDDEN,
+        Some(ProofNotice::TooMany { .. } | ProofNotice::Locked | ProofNotice::NotSent(WhyNotSent::TooSoon { .. })) => {
+            StatusCode::TOO_MANY_REQUESTS
+        }
+        Some(ProofNotice::OurFault | ProofNotice::NotSent(WhyNotSent::Unavailable)) => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
 
@@ -277,25 +381,62 @@ async fn helpful(desk: &Desk, full: &Full, missing: &Missing) -> Result<Vec<Meth
     Ok(methods)
 }
 
-fn ask(
-    desk: &Desk,
-    visit: &Visit,
-    asked: &Asked<'_>,
-    method: Method,
+/// What there is to say on a page that asks.
+#[derive(Default)]
+struct Said<'a> {
+    /// The link that was opened, if one was.
+    opened: Option<&'a str>,
+    /// What was wrong with the last answer.
     notice: Option<ProofNotice>,
+    /// Whether this browser was to be remembered.
     ticked: bool,
-) -> Reply {
+}
+
+async fn ask(desk: &Desk, visit: &Visit, asked: &Asked<'_>, method: Method, said: Said<'_>) -> Reply {
+    let Said { opened, notice, ticked } = said;
+    let outgoing = match outgoing(desk, visit, asked, method).await {
+        Ok(outgoing) => outgoing,
+        Err(error) => return desk.unavailable(&error),
+    };
+    let sent = outgoing.as_ref().and_then(|outgoing| outgoing.sent.as_ref());
+    let found = opened.filter(|link| sent.is_some_and(|sent| codes::is_link(&desk.world, sent, link)));
+    let notice = if opened.is_some() && found.is_none() { Some(ProofNotice::Over) } else { notice };
+    let delivery = outgoing.as_ref().map(|Outgoing { to, send, .. }| Delivery {
+        to,
+        send,
+        sent: sent.map(|sent| on_its_way(desk, sent)),
+        opened: found,
+    });
     let others: Vec<_> = asked.helpful.iter().copied().filter(|other| *other != method).collect();
     let (frame, action, reason, answerer) = (desk.frame(), path_of(method), asked.reason(), asked.answerer(&others));
     let may_remember = matches!(asked.lack, Lacking::SecondStep) && method != Method::RecoveryCode;
     let remember = desk.world.settings.remember.filter(|_| may_remember).map(|lasts| Tick { lasts, made: ticked });
     desk.form_page(visit, asked.to, |hidden| {
-        let page = ChallengePage { frame, hidden, method, action, reason, answerer, notice, remember };
+        let page = ChallengePage { frame, hidden, method, action, reason, answerer, delivery, notice, remember };
         match method {
             Method::Passkey | Method::SecurityKey => desk.scripted_page(status(notice), &page),
-            Method::Totp | Method::Password | Method::RecoveryCode => desk.page(status(notice), &page),
+            _ => desk.page(status(notice), &page),
         }
     })
+}
+
+/// Where something is sent, and what was.
+struct Outgoing {
+    to: String,
+    send: String,
+    sent: Option<SentCode>,
+}
+
+async fn outgoing(
+    desk: &Desk,
+    visit: &Visit,
+    asked: &Asked<'_>,
+    method: Method,
+) -> Result<Option<Outgoing>, StoreError> {
+    let (Some(browser), Some(_)) = (&visit.token, method.channel()) else { return Ok(None) };
+    let to = codes::destination(&desk.world, &asked.bearer, method).await?.unwrap_or_default();
+    let sent = codes::sent(&desk.world, &asked.bearer, method, browser).await?;
+    Ok(Some(Outgoing { to, send: format!("{}/send", path_of(method)), sent }))
 }
 
 fn dead_end(desk: &Desk, visit: &Visit, asked: &Asked<'_>) -> Reply {
@@ -335,5 +476,9 @@ const fn path_of(method: Method) -> &'static str {
         Method::RecoveryCode => "/challenge/recovery-code",
         Method::Passkey => "/challenge/passkey",
         Method::SecurityKey => "/challenge/security-key",
+        Method::EmailCode => "/challenge/email-code",
+        Method::EmailLink => "/challenge/email-link",
+        Method::SmsCode => "/challenge/sms-code",
+        Method::VoiceCode => "/challenge/voice-code",
     }
 }

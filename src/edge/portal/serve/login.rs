@@ -85,7 +85,7 @@ pub(super) fn refuse_passkey(desk: &Desk, visit: &Visit, to: Option<&str>, error
         ProofNotice::Wrong | ProofNotice::AlreadyUsed => LoginNotice::Passkey,
         ProofNotice::TooMany { again } => LoginNotice::TooMany { again },
         ProofNotice::Locked => LoginNotice::Locked,
-        ProofNotice::OurFault => LoginNotice::OurFault,
+        ProofNotice::Over | ProofNotice::NotSent(_) | ProofNotice::OurFault => LoginNotice::OurFault,
     };
     ask(desk, visit, to, status(notice), "", Some(notice))
 }

@@ -160,6 +160,7 @@ async fn confirm(desk: &Desk, visit: &Visit, full: &Full, notice: Option<ProofNo
             action,
             reason: Reason::Change,
             answerer,
+            delivery: None,
             notice,
             remember: None,
         };

@@ -3,6 +3,7 @@
 use super::{Desk, Reply, onward, reference, see_other};
 use crate::{
     domain::{
+        contact::Kind,
         factor::KeyKind,
         policy::{Decision, Missing, Visitor, route::Matched},
         session::Identity,
@@ -51,6 +52,8 @@ pub(super) enum Errand {
     Factor(Uuid),
     /// To end other sessions.
     Sessions,
+    /// To change an address.
+    Contact(Kind),
 }
 
 /// What stands before the id in the name of [`Errand::Factor`].
@@ -66,6 +69,8 @@ impl Errand {
             Self::AddTotp => "add-totp".to_owned(),
             Self::Factor(id) => format!("{FACTOR}{id}"),
             Self::Sessions => "sessions".to_owned(),
+            Self::Contact(Kind::Email) => "email".to_owned(),
+            Self::Contact(Kind::Phone) => "phone".to_owned(),
         }
     }
 
@@ -74,8 +79,9 @@ impl Errand {
         let to = to?;
         let factor = to.strip_prefix(FACTOR).and_then(|id| Uuid::parse_str(id).ok()).map(Self::Factor);
         let keys = KeyKind::ALL.iter().copied().map(Self::AddKey);
+        let contacts = Kind::ALL.iter().copied().map(Self::Contact);
         let plain = [Self::Account, Self::AddTotp, Self::Sessions];
-        plain.into_iter().chain(keys).chain(factor).find(|errand| to == errand.name())
+        plain.into_iter().chain(keys).chain(contacts).chain(factor).find(|errand| to == errand.name())
     }
 
     /// Where it is run.
@@ -87,6 +93,8 @@ impl Errand {
             Self::AddTotp => "/enroll/totp".to_owned(),
             Self::Factor(id) => format!("/account/factors/{id}"),
             Self::Sessions => "/account#sessions".to_owned(),
+            Self::Contact(Kind::Email) => "/account/email".to_owned(),
+            Self::Contact(Kind::Phone) => "/account/phone".to_owned(),
         }
     }
 }
