@@ -5,13 +5,16 @@
 use criterion::{Criterion, criterion_group, criterion_main};
 use doorward::{
     adapters::{
+        messages::Senders,
         passkeys::Passkeys,
+        passwords::KnownPasswords,
         signer::JwtSigner,
         store::MemoryStore,
         system::{Argon2Hasher, FileVault, SystemClock, SystemEntropy},
     },
     domain::{
         factor::{FactorId, Method},
+        password::Policy as PasswordPolicy,
         policy::{
             Access, Decision, Policy, Requirement,
             glob::PathGlob,
@@ -92,13 +95,18 @@ impl Scene {
             entropy: Arc::new(SystemEntropy),
             hasher: Arc::new(Argon2Hasher::new()),
             vault: Arc::new(FileVault::create(&folder.path().join("key"), &SystemEntropy).unwrap()),
+            lore: Arc::new(KnownPasswords::default()),
             passkeys: Arc::new(Passkeys::new("localhost", "https://localhost", "Example Corp")),
+            messenger: Arc::new(Senders::default()),
             settings: flows::Settings {
                 organisation: "Example Corp".to_owned(),
                 limits: Limits { lifetime: Duration::from_hours(12), idle: Duration::from_hours(1) },
                 requirement: flows::Requirement::Required,
                 recovery_codes: 10,
                 methods: vec![Method::Passkey, Method::Totp],
+                passwords: PasswordPolicy::default(),
+                names: Vec::new(),
+                origin: "https://localhost".to_owned(),
             },
         };
         let host = Host::parse(HOST).unwrap();

@@ -8,6 +8,7 @@ pub mod challenge;
 pub mod enroll;
 pub mod journey;
 pub mod passkeys;
+pub mod password;
 pub mod recovery;
 pub mod sessions;
 pub mod sign_in;
@@ -18,13 +19,14 @@ mod tests;
 use crate::{
     domain::{
         factor::Method,
+        password::Policy as PasswordPolicy,
         secret::Token,
         session::Limits,
         throttle::{ACCOUNT, ADDRESS, BudgetKey, Closed, Lane, Schedule},
         time::Timestamp,
         user::UserId,
     },
-    ports::{Clock, Entropy, Messenger, PasskeyVerifier, PasswordHasher, Store, StoreError, Vault, store::Charge},
+    ports::{Clock, Entropy, Messenger, PasskeyVerifier, PasswordHasher, PasswordLore, Store, StoreError, Vault, store::Charge},
 };
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
@@ -39,6 +41,8 @@ pub struct World {
     pub entropy: Arc<dyn Entropy>,
     /// Slow hashing.
     pub hasher: Arc<dyn PasswordHasher>,
+    /// What the world knows about passwords.
+    pub lore: Arc<dyn PasswordLore>,
     /// Seals.
     pub vault: Arc<dyn Vault>,
     /// The arithmetic of passkeys.
@@ -62,6 +66,12 @@ pub struct Settings {
     pub recovery_codes: u8,
     /// What people may enrol.
     pub methods: Vec<Method>,
+    /// What new passwords must be like.
+    pub passwords: PasswordPolicy,
+    /// Names that others know and passwords must not be made of: the organisation's, the applications'.
+    pub names: Vec<String>,
+    /// Where the portal is, as links to it begin (OB-06).
+    pub origin: String,
 }
 
 /// Whether signing in takes a second factor. Routes may ask for one whatever this says.

@@ -11,6 +11,8 @@ mod budgets;
 mod engines;
 #[path = "store_contract/passkeys.rs"]
 mod passkeys;
+#[path = "store_contract/passwords.rs"]
+mod passwords;
 #[path = "store_contract/people.rs"]
 mod people;
 #[path = "store_contract/postgres.rs"]
@@ -114,6 +116,13 @@ behaviours! {
     passkeys::a_reset_and_a_deletion_take_passkeys_along
     passkeys::of_racing_answers_one_takes_the_ceremony
     passkeys::sweeping_forgets_old_ceremonies
+    passwords::a_change_keeps_its_session_and_ends_what_it_should
+    passwords::a_change_of_what_is_no_more_changes_nothing
+    passwords::of_racing_changes_one_counts
+    passwords::a_link_is_found_within_its_time_and_never_without_an_owner
+    passwords::of_racing_resets_by_one_link_one_counts
+    passwords::links_end_with_what_they_were_for
+    passwords::sweeping_forgets_old_links
     people::the_store_answers
 }
 

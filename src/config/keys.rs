@@ -69,6 +69,7 @@ shapes! {
         STORE "store" ("table") Absent("every key of it has a default"), "Where state is kept.";
         SESSION "session" ("table") Absent("every key of it has a default"), "How long sessions live.";
         MFA "mfa" ("table") Absent("every key of it has a default"), "Second factors.";
+        PASSWORD "password" ("table") Absent("every key of it has a default"), "What new passwords must be like.";
         POLICY "policy" ("tables by name") Absent("only `public` and `deny` exist"), "What routes demand.";
         APP "app" ("list of tables") Required, "The protected applications.";
         TEST "test" ("list of tables") Absent("nothing is claimed"), "Requests, and what must become of them.";
@@ -112,6 +113,13 @@ shapes! {
         REQUIREMENT "requirement" ("\"required\", \"optional\" or \"disabled\"") Value(r#""required""#), "Who must have one: everybody, whoever enrolled one, nobody.";
         METHODS "methods" ("list of methods") Value(r#"["passkey", "totp"]"#), "What may be enrolled: `passkey`, `totp`.";
         RECOVERY_CODES "recovery_codes" ("number") Value("10"), "Codes for the day a phone is lost, shown once after the first enrolment; 0 switches them off.";
+    }
+    password "[password]" "What new passwords must be like. Common ones, and those made of the owner's names, are always refused; nothing else is asked for." {
+        MIN_LENGTH "min_length" ("number") Value("8"), "Fewest characters where `mfa.requirement` is `required`; 8 to 64.";
+        MIN_LENGTH_ALONE "min_length_alone" ("number") Value("15"), "Fewest characters where a password may be all that one signs in with; 8 to 64.";
+        SCORE "score" ("number") Value("2"), "How hard to guess they must be, by the estimate of zxcvbn: 0, anything goes, to 4.";
+        BREACHED "breached" ("path") Absent("no such list is asked"),
+            "File of breached ones: SHA-1 hashes, one a line, sorted, as Have I Been Pwned offers them. It is searched where it lies.";
     }
     policy "[policy.NAME]" "What routes demand. `public` lets everybody pass, `deny` nobody; both exist without being written." {
         LEVEL "level" ("\"public\", \"login\", \"mfa\" or \"phishing-resistant\"") Required, "How strong a session must be: none, one proof, proofs of two kinds, a passkey.";

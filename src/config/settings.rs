@@ -2,6 +2,7 @@
 
 use crate::domain::{
     factor::Method,
+    password,
     policy::{
         Policy,
         route::{App, Apps},
@@ -29,6 +30,8 @@ pub struct Settings {
     pub session: Limits,
     /// `[mfa]`.
     pub mfa: Mfa,
+    /// `[password]`.
+    pub password: Password,
     /// Every policy: `public` and `deny`, then those of `[policy.NAME]` in alphabetical order.
     pub policies: Vec<Arc<Policy>>,
     /// `[[app]]`, in the order of the file; never empty.
@@ -162,6 +165,15 @@ pub struct Mfa {
     pub methods: Vec<Method>,
     /// Recovery codes in a set; none where it is zero.
     pub recovery_codes: u8,
+}
+
+/// What new passwords must be like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Password {
+    /// Lengths and score.
+    pub policy: password::Policy,
+    /// The list of breached ones, if there is one.
+    pub breached: Option<PathBuf>,
 }
 
 /// Who must have a second factor.

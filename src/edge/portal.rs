@@ -9,6 +9,7 @@ pub mod enroll;
 pub mod login;
 pub mod logout;
 pub mod message;
+pub mod password;
 pub mod recovery_codes;
 pub mod serve;
 pub mod signed_out;

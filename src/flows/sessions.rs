@@ -11,7 +11,7 @@ use crate::{
     },
     ports::{
         StoreError,
-        store::{Account, Attempt, Handoff},
+        store::{Account, Attempt, Handoff, PasswordReset},
     },
 };
 use std::{sync::Arc, time::Duration};
@@ -133,5 +133,6 @@ pub async fn sweep(world: &World) -> Result<(), StoreError> {
     let now = world.now();
     let limits = world.settings.limits;
     let budgets = crate::domain::throttle::ACCOUNT.forgotten_after;
+    world.store.sweep_resets(now - PasswordReset::LIFETIME).await?;
     world.store.sweep(now - limits.lifetime, now - limits.idle, now - Attempt::LIFETIME, now - budgets).await
 }

@@ -4,6 +4,7 @@ use crate::{
     adapters::{
         messages::Senders,
         passkeys::Passkeys,
+        passwords::KnownPasswords,
         signer::{JwtSigner, KeyError},
         store,
         system::{Argon2Hasher, FileVault, SystemClock, SystemEntropy, VaultError},
@@ -32,6 +33,9 @@ pub enum OpenError {
         "the key file {0} is missing, but the store holds secrets that were sealed with it: put it back from your backup"
     )]
     KeyLost(String),
+    /// The list of breached passwords can't be opened.
+    #[error("the file of breached passwords can't be opened: {0}")]
+    Breached(#[source] std::io::Error),
     /// A secret of the config is no text.
     #[error("the store's URL is not UTF-8")]
     Url,
@@ -46,6 +50,7 @@ pub async fn open_world(settings: &Settings) -> Result<World, OpenError> {
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
         hasher: Arc::new(Argon2Hasher::new()),
+        lore: Arc::new(KnownPasswords::open(settings.password.breached.as_deref()).map_err(OpenError::Breached)?),
         vault: Arc::new(vault),
         passkeys: Arc::new(Passkeys::new(
             settings.portal.url.host.as_str(),
@@ -69,7 +74,16 @@ pub fn flow_settings(settings: &Settings) -> flows::Settings {
         },
         recovery_codes: settings.mfa.recovery_codes,
         methods: enrollable(settings),
+        passwords: settings.password.policy,
+        names: names(settings),
+        origin: settings.portal.url.to_string(),
     }
+}
+
+/// What everybody knows about this house, and no password may be made of.
+fn names(settings: &Settings) -> Vec<String> {
+    let apps = settings.apps.iter().flat_map(|settings| [settings.app.name.clone(), settings.app.title.clone()]);
+    apps.chain([settings.portal.name.clone()]).collect()
 }
 
 /// What may be enrolled at this portal. Browsers make passkeys for names, not for addresses.

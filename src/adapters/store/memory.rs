@@ -5,6 +5,7 @@
 mod accounts;
 mod budgets;
 mod passkeys;
+mod passwords;
 mod recovery;
 mod sessions;
 
@@ -19,7 +20,7 @@ use crate::{
     },
     ports::{
         Store, StoreError,
-        store::{Account, Attempt, Ceremony, Handoff, PasskeyFactor, SealedKey, TotpFactor},
+        store::{Account, Attempt, Ceremony, Handoff, PasskeyFactor, PasswordReset, SealedKey, TotpFactor},
     },
 };
 use async_trait::async_trait;
@@ -42,6 +43,7 @@ struct Tables {
     recovery_sets: BTreeMap<UserId, RecoverySet>,
     passkeys: BTreeMap<FactorId, PasskeyFactor>,
     ceremonies: HashMap<TokenHash, Ceremony>,
+    password_resets: HashMap<TokenHash, PasswordReset>,
     browsers: HashMap<(UserId, TokenHash), Timestamp>,
     signing_keys: Vec<SealedKey>,
     attempts: HashMap<TokenHash, Attempt>,

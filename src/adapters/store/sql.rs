@@ -62,6 +62,7 @@ mod accounts;
 mod budgets;
 mod open;
 mod passkeys;
+mod passwords;
 mod recovery;
 mod rows;
 mod sessions;

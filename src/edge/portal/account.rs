@@ -49,6 +49,8 @@ pub enum AccountNotice {
     },
     /// A passkey stays: it is the last second factor.
     PasskeyKept,
+    /// The password is another one.
+    PasswordChanged,
 }
 
 /// One factor.
@@ -106,7 +108,7 @@ impl AccountPage<'_> {
     fn has_error(&self) -> bool {
         match self.notice {
             Some(AccountNotice::PasskeyKept) => true,
-            Some(AccountNotice::Enrolled | AccountNotice::Recovered { .. }) | None => false,
+            Some(AccountNotice::Enrolled | AccountNotice::Recovered { .. } | AccountNotice::PasswordChanged) | None => false,
         }
     }
 }
@@ -182,6 +184,7 @@ mod tests {
             ("enrolled", enrolled),
             ("with_passkey", with_passkey),
             ("passkey_kept", kept),
+            ("password_changed", AccountPage { notice: Some(AccountNotice::PasswordChanged), ..full }),
             ("recovered", recovered(true)),
             ("recovered_earlier", recovered(false)),
         ];

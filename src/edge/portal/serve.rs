@@ -9,6 +9,7 @@ mod enroll;
 mod login;
 mod logout;
 mod passkeys;
+mod password;
 mod recovery_codes;
 mod way;
 
@@ -90,6 +91,10 @@ pub fn router(desk: Arc<Desk>) -> Router {
         .route("/enroll/passkey", get(passkeys::show_enrolment).post(passkeys::enroll))
         .route("/account", get(account::show))
         .route("/account/passkeys/remove", post(passkeys::remove))
+        .route("/account/password", get(password::show_change).post(password::change))
+        .route("/.well-known/change-password", get(password::well_known))
+        .route("/forgot", get(password::show_forgot).post(password::request))
+        .route("/reset", get(password::show_reset).post(password::reset))
         .route("/logout", get(logout::show).post(logout::submit))
         .route("/.well-known/jwks.json", get(jwks))
         .route("/static/{*name}", get(asset))

@@ -15,7 +15,7 @@ use crate::{
         Store, StoreError,
         store::{
             Account, AccountStore, Added, Attempt, BudgetStore, Ceremony, Charge, FoundCode, Handoff, HashedCode,
-            LastFactor, PasskeyFactor, PasskeyStore, PasswordFactor, RecoveryStore, SealedKey, SessionStore,
+            LastFactor, PasskeyFactor, PasskeyStore, PasswordChange, PasswordFactor, PasswordReset, PasswordStore, RecoveryStore, SealedKey, SessionStore,
             SessionSummary, TotpFactor,
         },
     },
@@ -141,6 +141,14 @@ gated!(PasskeyStore {
     fn remove_passkey(user: UserId, passkey: FactorId, last: LastFactor) -> bool;
     fn open_ceremony(ceremony: &Ceremony) -> ();
     fn take_ceremony(token: TokenHash) -> Option<Ceremony>;
+});
+
+gated!(PasswordStore {
+    fn change_password(change: &PasswordChange<'_>) -> bool;
+    fn open_reset(reset: &PasswordReset) -> ();
+    fn reset_of(token: TokenHash, since: Timestamp) -> Option<UserId>;
+    fn redeem_reset(token: TokenHash, since: Timestamp, password: &PasswordFactor) -> Option<UserId>;
+    fn sweep_resets(before: Timestamp) -> ();
 });
 
 gated!(BudgetStore {

@@ -46,6 +46,7 @@ impl AccountStore for MemoryStore {
         account.user.disabled = disabled;
         if disabled {
             tables.sign_out(user);
+            tables.password_resets.retain(|_, reset| reset.user != Some(user));
         }
         Ok(true)
     }
@@ -57,18 +58,14 @@ impl AccountStore for MemoryStore {
         tables.recovery_sets.remove(&user);
         tables.passkeys.retain(|_, passkey| passkey.user != user);
         tables.ceremonies.retain(|_, ceremony| ceremony.user != Some(user));
+        tables.password_resets.retain(|_, reset| reset.user != Some(user));
         tables.browsers.retain(|(owner, _), _| *owner != user);
         tables.budgets.retain(|_, budget| budget.owner != Some(user));
         Ok(tables.accounts.remove(&user).is_some())
     }
 
     async fn set_password(&self, user: UserId, password: &PasswordFactor) -> Result<bool, StoreError> {
-        let mut tables = self.tables();
-        let Some(account) = tables.accounts.get_mut(&user) else { return Ok(false) };
-        account.password = Some(password.clone());
-        tables.sign_out(user);
-        tables.browsers.retain(|(owner, _), _| *owner != user);
-        Ok(true)
+        Ok(self.tables().set_password(user, password))
     }
 
     async fn rehash_password(&self, user: UserId, old_phc: &str, new_phc: &str) -> Result<(), StoreError> {

@@ -61,7 +61,9 @@ async fn page(desk: &Desk, visit: &Visit, full: &Full, notice: Option<AccountNot
     let age = session.started_at.age(now).unwrap_or_default();
     let status = match notice {
         Some(AccountNotice::PasskeyKept) => StatusCode::CONFLICT,
-        Some(AccountNotice::Enrolled | AccountNotice::Recovered { .. }) | None => StatusCode::OK,
+        Some(AccountNotice::Enrolled | AccountNotice::Recovered { .. } | AccountNotice::PasswordChanged) | None => {
+            StatusCode::OK
+        }
     };
     let ends = Upcoming { at: session.started_at + desk.world.settings.limits.lifetime, now };
     Ok(desk.form_page(visit, None, |hidden| {

@@ -281,7 +281,7 @@ fn ask(desk: &Desk, visit: &Visit, asked: &Asked<'_>, method: Method, notice: Op
             desk.scripted_page(status, &PasskeyPage { frame, hidden, reason, answerer, notice })
         }),
         Method::Password => desk.form_page(visit, asked.to, |hidden| {
-            desk.page(status, &PasswordPage { frame, hidden, reason, answerer, notice })
+            desk.scripted_page(status, &PasswordPage { frame, hidden, reason, answerer, notice })
         }),
         Method::RecoveryCode => desk.form_page(visit, asked.to, |hidden| {
             desk.page(status, &RecoveryCodePage { frame, hidden, reason, answerer, notice })

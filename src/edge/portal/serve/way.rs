@@ -43,6 +43,8 @@ pub(super) enum Errand {
     Account,
     /// To set up a passkey.
     AddPasskey,
+    /// To change their password.
+    ChangePassword,
 }
 
 impl Errand {
@@ -51,12 +53,14 @@ impl Errand {
         match self {
             Self::Account => "account",
             Self::AddPasskey => "add-passkey",
+            Self::ChangePassword => "change-password",
         }
     }
 
     /// The errand that a link names.
     pub(super) fn by_name(to: Option<&str>) -> Option<Self> {
-        [Self::Account, Self::AddPasskey].into_iter().find(|errand| to == Some(errand.name()))
+        let all = [Self::Account, Self::AddPasskey, Self::ChangePassword];
+        all.into_iter().find(|errand| to == Some(errand.name()))
     }
 
     /// Where it is run.
@@ -64,6 +68,7 @@ impl Errand {
         match self {
             Self::Account => "/account",
             Self::AddPasskey => "/enroll/passkey",
+            Self::ChangePassword => "/account/password",
         }
     }
 }
