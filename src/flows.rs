@@ -26,7 +26,10 @@ use crate::{
         time::Timestamp,
         user::UserId,
     },
-    ports::{Clock, Entropy, Messenger, PasskeyVerifier, PasswordHasher, PasswordLore, Store, StoreError, Vault, store::Charge},
+    ports::{
+        Clock, Entropy, Messenger, PasskeyVerifier, PasswordHasher, PasswordLore, Store, StoreError, Vault,
+        store::Charge,
+    },
 };
 use std::{net::IpAddr, sync::Arc, time::Duration};
 

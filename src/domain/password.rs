@@ -147,7 +147,7 @@ impl Policy {
             return Err(Refusal::TooShort { chars_min });
         }
         let folded = folded(password.expose());
-        if COMMON.binary_search(&folded.as_str()).is_ok() {
+        if is_common(&folded) {
             return Err(Refusal::Common);
         }
         let rest = words.taken_out_of(&folded);
@@ -165,6 +165,14 @@ impl Policy {
             Exposure::Unknown => Ok(()),
         }
     }
+}
+
+/// Whether many people have chosen this, or this with some digits and signs around it that would not be a password alone.
+fn is_common(folded: &str) -> bool {
+    let word = folded.trim_matches(|c: char| !c.is_alphabetic());
+    let around = folded.chars().count() - word.chars().count();
+    let known = |text: &str| COMMON.binary_search(&text).is_ok();
+    known(folded) || (around < CHARS_FLOOR && known(word))
 }
 
 /// Words that others know or guess first: of the owner, of the organisation, of what one signs in to. Each as a whole and in

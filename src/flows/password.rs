@@ -158,7 +158,9 @@ pub async fn update(
     let factor = hashed(world, accept(world, user, new).await?).await?;
     let (token, session) = (world.entropy.token(), full.identity.session.id);
     let ended = match others {
-        OtherSessions::End => sessions_of(world, user.id).await?.into_iter().filter(|other| *other != session).collect(),
+        OtherSessions::End => {
+            sessions_of(world, user.id).await?.into_iter().filter(|other| *other != session).collect()
+        }
         OtherSessions::Stay => Vec::new(),
     };
     let change = PasswordChange {

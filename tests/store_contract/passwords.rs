@@ -2,11 +2,7 @@
 
 use super::{people::*, race};
 use doorward::{
-    domain::{
-        factor::Method,
-        session::Authentication,
-        user::UserId,
-    },
+    domain::{factor::Method, session::Authentication, user::UserId},
     ports::{
         Store,
         store::{OtherSessions, PasswordChange, PasswordFactor, PasswordReset},
@@ -100,12 +96,8 @@ pub(crate) async fn of_racing_changes_one_counts(store: Arc<dyn Store>) {
     let answers = race(&store, |store, racer| async move {
         let after = password(100 + racer);
         let (id, old) = if racer % 2 == 0 { (1, 1) } else { (2, 2) };
-        let change = PasswordChange {
-            before,
-            session: session_id(id),
-            old: hash(old),
-            ..change(None, &after, 100 + racer)
-        };
+        let change =
+            PasswordChange { before, session: session_id(id), old: hash(old), ..change(None, &after, 100 + racer) };
         store.change_password(&change).await.unwrap()
     })
     .await;

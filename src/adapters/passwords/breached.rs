@@ -3,13 +3,7 @@
 //! The whole list is some forty gigabytes. It is searched where it lies, a few dozen reads for each password.
 
 use aws_lc_rs::digest;
-use std::{
-    cmp::Ordering,
-    fs::File,
-    io,
-    os::unix::fs::FileExt as _,
-    path::Path,
-};
+use std::{cmp::Ordering, fs::File, io, os::unix::fs::FileExt as _, path::Path};
 
 /// SHA-1 in hexadecimal.
 const HASH_BYTES: usize = 40;
@@ -74,7 +68,11 @@ impl Breached {
         if !text.iter().all(u8::is_ascii_hexdigit) || ends - begins > LINE_BYTES_MAX {
             return Err(no_list());
         }
-        Ok(Line { hash: text.map(|digit| digit.to_ascii_uppercase()), begins: from + begins as u64, ends: from + ends as u64 })
+        Ok(Line {
+            hash: text.map(|digit| digit.to_ascii_uppercase()),
+            begins: from + begins as u64,
+            ends: from + ends as u64,
+        })
     }
 
     /// Fills `window` as far as the file goes.

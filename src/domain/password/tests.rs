@@ -53,10 +53,12 @@ fn the_list_of_common_passwords_can_be_searched() {
     }
 
     let (first, last) = (COMMON[0], COMMON[COMMON.len() - 1]);
-    for common in [first, last, "password1", "iloveyou1", "PassWord1", "ｐａｓｓｗｏｒｄ1"] {
+    for common in
+        [first, last, "password1", "iloveyou1", "PassWord1", "ｐａｓｓｗｏｒｄ1", "Passw0rd2026!", "123baseball!"]
+    {
         assert_eq!(judged(common), Err(Refusal::Common), "{common}");
     }
-    for absent in ["password1 ", "pass word1 is none", "zq7-wx1k"] {
+    for absent in ["baseball-8391748", "pass word1 is none", "zq7-wx1k"] {
         assert_eq!(judged(absent), Ok(()), "{absent}");
     }
 }

@@ -108,7 +108,9 @@ impl AccountPage<'_> {
     fn has_error(&self) -> bool {
         match self.notice {
             Some(AccountNotice::PasskeyKept) => true,
-            Some(AccountNotice::Enrolled | AccountNotice::Recovered { .. } | AccountNotice::PasswordChanged) | None => false,
+            Some(AccountNotice::Enrolled | AccountNotice::Recovered { .. } | AccountNotice::PasswordChanged) | None => {
+                false
+            }
         }
     }
 }

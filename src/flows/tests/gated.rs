@@ -15,8 +15,8 @@ use crate::{
         Store, StoreError,
         store::{
             Account, AccountStore, Added, Attempt, BudgetStore, Ceremony, Charge, FoundCode, Handoff, HashedCode,
-            LastFactor, PasskeyFactor, PasskeyStore, PasswordChange, PasswordFactor, PasswordReset, PasswordStore, RecoveryStore, SealedKey, SessionStore,
-            SessionSummary, TotpFactor,
+            LastFactor, PasskeyFactor, PasskeyStore, PasswordChange, PasswordFactor, PasswordReset, PasswordStore,
+            RecoveryStore, SealedKey, SessionStore, SessionSummary, TotpFactor,
         },
     },
 };

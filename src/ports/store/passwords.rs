@@ -1,13 +1,7 @@
 //! Changes of passwords, and the links that allow one.
 
 use super::{PasswordFactor, StoreError};
-use crate::domain::{
-    factor::FactorId,
-    secret::TokenHash,
-    session::SessionId,
-    time::Timestamp,
-    user::UserId,
-};
+use crate::domain::{factor::FactorId, secret::TokenHash, session::SessionId, time::Timestamp, user::UserId};
 use async_trait::async_trait;
 use std::time::Duration;
 

@@ -2,13 +2,7 @@
 
 use super::{MemoryStore, Tables, orphan};
 use crate::{
-    domain::{
-        factor::Method,
-        secret::TokenHash,
-        session::Authentication,
-        time::Timestamp,
-        user::UserId,
-    },
+    domain::{factor::Method, secret::TokenHash, session::Authentication, time::Timestamp, user::UserId},
     ports::{
         StoreError,
         store::{OtherSessions, PasswordChange, PasswordFactor, PasswordReset, PasswordStore},

@@ -74,9 +74,8 @@ mod tests {
     #[test]
     fn every_state_is_worded() {
         let page = |state| ResetPage { frame: gallery::frame(Base::Portal), hidden: gallery::HIDDEN, state };
-        let choosing = |notice| {
-            page(Resetting::Choosing { token: "t0ken", login_id: gallery::ANN, chars_min: 8, notice })
-        };
+        let choosing =
+            |notice| page(Resetting::Choosing { token: "t0ken", login_id: gallery::ANN, chars_min: 8, notice });
         let from_nowhere = ResetPage { hidden: Hidden { to: None, ..gallery::HIDDEN }, ..page(Resetting::Done) };
         let mut states = vec![
             ("choosing", choosing(None)),
