@@ -6,4 +6,5 @@ mod demo_app;
 mod front_door;
 mod house;
 mod passkeys;
+mod password;
 mod recovery;
