@@ -30,12 +30,12 @@ use crate::{
 };
 use futures_util::future::join_all;
 
-const NEW: &str = "otters under quiet ice";
+pub(super) const NEW: &str = "otters under quiet ice";
 const MAILBOX: &str = "ann@mail.example";
 
 impl Scene {
     /// Ann, whose e-mail address is known.
-    async fn ann_with_mailbox(&self) -> User {
+    pub(super) async fn ann_with_mailbox(&self) -> User {
         self.person(ANN, Some(MAILBOX)).await
     }
 
@@ -50,7 +50,7 @@ impl Scene {
         Phone { key, clock: self.clock.clone() }
     }
 
-    async fn forgot(&self, name: &str) {
+    pub(super) async fn forgot(&self, name: &str) {
         request_reset(&self.world, name, None, &anywhere()).await.unwrap();
     }
 
@@ -59,7 +59,7 @@ impl Scene {
     }
 
     /// The token of the one link that was mailed.
-    fn mailed_token(&self) -> String {
+    pub(super) fn mailed_token(&self) -> String {
         let mail = self.mail();
         let [Message { to: Address::Email(to), content: Content::Link { url, purpose, lifetime, .. }, .. }] = &mail[..]
         else {
@@ -86,7 +86,7 @@ impl Scene {
         Ok(changed.opened.token)
     }
 
-    async fn opens(&self, password: &str) -> bool {
+    pub(super) async fn opens(&self, password: &str) -> bool {
         match self.password(ANN, password, &anywhere()).await {
             Ok(_) => true,
             Err(SignInError::Mismatch) => false,
