@@ -205,7 +205,13 @@ async fn choose(desk: &Desk, visit: &Visit, to: Option<&str>, token: &str, notic
 }
 
 fn reset_page(desk: &Desk, visit: &Visit, to: Option<&str>, status: StatusCode, state: Resetting<'_>) -> Reply {
-    desk.form_page(visit, to, |hidden| desk.scripted_page(status, &ResetPage { frame: desk.frame(), hidden, state }))
+    desk.form_page(visit, to, |hidden| {
+        let page = ResetPage { frame: desk.frame(), hidden, state };
+        match state {
+            Resetting::Choosing { .. } => desk.scripted_page(status, &page),
+            Resetting::Done | Resetting::Over => desk.page(status, &page),
+        }
+    })
 }
 
 fn forgot_page(desk: &Desk, visit: &Visit, to: Option<&str>, state: Forgot) -> Reply {
