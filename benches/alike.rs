@@ -31,7 +31,7 @@ use doorward::{
     },
     flows::{self, World},
     ports::{
-        Clock as _, Entropy as _, Messenger, NotSent, PasswordHasher as _,
+        Entropy as _, Messenger, NotSent,
         messages::Message,
         store::{Account, Added, PasswordFactor},
     },
