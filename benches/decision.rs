@@ -8,6 +8,7 @@ use doorward::{
     adapters::{
         messages::Senders,
         passkeys::Passkeys,
+        passwords::KnownPasswords,
         signer::JwtSigner,
         store::MemoryStore,
         system::{Argon2Hasher, FileVault, SystemClock, SystemEntropy},
@@ -15,6 +16,7 @@ use doorward::{
     domain::{
         contact::{Channel, EmailAddress},
         factor::{FactorId, Method},
+        password::Policy as PasswordPolicy,
         place::Place,
         policy::{
             Access, Decision, Policy, Requirement,
@@ -97,6 +99,7 @@ impl Scene {
             entropy: Arc::new(SystemEntropy),
             hasher: Arc::new(Argon2Hasher::new()),
             vault: Arc::new(FileVault::create(&folder.path().join("key"), &SystemEntropy).unwrap()),
+            lore: Arc::new(KnownPasswords::default()),
             passkeys: Arc::new(Passkeys::new("localhost", "https://localhost", "Example Corp")),
             messenger: Arc::new(Nobody),
             settings: flows::Settings {
@@ -108,6 +111,8 @@ impl Scene {
                 origin: "https://auth.example.com".to_owned(),
                 methods: vec![Method::Passkey, Method::Totp],
                 countries: Vec::new(),
+                passwords: PasswordPolicy::default(),
+                names: Vec::new(),
                 origin: "https://localhost".to_owned(),
             },
         };

@@ -7,6 +7,7 @@ pub mod assertion;
 pub mod contact;
 pub mod event;
 pub mod factor;
+pub mod password;
 pub mod place;
 pub mod policy;
 pub mod secret;

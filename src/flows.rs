@@ -13,6 +13,7 @@ pub mod factors;
 pub mod journey;
 pub mod notices;
 pub mod passkeys;
+pub mod password;
 pub mod recovery;
 pub mod sessions;
 pub mod sign_in;
@@ -25,6 +26,7 @@ use crate::{
         contact::{Channel, NumberPrefix, PhoneNumber},
         event::{Event, What},
         factor::Method,
+        password::Policy as PasswordPolicy,
         place::Place,
         secret::Token,
         session::Limits,
@@ -32,7 +34,10 @@ use crate::{
         time::Timestamp,
         user::UserId,
     },
-    ports::{Clock, Entropy, Messenger, PasskeyVerifier, PasswordHasher, Store, StoreError, Vault, store::Charge},
+    ports::{
+        Clock, Entropy, Messenger, PasskeyVerifier, PasswordHasher, PasswordLore, Store, StoreError, Vault,
+        store::Charge,
+    },
 };
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
@@ -47,6 +52,8 @@ pub struct World {
     pub entropy: Arc<dyn Entropy>,
     /// Slow hashing.
     pub hasher: Arc<dyn PasswordHasher>,
+    /// What the world knows about passwords.
+    pub lore: Arc<dyn PasswordLore>,
     /// Seals.
     pub vault: Arc<dyn Vault>,
     /// The arithmetic of passkeys.
@@ -76,6 +83,10 @@ pub struct Settings {
     pub countries: Vec<(Channel, NumberPrefix)>,
     /// How long a browser may spare its user the second step of a sign-in; `None` where none may.
     pub remember: Option<Duration>,
+    /// What new passwords must be like.
+    pub passwords: PasswordPolicy,
+    /// Names that others know and passwords must not be made of: the organisation's, the applications'.
+    pub names: Vec<String>,
 }
 
 impl Settings {

@@ -255,11 +255,13 @@ fn a_password_is_a_line_of_standard_input() {
     let said = done(&site, &["user", "set-password", "ann"], "battery staple");
     assert_eq!(said, "set the password of ann; their sessions ended\n");
 
-    let refusal = |input| refused(&site, &["user", "set-password", "ann"], input).1;
+    let (refusal, overlong) =
+        (|input: &str| refused(&site, &["user", "set-password", "ann"], input).1, "x".repeat(1025));
     assert_eq!(refusal(""), "error: there is no password on standard input");
     assert_eq!(refusal("\ncorrect horse\n"), "error: there is no password on standard input");
-    assert_eq!(refusal("short\n"), "error: a password needs at least 8 characters and at most 1024");
-    assert_eq!(refusal(&"x".repeat(1025)), "error: a password needs at least 8 characters and at most 1024");
+    assert_eq!(refusal("short\n"), "error: a password needs at least 8 characters");
+    assert_eq!(refusal(&overlong), "error: a password has at most 1024 characters");
+    assert_eq!(refusal("iloveyou1\n"), "error: that password is one of the most used");
     let nobody = refused(&site, &["user", "set-password", "eve"], "correct horse\n");
     assert_eq!(nobody, (Some(1), "error: there is no account `eve`".into()));
 }

@@ -19,6 +19,8 @@ mod engines;
 mod factors;
 #[path = "store_contract/passkeys.rs"]
 mod passkeys;
+#[path = "store_contract/passwords.rs"]
+mod passwords;
 #[path = "store_contract/people.rs"]
 mod people;
 #[path = "store_contract/postgres.rs"]
@@ -146,6 +148,13 @@ behaviours! {
     contacts::of_racing_uses_of_one_sent_code_one_counts
     contacts::of_racing_messages_one_is_paid_for
     contacts::sweeping_forgets_old_codes
+    passwords::a_change_keeps_its_session_and_ends_what_it_should
+    passwords::a_change_of_what_is_no_more_changes_nothing
+    passwords::of_racing_changes_one_counts
+    passwords::a_link_is_found_within_its_time_and_never_without_an_owner
+    passwords::of_racing_resets_by_one_link_one_counts
+    passwords::links_end_with_what_they_were_for
+    passwords::sweeping_forgets_old_links
     people::the_store_answers
 }
 

@@ -69,6 +69,7 @@ shapes! {
         STORE "store" ("table") Absent("every key of it has a default"), "Where state is kept.";
         SESSION "session" ("table") Absent("every key of it has a default"), "How long sessions live.";
         MFA "mfa" ("table") Absent("every key of it has a default"), "Second factors.";
+        PASSWORD "password" ("table") Absent("every key of it has a default"), "What new passwords must be like.";
         MAIL "mail" ("table") Absent("no letters are sent"), "How letters leave.";
         SMS "sms" ("table") Absent("no text messages are sent"), "How text messages leave.";
         VOICE "voice" ("table") Absent("nobody is called"), "How calls are made that read a code out.";
@@ -152,6 +153,13 @@ shapes! {
         CONTENT_TYPE "content_type" ("\"json\", \"form\" or \"plain\"") Value(r#""json""#), "Without a preset: what the body is. Values are escaped for it.";
         BODY "body" ("text") Absent("a preset or an outbox"), "Without a preset: the body. `{to}`, `{text}` and `{code}` are filled in; in JSON inside quotes.";
         TIMEOUT "timeout" ("duration") Value(r#""10s""#), "How long one may take.";
+    }
+    password "[password]" "What new passwords must be like. Common ones, and those made of the owner's names, are always refused; nothing else is asked for." {
+        MIN_LENGTH "min_length" ("number") Value("8"), "Fewest characters where `mfa.requirement` is `required`; 8 to 64.";
+        MIN_LENGTH_ALONE "min_length_alone" ("number") Value("15"), "Fewest characters where a password may be all that one signs in with; 8 to 64.";
+        SCORE "score" ("number") Value("2"), "How hard to guess they must be, by the estimate of zxcvbn: 0, anything goes, to 4.";
+        BREACHED "breached" ("path") Absent("no such list is asked"),
+            "File of breached ones: SHA-1 hashes, one a line, sorted, as Have I Been Pwned offers them. It is searched where it lies.";
     }
     policy "[policy.NAME]" "What routes demand. `public` lets everybody pass, `deny` nobody; both exist without being written." {
         LEVEL "level" ("\"public\", \"login\", \"mfa\" or \"phishing-resistant\"") Required, "How strong a session must be: none, one proof, proofs of two kinds, a passkey.";

@@ -4,13 +4,18 @@ use super::{
     keys::{self, Key},
     problem::{Code, Problem},
     reader::{Fault, Section, Value},
-    settings::{Certificate, LogFormat, Mfa, MfaRequirement, Portal, Server, Store, StoreUrl, Tls},
+    settings::{Certificate, LogFormat, Mfa, MfaRequirement, Password, Portal, Server, Store, StoreUrl, Tls},
     values::{
         accent, duration, file, network, one_of, origin, path, secret, size, socket_address, some_time, support_url,
         words,
     },
 };
-use crate::domain::{factor::Method, secret::Secret, session::Limits};
+use crate::domain::{
+    factor::Method,
+    password::{CHARS_FLOOR, Policy, Score},
+    secret::Secret,
+    session::Limits,
+};
 use std::{net::SocketAddr, num::NonZeroUsize, time::Duration};
 
 /// SP 800-63B 2.2.3: longer sessions than this are no longer what a second factor promises (SE-03).
@@ -181,4 +186,33 @@ const fn is_enrolled(method: Method) -> bool {
         | Method::EmailCode
         | Method::EmailLink => true,
     }
+}
+
+/// SP 800-63B 3.1.1.2 asks every gateway to take passwords of this length, so none asks for more.
+const CHARS_MIN_MAX: usize = 64;
+
+pub(super) fn password(section: &Section<'_>) -> Option<Password> {
+    use keys::password as key;
+    let min = section.read(&key::MIN_LENGTH, chars_min);
+    let alone = section.read(&key::MIN_LENGTH_ALONE, chars_min);
+    let score_min = section.read(&key::SCORE, score);
+    let breached = section.maybe(&key::BREACHED, file);
+    let policy = Policy { chars_min: min?, chars_min_alone: alone?, score_min: score_min? };
+    let advised = Policy::default().chars_min_alone;
+    if let Some(value) = section.written(&key::MIN_LENGTH_ALONE).filter(|_| policy.chars_min_alone < advised) {
+        let title = "`min_length_alone` is shorter than NIST SP 800-63B allows";
+        let problem = Problem::new(Code::Lax, title, value.at.clone(), format!("less than {advised}"));
+        value.reader.note(problem.help("shorter ones are for passwords that a second factor always goes with"));
+    }
+    Some(Password { policy, breached: breached? })
+}
+
+fn chars_min(value: &Value<'_>) -> Option<usize> {
+    let count = usize::try_from(value.number()?).ok().filter(|count| (CHARS_FLOOR..=CHARS_MIN_MAX).contains(count));
+    count.or_else(|| value.fail(Fault::new("this is no minimum for passwords", "expected 8 to 64")))
+}
+
+fn score(value: &Value<'_>) -> Option<Score> {
+    let score = u8::try_from(value.number()?).ok().filter(|score| *score <= 4).map(Score::new);
+    score.or_else(|| value.fail(Fault::new("this is no score", "expected 0 to 4")))
 }

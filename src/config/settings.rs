@@ -4,6 +4,7 @@ pub use crate::adapters::messages::settings::{Mail, Phone};
 
 use crate::domain::{
     factor::Method,
+    password,
     policy::{
         Policy,
         route::{App, Apps},
@@ -31,6 +32,8 @@ pub struct Settings {
     pub session: Limits,
     /// `[mfa]`.
     pub mfa: Mfa,
+    /// `[password]`.
+    pub password: Password,
     /// `[mail]`.
     pub mail: Option<Mail>,
     /// `[sms]`.
@@ -172,6 +175,15 @@ pub struct Mfa {
     pub recovery_codes: u8,
     /// How long a browser may spare its user the second step; `None` where none may.
     pub remember: Option<Duration>,
+}
+
+/// What new passwords must be like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Password {
+    /// Lengths and score.
+    pub policy: password::Policy,
+    /// The list of breached ones, if there is one.
+    pub breached: Option<PathBuf>,
 }
 
 /// Who must have a second factor.

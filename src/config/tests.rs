@@ -2,7 +2,7 @@ use super::{
     settings::{Assertion, MfaRequirement, StoreUrl},
     *,
 };
-use crate::domain::factor::Method;
+use crate::domain::{factor::Method, password::Policy as PasswordPolicy};
 use proptest::prelude::*;
 use std::{collections::HashMap, time::Duration};
 
@@ -50,8 +50,8 @@ app = [{ name = "payroll", host = "payroll.example.com", upstream = ["http://127
 
 #[test]
 fn what_is_not_written_has_its_default() {
-    let Settings { server, tls, portal, store, session, mfa, mail, sms, voice, policies, apps } =
-        read_text(LEAST).unwrap().settings;
+    let settings = read_text(LEAST).unwrap().settings;
+    let Settings { server, tls, portal, store, session, mfa, password, mail, sms, voice, policies, apps } = settings;
 
     assert_eq!(server.listen, ["0.0.0.0:8443".parse().unwrap()]);
     assert_eq!(server.admin, Some("127.0.0.1:9443".parse().unwrap()));
@@ -69,6 +69,7 @@ fn what_is_not_written_has_its_default() {
     );
     assert_eq!(mfa.remember, Some(Duration::from_hours(30 * 24)));
     assert!(mail.is_none() && sms.is_none() && voice.is_none());
+    assert_eq!((password.policy, password.breached), (PasswordPolicy::default(), None));
     assert_eq!(policies.iter().map(|policy| policy.name.as_str()).collect::<Vec<_>>(), ["public", "deny"]);
     assert_eq!(apps[0].app.title, "Payroll");
     assert_eq!(apps[0].upstreams[0].to_string(), "http://127.0.0.1:9000");

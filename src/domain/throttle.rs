@@ -86,6 +86,18 @@ pub const SENDS_LOST: Schedule = Schedule {
     forgotten_after: Duration::from_hours(1),
 };
 
+/// Links to one account, whoever asks for them: one in any minute, five in any hour (OB-03).
+pub const LINKS: Schedule = Schedule {
+    free: 1,
+    delay_first: Duration::from_mins(2),
+    delay_max: Duration::from_hours(1),
+    locked_at: u32::MAX,
+    forgotten_after: Duration::from_hours(1),
+};
+
+/// Links that one address asks for, whoever they are for. Many people share one.
+pub const LINKS_BY_ADDRESS: Schedule = Schedule { free: 5, delay_first: Duration::from_mins(1), ..LINKS };
+
 /// Until when a budget is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Closed {
@@ -184,6 +196,21 @@ impl BudgetKey {
         Self { text: format!("ceremonies:{}", network(address)), owner: None }
     }
 
+    /// Links to choose a new password, for an account.
+    pub fn reset(user: UserId) -> Self {
+        Self { text: format!("reset:{}", user.0), owner: Some(user) }
+    }
+
+    /// The same for a name nobody has: counted alike, so that it tells nothing.
+    pub fn reset_of_nobody(login_id: &LoginId) -> Self {
+        Self { text: format!("reset-nobody:{}", hex(&sha256(login_id.as_str().as_bytes()))), owner: None }
+    }
+
+    /// Links to choose a new password that an address asks for.
+    pub fn resets_from(address: IpAddr) -> Self {
+        Self { text: format!("resets-from:{}", network(address)), owner: None }
+    }
+
     /// The text the store keeps.
     pub fn as_str(&self) -> &str {
         &self.text
@@ -235,6 +262,21 @@ mod tests {
             [0, 30_000, 60_000, 120_000, 1_920_000, 3_600_000, 3_600_000]
         );
         assert_eq!(ACCOUNT.blocked_until(50, NOON), NEVER);
+    }
+
+    #[test]
+    fn links_are_one_in_a_minute_and_five_in_an_hour() {
+        let mut asked = vec![NOON];
+        for failures in 1..12 {
+            asked.push(LINKS.blocked_until(failures, asked[asked.len() - 1]));
+        }
+
+        for window in asked.windows(2) {
+            assert!(window[0].age(window[1]).unwrap() >= Duration::from_mins(1));
+        }
+        for window in asked.windows(6) {
+            assert!(window[0].age(window[5]).unwrap() >= Duration::from_hours(1));
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub mod login;
 pub mod logout;
 pub mod message;
 pub mod not_me;
+pub mod password;
 pub mod recovery_codes;
 pub mod serve;
 pub mod signed_out;

@@ -1,7 +1,12 @@
 //! What an operator does to accounts and sessions.
 
 pub use super::factors::SecondFactor;
-use super::{World, challenge::totp_seal, factors, sign_in::password_bytes};
+use super::{
+    World,
+    challenge::totp_seal,
+    factors,
+    password::{Unfit, accept, hashed},
+};
 use crate::{
     domain::{
         contact::{Address, Contact, EmailAddress, PhoneNumber},
@@ -14,7 +19,7 @@ use crate::{
     },
     ports::{
         HasherBusy, StoreError,
-        store::{Account, Added, PasswordFactor, SessionSummary, TotpFactor},
+        store::{Account, Added, SessionSummary, TotpFactor},
     },
 };
 use std::time::Duration;
@@ -49,9 +54,9 @@ pub enum AdministerError {
     /// No session has this id.
     #[error("there is no session {0}")]
     NoSuchSession(uuid::Uuid),
-    /// The password has the wrong length (PW-01, PW-02).
-    #[error("a password needs at least {PASSWORD_CHARS_MIN} characters and at most 1024")]
-    PasswordLength,
+    /// The password can't be chosen.
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
     /// Too many hashes at once.
     #[error(transparent)]
     Busy(#[from] HasherBusy),
@@ -60,16 +65,9 @@ pub enum AdministerError {
     Store(#[from] StoreError),
 }
 
-/// Fewest characters of a password that is one of two factors (PW-01).
-pub const PASSWORD_CHARS_MIN: usize = 8;
-
 /// Adds an account. Without a password nobody can sign in to it yet.
 pub async fn add_user(world: &World, new: NewUser, password: Option<&str>) -> Result<User, AdministerError> {
     let now = world.now();
-    let password = match password {
-        Some(typed) => Some(hashed(world, typed).await?),
-        None => None,
-    };
     let mut groups = new.groups;
     groups.sort();
     groups.dedup();
@@ -81,6 +79,10 @@ pub async fn add_user(world: &World, new: NewUser, password: Option<&str>) -> Re
         groups,
         disabled: false,
         created_at: now,
+    };
+    let password = match password {
+        Some(typed) => Some(hashed(world, accept(world, &user, typed).await?).await?),
+        None => None,
     };
     let account = Account { user: user.clone(), password, enrol_until: Some(now + ENROL_WITHIN) };
     if world.store.add_account(&account).await? == Added::Taken {
@@ -134,7 +136,7 @@ pub async fn delete_user(world: &World, login_id: &LoginId) -> Result<(), Admini
 /// Sets an account's password, which ends its sessions and forgets its devices.
 pub async fn set_password(world: &World, login_id: &LoginId, typed: &str) -> Result<(), AdministerError> {
     let account = account(world, login_id).await?;
-    let password = hashed(world, typed).await?;
+    let password = hashed(world, accept(world, &account.user, typed).await?).await?;
     found(world.store.set_password(account.user.id, &password).await?, login_id)
 }
 
@@ -200,14 +202,6 @@ pub async fn revoke_session(world: &World, session: SessionId) -> Result<(), Adm
 pub async fn revoke_sessions_of(world: &World, login_id: &LoginId) -> Result<u64, AdministerError> {
     let account = account(world, login_id).await?;
     Ok(world.store.end_sessions_of(account.user.id, None).await?)
-}
-
-async fn hashed(world: &World, typed: &str) -> Result<PasswordFactor, AdministerError> {
-    let long_enough = typed.chars().count() >= PASSWORD_CHARS_MIN;
-    let bytes = password_bytes(typed).filter(|_| long_enough).ok_or(AdministerError::PasswordLength)?;
-    let now = world.now();
-    let phc = world.hasher.hash(bytes).await?;
-    Ok(PasswordFactor { id: FactorId(world.entropy.id(now)), phc, changed_at: now })
 }
 
 fn found(done: bool, login_id: &LoginId) -> Result<(), AdministerError> {

@@ -3,7 +3,7 @@
 use super::{
     Caller, TryError, World, devices, factors,
     sessions::{Bearer, Half},
-    sign_in::{Opened, password_bytes},
+    sign_in::Opened,
 };
 use crate::{
     domain::{
@@ -12,6 +12,7 @@ use crate::{
             KeyKind, Method,
             totp::{Code, Key},
         },
+        password::Typed,
         session::{Authentication, Session, SessionId},
         throttle::{BudgetKey, Closed},
         user::{User, UserId},
@@ -93,9 +94,9 @@ pub async fn answer_password(
     let Bearer::Full(full) = bearer else { return Err(ChallengeError::Gone) };
     let user = full.identity.user.id;
     let factor = world.store.account(user).await?.and_then(|account| account.password);
-    let (Some(factor), Some(password)) = (factor, password_bytes(typed)) else { return Err(ChallengeError::Wrong) };
+    let (Some(factor), Some(password)) = (factor, Typed::read(typed)) else { return Err(ChallengeError::Wrong) };
     let charged = world.charge(caller, BudgetKey::password(user, world.lane(caller, user).await?)).await?;
-    if !world.hasher.verify(password, Some(factor.phc)).await? {
+    if !world.hasher.verify(password.secret(), Some(factor.phc)).await? {
         return Err(refused(world, user, Method::Password, ChallengeError::Wrong, caller).await);
     }
     charged.succeeded().await?;

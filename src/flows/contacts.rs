@@ -7,13 +7,14 @@ use super::{
     Caller, Requirement, World,
     challenge::ChallengeError,
     codes::{self, Parcel, SendError},
+    factors::missing_for_change,
     notices,
-    passkeys::missing_for_change,
     sessions::Full,
 };
 use crate::{
     domain::{
         contact::{Address, Channel, Contact, Kind, NotAnAddress},
+        event::What,
         factor::{FactorId, Method},
         policy::Missing,
         secret::Token,
@@ -126,7 +127,10 @@ pub async fn confirm(
     codes::take(world, &code, typed, caller).await?;
     let mut told = verified(world, full).await?;
     let contact = Contact { id: code.factor, user: user.id, address: code.address, verified_at: Some(world.now()) };
+    // First, so that what was remembered before the change is never left after it (RD-03).
+    world.store.forget_devices(user.id).await?;
     world.store.put_contact(&contact).await?;
+    world.record(user.id, What::ContactChanged, caller).await?;
     let notice = Notice::ContactChanged { to: Some(contact.address.masked()) };
     if !told.contains(&contact.address) {
         told.push(contact.address);
@@ -149,9 +153,11 @@ pub async fn remove(world: &World, full: &Full, kind: Kind, caller: &Caller) -> 
         Requirement::Required if is_factor => LastFactor::Stays,
         Requirement::Required | Requirement::Optional | Requirement::Disabled => LastFactor::MayGo,
     };
+    world.store.forget_devices(user.id).await?;
     if !world.store.remove_contact(user.id, contact.id, last).await? {
         return Err(ContactError::Kept);
     }
+    world.record(user.id, What::ContactChanged, caller).await?;
     notices::tell_at(world, user, told, &Notice::ContactChanged { to: None }, caller);
     Ok(())
 }

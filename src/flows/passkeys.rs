@@ -3,12 +3,11 @@
 //! Each begins with a challenge that the store keeps. Whoever answers takes it away first, before the answer is read, so
 //! that no answer counts twice (WA-01).
 
-pub use super::factors::{ChangeError, FRESH_FOR_CHANGES, missing_for_change};
 use super::{
     Caller, World,
     challenge::{ChallengeError, record, refused},
     devices,
-    factors::{Right, called, may_add},
+    factors::{ChangeError, Right, called, may_add},
     notices,
     sessions::Bearer,
     sign_in::Opened,

@@ -5,7 +5,8 @@ use crate::{
     domain::{
         event::What,
         factor::Method,
-        secret::{Secret, Token},
+        password::Typed,
+        secret::Token,
         session::{Authentication, Session, SessionId},
         throttle::{BudgetKey, Closed},
         user::LoginId,
@@ -15,7 +16,6 @@ use crate::{
         store::{Account, Attempt, PasswordFactor},
     },
 };
-use unicode_normalization::UnicodeNormalization as _;
 
 /// What a right password leads to.
 #[derive(Debug)]
@@ -67,15 +67,6 @@ impl From<TryError> for SignInError {
     }
 }
 
-/// Longest password that is looked at, in code points (PW-02).
-const PASSWORD_CHARS_MAX: usize = 1024;
-
-/// The bytes of a password that are hashed: all of it, in NFKC (PW-05). `None` if it is longer than anybody's is.
-pub fn password_bytes(typed: &str) -> Option<Secret> {
-    let fits = typed.chars().nth(PASSWORD_CHARS_MAX).is_none();
-    fits.then(|| Secret::new(typed.nfkc().collect::<String>().into_bytes()))
-}
-
 /// Signs in with a login id and a password.
 pub async fn with_password(
     world: &World,
@@ -83,7 +74,7 @@ pub async fn with_password(
     typed_password: &str,
     caller: &Caller,
 ) -> Result<Outcome, SignInError> {
-    let (Ok(login_id), Some(password)) = (LoginId::parse(typed_login), password_bytes(typed_password)) else {
+    let (Ok(login_id), Some(password)) = (LoginId::parse(typed_login), Typed::read(typed_password)) else {
         return Err(SignInError::Mismatch);
     };
     let account = world.store.account_by_login(&login_id).await?;
@@ -94,10 +85,11 @@ pub async fn with_password(
     let charged = world.charge(caller, budget).await?;
 
     let factor = account.as_ref().and_then(|account| account.password.clone());
-    let matches = world.hasher.verify(password, factor.as_ref().map(|factor| factor.phc.clone())).await?;
+    let matches = world.hasher.verify(password.secret(), factor.as_ref().map(|factor| factor.phc.clone())).await?;
     match (account, factor) {
         (Some(account), Some(factor)) if matches && !account.user.disabled => {
             charged.succeeded().await?;
+            renew(world, &account, &factor, &password).await?;
             admit(world, account, &factor, caller).await
         }
         (account, _) => {
@@ -106,6 +98,18 @@ pub async fn with_password(
             world.record(user, What::WrongTry { method: Method::Password }, caller).await?;
             Err(SignInError::Mismatch)
         }
+    }
+}
+
+/// Hashes a right password as new ones are, where it was hashed in another way (PW-06). If the hasher is busy, the next
+/// sign-in does it.
+async fn renew(world: &World, account: &Account, old: &PasswordFactor, password: &Typed) -> Result<(), StoreError> {
+    if !world.hasher.is_outdated(&old.phc) {
+        return Ok(());
+    }
+    match world.hasher.hash(password.secret()).await {
+        Ok(phc) => world.store.rehash_password(account.user.id, &old.phc, &phc).await,
+        Err(HasherBusy) => Ok(()),
     }
 }
 

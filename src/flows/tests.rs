@@ -13,6 +13,7 @@ mod gated;
 mod journey;
 mod machine;
 mod passkeys;
+mod password;
 mod recovery;
 mod security_keys;
 mod sessions;
@@ -31,13 +32,17 @@ use crate::{
     domain::{
         contact::{Channel, NumberPrefix},
         factor::{Method, totp::Key},
+        password::{Exposure, Policy as PasswordPolicy, Score, Typed, Words},
         secret::{Secret, Token},
         session::{Limits, Session},
         target::Host,
         time::Timestamp,
         user::{LoginId, User},
     },
-    ports::{Clock, Entropy, HasherBusy, Messenger, NotSent, PasswordHasher, Store, Vault, messages::Message},
+    ports::{
+        Clock, Entropy, HasherBusy, LoreError, Messenger, NotSent, PasswordHasher, PasswordLore, Store, Vault,
+        messages::Message,
+    },
 };
 use async_trait::async_trait;
 use std::{
@@ -59,7 +64,7 @@ const LIMITS: Limits = Limits { lifetime: Duration::from_hours(12), idle: Durati
 /// The portal's origin.
 const ORIGIN: &str = "https://auth.example.com";
 const ANN: &str = "ann";
-const PASSWORD: &str = "correct horse";
+const PASSWORD: &str = "correct horse battery";
 
 /// A clock that goes where the test wants it.
 struct FakeClock(AtomicI64);
@@ -100,7 +105,29 @@ impl PasswordHasher for PlainHasher {
 
     async fn verify(&self, password: Secret, phc: Option<String>) -> Result<bool, HasherBusy> {
         self.verified.fetch_add(1, Ordering::SeqCst);
-        Ok(phc.is_some_and(|phc| password.matches(phc.as_bytes())))
+        Ok(phc.is_some_and(|phc| password.matches(phc.trim_start_matches(OUTDATED).as_bytes())))
+    }
+
+    fn is_outdated(&self, phc: &str) -> bool {
+        phc.starts_with(OUTDATED)
+    }
+}
+
+/// What hashes begin with that are made in another way today.
+const OUTDATED: &str = "$outdated$";
+
+/// Finds any password hard to guess but this one, and any unknown but the other.
+struct Gossip;
+
+const GUESSABLE: &str = "guess me if you can";
+const BREACHED: &str = "stolen from elsewhere";
+
+#[async_trait]
+impl PasswordLore for Gossip {
+    async fn assess(&self, password: &Typed, _words: &Words) -> Result<(Score, Exposure), LoreError> {
+        let score = if password.expose() == GUESSABLE { 1 } else { 3 };
+        let exposure = if password.expose() == BREACHED { Exposure::Breached } else { Exposure::Unknown };
+        Ok((Score::new(score), exposure))
     }
 }
 
@@ -175,6 +202,7 @@ impl Scene {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             entropy: Arc::new(Seeded(Mutex::new(1))),
             hasher: Arc::clone(&hasher) as Arc<dyn PasswordHasher>,
+            lore: Arc::new(Gossip),
             vault: vault(),
             passkeys: Arc::new(Passkeys::new("auth.example.com", ORIGIN, "Example Corp")),
             messenger: Arc::clone(&inbox) as Arc<dyn Messenger>,
@@ -187,6 +215,8 @@ impl Scene {
                 methods: vec![Method::Passkey, Method::SecurityKey, Method::Totp],
                 remember: Some(Duration::from_hours(30 * 24)),
                 countries: NumberPrefix::parse("+44").map(|prefix| (Channel::Sms, prefix)).into_iter().collect(),
+                passwords: PasswordPolicy::default(),
+                names: vec!["Example Corp".to_owned(), "Payroll".to_owned()],
             },
         };
         Self { world, clock, hasher, inbox }

@@ -4,6 +4,7 @@ use crate::{
     adapters::{
         messages::{self, NoSender, Senders},
         passkeys::Passkeys,
+        passwords::KnownPasswords,
         signer::{JwtSigner, KeyError},
         store,
         system::{Argon2Hasher, FileVault, SystemClock, SystemEntropy, VaultError},
@@ -43,6 +44,9 @@ pub enum OpenError {
     /// There is a channel that could carry nothing.
     #[error(transparent)]
     Senders(#[from] NoSender),
+    /// The list of breached passwords can't be opened.
+    #[error("the file of breached passwords can't be opened: {0}")]
+    Breached(#[source] std::io::Error),
     /// A secret of the config is no text.
     #[error("the store's URL is not UTF-8")]
     Url,
@@ -57,6 +61,7 @@ pub async fn open_world(settings: &Settings) -> Result<World, OpenError> {
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
         hasher: Arc::new(Argon2Hasher::new()),
+        lore: Arc::new(KnownPasswords::open(settings.password.breached.as_deref()).map_err(OpenError::Breached)?),
         vault: Arc::new(vault),
         passkeys: Arc::new(Passkeys::new(
             settings.portal.url.host.as_str(),
@@ -81,6 +86,8 @@ pub fn flow_settings(settings: &Settings) -> flows::Settings {
         },
         recovery_codes: settings.mfa.recovery_codes,
         methods: enrollable(settings),
+        passwords: settings.password.policy,
+        names: names(settings),
         countries: [(Channel::Sms, &settings.sms), (Channel::Voice, &settings.voice)]
             .into_iter()
             .flat_map(|(channel, phone)| phone.iter().map(move |phone| (channel, phone)))
@@ -88,6 +95,12 @@ pub fn flow_settings(settings: &Settings) -> flows::Settings {
             .collect(),
         remember: settings.mfa.remember,
     }
+}
+
+/// What everybody knows about this house, and no password may be made of.
+fn names(settings: &Settings) -> Vec<String> {
+    let apps = settings.apps.iter().flat_map(|settings| [settings.app.name.clone(), settings.app.title.clone()]);
+    apps.chain([settings.portal.name.clone()]).collect()
 }
 
 /// Senders for every channel that is set up. To be called on the runtime that is to bring posted messages out.

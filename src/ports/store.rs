@@ -10,6 +10,7 @@ pub mod contacts;
 pub mod devices;
 pub mod factors;
 pub mod passkeys;
+pub mod passwords;
 pub mod recovery;
 pub mod sessions;
 
@@ -20,6 +21,7 @@ pub use contacts::{ContactStore, SentCode, SentPurpose};
 pub use devices::{Device, DeviceId, DeviceStore, Undo};
 pub use factors::{FactorStore, LastFactor};
 pub use passkeys::{Ceremony, PasskeyFactor, PasskeyStore, Purpose};
+pub use passwords::{OtherSessions, PasswordChange, PasswordReset, PasswordStore};
 pub use recovery::{FoundCode, HashedCode, RecoveryStore};
 pub use sessions::{Attempt, Handoff, SessionStore, SessionSummary};
 
@@ -32,6 +34,7 @@ pub trait Store:
     + ContactStore
     + FactorStore
     + PasskeyStore
+    + PasswordStore
     + RecoveryStore
     + SessionStore
     + DeviceStore

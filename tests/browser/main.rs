@@ -8,5 +8,6 @@ mod devices;
 mod front_door;
 mod house;
 mod passkeys;
+mod password;
 mod recovery;
 mod security_keys;

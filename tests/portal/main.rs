@@ -9,6 +9,7 @@ mod devices;
 mod forms;
 mod house;
 mod pages;
+mod password;
 mod programs;
 mod recovery;
 mod returns;

@@ -9,6 +9,7 @@ mod contacts;
 mod devices;
 mod factors;
 mod passkeys;
+mod passwords;
 mod recovery;
 mod sessions;
 
@@ -26,7 +27,8 @@ use crate::{
     ports::{
         Store, StoreError,
         store::{
-            Account, Attempt, Ceremony, Device, DeviceId, Handoff, PasskeyFactor, SealedKey, SentCode, TotpFactor, Undo,
+            Account, Attempt, Ceremony, Device, DeviceId, Handoff, PasskeyFactor, PasswordReset, SealedKey, SentCode,
+            TotpFactor, Undo,
         },
     },
 };
@@ -52,6 +54,7 @@ struct Tables {
     ceremonies: HashMap<TokenHash, Ceremony>,
     contacts: BTreeMap<(UserId, Kind), Contact>,
     codes: HashMap<(TokenHash, &'static str), SentCode>,
+    password_resets: HashMap<TokenHash, PasswordReset>,
     browsers: HashMap<(UserId, TokenHash), Timestamp>,
     devices: BTreeMap<DeviceId, Device>,
     undos: HashMap<TokenHash, Undo>,

@@ -123,6 +123,7 @@ mod devices;
 mod factors;
 mod open;
 mod passkeys;
+mod passwords;
 mod recovery;
 mod rows;
 mod sessions;

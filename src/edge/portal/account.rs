@@ -62,6 +62,8 @@ pub enum AccountNotice {
         /// Whether that was a moment ago, so that the app may be set up again.
         reopened: bool,
     },
+    /// The password is another one.
+    PasswordChanged,
 }
 
 /// An address that they have, or could have.
@@ -232,6 +234,7 @@ pub(in crate::edge::portal) mod tests {
             ("bare", bare),
             ("locked", locked),
             ("reached", reached),
+            ("password_changed", AccountPage { notice: Some(AccountNotice::PasswordChanged), ..full }),
             ("recovered", recovered(true)),
             ("recovered_earlier", recovered(false)),
         ];

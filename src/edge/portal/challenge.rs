@@ -50,6 +50,10 @@ impl ChallengePage<'_> {
     const fn needs_script(&self) -> bool {
         matches!(self.method, Method::Passkey | Method::SecurityKey)
     }
+
+    const fn asks_password(&self) -> bool {
+        matches!(self.method, Method::Password)
+    }
 }
 
 impl ChallengePage<'_> {

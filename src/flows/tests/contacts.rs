@@ -13,7 +13,7 @@ use crate::{
         challenge::ChallengeError,
         codes::SendError,
         contacts::{self, ContactError},
-        enroll, factors, passkeys, recovery,
+        enroll, factors, recovery,
         sign_in::Outcome,
     },
     ports::messages::{CodePurpose, Content, Notice},
@@ -100,7 +100,7 @@ async fn a_change_takes_a_fresh_proof() {
     let scene = Scene::offering(&[]);
     let (ann, _, token) = scene.ann_signed_in().await;
     scene.reach(&ann, OLD).await;
-    scene.wait(passkeys::FRESH_FOR_CHANGES + STEP);
+    scene.wait(factors::FRESH_FOR_CHANGES + STEP);
 
     let given = scene.give_address(Kind::Email, NEW, &token).await;
     assert!(matches!(given, Err(ContactError::NeedsProof(_))), "{given:?}");

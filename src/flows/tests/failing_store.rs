@@ -1,12 +1,12 @@
 //! A store that fails in the middle: whatever was going on, nothing is opened (SE-08, EE-03).
 
-use super::{ANN, PASSWORD, Requirement, STEP, Scene, anywhere, gated::Gate, gated::Gated, host};
+use super::{ANN, PASSWORD, Requirement, STEP, Scene, anywhere, gated::Gate, gated::Gated, host, password::NEW};
 use crate::{
     domain::secret::Token,
     flows::{
         Caller,
         challenge::{ChallengeError, answer_password, answer_totp},
-        devices, enroll, recovery,
+        devices, enroll, password, recovery,
         sessions::{Bearer, hand_off, recognise, redeem, sign_out, visitor},
         sign_in::{Outcome, SignInError},
     },
@@ -203,4 +203,36 @@ async fn an_outage_signs_nobody_in_and_nobody_out() {
     scene.session(&token).await;
     scene.wait(STEP);
     scene.sign_in(&phone, &anywhere()).await;
+}
+
+#[tokio::test]
+async fn a_link_sets_no_password_while_any_part_of_it_fails_and_works_afterwards() {
+    let calls = fail_each_call(
+        Requirement::Required,
+        async |scene| {
+            scene.ann_with_mailbox().await;
+            scene.forgot(ANN).await;
+            Token::parse(&scene.mailed_token()).unwrap()
+        },
+        async |scene, token| {
+            let outcome = password::reset(&scene.world, &token.to_text(), NEW, &anywhere()).await;
+            outcome.map_err(|error| word(&error))
+        },
+    )
+    .await;
+
+    assert!(calls >= 5, "{calls}");
+    for number in 1..=calls {
+        let (scene, gate) = scene(Requirement::Required);
+        scene.ann_with_mailbox().await;
+        scene.forgot(ANN).await;
+        let token = scene.mailed_token();
+        gate.fail(number);
+        password::reset(&scene.world, &token, NEW, &anywhere()).await.unwrap_err();
+        gate.heal();
+
+        assert!(scene.opens(PASSWORD).await, "call {number}");
+        password::reset(&scene.world, &token, NEW, &anywhere()).await.unwrap();
+        assert!(scene.opens(NEW).await);
+    }
 }

@@ -18,8 +18,8 @@ use crate::{
         store::{
             Account, AccountStore, ActivityStore, Added, Attempt, BudgetStore, Ceremony, Charge, ContactStore, Device,
             DeviceId, DeviceStore, FactorStore, FoundCode, Handoff, HashedCode, LastFactor, PasskeyFactor,
-            PasskeyStore, PasswordFactor, RecoveryStore, SealedKey, SentCode, SentPurpose, SessionStore,
-            SessionSummary, TotpFactor, Undo,
+            PasskeyStore, PasswordChange, PasswordFactor, PasswordReset, PasswordStore, RecoveryStore, SealedKey,
+            SentCode, SentPurpose, SessionStore, SessionSummary, TotpFactor, Undo,
         },
     },
 };
@@ -179,6 +179,14 @@ gated!(ContactStore {
     fn put_code(code: &SentCode) -> ();
     fn code(browser: TokenHash, purpose: SentPurpose) -> Option<SentCode>;
     fn spend_code(code: &SentCode) -> bool;
+});
+
+gated!(PasswordStore {
+    fn change_password(change: &PasswordChange<'_>) -> bool;
+    fn open_reset(reset: &PasswordReset) -> ();
+    fn reset_of(token: TokenHash, since: Timestamp) -> Option<UserId>;
+    fn redeem_reset(token: TokenHash, since: Timestamp, password: &PasswordFactor) -> Option<UserId>;
+    fn sweep_resets(before: Timestamp) -> ();
 });
 
 gated!(BudgetStore {

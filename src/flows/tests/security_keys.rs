@@ -12,8 +12,8 @@ use crate::{
     flows::{
         administer,
         challenge::ChallengeError,
-        factors,
-        passkeys::{self, Answer, Challenge, ChangeError},
+        factors::{self, ChangeError},
+        passkeys::{self, Answer, Challenge},
         sign_in::{Opened, Outcome},
     },
     ports::{passkeys::PasskeyError, store::PasskeyFactor},

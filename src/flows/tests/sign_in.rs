@@ -115,6 +115,7 @@ async fn a_half_session_opens_nothing_but_the_next_step() {
     let offer = enroll::offer(&scene.world, &bearer).await;
     assert!(matches!(offer, Err(ChangeError::Challenge(ChallengeError::Gone))));
 
+    scene.wait(Duration::from_secs(1));
     let opened = scene.code(&half, &phone.code(), &anywhere()).await.unwrap();
     let session = scene.session(&opened.token).await;
     assert_eq!(Level::reached(&session.authentications, scene.now()), Some(Level::Mfa));

@@ -82,13 +82,13 @@ pub trait AccountStore: Send + Sync {
     async fn account(&self, user: UserId) -> Result<Option<Account>, StoreError>;
     /// Every account, by login id.
     async fn accounts(&self) -> Result<Vec<Account>, StoreError>;
-    /// Disables or enables an account; `false` if there is none. Disabling ends its sessions and
-    /// forgets its devices in the same transaction.
+    /// Disables or enables an account; `false` if there is none. Disabling ends its sessions, and links to choose a
+    /// password, and forgets its devices, in the same transaction.
     async fn set_disabled(&self, user: UserId, disabled: bool) -> Result<bool, StoreError>;
     /// Deletes an account and all that hangs on it; `false` if there is none.
     async fn delete_account(&self, user: UserId) -> Result<bool, StoreError>;
-    /// Sets the password; `false` if there is no such account. Ends its sessions and forgets its devices and
-    /// browsers in the same transaction.
+    /// Sets the password; `false` if there is no such account. Ends its sessions and its links to choose a password, and
+    /// forgets its devices and browsers, in the same transaction.
     async fn set_password(&self, user: UserId, password: &PasswordFactor) -> Result<bool, StoreError>;
     /// Replaces the hash of the very same password, unless it was changed meanwhile.
     async fn rehash_password(&self, user: UserId, old_phc: &str, new_phc: &str) -> Result<(), StoreError>;

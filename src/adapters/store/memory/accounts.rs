@@ -60,6 +60,7 @@ impl AccountStore for MemoryStore {
         account.user.disabled = disabled;
         if disabled {
             tables.sign_out(user);
+            tables.password_resets.retain(|_, reset| reset.user != Some(user));
         }
         Ok(true)
     }
@@ -73,6 +74,7 @@ impl AccountStore for MemoryStore {
         tables.ceremonies.retain(|_, ceremony| ceremony.user != Some(user));
         tables.contacts.retain(|_, contact| contact.user != user);
         tables.codes.retain(|_, code| code.user != user);
+        tables.password_resets.retain(|_, reset| reset.user != Some(user));
         tables.browsers.retain(|(owner, _), _| *owner != user);
         tables.undos.retain(|_, undo| undo.user != user);
         tables.budgets.retain(|_, budget| budget.owner != Some(user));
@@ -82,12 +84,7 @@ impl AccountStore for MemoryStore {
     }
 
     async fn set_password(&self, user: UserId, password: &PasswordFactor) -> Result<bool, StoreError> {
-        let mut tables = self.tables();
-        let Some(account) = tables.accounts.get_mut(&user) else { return Ok(false) };
-        account.password = Some(password.clone());
-        tables.sign_out(user);
-        tables.browsers.retain(|(owner, _), _| *owner != user);
-        Ok(true)
+        Ok(self.tables().set_password(user, password))
     }
 
     async fn rehash_password(&self, user: UserId, old_phc: &str, new_phc: &str) -> Result<(), StoreError> {

@@ -47,6 +47,7 @@ statements! {
     END_SESSIONS = "DELETE FROM sessions WHERE user_id = $1";
     FORGET_DEVICES = "DELETE FROM devices WHERE user_id = $1";
     FORGET_BROWSERS = "DELETE FROM known_browsers WHERE user_id = $1";
+    END_RESETS = "DELETE FROM password_resets WHERE user_id = $1";
     FORGET_BUDGETS = "DELETE FROM budgets WHERE user_id = $1";
 
     ADD_TOTP = "INSERT INTO totp_factors (id, user_id, name, sealed_key, spent_step, created_at, used_at) \
@@ -135,6 +136,7 @@ impl AccountStore for SqlStore {
                 query(END_ATTEMPTS).bind(user.0).execute(&mut *tx).await?;
                 query(END_SESSIONS).bind(user.0).execute(&mut *tx).await?;
                 query(FORGET_DEVICES).bind(user.0).execute(&mut *tx).await?;
+                query(END_RESETS).bind(user.0).execute(&mut *tx).await?;
             }
             changed.rows_affected() == 1
         }))
@@ -161,6 +163,7 @@ impl AccountStore for SqlStore {
             query(END_SESSIONS).bind(user.0).execute(&mut *tx).await?;
             query(FORGET_DEVICES).bind(user.0).execute(&mut *tx).await?;
             query(FORGET_BROWSERS).bind(user.0).execute(&mut *tx).await?;
+            query(END_RESETS).bind(user.0).execute(&mut *tx).await?;
             changed.rows_affected() == 1
         }))
     }

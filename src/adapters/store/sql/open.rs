@@ -1,6 +1,8 @@
 //! Opens databases: connects, migrates, and finds out what is wrong while an operator is watching.
 
-use super::{Pools, SqlStore, accounts, activity, budgets, contacts, devices, factors, passkeys, recovery, sessions};
+use super::{
+    Pools, SqlStore, accounts, activity, budgets, contacts, devices, factors, passkeys, passwords, recovery, sessions,
+};
 use crate::ports::StoreError;
 use sqlx::{
     Connection as _, Executor, PgConnection, SqlSafeStr as _, SqliteConnection,
@@ -106,6 +108,7 @@ where
         contacts::STATEMENTS,
         factors::STATEMENTS,
         passkeys::STATEMENTS,
+        passwords::STATEMENTS,
         recovery::STATEMENTS,
         sessions::STATEMENTS,
         devices::STATEMENTS,

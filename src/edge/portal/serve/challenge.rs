@@ -27,7 +27,7 @@ use crate::{
     flows::{
         challenge::{self, ChallengeError},
         codes::{self, SendError},
-        devices, passkeys, recovery,
+        devices, factors, passkeys, recovery,
         sessions::{self, Bearer, Full},
         sign_in::Opened,
     },
@@ -354,7 +354,7 @@ async fn look<'a>(desk: &'a Desk, visit: &Visit, to: Option<&'a str>) -> Result<
         }
         Bearer::Full(full) => {
             if let Some((errand, name)) = errand {
-                let Some(missing) = passkeys::missing_for_change(&desk.world, &full).await? else {
+                let Some(missing) = factors::missing_for_change(&desk.world, &full).await? else {
                     return elsewhere(see_other(&errand.path()));
                 };
                 let helpful = helpful(desk, &full, &missing).await?;
@@ -414,7 +414,7 @@ async fn ask(desk: &Desk, visit: &Visit, asked: &Asked<'_>, method: Method, said
     desk.form_page(visit, asked.to, |hidden| {
         let page = ChallengePage { frame, hidden, method, action, reason, answerer, delivery, notice, remember };
         match method {
-            Method::Passkey | Method::SecurityKey => desk.scripted_page(status(notice), &page),
+            Method::Passkey | Method::SecurityKey | Method::Password => desk.scripted_page(status(notice), &page),
             _ => desk.page(status(notice), &page),
         }
     })

@@ -2,7 +2,7 @@
 
 use super::{Carried, Desk, Fields, Reply, Visit, challenge, enroll, onward};
 use crate::{
-    domain::{factor::Method, policy::WhyAnonymous, secret::Token},
+    domain::{policy::WhyAnonymous, secret::Token},
     edge::{
         http::cookies::Name,
         portal::{
@@ -133,8 +133,8 @@ fn ask(
     let app = journey.as_ref().and_then(|journey| desk.apps.find(&journey.host)).map(|app| app.title.as_str());
     desk.form_page(visit, to, |hidden| {
         let methods = desk.world.settings.methods.as_slice();
-        let page = LoginPage { frame: desk.frame(), hidden, app, login_id, methods, notice };
-        if methods.contains(&Method::Passkey) { desk.scripted_page(status, &page) } else { desk.page(status, &page) }
+        let page = LoginPage { frame: desk.frame(), hidden, app, login_id, methods, remedy: desk.remedy(), notice };
+        desk.scripted_page(status, &page)
     })
 }
 

@@ -54,6 +54,8 @@ pub(super) enum Errand {
     Sessions,
     /// To change an address.
     Contact(Kind),
+    /// To change their password.
+    ChangePassword,
 }
 
 /// What stands before the id in the name of [`Errand::Factor`].
@@ -71,6 +73,7 @@ impl Errand {
             Self::Sessions => "sessions".to_owned(),
             Self::Contact(Kind::Email) => "email".to_owned(),
             Self::Contact(Kind::Phone) => "phone".to_owned(),
+            Self::ChangePassword => "change-password".to_owned(),
         }
     }
 
@@ -80,7 +83,7 @@ impl Errand {
         let factor = to.strip_prefix(FACTOR).and_then(|id| Uuid::parse_str(id).ok()).map(Self::Factor);
         let keys = KeyKind::ALL.iter().copied().map(Self::AddKey);
         let contacts = Kind::ALL.iter().copied().map(Self::Contact);
-        let plain = [Self::Account, Self::AddTotp, Self::Sessions];
+        let plain = [Self::Account, Self::AddTotp, Self::Sessions, Self::ChangePassword];
         plain.into_iter().chain(keys).chain(contacts).chain(factor).find(|errand| to == errand.name())
     }
 
@@ -95,6 +98,7 @@ impl Errand {
             Self::Sessions => "/account#sessions".to_owned(),
             Self::Contact(Kind::Email) => "/account/email".to_owned(),
             Self::Contact(Kind::Phone) => "/account/phone".to_owned(),
+            Self::ChangePassword => "/account/password".to_owned(),
         }
     }
 }
