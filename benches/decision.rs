@@ -13,13 +13,14 @@ use doorward::{
     domain::{
         factor::{FactorId, Method},
         policy::{
-            Access, Decision, Policy, Requirement,
+            Access, Decision, Policy, Requirement, Who,
+            call::{Call, Conditions},
             glob::PathGlob,
             route::{App, Apps, Matched, Route},
         },
         secret::Token,
         session::{Authentication, Level, Limits, Session, SessionId},
-        target::{Allowed, Authority, CanonicalPath, Host, path::check_query},
+        target::{Allowed, Authority, CanonicalPath, Host, HostPattern, path::check_query},
         user::LoginId,
     },
     edge::{
@@ -139,7 +140,10 @@ impl Scene {
     }
 
     fn matched<'a>(&'a self, path: &CanonicalPath<'_>) -> Matched<'a> {
-        self.apps.find(&self.authority.host).unwrap().matched("GET", path).unwrap()
+        let (client, now) = (Some(CLIENT), self.world.clock.now());
+        let call =
+            Call { method: "GET", path, query: self.uri.query(), fields: &self.headers, client, visitor: None, now };
+        self.apps.find(&self.authority.host).unwrap().matched(&call).unwrap().unwrap()
     }
 
     /// From memory; once a second from the store, on its own threads.
@@ -155,8 +159,12 @@ impl Scene {
     }
 
     fn assertion(&self, known: &Known, matched: &Matched<'_>) -> HeaderValue {
-        let about =
-            About { app: "payroll", app_index: 0, route: matched.route.map(|(at, route)| (at, route.path.as_str())) };
+        let about = About {
+            app: "payroll",
+            app_index: 0,
+            route: matched.route.map(|(at, route)| (at, route.path.as_str())),
+            level: None,
+        };
         self.assertions.get(&known.identity, about, self.world.clock.now()).unwrap()
     }
 
@@ -209,28 +217,30 @@ async fn signed_in(world: &World, host: &Host) -> Token {
 /// An application with a few routes in front of the one that fits.
 fn app(host: Host) -> App {
     let policy = |name: &str, groups: &[&str]| {
-        let groups = groups.iter().map(|&group| group.to_owned()).collect();
-        let access = Access::Require(Requirement { level: Level::Mfa, fresh: None, groups });
-        Arc::new(Policy { name: name.to_owned(), access })
+        let groups: Vec<_> = groups.iter().map(|&group| group.to_owned()).collect();
+        let who = (!groups.is_empty()).then_some(Who::Groups(groups));
+        Arc::new(Policy::new(name, Access::Require(Requirement { who, ..Requirement::at(Level::Mfa) })))
     };
     let route = |glob: &str, policy: &Arc<Policy>| Route {
         label: None,
         methods: Vec::new(),
         path: PathGlob::parse(glob).unwrap(),
         case_sensitive: false,
+        conditions: Conditions::default(),
         policy: Arc::clone(policy),
     };
     let (standard, finance) = (policy("standard", &[]), policy("finance", &["finance"]));
     App {
         name: "payroll".to_owned(),
         title: "Payroll".to_owned(),
-        hosts: vec![host],
+        hosts: vec![HostPattern::Exact(host)],
         routes: vec![
             route("/admin/**", &standard),
             route("/transfers/**", &finance),
             route("/*/export.csv", &finance),
             route("/reports/**", &finance),
-        ],
+        ]
+        .into(),
         fallback: Some(standard),
         allowed: Allowed::default(),
     }

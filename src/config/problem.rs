@@ -111,6 +111,8 @@ pub enum Code {
     MissingFile,
     /// A `[[test]]` whose request meets another fate.
     FailedTest,
+    /// A route that asks for less than the operator's minimum.
+    BelowMinimum,
     /// A policy that nothing points at.
     UnusedPolicy,
     /// A route that no request reaches.
@@ -119,6 +121,12 @@ pub enum Code {
     Lax,
     /// A policy that nobody can meet.
     Unmeetable,
+    /// A route that opens, for some requests, what a later one protects.
+    HiddenForSome,
+    /// A route whose conditions are missed into the open.
+    LetsBy,
+    /// Something that reports and does not enforce.
+    Reports,
 }
 
 /// Whether a problem stops the start.
@@ -147,17 +155,27 @@ impl Code {
             Self::Hidden => "C0011",
             Self::MissingFile => "C0012",
             Self::FailedTest => "C0013",
+            Self::BelowMinimum => "C0014",
             Self::UnusedPolicy => "C0101",
             Self::UnreachableRoute => "C0102",
             Self::Lax => "C0103",
             Self::Unmeetable => "C0104",
+            Self::HiddenForSome => "C0105",
+            Self::LetsBy => "C0106",
+            Self::Reports => "C0107",
         }
     }
 
     /// Whether it stops the start.
     pub const fn severity(self) -> Severity {
         match self {
-            Self::UnusedPolicy | Self::UnreachableRoute | Self::Lax | Self::Unmeetable => Severity::Warning,
+            Self::UnusedPolicy
+            | Self::UnreachableRoute
+            | Self::Lax
+            | Self::Unmeetable
+            | Self::HiddenForSome
+            | Self::LetsBy
+            | Self::Reports => Severity::Warning,
             _ => Severity::Error,
         }
     }

@@ -8,6 +8,7 @@ pub mod assets;
 pub mod client;
 pub mod cookies;
 pub mod ended;
+mod fields;
 pub mod fold;
 pub mod forwarded;
 #[cfg(test)]

@@ -223,8 +223,8 @@ pub async fn missing_for_change(world: &World, full: &Full) -> Result<Option<Mis
     let held = held(world, full.identity.user.id).await?;
     let level = Level::shown_by(held.iter().copied()).unwrap_or(Level::Login);
     let strongest = held.first().copied().unwrap_or(Method::Password);
-    let fresh = Freshness { any: vec![strongest], within: FRESH_FOR_CHANGES };
-    let requirement = Requirement { level, fresh: Some(fresh.clone()), groups: Vec::new() };
+    let fresh = Freshness { any: vec![strongest], within: FRESH_FOR_CHANGES.into() };
+    let requirement = Requirement { fresh: vec![fresh.clone()], ..Requirement::at(level) };
     Ok(match requirement.missing(&full.identity.session.authentications, world.now()) {
         Ok(()) => None,
         Err(Lack::Some(missing)) => Some(missing),

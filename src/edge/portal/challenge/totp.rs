@@ -56,8 +56,18 @@ mod tests {
             ("other_method_stale", because(fresh(Some((Method::Password, Duration::from_hours(3)))))),
             (
                 "unlabelled",
-                because(Reason::Fresh { app: "Payroll", before: None, within: Duration::from_mins(1), latest: None }),
+                because(Reason::Fresh {
+                    app: "Payroll",
+                    before: None,
+                    within: Some(Duration::from_mins(1)),
+                    latest: None,
+                }),
             ),
+            (
+                "once_in_this_session",
+                because(Reason::Fresh { app: "Payroll", before: Some("transfers"), within: None, latest: None }),
+            ),
+            ("too_old", because(Reason::TooOld { app: "Payroll", max_age: Duration::from_hours(1) })),
             ("change", because(Reason::Change)),
             (
                 "with_other_ways",

@@ -3,7 +3,11 @@
 use super::{Desk, Reply, onward, reference, see_other};
 use crate::{
     domain::{
-        policy::{Decision, Missing, Visitor, route::Matched},
+        policy::{
+            Decision, Missing, Policy, Visitor,
+            call::{Call, NoFields},
+            route::{App, Matched},
+        },
         session::Identity,
         target::{CanonicalPath, path::check_query},
     },
@@ -30,7 +34,7 @@ pub(super) struct Toll<'a> {
     /// The app's title.
     pub(super) app: &'a str,
     /// What the route guards, in the operator's words.
-    pub(super) label: Option<&'a str>,
+    pub(super) label: Option<String>,
     /// What is missing.
     pub(super) missing: Missing,
 }
@@ -72,18 +76,35 @@ impl Desk {
     /// What `identity` must still prove before `journey` can go on.
     pub(super) fn toll<'a>(&'a self, journey: &Journey, identity: &Identity) -> Option<Toll<'a>> {
         let app = self.apps.find(&journey.host)?;
-        let path = journey.path.as_str();
-        let (path, query) = path.split_once('?').unwrap_or((path, ""));
-        let path = CanonicalPath::parse(path, app.allowed).ok().filter(|_| check_query(query).is_ok())?;
-        let Matched { route, policy } = app.matched(&journey.method, &path)?;
         let visitor = Visitor::SignedIn(Arc::new(identity.clone()));
+        let asking = journey.asks.as_ref().and_then(|asks| Some((app.policy(&asks.policy)?, asks.label.clone())));
+        let (policy, label) = match asking {
+            Some(asking) => asking,
+            None => self.guess(app, journey, &visitor)?,
+        };
         match policy.decide(&visitor, self.world.clock.now()) {
-            Decision::StepUp(missing) => {
-                Some(Toll { app: &app.title, label: route.and_then(|(_, route)| route.label.as_deref()), missing })
-            }
+            Decision::StepUp(missing) => Some(Toll { app: &app.title, label, missing }),
             // Whatever else comes of it is for the app host to say.
             Decision::Admit(_) | Decision::SignIn(_) | Decision::Deny(_) => None,
         }
+    }
+
+    /// What will probably be asked for where somebody is heading, so that they prove it while they are here. The app host
+    /// sees the request itself and has the last word.
+    fn guess<'a>(
+        &self,
+        app: &'a App,
+        journey: &Journey,
+        visitor: &Visitor,
+    ) -> Option<(&'a Arc<Policy>, Option<String>)> {
+        let path = journey.path.as_str();
+        let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
+        let path = CanonicalPath::parse(path, app.allowed).ok()?;
+        query.map_or(Ok(()), check_query).ok()?;
+        let (method, now) = (journey.method.as_str(), self.world.clock.now());
+        let call = Call { method, path: &path, query, fields: &NoFields, client: None, visitor: Some(visitor), now };
+        let Matched { route, policy } = app.matched(&call).ok()??;
+        Some((policy, route.and_then(|(_, route)| route.label.clone())))
     }
 
     /// Sends somebody who is signed in onward: to the app, to one more proof, or to their account.

@@ -1,0 +1,117 @@
+//! What an app's routes, seen together, do not say to the eye.
+
+use super::{
+    levels::Minimum,
+    problem::{Code, Problem},
+    reader::Reader,
+    routes::{Overlap, Written},
+};
+use crate::domain::policy::{Policy, index::Index};
+use std::{ops::Range, sync::Arc};
+
+/// Complains of each place whose policy goes below one of these.
+pub(super) fn minimums<'a>(
+    places: impl Iterator<Item = (&'a Arc<Policy>, &'a Range<usize>)>,
+    floors: &[&Minimum],
+    reader: &Reader<'_>,
+) {
+    for (policy, at) in places {
+        let undercut = floors.iter().find_map(|floor| Some((floor, floor.undercut_by(policy)?)));
+        let Some((floor, why)) = undercut else { continue };
+        let problem = Problem::new(Code::BelowMinimum, "this goes below the minimum", at.clone(), why);
+        let help = match policy.is_public() {
+            true => "where some public routes are meant, write `public = true` beside the minimum's level",
+            false => "choose a stronger policy here, or lower the minimum",
+        };
+        reader.note(problem.also(floor.at.clone(), "the minimum").help(help));
+    }
+}
+
+/// Compares each route with the earlier ones, and with where requests go that it lets by.
+pub(super) fn routes(routes: &[Written], fallback: Option<(&Arc<Policy>, &Range<usize>)>, reader: &Reader<'_>) {
+    // Only a glob that begins like another can cover it.
+    let mut index = Index::default();
+    for (position, later) in routes.iter().enumerate() {
+        let mut above: Vec<_> = index.above(&later.route.path).flatten().copied().collect();
+        above.sort_unstable();
+        let earlier = || above.iter().filter_map(|&place| routes.get(place));
+        overlaps(later, earlier, reader);
+        index.add(position, &later.route.path);
+    }
+    for (position, route) in routes.iter().enumerate() {
+        alone(route, reader);
+        lets_by(route, routes.get(position + 1..).unwrap_or_default(), fallback, reader);
+    }
+}
+
+fn overlaps<'a, I: Iterator<Item = &'a Written>>(later: &Written, earlier: impl Fn() -> I, reader: &Reader<'_>) {
+    let hides = |earlier: &&Written| earlier.overlap == Overlap::Mistake && earlier.route.hides(&later.route);
+    if let Some(hiding) = earlier().filter(|earlier| earlier.route.conditions.is_empty()).find(hides) {
+        let only_reports = !hiding.route.policy.is_public();
+        let what = if only_reports { "a route that only reports" } else { "a public route" };
+        let code = if only_reports { Code::HiddenForSome } else { Code::Hidden };
+        let problem =
+            Problem::new(code, format!("{what} hides one that protects"), later.at.clone(), "anybody gets in here");
+        let first = if only_reports { "this route comes first" } else { "this public route comes first" };
+        reader.note(
+            problem
+                .also(hiding.at.clone(), first)
+                .help("put the protecting route first, or write `overlap = \"intended\"` in the public one"),
+        );
+    } else if let Some(taking) = earlier().find(|earlier| earlier.route.takes_all(&later.route)) {
+        let title = "no request reaches this route";
+        let problem = Problem::new(Code::UnreachableRoute, title, later.at.clone(), "never decides");
+        reader.note(
+            problem
+                .also(taking.at.clone(), "everything there is taken by this route")
+                .help("the first match decides: put the narrower route first"),
+        );
+    } else if let Some(hiding) = earlier().find(hides) {
+        let title = "some requests get past a route that protects";
+        let problem = Problem::new(Code::HiddenForSome, title, later.at.clone(), "not everybody is asked here");
+        reader.note(
+            problem
+                .also(hiding.at.clone(), "this public route takes those that meet its conditions")
+                .help("put the protecting route first, or write `overlap = \"intended\"` in the public one"),
+        );
+    }
+}
+
+/// What can be said of a route without looking at others.
+fn alone(written: &Written, reader: &Reader<'_>) {
+    if let Some(at) = &written.mode_at {
+        let title = "this route lets everybody pass and only reports";
+        let problem = Problem::new(Code::Reports, title, at.clone(), "nothing is enforced");
+        reader.note(problem.help("leave `mode` out once the log and `doorward_reported_total` show no surprise"));
+    }
+    let route = &written.route;
+    if route.policy.opens() && !route.conditions.fields.is_empty() {
+        let title = "this route opens to whoever sends a header";
+        let problem = Problem::new(Code::Lax, title, written.at.clone(), "any client can send it");
+        reader.note(problem.help("ask for a network instead, or for a sign-in"));
+    }
+}
+
+/// A route with conditions lets requests by that don't meet them. Where those go into the open, whoever wants in need only
+/// miss the conditions.
+fn lets_by(written: &Written, later: &[Written], fallback: Option<(&Arc<Policy>, &Range<usize>)>, reader: &Reader<'_>) {
+    if written.route.conditions.is_empty() || written.route.policy.opens() {
+        return;
+    }
+    let next = later
+        .iter()
+        .find(|next| next.route.conditions.is_empty() && next.route.path.covers(&written.route.path))
+        .map(|next| (&next.route.policy, &next.at, next.overlap))
+        .or(fallback.map(|(policy, at)| (policy, at, Overlap::Mistake)));
+    if let Some((policy, at, Overlap::Mistake)) = next
+        && policy.opens()
+    {
+        let title = "what does not meet the conditions of this route is open to everybody";
+        let problem = Problem::new(Code::LetsBy, title, written.at.clone(), "protects only what meets them");
+        reader.note(
+            problem
+                .also(at.clone(), "the others go here")
+                .help("protect the path itself below, or write `overlap = \"intended\"` in the public route"),
+        );
+    }
+}
