@@ -11,6 +11,7 @@ mod failure;
 mod logs;
 mod output;
 mod password;
+mod schema;
 mod serve;
 mod session;
 mod totp;
@@ -45,6 +46,7 @@ enum Verb {
     Serve(serve::Arguments),
     Check(check::Arguments),
     Explain(explain::Arguments),
+    Schema(schema::Arguments),
     User(user::Arguments),
     Session(session::Arguments),
 }
@@ -56,6 +58,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Failure>
         Verb::Serve(arguments) => serve::run(&arguments),
         Verb::Check(arguments) => check::run(&arguments),
         Verb::Explain(arguments) => explain::run(&arguments),
+        Verb::Schema(arguments) => schema::run(&arguments),
         Verb::User(arguments) => user::run(arguments),
         Verb::Session(arguments) => session::run(&arguments),
     }

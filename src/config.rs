@@ -26,12 +26,13 @@ pub mod problem;
 mod reader;
 pub mod reference;
 mod routes;
+pub mod schema;
 mod sections;
 pub mod settings;
 mod suggest;
 mod values;
 
-pub use cases::Case;
+pub use cases::{Case, Untested};
 pub use problem::{Problems, Source, Unreadable};
 pub use settings::Settings;
 
@@ -140,7 +141,7 @@ fn settings(root: &Section<'_>) -> Option<(Settings, Vec<Case>)> {
         let around = apps::Around {
             policies: &policies,
             levels: &levels,
-            networks: networks.as_ref().and_then(Option::as_deref).unwrap_or_default(),
+            networks: networks.as_ref().map(|networks| networks.as_deref().unwrap_or_default()),
             minimum: minimum.as_ref().and_then(Option::as_ref),
             portal: portal.as_ref().map(|portal| &portal.url),
         };
@@ -185,6 +186,11 @@ impl Reading {
     /// Whether every `[[test]]` holds.
     pub fn run_tests(&self) -> Result<(), Problems> {
         self.problems(cases::run(&self.cases, &self.settings))
+    }
+
+    /// Routes that no `[[test]]` is decided by.
+    pub fn untested(&self) -> Vec<Untested> {
+        cases::untested(&self.cases, &self.settings)
     }
 
     fn problems(&self, list: Vec<Problem>) -> Result<(), Problems> {

@@ -21,7 +21,8 @@ use std::{ops::Range, path::PathBuf, sync::Arc};
 pub(super) struct Around<'a> {
     pub(super) policies: &'a Policies,
     pub(super) levels: &'a Levels,
-    pub(super) networks: &'a [Network],
+    /// `None` if something is wrong with them, which has been noted.
+    pub(super) networks: Option<&'a [Network]>,
     pub(super) minimum: Option<&'a Minimum>,
     pub(super) portal: Option<&'a Origin>,
 }
@@ -73,7 +74,8 @@ fn app(section: &Section<'_>, around: &Around<'_>, taken: &mut Taken) -> Option<
 /// Reads the proxy's side of an app; what comes back waits for the side that decides.
 fn towards(section: &Section<'_>) -> Option<impl FnOnce(App) -> AppSettings> {
     use keys::app as key;
-    let upstreams = section.read(&key::UPSTREAM, |value| value.some(upstream));
+    let upstreams = section
+        .read(&key::UPSTREAM, |value| value.some(|value| upstream(value).inspect(|at| lints::upstream(at, value))));
     let upstream_ca = upstream_ca(section, upstreams.as_deref());
     let identity = identity(section);
     let websocket = section.read(&key::WEBSOCKET, truth);

@@ -1,7 +1,7 @@
 //! `[[test]]`: requests whose fate the config file itself claims.
 
 use super::{
-    explain::{Did, Explanation, Outcome, Request, Who, explain, moment},
+    explain::{self, Did, Explanation, Outcome, Request, Who, explain, moment},
     keys,
     people::login_id,
     policies::Policies,
@@ -11,7 +11,8 @@ use super::{
     values::{one_of, words},
 };
 use crate::domain::time::Timestamp;
-use std::{net::IpAddr, ops::Range};
+use serde::Serialize;
+use std::{collections::HashSet, net::IpAddr, ops::Range};
 
 /// Ages are what counts, so any instant will do for the moment of a request.
 const NOON: Timestamp = Timestamp::from_millis(1_700_000_000_000);
@@ -128,6 +129,35 @@ fn failures(case: &Case, settings: &Settings) -> Vec<Problem> {
         );
     }
     problems
+}
+
+/// A route that no test decides by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Untested {
+    /// Its app.
+    pub app: String,
+    /// The route, in words; `None` for the app's own policy.
+    pub route: Option<String>,
+}
+
+/// What no case touches, in the order of the file.
+pub(super) fn untested(cases: &[Case], settings: &Settings) -> Vec<Untested> {
+    let decided: HashSet<_> = cases
+        .iter()
+        .filter_map(|case| {
+            let told = explain(settings, &case.request, case.who.as_ref(), &case.did, case.now);
+            told.policy?;
+            Some((told.app?, told.tries.iter().position(|tried| tried.decides)))
+        })
+        .collect();
+    let places = settings.apps.iter().flat_map(|settings| {
+        let app = &settings.app;
+        let routes = app.routes.iter().enumerate().map(|(at, route)| (Some(at), Some(explain::route(route))));
+        let own = app.fallback.iter().map(|_| (None, None));
+        routes.chain(own).map(|(at, route)| (at, Untested { app: app.name.clone(), route }))
+    });
+    let is_touched = |(at, place): &(Option<usize>, Untested)| decided.contains(&(place.app.clone(), *at));
+    places.filter(|place| !is_touched(place)).map(|(_, place)| place).collect()
 }
 
 /// A route is named by its label or its path.

@@ -43,13 +43,12 @@ fn nets(value: &Value<'_>) -> Option<Vec<IpNet>> {
         if line.is_empty() {
             continue;
         }
-        match line.parse().or_else(|_| line.parse().map(|address: std::net::IpAddr| address.into())) {
-            Ok(net) => nets.push(net),
-            Err(_) => {
-                let fault = Fault::new(format!("line {} of this file is no network", at + 1), "expected one a line");
-                return value.fail(fault.help("write for example 10.0.0.0/8 or 192.0.2.7; # begins a remark"));
-            }
-        }
+        let address = |_| line.parse::<std::net::IpAddr>().map(IpNet::from);
+        let Ok(net) = line.parse::<IpNet>().or_else(address) else {
+            let fault = Fault::new(format!("line {} of this file is no network", at + 1), "expected one a line");
+            return value.fail(fault.help("write for example 10.0.0.0/8 or 192.0.2.7; # begins a remark"));
+        };
+        nets.push(net);
     }
     Some(nets)
 }
@@ -131,7 +130,8 @@ fn field(name: &str) -> Result<String, Fault> {
     Ok(name)
 }
 
-fn network_named(value: &Value<'_>, networks: &[Network]) -> Option<Network> {
+fn network_named(value: &Value<'_>, networks: Option<&[Network]>) -> Option<Network> {
+    let networks = networks?;
     value.parsed(|name| {
         let names = || networks.iter().map(|network| network.name.as_str());
         networks.iter().find(|network| network.name == name).cloned().ok_or_else(|| {
@@ -207,11 +207,8 @@ fn minute(value: &Value<'_>) -> Option<u16> {
 
 fn zone(value: &Value<'_>) -> Option<TimeZone> {
     let name = words(value)?;
-    match TimeZone::get(&name) {
-        Ok(zone) => Some(zone),
-        Err(_) => {
-            let fault = Fault::new("no time zone has this name", "expected a name of the IANA time zone database");
-            value.fail(fault.help("write for example \"Europe/Berlin\" or \"UTC\""))
-        }
-    }
+    TimeZone::get(&name).ok().or_else(|| {
+        let fault = Fault::new("no time zone has this name", "expected a name of the IANA time zone database");
+        value.fail(fault.help("write for example \"Europe/Berlin\" or \"UTC\""))
+    })
 }

@@ -132,6 +132,11 @@ pub struct Clause {
     pub met: bool,
 }
 
+/// A route in a line.
+pub fn route(route: &Route) -> String {
+    words::route(route)
+}
+
 /// Explains one request.
 pub fn explain(settings: &Settings, request: &Request, who: Option<&Who>, did: &[Did], now: Timestamp) -> Explanation {
     let visitor = visitor(settings, who, did, now);

@@ -118,7 +118,7 @@ shapes! {
     }
     networks "[networks]" "Lists of addresses by name: `office = [\"10.0.0.0/8\", \"file:office.txt\"]`. A file has one network a line; what follows a # is left out." {}
     level "[level.NAME]" "A level of your own: proofs by certain methods. Policies ask for it by its name, which is also the `acr` of assertions. It counts as at least the built-in level that its weakest way amounts to; no built-in level stands in for it." {
-        ALL_OF "all_of" ("list of { any } or { level }") Required, "What must be proven: all of it.";
+        ALL_OF "all_of" ("list of { any, level }") Required, "What must be proven: all of it.";
     }
     part "all_of = [{ … }]" "A part of a level: one of two keys." {
         ANY "any" ("list of methods") Absent("`level` is written instead"), "Methods of which one must have been proven.";

@@ -107,8 +107,18 @@ impl Levels {
         self.0.iter().map(|known| known.name.as_str())
     }
 
-    /// Warns of levels that nothing asks for.
+    /// Warns of levels that nothing asks for, and of those that look like more than they are.
     pub(super) fn lint(&self, reader: &Reader<'_>) {
+        for known in &self.0 {
+            let Some(level) = known.level.clone().filter(|level| level.all_of.len() > 1) else { continue };
+            if Strength::Custom(level).floor() == Level::Login {
+                let title = format!("the level `{}` amounts to no more than `login`", known.name);
+                let problem = Problem::new(Code::Lax, title, known.at.clone(), "its weakest way is no two factors");
+                reader.note(
+                    problem.help("two methods of one kind, or of one mailbox, are one factor; name methods of two"),
+                );
+            }
+        }
         for known in self.0.iter().filter(|known| known.level.is_some() && !known.is_used.get()) {
             let title = format!("no policy asks for the level `{}`", known.name);
             reader.note(Problem::new(Code::UnusedPolicy, title, known.at.clone(), "never used"));
@@ -149,21 +159,24 @@ fn put_together<'a>(
 ) -> Option<CustomLevel> {
     path.push(&table.name);
     let mut level = CustomLevel { name: table.name.clone(), at_least: Level::Login, all_of: Vec::new() };
-    for part in table.parts.as_ref()? {
+    let mut is_whole = true;
+    for part in table.parts.iter().flatten() {
         match part {
             Part::Any(any) => level.all_of.push(any.clone()),
             Part::Level(name, at) => match Level::ALL.iter().find(|level| level.name() == name) {
                 Some(built_in) => level.at_least = level.at_least.max(*built_in),
-                None => {
-                    let inner = refer(tables, name, at, path, reader)?;
-                    level.at_least = level.at_least.max(inner.at_least);
-                    level.all_of.extend(inner.all_of);
-                }
+                None => match refer(tables, name, at, path, reader) {
+                    Some(inner) => {
+                        level.at_least = level.at_least.max(inner.at_least);
+                        level.all_of.extend(inner.all_of);
+                    }
+                    None => is_whole = false,
+                },
             },
         }
     }
     path.pop();
-    Some(level)
+    (is_whole && table.parts.is_some()).then_some(level)
 }
 
 fn refer<'a>(

@@ -3,11 +3,33 @@
 use super::{
     levels::Minimum,
     problem::{Code, Problem},
-    reader::Reader,
+    reader::{Reader, Value},
     routes::{Overlap, Written},
+    settings::{Scheme, Upstream},
 };
 use crate::domain::policy::{Policy, index::Index};
-use std::{ops::Range, sync::Arc};
+use std::{net::IpAddr, ops::Range, sync::Arc};
+
+/// Names that never leave a machine, a cluster or a house.
+const INTERNAL: &[&str] = &["localhost", "local", "internal", "lan", "home.arpa", "test", "svc", "cluster.local"];
+
+/// Warns of a server that is spoken to in the clear across a network that others may share.
+pub(super) fn upstream(upstream: &Upstream, value: &Value<'_>) {
+    let host = upstream.host.as_str();
+    let is_internal = match host.trim_matches(['[', ']']).parse::<IpAddr>() {
+        Ok(IpAddr::V4(address)) => address.is_loopback() || address.is_private() || address.is_link_local(),
+        Ok(IpAddr::V6(address)) => {
+            address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local()
+        }
+        Err(_) => !host.contains('.') || INTERNAL.iter().any(|end| host.ends_with(&format!(".{end}"))),
+    };
+    if upstream.scheme == Scheme::Http && !is_internal {
+        let title = "requests to this server go in the clear";
+        let problem =
+            Problem::new(Code::Lax, title, value.at.clone(), "identities and sessions can be read on the way");
+        value.reader.note(problem.help("write `https://`; with `upstream_ca` where its authority is your own"));
+    }
+}
 
 /// Complains of each place whose policy goes below one of these.
 pub(super) fn minimums<'a>(
@@ -19,9 +41,10 @@ pub(super) fn minimums<'a>(
         let undercut = floors.iter().find_map(|floor| Some((floor, floor.undercut_by(policy)?)));
         let Some((floor, why)) = undercut else { continue };
         let problem = Problem::new(Code::BelowMinimum, "this goes below the minimum", at.clone(), why);
-        let help = match policy.is_public() {
-            true => "where some public routes are meant, write `public = true` beside the minimum's level",
-            false => "choose a stronger policy here, or lower the minimum",
+        let help = if policy.is_public() {
+            "where some public routes are meant, write `public = true` beside the minimum's level"
+        } else {
+            "choose a stronger policy here, or lower the minimum"
         };
         reader.note(problem.also(floor.at.clone(), "the minimum").help(help));
     }

@@ -126,9 +126,8 @@ pub(super) fn mode(value: &Value<'_>) -> Option<Mode> {
 fn policy(name: &str, section: &Section<'_>, levels: &Levels, session: Option<&Limits>) -> Option<Policy> {
     use keys::policy as key;
     let level = section.read(&key::LEVEL, |value| levels.demanded(value));
-    let fresh = section.maybe(&key::FRESH, |value| match value.is_list() {
-        true => value.some(fresh),
-        false => fresh(value).map(|fresh| vec![fresh]),
+    let fresh = section.maybe(&key::FRESH, |value| {
+        if value.is_list() { value.some(fresh) } else { fresh(value).map(|fresh| vec![fresh]) }
     });
     let max_age = section.maybe(&key::MAX_AGE, |value| max_age(value, session));
     let who = people::named(section, &key::GROUPS, &key::USERS);
@@ -187,6 +186,9 @@ fn fresh(value: &Value<'_>) -> Option<Freshness> {
     let any = section.read(&keys::fresh::ANY, |value| value.some(method));
     let within = section.read(&keys::fresh::WITHIN, |value| match value.as_str() {
         Some("session") => Some(Within::Session),
+        Some(text) if nearest(text, ["session"]).is_some() => value.fail(
+            Fault::new("this is no duration", "expected a duration, or \"session\"").help("did you mean \"session\"?"),
+        ),
         _ => some_time(value).map(Within::Age),
     });
     Some(Freshness { any: any?, within: within? })
@@ -200,14 +202,19 @@ fn unmeetable(access: &Access, mfa: &Mfa) -> Option<String> {
     if level.floor() == Level::PhishingResistant && !mfa.methods.iter().any(|method| method.resists_phishing()) {
         return Some("`mfa.methods` has no \"passkey\"".to_owned());
     }
-    let parts = match level {
-        Strength::Level(_) => &[][..],
-        Strength::Custom(custom) => custom.all_of.as_slice(),
-    };
     let available = |method: &Method| match method {
         Method::Password => true,
         Method::RecoveryCode => mfa.recovery_codes > 0,
         _ => mfa.methods.contains(method),
+    };
+    let methods: Vec<_> = Method::ALL.iter().copied().filter(available).collect();
+    if !Strength::Level(level.floor()).met_by(&methods) {
+        let names = listed(methods.iter().map(|method| method.name()));
+        return Some(format!("what people can have, {names}, never amounts to {}", level.floor()));
+    }
+    let parts = match level {
+        Strength::Level(_) => &[][..],
+        Strength::Custom(custom) => custom.all_of.as_slice(),
     };
     let asked = parts.iter().chain(fresh.iter().map(|fresh| &fresh.any));
     let lacking = asked.into_iter().find(|any| !any.iter().any(available))?;

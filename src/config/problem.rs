@@ -244,7 +244,12 @@ impl Problems {
 
     /// Line and column of a problem, both from 1, the column in characters.
     pub fn position(&self, problem: &Problem) -> (usize, usize) {
-        let before = self.file.text().get(..problem.at.start).unwrap_or(self.file.text());
+        self.place(&problem.at)
+    }
+
+    /// Line and column of where a span begins.
+    pub fn place(&self, at: &Range<usize>) -> (usize, usize) {
+        let before = self.file.text().get(..at.start).unwrap_or(self.file.text());
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
         let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
         (1 + before.bytes().filter(|byte| *byte == b'\n').count(), column)

@@ -7,6 +7,7 @@ mod cookies;
 mod forms;
 mod house;
 mod pages;
+mod policies;
 mod programs;
 mod recovery;
 mod returns;

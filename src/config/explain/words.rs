@@ -41,8 +41,9 @@ pub(super) fn anonymous(why: WhyAnonymous) -> &'static str {
 
 pub(super) fn route(route: &Route) -> String {
     let methods = if route.methods.is_empty() { "any method".to_owned() } else { route.methods.join(" ") };
-    let conditions: String = conditions(&route.conditions).iter().map(|one| format!(", {one}")).collect();
-    format!("{methods} {}{conditions}", route.path.as_str())
+    let mut parts = vec![format!("{methods} {}", route.path.as_str())];
+    parts.extend(conditions(&route.conditions));
+    parts.join(", ")
 }
 
 fn conditions(conditions: &Conditions) -> Vec<String> {

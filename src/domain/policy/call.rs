@@ -197,12 +197,11 @@ impl Named {
                 (None, _) => is_unclear = true,
                 (Some(name), Some(value)) if name == self.name => {
                     let is = self.wanted.is(&value);
-                    (sure, other) = (sure | is, other | !is);
+                    (sure, other) = (sure || is, other || !is);
                     is_unclear |= !is && self.wanted.may_be(&value);
                 }
                 (Some(name), None) if name == self.name && self.wanted == Wanted::Anything => sure = true,
-                (Some(name), None) => is_unclear |= loosely_same(&name, &self.name),
-                (Some(name), Some(_)) => is_unclear |= loosely_same(&name, &self.name),
+                (Some(name), _) => is_unclear |= loosely_same(&name, &self.name),
             }
         }
         verdict(sure, other, is_unclear && !(sure && self.wanted == Wanted::Anything))
@@ -217,7 +216,7 @@ impl Named {
             }
             let value = std::str::from_utf8(value).ok();
             let is = name.eq_ignore_ascii_case(&self.name) && value.is_some_and(|value| self.wanted.is(value));
-            (sure, other) = (sure | is, other | !is);
+            (sure, other) = (sure || is, other || !is);
             is_unclear |= !is && value.is_none_or(|value| self.wanted.may_be(value));
         });
         verdict(sure, other, is_unclear)

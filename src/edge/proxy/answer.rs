@@ -121,8 +121,9 @@ pub fn refuse(kind: Kind, brand: &Brand, refused: &Refused<'_>) -> Own {
                 "type": "about:blank", "status": status.as_u16(), "title": title,
                 "code": code_of(status), "request_id": id.to_string(),
             });
-            if let Refusal::NotAllowed { message: Some(message), .. } = refusal {
-                body["detail"] = json!(message);
+            if let (Refusal::NotAllowed { message: Some(message), .. }, Some(members)) = (refusal, body.as_object_mut())
+            {
+                members.insert("detail".to_owned(), json!(message));
             }
             problem(status, &body)
         }
