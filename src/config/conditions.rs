@@ -112,6 +112,8 @@ const NOT_ASKED_FOR: &[&str] = &[
     "trailer",
     "transfer-encoding",
     "upgrade",
+    // What decides about protection must not be a word that every client makes up (PA-14).
+    "user-agent",
     "x-forwarded-for",
     "x-forwarded-host",
     "x-forwarded-proto",
@@ -124,7 +126,8 @@ fn field(name: &str) -> Result<String, Fault> {
         return Err(Fault::new("this is no header name", "expected letters, digits and hyphens"));
     }
     if NOT_ASKED_FOR.contains(&name.as_str()) {
-        let fault = Fault::new("routes can't ask for this header", "it is the gateway's, or the connection's");
+        let fault =
+            Fault::new("routes can't ask for this header", "it is the gateway's, the connection's, or anybody's");
         return Err(fault.help("a client's address is `networks`, its host is `hosts`"));
     }
     Ok(name)

@@ -7,7 +7,7 @@ use super::{
     routes::{Overlap, Written},
     settings::{Scheme, Upstream},
 };
-use crate::domain::policy::{Policy, index::Index};
+use crate::domain::policy::{Access, Policy, index::Index};
 use std::{net::IpAddr, ops::Range, sync::Arc};
 
 /// Names that never leave a machine, a cluster or a house.
@@ -107,28 +107,22 @@ fn alone(written: &Written, reader: &Reader<'_>) {
         let problem = Problem::new(Code::Reports, title, at.clone(), "nothing is enforced");
         reader.note(problem.help("leave `mode` out once the log and `doorward_reported_total` show no surprise"));
     }
-    let route = &written.route;
-    if route.policy.opens() && !route.conditions.fields.is_empty() {
-        let title = "this route opens to whoever sends a header";
-        let problem = Problem::new(Code::Lax, title, written.at.clone(), "any client can send it");
-        reader.note(problem.help("ask for a network instead, or for a sign-in"));
-    }
 }
 
 /// A route with conditions lets requests by that don't meet them. Where those go into the open, whoever wants in need only
 /// miss the conditions.
 fn lets_by(written: &Written, later: &[Written], fallback: Option<(&Arc<Policy>, &Range<usize>)>, reader: &Reader<'_>) {
-    if written.route.conditions.is_empty() || written.route.policy.opens() {
+    let route = &written.route;
+    if route.conditions.is_empty() {
         return;
     }
     let next = later
         .iter()
-        .find(|next| next.route.conditions.is_empty() && next.route.path.covers(&written.route.path))
+        .find(|next| next.route.conditions.is_empty() && next.route.path.covers(&route.path))
         .map(|next| (&next.route.policy, &next.at, next.overlap))
         .or(fallback.map(|(policy, at)| (policy, at, Overlap::Mistake)));
-    if let Some((policy, at, Overlap::Mistake)) = next
-        && policy.opens()
-    {
+    let Some((policy, at, overlap)) = next else { return };
+    if policy.opens() && !route.policy.opens() && overlap == Overlap::Mistake {
         let title = "what does not meet the conditions of this route is open to everybody";
         let problem = Problem::new(Code::LetsBy, title, written.at.clone(), "protects only what meets them");
         reader.note(
@@ -136,5 +130,23 @@ fn lets_by(written: &Written, later: &[Written], fallback: Option<(&Arc<Policy>,
                 .also(at.clone(), "the others go here")
                 .help("protect the path itself below, or write `overlap = \"intended\"` in the public route"),
         );
+    }
+    if !route.conditions.fields.is_empty() && asks_less(&route.policy, policy) {
+        let title = "a header lowers what is asked for";
+        let problem = Problem::new(Code::Lax, title, written.at.clone(), "any client can send it");
+        let problem = problem.also(at.clone(), "without it more is asked for");
+        reader.note(problem.help("ask for a network instead, or for a sign-in"));
+    }
+}
+
+/// Whether somebody may meet the one policy and not the other.
+fn asks_less(policy: &Policy, other: &Policy) -> bool {
+    match (&policy.access, &other.access) {
+        _ if policy.opens() || other.opens() => !other.opens(),
+        (Access::Require(own), Access::Require(asked)) => {
+            !own.level.is_at_least(&asked.level) || asked.fresh.iter().any(|fresh| !own.fresh.contains(fresh))
+        }
+        (Access::Require(_), Access::Deny) => true,
+        (Access::Deny | Access::Public, _) | (_, Access::Public) => false,
     }
 }

@@ -8,6 +8,7 @@
 //! - More proof never admits less.
 //! - An older proof never admits more.
 //! - A proof from the future is none.
+//! - A policy that only reports refuses nobody, and what it reports is what it would do.
 //! - Only this module can make an [`Admission`]. Nothing reaches an upstream without one.
 
 pub mod call;

@@ -204,6 +204,48 @@ fn a_policy_that_reports_says_what_it_would_have_done() {
 }
 
 proptest! {
+    /// What is explained is what the data plane's own two questions come to.
+    #[test]
+    fn explain_and_the_data_plane_agree(
+        method in prop::sample::select(&["GET", "POST", "HEAD", "OPTIONS"][..]),
+        path in prop::sample::select(&["/", "/transfers/1", "/forms/transfer", "/index.php", "/reports/q3", "/Safe/"][..]),
+        query in prop::sample::select(&["", "action=wire", "action=view", "Action=wire", "action=wire&action=view"][..]),
+        client in prop::sample::select(&["192.0.2.7", "203.0.113.9", ""][..]),
+        hour in 0u64..168,
+        in_finance: bool,
+        proofs in prop::collection::vec((prop::sample::select(crate::domain::factor::Method::ALL), 0u64..40_000), 0..4),
+    ) {
+        let (settings, now) = (shipped(), NOON + std::time::Duration::from_hours(hour));
+        let request = Request {
+            client: client.parse().ok(),
+            ..Request::parse(&format!("{method} https://payroll.example.com{path}?{query}")).unwrap()
+        };
+        let groups = if in_finance { vec!["finance".to_owned(), "board".to_owned()] } else { vec![] };
+        let who = Who { name: LoginId::parse("bob").unwrap(), groups };
+        let did: Vec<_> = proofs
+            .into_iter()
+            .map(|(method, age)| Did { method, ago: std::time::Duration::from_secs(age) })
+            .collect();
+
+        let told = explain(&settings, &request, Some(&who), &did, now);
+
+        let visitor = visitor(&settings, Some(&who), &did, now);
+        let path = CanonicalPath::parse(path, crate::domain::target::Allowed::default()).unwrap();
+        let (query, fields, visitor) = (Some(query), &request.fields, Some(&visitor));
+        let call = Call { method, path: &path, query, fields, client: request.client, visitor, now };
+        let decided = match settings.apps[0].app.matched(&call) {
+            Err(_) => Outcome::Refuse,
+            Ok(None) => Outcome::NotFound,
+            Ok(Some(matched)) => match matched.policy.decide(visitor.unwrap(), now) {
+                Decision::Admit(_) => Outcome::Forward,
+                Decision::SignIn(_) => Outcome::SignIn,
+                Decision::StepUp(_) => Outcome::StepUp,
+                Decision::Deny(_) => Outcome::Deny,
+            },
+        };
+        prop_assert_eq!(told.outcome, decided, "{}", told);
+    }
+
     #[test]
     fn a_request_passes_exactly_when_every_clause_is_met(
         path in prop::sample::select(&["/", "/transfers/1", "/healthz"][..]),

@@ -1,7 +1,7 @@
 //! From a request to the policy that holds for it: host, then the app's routes in order, first match.
 
 use super::{
-    Policy,
+    Mode, Policy,
     call::{Call, Conditions, Mismatch},
     glob::{Compare, PathGlob},
     index::Index,
@@ -168,9 +168,10 @@ impl App {
         self.routes.iter().enumerate().map(move |(at, route)| (at, route, route.fits(call)))
     }
 
-    /// The policy of that name, if this app uses it.
-    pub fn policy(&self, name: &str) -> Option<&Arc<Policy>> {
-        self.routes.iter().map(|route| &route.policy).chain(&self.fallback).find(|policy| policy.name == name)
+    /// The policy of that name, if this app enforces it anywhere.
+    pub fn enforced(&self, name: &str) -> Option<&Arc<Policy>> {
+        let policies = self.routes.iter().map(|route| &route.policy).chain(&self.fallback);
+        policies.into_iter().find(|policy| policy.name == name && policy.mode == Mode::Enforce)
     }
 
     /// Where people are sent who want this app.

@@ -5,7 +5,7 @@ use crate::{
     domain::{
         policy::{
             Decision, Missing, Policy, Visitor,
-            call::{Call, NoFields},
+            call::{Call, Mismatch, NoFields},
             route::{App, Matched},
         },
         session::Identity,
@@ -77,7 +77,7 @@ impl Desk {
     pub(super) fn toll<'a>(&'a self, journey: &Journey, identity: &Identity) -> Option<Toll<'a>> {
         let app = self.apps.find(&journey.host)?;
         let visitor = Visitor::SignedIn(Arc::new(identity.clone()));
-        let asking = journey.asks.as_ref().and_then(|asks| Some((app.policy(&asks.policy)?, asks.label.clone())));
+        let asking = journey.asks.as_ref().and_then(|asks| Some((app.enforced(&asks.policy)?, asks.label.clone())));
         let (policy, label) = match asking {
             Some(asking) => asking,
             None => self.guess(app, journey, &visitor)?,
@@ -103,6 +103,11 @@ impl Desk {
         query.map_or(Ok(()), check_query).ok()?;
         let (method, now) = (journey.method.as_str(), self.world.clock.now());
         let call = Call { method, path: &path, query, fields: &NoFields, client: None, visitor: Some(visitor), now };
+        // What is not seen here must not be guessed at: somebody would be asked for what they need not prove.
+        let before = app.tries(&call).take_while(|(.., fit)| fit.is_err());
+        if before.into_iter().any(|(.., fit)| matches!(fit, Err(Mismatch::Field | Mismatch::Network))) {
+            return None;
+        }
         let Matched { route, policy } = app.matched(&call).ok()??;
         Some((policy, route.and_then(|(_, route)| route.label.clone())))
     }
