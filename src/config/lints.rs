@@ -51,19 +51,30 @@ pub(super) fn minimums<'a>(
 }
 
 /// Compares each route with the earlier ones, and with where requests go that it lets by.
+///
+/// Only a glob of one piece can cover another, and only one that begins like it: so few are compared, however many there are.
 pub(super) fn routes(routes: &[Written], fallback: Option<(&Arc<Policy>, &Range<usize>)>, reader: &Reader<'_>) {
-    // Only a glob that begins like another can cover it.
-    let mut index = Index::default();
+    let mut covering = Index::default();
     for (position, later) in routes.iter().enumerate() {
-        let mut above: Vec<_> = index.above(&later.route.path).flatten().copied().collect();
+        let mut above: Vec<_> = covering.above(&later.route.path).flatten().copied().collect();
         above.sort_unstable();
-        let earlier = || above.iter().filter_map(|&place| routes.get(place));
-        overlaps(later, earlier, reader);
-        index.add(position, &later.route.path);
+        overlaps(later, || above.iter().filter_map(|&place| routes.get(place)), reader);
+        if later.route.path.is_anchored() {
+            covering.add(position, &later.route.path);
+        }
+        tells_of_its_mode(later, reader);
     }
-    for (position, route) in routes.iter().enumerate() {
-        alone(route, reader);
-        lets_by(route, routes.get(position + 1..).unwrap_or_default(), fallback, reader);
+    let mut catching = Index::default();
+    for (position, route) in routes.iter().enumerate().rev() {
+        let own = &route.route;
+        if own.conditions.is_empty() && own.path.is_anchored() {
+            catching.add(position, &own.path);
+        } else if !own.conditions.is_empty() {
+            let after = catching.above(&own.path).flatten().filter_map(|&place| Some((place, routes.get(place)?)));
+            let next = after.filter(|(_, next)| next.route.path.covers(&own.path)).min_by_key(|(place, _)| *place);
+            let next = next.map(|(_, next)| (&next.route.policy, &next.at, next.overlap));
+            lets_by(route, next.or(fallback.map(|(policy, at)| (policy, at, Overlap::Mistake))), reader);
+        }
     }
 }
 
@@ -100,8 +111,8 @@ fn overlaps<'a, I: Iterator<Item = &'a Written>>(later: &Written, earlier: impl 
     }
 }
 
-/// What can be said of a route without looking at others.
-fn alone(written: &Written, reader: &Reader<'_>) {
+/// Warns of a route where nothing is enforced.
+fn tells_of_its_mode(written: &Written, reader: &Reader<'_>) {
     if let Some(at) = &written.mode_at {
         let title = "this route lets everybody pass and only reports";
         let problem = Problem::new(Code::Reports, title, at.clone(), "nothing is enforced");
@@ -111,16 +122,8 @@ fn alone(written: &Written, reader: &Reader<'_>) {
 
 /// A route with conditions lets requests by that don't meet them. Where those go into the open, whoever wants in need only
 /// miss the conditions.
-fn lets_by(written: &Written, later: &[Written], fallback: Option<(&Arc<Policy>, &Range<usize>)>, reader: &Reader<'_>) {
+fn lets_by(written: &Written, next: Option<(&Arc<Policy>, &Range<usize>, Overlap)>, reader: &Reader<'_>) {
     let route = &written.route;
-    if route.conditions.is_empty() {
-        return;
-    }
-    let next = later
-        .iter()
-        .find(|next| next.route.conditions.is_empty() && next.route.path.covers(&route.path))
-        .map(|next| (&next.route.policy, &next.at, next.overlap))
-        .or(fallback.map(|(policy, at)| (policy, at, Overlap::Mistake)));
     let Some((policy, at, overlap)) = next else { return };
     if policy.opens() && !route.policy.opens() && overlap == Overlap::Mistake {
         let title = "what does not meet the conditions of this route is open to everybody";

@@ -14,12 +14,12 @@ pub struct Index {
 }
 
 impl Index {
-    /// Adds the glob at this place; places must come in order.
+    /// Adds the glob at this place. Lists are in the order in which places come.
     pub fn add(&mut self, place: usize, glob: &PathGlob) {
         glob.literal_prefix().fold(self, |node, segment| node.below.entry(segment).or_default()).here.push(place);
     }
 
-    /// Places of every glob that can fit `path`, a list for each segment that it shares; each in order.
+    /// Places of every glob that can fit `path`, a list for each segment that it shares.
     pub fn candidates<'a>(&'a self, path: &CanonicalPath<'_>) -> impl Iterator<Item = &'a [usize]> {
         let mut segments = path.as_str().split('/').skip(1);
         let step = move |node: &&'a Self| {
