@@ -57,9 +57,10 @@ impl Strength {
             Self::Custom(custom) => {
                 let is_raised = Level::shown_by(methods.iter().copied()) < Some(custom.at_least)
                     && Level::shown_by(more.iter().copied()) >= Some(custom.at_least);
+                // Whatever meets a part is a login already.
+                let climbs = custom.at_least > Level::Login || custom.all_of.is_empty();
                 let is_unmet = |any: &&Vec<Method>| !any.iter().any(|one| methods.contains(one));
-                is_raised
-                    || begins(custom.at_least)
+                (climbs && (is_raised || begins(custom.at_least)))
                     || custom.all_of.iter().filter(is_unmet).any(|any| any.contains(&method))
             }
         }
@@ -154,6 +155,16 @@ pub(super) mod tests {
         assert!(vault.helped_by(Method::Password, &[Method::Passkey]));
         assert!(!vault.helped_by(Method::Totp, &[Method::Passkey]));
         assert_eq!((vault.floor(), vault.to_string().as_str()), (Level::PhishingResistant, "vault"));
+    }
+
+    #[test]
+    fn who_begins_anew_is_asked_only_for_what_leads_on() {
+        let vault = custom(Level::Login, &[&[Method::Passkey], &[Method::Password]]);
+        let renamed = custom(Level::Mfa, &[]);
+
+        assert!(vault.helped_by(Method::Passkey, &[]) && !vault.helped_by(Method::Totp, &[]));
+        assert!(renamed.helped_by(Method::Password, &[]) && renamed.helped_by(Method::Totp, &[Method::Password]));
+        assert!(!renamed.helped_by(Method::Password, &[Method::Password]));
     }
 
     #[test]
