@@ -12,6 +12,7 @@ mod logs;
 mod message;
 mod output;
 mod password;
+mod schema;
 mod serve;
 mod session;
 mod totp;
@@ -46,6 +47,7 @@ enum Verb {
     Serve(serve::Arguments),
     Check(check::Arguments),
     Explain(explain::Arguments),
+    Schema(schema::Arguments),
     User(user::Arguments),
     Session(session::Arguments),
     Message(message::Arguments),
@@ -58,6 +60,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Failure>
         Verb::Serve(arguments) => serve::run(&arguments),
         Verb::Check(arguments) => check::run(&arguments),
         Verb::Explain(arguments) => explain::run(&arguments),
+        Verb::Schema(arguments) => schema::run(&arguments),
         Verb::User(arguments) => user::run(arguments),
         Verb::Session(arguments) => session::run(&arguments),
         Verb::Message(arguments) => message::run(&arguments),

@@ -135,7 +135,16 @@ fn a_good_config_is_counted() {
     assert_eq!(said, format!("{name}: 1 app, 1 route, 2 policies, 1 test passed\n"));
 
     let told = json(&done(&site, &["check", "--json"], ""));
-    assert_eq!(told, serde_json::json!({ "apps": 1, "routes": 1, "policies": 2, "tests": 1, "warnings": 0 }));
+    let transfers = serde_json::json!({ "app": "payroll", "route": "POST /transfers/**" });
+    assert_eq!(
+        told,
+        serde_json::json!({
+            "apps": 1, "routes": 1, "policies": 2, "tests": 1, "untested": [transfers],
+            "errors": 0, "warnings": 0, "problems": [],
+        })
+    );
+    let coverage = done(&site, &["check", "--coverage"], "");
+    assert!(coverage.ends_with("\nno test touches payroll: POST /transfers/**\n"), "{coverage}");
 }
 
 #[test]
@@ -148,6 +157,43 @@ fn warnings_are_told_and_stop_nothing() {
     assert_eq!(output.status.code(), Some(0));
     assert!(errors(&output).starts_with("warning[C0101]"), "{}", errors(&output));
     assert!(out(&output).ends_with("1 test passed; 1 warning\n"), "{}", out(&output));
+}
+
+#[test]
+fn nothing_passes_a_strict_check_but_a_clean_file() {
+    let site = site();
+    assert_eq!(done(&site, &["check", "--strict", "--json"], ""), done(&site, &["check", "--json"], ""));
+    site.configure(&format!("{}{APP}\n[policy.spare]\nlevel = \"login\"\n", site.preamble()));
+
+    let (code, error) = refused(&site, &["check", "--strict"], "");
+    assert_eq!(code, Some(1));
+    assert!(error.ends_with("error: the config file has 1 warning, and --strict lets none pass"), "{error}");
+    let output = site.run(&["check", "--strict", "--json"], "");
+    assert_eq!((output.status.code(), errors(&output).as_str()), (Some(1), ""));
+    let problem = &json(&out(&output))["problems"][0];
+    assert_eq!((&problem["severity"], &problem["code"]), (&"warning".into(), &"C0101".into()));
+}
+
+#[test]
+fn a_program_is_told_each_problem_and_where_it_stands() {
+    let site = site();
+    site.configure(&format!("{}{APP}\n[sesion]\nidle = \"2h\"\n", site.preamble()));
+
+    let output = site.run(&["check", "--json"], "");
+
+    let told = json(&out(&output));
+    let line = fs::read_to_string(site.config_path()).unwrap().lines().position(|line| line == "[sesion]").unwrap() + 1;
+    assert_eq!((output.status.code(), &told["errors"]), (Some(1), &1.into()));
+    let problem = &told["problems"][0];
+    assert_eq!((&problem["line"], &problem["column"]), (&line.into(), &2.into()), "{told}");
+    assert_eq!(problem["help"], "did you mean `session`?");
+}
+
+#[test]
+fn the_schema_is_printed_without_a_config() {
+    let schema = json(&out(&without_config(&["schema"])));
+
+    assert_eq!(schema["$defs"]["app"]["properties"]["name"]["type"], "string");
 }
 
 #[test]

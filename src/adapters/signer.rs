@@ -153,7 +153,7 @@ mod tests {
         assert_eq!(signer.jwks(), again.jwks());
         assert!(!signer.jwks().contains("\"d\""), "no private part");
 
-        let claims = claims(&ann(), "https://auth.example.com", "payroll", "/**", Uuid::nil(), NOON).unwrap();
+        let claims = claims(&ann(), "https://auth.example.com", "payroll", "/**", None, Uuid::nil(), NOON).unwrap();
         let token = signer.sign(&claims).unwrap();
 
         let keys: JwkSet = serde_json::from_str(&again.jwks()).unwrap();

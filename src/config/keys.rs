@@ -73,6 +73,9 @@ shapes! {
         MAIL "mail" ("table") Absent("no letters are sent"), "How letters leave.";
         SMS "sms" ("table") Absent("no text messages are sent"), "How text messages leave.";
         VOICE "voice" ("table") Absent("nobody is called"), "How calls are made that read a code out.";
+        NETWORKS "networks" ("lists by name") Absent("none has a name"), "Lists of addresses that routes can name.";
+        LEVEL "level" ("tables by name") Absent("only the built-in levels exist"), "Levels of your own.";
+        MINIMUM "minimum" ("table") Absent("there is no floor"), "What no route may go below.";
         POLICY "policy" ("tables by name") Absent("only `public` and `deny` exist"), "What routes demand.";
         APP "app" ("list of tables") Required, "The protected applications.";
         TEST "test" ("list of tables") Absent("nothing is claimed"), "Requests, and what must become of them.";
@@ -161,23 +164,48 @@ shapes! {
         BREACHED "breached" ("path") Absent("no such list is asked"),
             "File of breached ones: SHA-1 hashes, one a line, sorted, as Have I Been Pwned offers them. It is searched where it lies.";
     }
+    networks "[networks]" "Lists of addresses by name: `office = [\"10.0.0.0/8\", \"file:office.txt\"]`. A file has one network a line; what follows a # is left out." {}
+    level "[level.NAME]" "A level of your own: proofs by certain methods. Policies ask for it by its name, which is also the `acr` of assertions. It counts as at least the built-in level that its weakest way amounts to; no built-in level stands in for it." {
+        ALL_OF "all_of" ("list of { any, level }") Required, "What must be proven: all of it.";
+    }
+    part "all_of = [{ … }]" "A part of a level: one of two keys." {
+        ANY "any" ("list of methods") Absent("`level` is written instead"), "Methods of which one must have been proven.";
+        LEVEL "level" ("level name") Absent("`any` is written instead"), "Another level that must be reached.";
+    }
+    minimum "[minimum]" "What no route of any app may go below: an error of `check` names both. `deny` is above everything." {
+        LEVEL "level" ("level name") Required, "The least that a route may ask for.";
+        PUBLIC "public" ("true or false") Value("false"), "Whether public routes are allowed all the same: health checks, style sheets.";
+    }
     policy "[policy.NAME]" "What routes demand. `public` lets everybody pass, `deny` nobody; both exist without being written." {
-        LEVEL "level" ("\"public\", \"login\", \"mfa\" or \"phishing-resistant\"") Required, "How strong a session must be: none, one proof, proofs of two kinds, a passkey.";
-        FRESH "fresh" ("{ any, within }") Absent("a proof of any age will do"), "How recent a proof must be.";
+        LEVEL "level" ("\"public\", \"deny\", \"login\", \"mfa\", \"phishing-resistant\" or a level name") Required, "How strong a session must be: none, one proof, proofs of two kinds, a passkey, a `[level.NAME]`. `deny` lets nobody pass.";
+        FRESH "fresh" ("{ any, within } or a list of them") Absent("a proof of any age will do"), "How recent a proof must be. All of a list must hold; they are asked for in its order.";
+        MAX_AGE "max_age" ("duration") Absent("as long as the session lives"), "How old a proof may be that counts towards `level`: a session limit of this policy, shorter than `session.lifetime`.";
         GROUPS "groups" ("list of text") Value("[]"), "Groups of which people must be in one; nobody is left out where it is empty.";
+        USERS "users" ("list of login ids") Value("[]"), "Login ids of which theirs must be one; nobody is left out where it is empty. Beside `groups` both must hold.";
+        ALLOW "allow" ("{ groups, users, any_of, all_of, not }") Absent("`groups` and `users` decide alone"), "Who may pass, put together. Beside `groups` and `users` all must hold.";
+        MESSAGE "message" ("text") Absent("the page names only the app"), "What people read whom this policy never lets pass: whom to ask.";
+        MODE "mode" ("\"enforce\" or \"report\"") Value(r#""enforce""#), "`report` forwards every request, and logs and counts what would have been refused.";
     }
     fresh "fresh = { … }" "How recent a proof must be." {
         ANY "any" ("list of methods") Required, "Methods of which one will do: `password`, `totp`, `passkey`, `security-key`, `sms-code`, `voice-code`, `email-code`, `email-link`, `recovery-code`.";
-        WITHIN "within" ("duration") Required, "How old that proof may be.";
+        WITHIN "within" ("duration or \"session\"") Required, "How old that proof may be; `\"session\"` for any of this session.";
+    }
+    allow "allow = { … }" "A set of people. All keys that are written must hold." {
+        GROUPS "groups" ("list of text") Absent("any group, or none"), "Whoever is in one of these.";
+        USERS "users" ("list of login ids") Absent("anybody"), "Whoever has one of these login ids.";
+        ANY_OF "any_of" ("list of { groups, users, any_of, all_of, not }") Absent("nothing more"), "Whoever is in one of these sets.";
+        ALL_OF "all_of" ("list of { groups, users, any_of, all_of, not }") Absent("nothing more"), "Whoever is in each of these sets.";
+        NOT "not" ("{ groups, users, any_of, all_of, not }") Absent("nobody is left out"), "Whoever is not in this set.";
     }
     app "[[app]]" "One protected application. Its routes are tried in order, the first that fits decides." {
         NAME "name" ("a-z, 0-9 and -") Required, "Its name in logs, and `aud` of assertions.";
         TITLE "title" ("text") Absent("the name, capitalised"), "What people call it: shown on the pages.";
         HOST "host" ("host name") Absent("`hosts` is written instead"), "The host it answers on.";
-        HOSTS "hosts" ("list of host names") Absent("`host` is written instead"), "The hosts it answers on; people are sent to the first.";
+        HOSTS "hosts" ("list of host names") Absent("`host` is written instead"), "The hosts it answers on; people are sent to the first. `*.example.com` is any one label; an exact host of another app wins.";
         UPSTREAM "upstream" ("list of URLs") Required, "Its servers: scheme, host and port.";
         UPSTREAM_CA "upstream_ca" ("path") Absent("the system's authorities"), "PEM file of authorities that vouch for `https://` upstreams.";
         POLICY "policy" ("policy name") Absent("what no route names is not found"), "What holds where no route fits.";
+        MINIMUM "minimum" ("level name or { level, public }") Absent("`[minimum]` holds alone"), "What no route of this app may go below, beside `[minimum]`.";
         ALLOW_IN_PATH "allow_in_path" ("list of \";\" and \"%2F\"") Value("[]"), "Characters that servers read differently and this application needs.";
         HEADERS "headers" ("preset or { user, name, email, groups }") Value(r#""default""#),
             "Names under which it is told who is there; presets: `default`, `authelia`, `oauth2-proxy`, `grafana`.";
@@ -202,17 +230,34 @@ shapes! {
     route "[[app.route]]" "A match inside an app, and the policy that holds there." {
         PATH "path" ("glob") Required, "`*` is within one segment, `**` is any depth; `/a/**` matches `/a` too.";
         METHODS "methods" ("list of methods") Value("[]"), "Methods it is for; all where it is empty. `GET` is `HEAD` too.";
-        POLICY "policy" ("policy name") Required, "What holds there.";
+        QUERY "query" ("{ name = \"value\" }") Absent("any query"), "Parameters it is for; `\"*\"` is any value. A request that spells one in a way servers read differently gets 400.";
+        HEADERS "headers" ("{ name = \"value\" }") Absent("any header"), "Header fields it is for; `\"*\"` is any value. Clients write what they like there.";
+        NETWORKS "networks" ("list of names") Value("[]"), "Names of `[networks]` it is for; any client where it is empty.";
+        HOURS "hours" ("{ days, from, to, zone }") Absent("at any time"), "Hours of the week it is for.";
+        GROUPS "groups" ("list of text") Value("[]"), "Groups it is for; anybody where it is empty. Strangers are in none.";
+        USERS "users" ("list of login ids") Value("[]"), "Login ids it is for; anybody where it is empty. Beside `groups` both must hold.";
+        POLICY "policy" ("policy name") Absent("`before` is written instead"), "What holds there.";
+        BEFORE "before" ("METHOD /path") Absent("`policy` is written instead"), "Asks for what that request of this app will ask for, before anything is typed: written at the page that shows the form.";
+        MODE "mode" ("\"enforce\" or \"report\"") Absent("the policy's"), "`report` forwards every request of this route, and logs and counts what would have been refused.";
         LABEL "label" ("text") Absent("pages name only the app"), "What people step up for: \"transfers\".";
         CASE_SENSITIVE "case_sensitive" ("true or false") Value("false"), "Whether the application tells `/Admin` from `/admin`. Public routes always compare exactly.";
         OVERLAP "overlap" ("\"intended\"") Absent("hiding a later route is an error"), "Says that this public route means to hide a later, protecting one.";
+    }
+    hours "hours = { … }" "Hours of the week, by the clock on the wall of a zone, through summer time and winter time." {
+        DAYS "days" ("list of days") Value(r#"["mon-sun"]"#), "`mon` to `sun`, or spans like `mon-fri`: days on which it begins.";
+        FROM "from" ("HH:MM") Value(r#""00:00""#), "When it begins.";
+        TO "to" ("HH:MM") Value(r#""24:00""#), "When it is over; not after `from` means the next morning.";
+        ZONE "zone" ("time zone") Required, "Whose clock: `Europe/Berlin`, `UTC`.";
     }
     test "[[test]]" "A request, and what must become of it. `doorward check` runs them, and so does every reload." {
         NAME "name" ("text") Required, "What it claims.";
         REQUEST "request" ("METHOD https://host/path") Required, "The request.";
         USER "user" ("{ name, groups }") Absent("nobody known, unless `did` is written"), "Who sends it.";
+        FROM "from" ("address") Absent("nowhere: in no network"), "The client's address.";
+        HEADERS "headers" ("{ name = \"value\" }") Absent("none"), "Its header fields.";
+        AT "at" ("date and time") Absent("2023-11-14T22:13:20Z"), "When: `2026-02-06T09:00:00Z` or `2026-02-06T09:00[Europe/Berlin]`.";
         DID "did" ("list of \"METHOD AGE ago\"") Value("[]"), "What they have proven: `\"totp 10m ago\"`.";
-        EXPECT "expect" ("forward, sign-in, step-up, deny, not-found or refuse") Required, "What must become of it.";
+        EXPECT "expect" ("forward, report, sign-in, step-up, deny, not-found or refuse") Required, "What must become of it.";
         ROUTE "route" ("label or path of a route") Absent("any route"), "The route that must decide.";
         POLICY "policy" ("policy name") Absent("any policy"), "The policy that must decide.";
     }

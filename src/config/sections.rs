@@ -89,8 +89,22 @@ pub(super) fn store(section: &Section<'_>) -> Option<Store> {
     // It may hold a password, so it is not drawn where it is wrong.
     section.reader.secrets.borrow_mut().extend(section.written(&keys::store::URL).map(|value| value.at));
     let url = section.read(&keys::store::URL, store_url);
+    if let Some(value) = section.written(&keys::store::URL).filter(|value| value.as_str().is_some_and(holds_password)) {
+        let title = "a password stands in the config file";
+        let problem = Problem::new(Code::Lax, title, value.at, "whoever reads this file can read the store");
+        section
+            .reader
+            .note(problem.help("write \"file:/run/secrets/store-url\", or fill it in: \"postgres://…:${PASSWORD}@…\""));
+    }
     let key_file = section.read(&keys::store::KEY_FILE, path);
     Some(Store { url: url?, key_file: key_file? })
+}
+
+/// Whether a URL has a password that is written out.
+fn holds_password(url: &str) -> bool {
+    let user = url.split_once("://").and_then(|(_, rest)| Some(rest.split('/').next()?.rsplit_once('@')?.0));
+    user.and_then(|user| user.split_once(':'))
+        .is_some_and(|(_, password)| !password.is_empty() && !password.contains("${"))
 }
 
 fn store_url(value: &Value<'_>) -> Option<StoreUrl> {

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::domain::{
     factor::Method,
-    target::{Allowed, Authority, CanonicalPath, Host, NotAHost, path::check_query},
+    target::{Allowed, Authority, CanonicalPath, Host, HostPattern, NotAHost, path::check_query},
 };
 use http::HeaderName;
 use ipnet::IpNet;
@@ -160,6 +160,26 @@ pub(super) fn host(value: &Value<'_>) -> Option<Host> {
                 .help("write for example \"payroll.example.com\""));
         }
         Host::parse(text).map_err(no_host)
+    })
+}
+
+/// A host, or `*.` and a host that is a domain somebody can own: never `*.com`.
+pub(super) fn host_pattern(value: &Value<'_>) -> Option<HostPattern> {
+    if value.as_str().is_none_or(|text| !text.contains('*')) {
+        return host(value).map(HostPattern::Exact);
+    }
+    value.parsed(|text| {
+        let fault = || {
+            Fault::new("this is no host name", "a star stands for one whole label, the first")
+                .help("write for example \"*.apps.example.com\"")
+        };
+        let pattern = HostPattern::parse(text).map_err(|_| fault())?;
+        match &pattern {
+            HostPattern::Wildcard(parent) if !parent.as_str().contains('.') => {
+                Err(Fault::new("this wildcard is too wide", "expected at least two labels behind the star"))
+            }
+            _ => Ok(pattern),
+        }
     })
 }
 

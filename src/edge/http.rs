@@ -9,6 +9,7 @@ pub mod browser;
 pub mod client;
 pub mod cookies;
 pub mod ended;
+mod fields;
 pub mod fold;
 pub mod forwarded;
 #[cfg(test)]

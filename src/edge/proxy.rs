@@ -18,6 +18,7 @@ pub mod failure;
 pub mod incoming;
 pub mod kind;
 pub mod outgoing;
+pub mod reports;
 mod reserved;
 pub mod serve;
 pub mod visitors;

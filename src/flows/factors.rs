@@ -136,8 +136,8 @@ pub async fn missing_for_change(world: &World, full: &Full) -> Result<Option<Mis
         *method == strongest || (ends_at(*method).is_some() && ends_at(*method) == ends_at(strongest))
     };
     let any = held.iter().copied().filter(is_as_good).collect();
-    let fresh = Freshness { any, within: FRESH_FOR_CHANGES };
-    let requirement = Requirement { level, fresh: Some(fresh.clone()), groups: Vec::new() };
+    let fresh = Freshness { any, within: FRESH_FOR_CHANGES.into() };
+    let requirement = Requirement { fresh: vec![fresh.clone()], ..Requirement::at(level) };
     Ok(match requirement.missing(&full.identity.session, world.now()) {
         Ok(()) => None,
         Err(Lack::Some(missing)) => Some(missing),

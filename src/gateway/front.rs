@@ -107,7 +107,7 @@ impl<U: Upstream<RequestBody>> Front<U> {
         if authority.host == self.portal_host {
             return self.ask_portal(request, client, id, ticket).await;
         }
-        let Some(served) = self.proxy.apps.get(&authority.host).cloned() else {
+        let Some(served) = self.proxy.apps.find(&authority.host).cloned() else {
             return self.turn_away(&request, id, &Turned::away(Refusal::NotFound), ticket);
         };
         let arrival = Arrival { authority: &authority, client, last: &facts.last, id };

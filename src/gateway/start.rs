@@ -17,6 +17,7 @@ use crate::{
         upstream::{Client, NotAServer, NotTrusted},
     },
     config::settings::Settings,
+    domain::target::HostPattern,
     edge::{
         http::{client::TrustedProxies, request::RequestIds},
         proxy::{Proxy, body::RequestBody},
@@ -248,6 +249,7 @@ impl Spawn {
                 brand: Arc::clone(&shared.brand),
                 portal: settings.portal.url.to_string().into(),
                 body_max: settings.server.body_max,
+                reports: metrics.reports.clone(),
                 hsts: HSTS,
                 slow: shared.slow,
             },
@@ -292,7 +294,7 @@ impl Helpers {
         }
         let hosts = settings.apps.iter().flat_map(|app| app.app.hosts.iter().cloned());
         let redirect = Arc::new(Redirect {
-            hosts: hosts.chain([settings.portal.url.host.clone()]).collect(),
+            hosts: hosts.chain([HostPattern::Exact(settings.portal.url.host.clone())]).map(|host| (host, ())).collect(),
             port_suffix: port_suffix(&settings.portal.url),
         });
         for listener in self.redirect {

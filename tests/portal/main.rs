@@ -10,6 +10,7 @@ mod forms;
 mod house;
 mod pages;
 mod password;
+mod policies;
 mod programs;
 mod recovery;
 mod returns;

@@ -95,14 +95,21 @@ pub enum Reason<'a> {
         /// Its title.
         app: &'a str,
     },
+    /// An application asks for everything anew: what was proven is older than it allows.
+    TooOld {
+        /// Its title.
+        app: &'a str,
+        /// How old a proof may be there.
+        max_age: Duration,
+    },
     /// An application asks for a recent proof.
     Fresh {
         /// Its title.
         app: &'a str,
         /// What it guards in this way, to stand after "before": "transfers".
         before: Option<&'a str>,
-        /// How old a proof may be.
-        within: Duration,
+        /// How old a proof may be; `None` where any of this session will do.
+        within: Option<Duration>,
         /// The latest proof that would have counted, and its age.
         latest: Option<(Method, Duration)>,
     },

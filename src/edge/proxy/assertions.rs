@@ -42,6 +42,8 @@ pub struct About<'a> {
     pub app_index: usize,
     /// The route's place in the app, and its glob.
     pub route: Option<(usize, &'a str)>,
+    /// The operator's own level that the policy asked for, if it did.
+    pub level: Option<&'a str>,
 }
 
 impl Assertions {
@@ -62,7 +64,7 @@ impl Assertions {
 
     fn sign(&self, key: Key, identity: &Identity, about: About<'_>, now: Timestamp) -> Result<HeaderValue, SignError> {
         let route = about.route.map_or("*", |(_, glob)| glob);
-        let claims = claims(identity, &self.issuer, about.app, route, self.entropy.id(now), now)
+        let claims = claims(identity, &self.issuer, about.app, route, about.level, self.entropy.id(now), now)
             .ok_or_else(|| SignError("nothing is proven".to_owned()))?;
         let value = HeaderValue::try_from(self.signer.sign(&claims)?).map_err(|error| SignError(error.to_string()))?;
         self.signed.insert(key, value.clone());

@@ -12,7 +12,7 @@ use crate::{
         cookies::{self, Found, Name},
         refusal::Refusal,
     },
-    flows::journey::Journey,
+    flows::journey::{Asks, Journey},
     ports::upstream::Upstream,
 };
 use http::{Method, header};
@@ -28,6 +28,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         asked: &Asked<'_>,
         page: &str,
         wanted: &Wanted<'_>,
+        asks: Option<Asks>,
         path: &str,
         query: Option<&str>,
     ) -> Own {
@@ -46,6 +47,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             path: there,
             method: Method::GET.as_str().to_owned(),
             browser: browser.hash(),
+            asks,
         };
         let url = format!("{}{page}?to={}", self.portal, journey.seal(&self.world));
         let mut own = match asked.kind {

@@ -8,14 +8,16 @@ use super::{
     failure, incoming,
     kind::{self, Kind},
     outgoing::{self, IdentityNames, Onward, Protocol},
+    reports::Reports,
     visitors::{Seen, Visitors},
     websocket,
 };
 use crate::{
     domain::{
         policy::{
-            Access, Admission, Decision,
-            route::{App, Matched},
+            Access, Admission, Decision, Policy, Visitor,
+            call::Call,
+            route::{App, ByHost, Matched, Unsettled},
         },
         secret::{Token, TokenHash},
         target::{Authority, CanonicalPath, Host, ReturnPath, path::check_query},
@@ -28,12 +30,12 @@ use crate::{
         refusal::{Refusal, WayOut},
         request::RequestId,
     },
-    flows::World,
+    flows::{World, journey::Asks},
     ports::upstream::{Upstream, UpstreamError},
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, request::Parts};
 use hyper::{body::Incoming, upgrade::OnUpgrade};
-use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 use tokio::runtime::Handle;
 
 /// How often an open WebSocket's session is looked at again (SE-05).
@@ -61,7 +63,7 @@ pub struct Proxy<U> {
     /// What the flows are given.
     pub world: World,
     /// Every app, by host.
-    pub apps: Arc<HashMap<Host, Arc<Served>>>,
+    pub apps: Arc<ByHost<Arc<Served>>>,
     /// Who is behind a cookie.
     pub visitors: Visitors,
     /// What applications are told.
@@ -74,6 +76,8 @@ pub struct Proxy<U> {
     pub portal: Arc<str>,
     /// Longest request body, in bytes.
     pub body_max: u64,
+    /// What is only reported.
+    pub reports: Reports,
     /// What every host promises about HTTPS.
     pub hsts: HeaderValue,
     /// Where the store is spoken to.
@@ -106,6 +110,7 @@ pub(super) struct Asked<'a> {
     pub(super) headers: &'a HeaderMap,
     pub(super) authority: &'a Authority,
     pub(super) app: &'a App,
+    pub(super) client: IpAddr,
     pub(super) kind: Kind,
     pub(super) id: RequestId,
 }
@@ -131,6 +136,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             headers: &parts.headers,
             authority: arrival.authority,
             app: &served.app,
+            client: arrival.client,
             kind,
             id: arrival.id,
         };
@@ -163,43 +169,87 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         if let Some(below) = path.below_reserved() {
             return Err(Box::new(self.reserved(asked, below, query).await));
         }
-        let matched = served.app.matched(asked.method.as_str(), &path).ok_or_else(|| refuse(Refusal::NotFound))?;
-        let seen = if matched.policy.is_public() { None } else { Some(self.look(asked).await?) };
+        let (matched, seen) = self.route(served, asked, &path, query).await?;
+        let Matched { route, policy } = matched;
         if seen.is_some() && asked.kind == Kind::WebSocket && !is_own_origin(asked) {
-            return Err(refuse(Refusal::NotAllowed { app: &served.app.title }));
+            return Err(refuse(Refusal::NotAllowed { app: &served.app.title, message: None }));
         }
         let visitor = seen.as_ref().map_or_else(|| Seen::Nobody(NOT_ASKED).visitor(), Seen::visitor);
         let now = self.world.clock.now();
-        match matched.policy.decide(&visitor, now) {
-            Decision::Admit(admission) => Ok(Passage { admission, seen, matched, path, now }),
+        match policy.decide(&visitor, now) {
+            Decision::Admit(admission) => {
+                if let Some(instead) = admission.instead() {
+                    self.reports.note(asked.id, &served.app.name, &policy.name, instead);
+                }
+                Ok(Passage { admission, seen, matched, path, now })
+            }
             Decision::SignIn(why) => {
                 tracing::info!(request.id = %asked.id, app = served.app.name, ?why, "sign-in asked for");
-                Err(Box::new(self.challenge(asked, "/login", &Wanted::Session, path.as_str(), query)))
+                Err(Box::new(self.challenge(asked, "/login", &Wanted::Session, None, path.as_str(), query)))
             }
             Decision::StepUp(missing) => {
-                tracing::info!(request.id = %asked.id, app = served.app.name, policy = matched.policy.name, "step-up asked for");
-                match &matched.policy.access {
+                tracing::info!(request.id = %asked.id, app = served.app.name, policy = policy.name, "step-up asked for");
+                match &policy.access {
                     Access::Require(requirement) => {
                         let wanted = Wanted::StepUp(&missing, requirement);
-                        Err(Box::new(self.challenge(asked, "/challenge", &wanted, path.as_str(), query)))
+                        let label = route.and_then(|(_, route)| route.label.clone());
+                        let asks = Some(Asks { policy: policy.name.clone(), label });
+                        Err(Box::new(self.challenge(asked, "/challenge", &wanted, asks, path.as_str(), query)))
                     }
                     // Such policies ask for no proof.
                     Access::Public | Access::Deny => Err(refuse(Refusal::OurFault)),
                 }
             }
             Decision::Deny(why) => {
-                tracing::info!(request.id = %asked.id, app = served.app.name, policy = matched.policy.name, ?why, "denied");
-                let login_id = seen.as_ref().and_then(Seen::login_id);
-                let account = format!("{}/account", self.portal);
-                let refused = Refused {
-                    refusal: Refusal::NotAllowed { app: &served.app.title },
-                    login_id,
-                    way_out: login_id.map(|_| WayOut { label: "Go to your account", url: &account }),
-                    id: asked.id,
-                };
-                Err(Box::new(answer::refuse(asked.kind, &self.brand, &refused)))
+                tracing::info!(request.id = %asked.id, app = served.app.name, policy = policy.name, ?why, "denied");
+                Err(Box::new(self.deny(served, asked, policy, seen.as_ref())))
             }
         }
+    }
+
+    /// The route that a request is for. Who sends it is looked up only where that matters.
+    async fn route<'a>(
+        &self,
+        served: &'a Served,
+        asked: &Asked<'_>,
+        path: &CanonicalPath<'_>,
+        query: Option<&str>,
+    ) -> Result<(Matched<'a>, Option<Seen>), Box<Own>> {
+        let now = self.world.clock.now();
+        let matched = |visitor: Option<&Visitor>| {
+            let (method, client) = (asked.method.as_str(), Some(asked.client));
+            served.app.matched(&Call { method, path, query, fields: asked.headers, client, visitor, now })
+        };
+        let (settled, seen) = match matched(None) {
+            Err(Unsettled::Unasked) => {
+                let seen = self.look(asked).await?;
+                (matched(Some(&seen.visitor())), Some(seen))
+            }
+            settled => (settled, None),
+        };
+        let refuse = |refusal| Box::new(self.refuse(asked, refusal, None));
+        let matched = settled.map_err(|unsettled| {
+            tracing::info!(request.id = %asked.id, app = served.app.name, ?unsettled, "a request was refused: no route can tell");
+            refuse(Refusal::Malformed)
+        })?;
+        let matched = matched.ok_or_else(|| refuse(Refusal::NotFound))?;
+        let seen = match seen {
+            None if !matched.policy.is_public() => Some(self.look(asked).await?),
+            seen => seen,
+        };
+        Ok((matched, seen))
+    }
+
+    fn deny(&self, served: &Served, asked: &Asked<'_>, policy: &Policy, seen: Option<&Seen>) -> Own {
+        let login_id = seen.and_then(Seen::login_id);
+        let account = format!("{}/account", self.portal);
+        let refused = Refused {
+            refusal: Refusal::NotAllowed { app: &served.app.title, message: policy.message.as_deref() },
+            login_id,
+            way_out: login_id.map(|_| WayOut { label: "Go to your account", url: &account }),
+            id: asked.id,
+        };
+        answer::refuse(asked.kind, &self.brand, &refused)
     }
 
     async fn look(&self, asked: &Asked<'_>) -> Result<Seen, Box<Own>> {
@@ -228,7 +278,8 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         let assertion = match (known, served.asserts) {
             (Some(known), true) => {
                 let route = matched.route.map(|(at, route)| (at, route.path.as_str()));
-                let about = About { app: &served.app.name, app_index: served.index, route };
+                let about =
+                    About { app: &served.app.name, app_index: served.index, route, level: admission.custom_level() };
                 match self.assertions.get(&known.identity, about, now) {
                     Ok(assertion) => Some(assertion),
                     Err(error) => {

@@ -85,11 +85,14 @@ impl Scene {
 
     /// What was sent last.
     pub(super) fn last_message(&self) -> Message {
-        self.inbox.0.lock().unwrap().last().cloned().expect("something was sent")
+        let sent = self.inbox.0.lock().unwrap();
+        let asked_for = |message: &&Message| !matches!(message.content, Content::Notice { .. });
+        sent.iter().rfind(asked_for).cloned().expect("something was sent")
     }
 
     pub(super) fn messages(&self) -> usize {
-        self.inbox.0.lock().unwrap().len()
+        let sent = self.inbox.0.lock().unwrap();
+        sent.iter().filter(|message| !matches!(message.content, Content::Notice { .. })).count()
     }
 
     /// The code that was sent last.

@@ -96,8 +96,8 @@ async fn a_remembered_browser_spares_the_second_step_and_proves_nothing() {
     assert_eq!(methods, [Method::Password], "the assertion's `amr` and `acr` come from this list");
     assert_eq!(Level::reached(&session.authentications, scene.now()), Some(Level::Login));
     // Whatever asks for more still asks.
-    let fresh = Freshness { any: vec![Method::Totp], within: Duration::from_hours(1) };
-    let demand = |level, fresh| Demand { level, fresh, groups: Vec::new() };
+    let fresh = Freshness { any: vec![Method::Totp], within: Duration::from_hours(1).into() };
+    let demand = |level, fresh: Option<Freshness>| Demand { fresh: fresh.into_iter().collect(), ..Demand::at(level) };
     let lacks = |demand: &Demand| demand.missing(&session, scene.now());
     assert!(matches!(lacks(&demand(Level::Mfa, None)), Err(Lack::Some(Missing::Level { .. }))));
     assert!(matches!(lacks(&demand(Level::Login, Some(fresh))), Err(Lack::Some(Missing::Fresh { latest: None, .. }))));
@@ -285,12 +285,10 @@ async fn a_sign_in_on_a_new_browser_is_told_once() {
 
 #[tokio::test]
 async fn nobody_is_told_who_has_no_address() {
-    for email in [None, Some("not an address")] {
-        let scene = Scene::new();
-        let phone = scene.add_with_mail(email).await;
-        scene.sign_in(&phone, &anywhere()).await;
-        assert_eq!(scene.links().len(), 0, "{email:?}");
-    }
+    let scene = Scene::new();
+    let phone = scene.add_with_mail(None).await;
+    scene.sign_in(&phone, &anywhere()).await;
+    assert_eq!(scene.links().len(), 0);
 }
 
 #[tokio::test]

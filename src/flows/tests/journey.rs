@@ -4,7 +4,10 @@ use super::{Scene, host, vault};
 use crate::{
     adapters::system::FileVault,
     domain::secret::TokenHash,
-    flows::{World, journey::Journey},
+    flows::{
+        World,
+        journey::{Asks, Journey},
+    },
 };
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use proptest::prelude::*;
@@ -16,6 +19,7 @@ fn journey() -> Journey {
         path: "/transfers/new?for=bo".parse().unwrap(),
         method: "GET".to_owned(),
         browser: TokenHash::from_bytes([7; 32]),
+        asks: Some(Asks { policy: "payments".to_owned(), label: Some("transfers \"ü\"".to_owned()) }),
     }
 }
 

@@ -317,7 +317,7 @@ async fn a_change_takes_a_fresh_proof_at_the_highest_level() {
     let coded = scene.sign_in(&phone, &anywhere()).await;
     let weak = scene.make_passkey(&coded.token, &mut Laptop::new()).await;
     let Err(ChangeError::NeedsProof(Missing::Level { wanted, .. })) = weak else { panic!("{weak:?}") };
-    assert_eq!(wanted, Level::PhishingResistant);
+    assert_eq!(wanted, Level::PhishingResistant.into());
 }
 
 #[tokio::test]

@@ -219,13 +219,9 @@ async fn a_code_is_fresh_only_where_a_policy_names_it() {
     let half = scene.half(&anywhere()).await;
     let opened = scene.recover(&half, &codes[0].to_text()).await.unwrap();
     let visitor = Visitor::SignedIn(scene.full(&opened.token).await.identity.into());
-    let demands = |methods: &[Method]| Policy {
-        name: "payments".to_owned(),
-        access: Access::Require(Demand {
-            level: Level::Mfa,
-            fresh: Some(Freshness { any: methods.to_vec(), within: MINUTE }),
-            groups: Vec::new(),
-        }),
+    let demands = |methods: &[Method]| {
+        let fresh = vec![Freshness { any: methods.to_vec(), within: MINUTE.into() }];
+        Policy::new("payments", Access::Require(Demand { fresh, ..Demand::at(Level::Mfa) }))
     };
 
     let unnamed = demands(&[Method::Totp]).decide(&visitor, scene.now());

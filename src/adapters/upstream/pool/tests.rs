@@ -21,7 +21,7 @@ const APP: &str = "payroll";
 type TestBody = http_body_util::combinators::UnsyncBoxBody<Bytes, BoxError>;
 
 fn admission() -> Admission {
-    let public = Policy { name: "public".into(), access: Access::Public };
+    let public = Policy::new("public", Access::Public);
     let visitor = Visitor::Anonymous(WhyAnonymous::NoCookie);
     let Decision::Admit(admission) = public.decide(&visitor, Timestamp::from_millis(0)) else { panic!() };
     admission

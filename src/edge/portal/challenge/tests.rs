@@ -6,7 +6,7 @@ use crate::edge::http::{assets::Base, gallery};
 pub(super) const ANSWERER: Answerer<'_> = Answerer { login_id: gallery::ANN, back: None, others: &[] };
 
 pub(super) fn fresh(latest: Option<(Method, Duration)>) -> Reason<'static> {
-    Reason::Fresh { app: "Payroll", before: Some("transfers"), within: Duration::from_mins(5), latest }
+    Reason::Fresh { app: "Payroll", before: Some("transfers"), within: Some(Duration::from_mins(5)), latest }
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "as the page has it")]
@@ -36,7 +36,7 @@ fn every_state_of_a_code_from_an_app_is_worded() {
     let stale = because(fresh(Some((Method::Totp, Duration::from_mins(12)))));
     let failed = |notice| ChallengePage { notice: Some(notice), ..stale };
     let elsewhere = Answerer { back: Some("https://payroll.example.com/"), others: &[Method::Password], ..ANSWERER };
-    let unlabelled = Reason::Fresh { app: "Payroll", before: None, within: Duration::from_mins(1), latest: None };
+    let unlabelled = Reason::Fresh { app: "Payroll", before: None, within: Some(Duration::from_mins(1)), latest: None };
     let states = vec![
         ("totp_second_step", first),
         ("totp_level", because(Reason::Level { app: "Payroll" })),

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     domain::{
         factor::{KeyKind, Method},
-        policy::Missing,
+        policy::{Missing, Strength, Within},
         secret::Token,
         session::Level,
         throttle::SEND_PACE,
@@ -442,8 +442,15 @@ async fn outgoing(
 fn dead_end(desk: &Desk, visit: &Visit, asked: &Asked<'_>) -> Reply {
     let needed = match asked.lack.missing() {
         Some(Missing::Fresh { wanted, .. }) => wanted.any.clone(),
-        Some(Missing::Level { wanted: Level::PhishingResistant, .. }) => vec![Method::Passkey],
-        Some(Missing::Level { .. }) | None => vec![Method::Totp],
+        Some(Missing::Level { wanted: Strength::Level(Level::PhishingResistant), .. }) => vec![Method::Passkey],
+        Some(missing @ Missing::Level { wanted: Strength::Custom(_), .. }) => {
+            let proofs = match &asked.bearer {
+                Bearer::Full(full) => full.identity.session.authentications.as_slice(),
+                Bearer::Half(_) | Bearer::Nobody(_) => &[],
+            };
+            missing.needs(proofs, desk.world.clock.now())
+        }
+        Some(Missing::Level { wanted: Strength::Level(_), .. }) | None => vec![Method::Totp],
     };
     let (frame, reason, answerer) = (desk.frame(), asked.reason(), asked.answerer(&[]));
     desk.form_page(visit, asked.to, |hidden| {
@@ -456,9 +463,16 @@ impl Asked<'_> {
         match &self.lack {
             Lacking::SecondStep => Reason::SecondStep,
             Lacking::Change(_) => Reason::Change,
+            Lacking::Toll(Toll {
+                app, missing: Missing::Level { reached: None, max_age: Some(max_age), .. }, ..
+            }) => Reason::TooOld { app, max_age: *max_age },
             Lacking::Toll(Toll { app, missing: Missing::Level { .. }, .. }) => Reason::Level { app },
             Lacking::Toll(Toll { app, label, missing: Missing::Fresh { wanted, latest } }) => {
-                Reason::Fresh { app, before: *label, within: wanted.within, latest: *latest }
+                let within = match wanted.within {
+                    Within::Age(age) => Some(age),
+                    Within::Session => None,
+                };
+                Reason::Fresh { app, before: label.as_deref(), within, latest: *latest }
             }
         }
     }

@@ -5,7 +5,11 @@ use crate::{
     domain::{
         contact::Kind,
         factor::KeyKind,
-        policy::{Decision, Missing, Visitor, route::Matched},
+        policy::{
+            Decision, Missing, Policy, Visitor,
+            call::{Call, Mismatch, NoFields},
+            route::{App, Matched},
+        },
         session::Identity,
         target::{CanonicalPath, path::check_query},
     },
@@ -33,7 +37,7 @@ pub(super) struct Toll<'a> {
     /// The app's title.
     pub(super) app: &'a str,
     /// What the route guards, in the operator's words.
-    pub(super) label: Option<&'a str>,
+    pub(super) label: Option<String>,
     /// What is missing.
     pub(super) missing: Missing,
 }
@@ -107,18 +111,40 @@ impl Desk {
     /// What `identity` must still prove before `journey` can go on.
     pub(super) fn toll<'a>(&'a self, journey: &Journey, identity: &Identity) -> Option<Toll<'a>> {
         let app = self.apps.find(&journey.host)?;
-        let path = journey.path.as_str();
-        let (path, query) = path.split_once('?').unwrap_or((path, ""));
-        let path = CanonicalPath::parse(path, app.allowed).ok().filter(|_| check_query(query).is_ok())?;
-        let Matched { route, policy } = app.matched(&journey.method, &path)?;
         let visitor = Visitor::SignedIn(Arc::new(identity.clone()));
+        let asking = journey.asks.as_ref().and_then(|asks| Some((app.enforced(&asks.policy)?, asks.label.clone())));
+        let (policy, label) = match asking {
+            Some(asking) => asking,
+            None => self.guess(app, journey, &visitor)?,
+        };
         match policy.decide(&visitor, self.world.clock.now()) {
-            Decision::StepUp(missing) => {
-                Some(Toll { app: &app.title, label: route.and_then(|(_, route)| route.label.as_deref()), missing })
-            }
+            Decision::StepUp(missing) => Some(Toll { app: &app.title, label, missing }),
             // Whatever else comes of it is for the app host to say.
             Decision::Admit(_) | Decision::SignIn(_) | Decision::Deny(_) => None,
         }
+    }
+
+    /// What will probably be asked for where somebody is heading, so that they prove it while they are here. The app host
+    /// sees the request itself and has the last word.
+    fn guess<'a>(
+        &self,
+        app: &'a App,
+        journey: &Journey,
+        visitor: &Visitor,
+    ) -> Option<(&'a Arc<Policy>, Option<String>)> {
+        let path = journey.path.as_str();
+        let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
+        let path = CanonicalPath::parse(path, app.allowed).ok()?;
+        query.map_or(Ok(()), check_query).ok()?;
+        let (method, now) = (journey.method.as_str(), self.world.clock.now());
+        let call = Call { method, path: &path, query, fields: &NoFields, client: None, visitor: Some(visitor), now };
+        // What is not seen here must not be guessed at: somebody would be asked for what they need not prove.
+        let before = app.tries(&call).take_while(|(.., fit)| fit.is_err());
+        if before.into_iter().any(|(.., fit)| matches!(fit, Err(Mismatch::Field | Mismatch::Network))) {
+            return None;
+        }
+        let Matched { route, policy } = app.matched(&call).ok()??;
+        Some((policy, route.and_then(|(_, route)| route.label.clone())))
     }
 
     /// Sends somebody who is signed in onward: to the app, to one more proof, or to their account.
