@@ -6,7 +6,6 @@ use async_trait::async_trait;
 use criterion::{Criterion, criterion_group, criterion_main};
 use doorward::{
     adapters::{
-        messages::Senders,
         passkeys::Passkeys,
         passwords::KnownPasswords,
         signer::JwtSigner,
@@ -111,7 +110,6 @@ impl Scene {
                 requirement: flows::Requirement::Required,
                 recovery_codes: 10,
                 remember: None,
-                origin: "https://auth.example.com".to_owned(),
                 methods: vec![Method::Passkey, Method::Totp],
                 countries: Vec::new(),
                 passwords: PasswordPolicy::default(),
