@@ -15,6 +15,7 @@ use doorward::{
     config::{self, ProcessEnvironment, Source},
     domain::{
         contact::{Channel, EmailAddress},
+        enrolment::{Requirements, SignUp},
         factor::{FactorId, Method},
         password::Policy as PasswordPolicy,
         place::Place,
@@ -56,6 +57,22 @@ use std::{
 };
 use tokio::runtime::Runtime;
 use uuid::Uuid;
+
+/// Says nothing to anybody.
+struct NoMessages;
+
+#[async_trait]
+impl Messenger for NoMessages {
+    fn reaches(&self, _channel: Channel) -> bool {
+        false
+    }
+
+    async fn send(&self, message: Message) -> Result<(), NotSent> {
+        Err(NotSent::NoChannel(message.channel))
+    }
+
+    fn post(&self, _message: Message) {}
+}
 
 const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 17));
 const HOST: &str = "payroll.example.com";
@@ -107,7 +124,8 @@ impl Scene {
             settings: flows::Settings {
                 organisation: "Example Corp".to_owned(),
                 limits: Limits { lifetime: Duration::from_hours(12), idle: Duration::from_hours(1) },
-                requirement: flows::Requirement::Required,
+                sign_up: SignUp::Open,
+                requirements: Requirements::default(),
                 recovery_codes: 10,
                 remember: None,
                 methods: vec![Method::Passkey, Method::Totp],

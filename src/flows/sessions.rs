@@ -180,6 +180,7 @@ pub async fn sweep(world: &World) -> Result<(), StoreError> {
     let now = world.now();
     let limits = world.settings.limits;
     let budgets = crate::domain::throttle::ACCOUNT.forgotten_after;
+    world.store.sweep_invitations(now).await?;
     world.store.sweep_resets(now - PasswordReset::LIFETIME).await?;
     world.store.sweep_events(now - KEPT_FOR).await?;
     world.store.sweep(now - limits.lifetime, now - limits.idle, now - Attempt::LIFETIME, now - budgets).await?;

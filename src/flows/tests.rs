@@ -18,10 +18,11 @@ mod recovery;
 mod security_keys;
 mod sessions;
 mod sign_in;
+mod sign_up;
 mod throttle;
 
 use super::{
-    Caller, Requirement, Settings, World,
+    Caller, Settings, World,
     administer::{self, NewUser},
     challenge::ChallengeError,
     sessions::{Bearer, Full, recognise},
@@ -31,6 +32,7 @@ use crate::{
     adapters::{passkeys::Passkeys, store::MemoryStore, system::FileVault},
     domain::{
         contact::{Channel, NumberPrefix},
+        enrolment::{Requirement, Requirements, SignUp},
         factor::{Method, totp::Key},
         password::{Exposure, Policy as PasswordPolicy, Score, Typed, Words},
         secret::{Secret, Token},
@@ -46,6 +48,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use std::{
+    collections::BTreeMap,
     net::IpAddr,
     sync::{
         Arc, Mutex, OnceLock,
@@ -209,7 +212,8 @@ impl Scene {
             settings: Settings {
                 organisation: "Example Corp".to_owned(),
                 limits: LIMITS,
-                requirement,
+                sign_up: SignUp::Open,
+                requirements: Requirements { everybody: requirement, groups: BTreeMap::new() },
                 origin: ORIGIN.to_owned(),
                 recovery_codes: 10,
                 methods: vec![Method::Passkey, Method::SecurityKey, Method::Totp],

@@ -9,6 +9,7 @@ pub mod budgets;
 pub mod contacts;
 pub mod devices;
 pub mod factors;
+pub mod invitations;
 pub mod passkeys;
 pub mod passwords;
 pub mod recovery;
@@ -20,6 +21,7 @@ pub use budgets::{BudgetStore, Charge};
 pub use contacts::{ContactStore, SentCode, SentPurpose};
 pub use devices::{Device, DeviceId, DeviceStore, Undo};
 pub use factors::{FactorStore, LastFactor};
+pub use invitations::{Invitation, InvitationStore, Redeemed};
 pub use passkeys::{Ceremony, PasskeyFactor, PasskeyStore, Purpose};
 pub use passwords::{OtherSessions, PasswordChange, PasswordReset, PasswordStore};
 pub use recovery::{FoundCode, HashedCode, RecoveryStore};
@@ -40,6 +42,7 @@ pub trait Store:
     + DeviceStore
     + ActivityStore
     + BudgetStore
+    + InvitationStore
 {
     /// Whether the store answers; for readiness.
     async fn ping(&self) -> Result<(), StoreError>;

@@ -37,6 +37,7 @@ const DOMAIN_ORDER: &[&str] = &[
     "contact",
     "place",
     "event",
+    "enrolment",
     "session",
     "challenge",
     "throttle",

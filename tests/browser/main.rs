@@ -11,3 +11,4 @@ mod passkeys;
 mod password;
 mod recovery;
 mod security_keys;
+mod sign_up;

@@ -8,6 +8,7 @@ mod budgets;
 mod contacts;
 mod devices;
 mod factors;
+mod invitations;
 mod passkeys;
 mod passwords;
 mod recovery;
@@ -27,8 +28,8 @@ use crate::{
     ports::{
         Store, StoreError,
         store::{
-            Account, Attempt, Ceremony, Device, DeviceId, Handoff, PasskeyFactor, PasswordReset, SealedKey, SentCode,
-            TotpFactor, Undo,
+            Account, Attempt, Ceremony, Device, DeviceId, Handoff, Invitation, PasskeyFactor, PasswordReset, SealedKey,
+            SentCode, TotpFactor, Undo,
         },
     },
 };
@@ -54,6 +55,7 @@ struct Tables {
     ceremonies: HashMap<TokenHash, Ceremony>,
     contacts: BTreeMap<(UserId, Kind), Contact>,
     codes: HashMap<(TokenHash, &'static str), SentCode>,
+    invitations: HashMap<TokenHash, Invitation>,
     password_resets: HashMap<TokenHash, PasswordReset>,
     browsers: HashMap<(UserId, TokenHash), Timestamp>,
     devices: BTreeMap<DeviceId, Device>,

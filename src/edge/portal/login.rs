@@ -1,7 +1,7 @@
 //! `/login`: who are you?
 
 use crate::{
-    domain::factor::Method,
+    domain::{enrolment::SignUp, factor::Method},
     edge::{
         http::{
             page::{Frame, Hidden},
@@ -29,6 +29,8 @@ pub struct LoginPage<'a> {
     pub methods: &'a [Method],
     /// How a forgotten password is replaced here.
     pub remedy: Remedy,
+    /// Who may make an account.
+    pub sign_up: SignUp,
     /// What there is to say first.
     pub notice: Option<LoginNotice>,
 }
@@ -95,6 +97,7 @@ mod tests {
             login_id: "",
             methods: &[Method::Passkey, Method::Totp],
             remedy: Remedy::People,
+            sign_up: SignUp::Closed,
             notice: None,
         };
         let heading_on = LoginPage { app: Some("Payroll"), ..empty };
@@ -111,6 +114,7 @@ mod tests {
             ("heading_on", heading_on),
             ("without_passkeys", LoginPage { methods: &[Method::Totp], ..empty }),
             ("with_mail", LoginPage { remedy: Remedy::Link, ..heading_on }),
+            ("open_to_all", LoginPage { remedy: Remedy::Link, sign_up: SignUp::Open, ..heading_on }),
             ("passkey", failed(LoginNotice::Passkey)),
             ("mismatch", failed(LoginNotice::Mismatch)),
             ("too_many", failed(LoginNotice::TooMany { again: gallery::in_five_minutes() })),
@@ -138,6 +142,7 @@ mod tests {
             login_id: "\"><script>alert(1)</script>",
             methods: &[],
             remedy: Remedy::Link,
+            sign_up: SignUp::Closed,
             notice: None,
         };
 

@@ -17,9 +17,9 @@ use crate::{
         Store, StoreError,
         store::{
             Account, AccountStore, ActivityStore, Added, Attempt, BudgetStore, Ceremony, Charge, ContactStore, Device,
-            DeviceId, DeviceStore, FactorStore, FoundCode, Handoff, HashedCode, LastFactor, PasskeyFactor,
-            PasskeyStore, PasswordChange, PasswordFactor, PasswordReset, PasswordStore, RecoveryStore, SealedKey,
-            SentCode, SentPurpose, SessionStore, SessionSummary, TotpFactor, Undo,
+            DeviceId, DeviceStore, FactorStore, FoundCode, Handoff, HashedCode, Invitation, InvitationStore,
+            LastFactor, PasskeyFactor, PasskeyStore, PasswordChange, PasswordFactor, PasswordReset, PasswordStore,
+            RecoveryStore, Redeemed, SealedKey, SentCode, SentPurpose, SessionStore, SessionSummary, TotpFactor, Undo,
         },
     },
 };
@@ -170,6 +170,14 @@ gated!(DeviceStore {
     fn undo(token: TokenHash, since: Timestamp) -> Option<Undo>;
     fn take_undo(token: TokenHash, since: Timestamp) -> Option<Undo>;
     fn sweep_devices(browsers: Timestamp, devices: Timestamp, undos: Timestamp) -> ();
+});
+
+gated!(InvitationStore {
+    fn open_invitation(invitation: &Invitation) -> ();
+    fn invitation(token: TokenHash, now: Timestamp) -> Option<Invitation>;
+    fn redeem_invitation(token: TokenHash, now: Timestamp, account: &Account, contacts: &[Contact]) -> Redeemed;
+    fn end_invitations(login_id: &LoginId) -> ();
+    fn sweep_invitations(now: Timestamp) -> ();
 });
 
 gated!(ContactStore {
