@@ -299,8 +299,8 @@ fn an_invitation_is_a_link_that_somebody_hands_out() {
     let told = json(&done(&site, &["user", "invite", "bob", "--json"], ""));
     assert_eq!((told["login_id"].as_str(), told["mailed_to"].as_str()), (Some("bob"), None));
     done(&site, &["user", "add", "eve"], "correct horse\n");
-    let taken = refused(&site, &["user", "invite", "EVE"], "");
-    assert_eq!(taken, (Some(1), "error: there is already an account `eve`".into()));
+    let known = refused(&site, &["user", "invite", "EVE"], "");
+    assert_eq!(known, (Some(1), "error: there is already an account `eve`".into()));
 }
 
 #[test]

@@ -164,8 +164,8 @@ impl Gateway {
         let look = || {
             let mut letters: Vec<_> = fs::read_dir(&folder).ok()?.map(|entry| entry.unwrap().path()).collect();
             letters.sort();
-            let texts = letters.iter().rev().map(|path| fs::read_to_string(path).unwrap());
-            let text = texts.filter(|text| text.contains(&addressed)).next()?;
+            let mut texts = letters.iter().rev().map(|path| fs::read_to_string(path).unwrap());
+            let text = texts.find(|text| text.contains(&addressed))?;
             // Quoted-printable: soft line breaks, and the sign that makes them.
             let text = text.replace("=\r\n", "").replace("=3D", "=");
             let (_, rest) = text.split_once(&link)?;
