@@ -121,7 +121,6 @@ async fn world(folder: &Path) -> World {
             requirements: Requirements::default(),
             recovery_codes: 10,
             methods: vec![Method::Passkey, Method::Totp],
-            countries: Vec::new(),
             passwords: Policy::default(),
             names: Vec::new(),
             origin: ORIGIN.to_owned(),

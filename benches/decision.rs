@@ -58,22 +58,6 @@ use std::{
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 
-/// Says nothing to anybody.
-struct NoMessages;
-
-#[async_trait]
-impl Messenger for NoMessages {
-    fn reaches(&self, _channel: Channel) -> bool {
-        false
-    }
-
-    async fn send(&self, message: Message) -> Result<(), NotSent> {
-        Err(NotSent::NoChannel(message.channel))
-    }
-
-    fn post(&self, _message: Message) {}
-}
-
 const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 17));
 const HOST: &str = "payroll.example.com";
 const TARGET: &str = "/reports/2026/q3?sort=name&page=2";

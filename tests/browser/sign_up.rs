@@ -31,6 +31,7 @@ async fn make_account(page: &WebDriver, name: &str, may_look: bool) {
     }
     type_into(page, "password", PASSWORD).await;
     press(page, "Make account").await;
+    page.find(By::PartialLinkText("Authenticator app")).await.unwrap().click().await.unwrap();
     assert_eq!(heading(page).await, "Set up your authenticator app");
     let key = page.find(By::Css("code.key")).await.unwrap().prop("textContent").await.unwrap().unwrap();
     let mut eve = Person::known(EVE);

@@ -82,7 +82,7 @@ pub(super) async fn go_on(desk: &Desk, visit: &Visit, outcome: Outcome, to: Opti
             desk.arrive(&opened, to).await
         }
         Outcome::SecondFactor(token) => half(desk, visit, "/challenge", &token, to).await,
-        Outcome::Enrol(token) => half(desk, visit, "/enroll/totp", &token, to).await,
+        Outcome::Enrol(token) => half(desk, visit, "/enroll", &token, to).await,
     }
 }
 
