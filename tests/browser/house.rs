@@ -30,6 +30,11 @@ pub(crate) struct House {
 
 /// A running gateway, with whoever `people` adds.
 pub(crate) async fn house<T>(people: impl FnOnce(&Site) -> T) -> (House, T) {
+    house_with(|_| String::new(), people).await
+}
+
+/// The same, with more in its configuration.
+pub(crate) async fn house_with<T>(more: impl FnOnce(&Site) -> String, people: impl FnOnce(&Site) -> T) -> (House, T) {
     let folder = TempDir::new().unwrap();
     let app = router(DemoState::open(folder.path().join("transfers.json")).await.unwrap());
     let server = serve(app).await;
@@ -99,8 +104,9 @@ policy = "standard"
   [[app.route]]
   path = "/whoami"
   policy = "signed-in"
-"#,
-        site.preamble()
+{}"#,
+        site.preamble(),
+        more(&site)
     ));
     let people = people(&site);
     (House { gateway: site.start().await, _folder: folder }, people)
