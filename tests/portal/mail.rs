@@ -102,7 +102,7 @@ async fn a_mailed_code_is_the_second_step_of_a_sign_in_once() {
     assert_eq!(outbox.subjects(), [""; 0]);
     let wrong = soon.submit(&client, "/challenge/email-code", &[("code", &another_code(code))]).await;
     assert_eq!(wrong.status, StatusCode::FORBIDDEN);
-    assert!(wrong.text.contains("That code didn't work."), "{}", wrong.text);
+    assert!(wrong.text.contains("That code didn&#39;t work."), "{}", wrong.text);
     assert_eq!(app(&gateway, &client).await.0, 401);
 
     let page = wrong.submit(&client, "/challenge/email-code", &[("code", code)]).await;
@@ -322,7 +322,8 @@ async fn applications_hear_of_no_address_that_is_not_known_to_be_somebodys() {
     let page = page.submit(&client, "/account/email", &[("address", "bob@example.com")]).await;
     let letter = outbox.take("bob@example.com", "confirm this address").await;
     assert_eq!(app(&gateway, &client).await.1, "bob at nobody");
-    page.submit(&client, "/account/email/confirm", &[("code", cargo(&letter))]).await;
+    let page = page.submit(&client, "/account/email/confirm", &[("code", cargo(&letter))]).await;
+    assert!(page.is_at("/account"), "{page:?}");
 
     assert_eq!(app(&gateway, &client).await.1, "bob at bob@example.com");
     outbox.take("bob@example.com", "an address was changed").await;
