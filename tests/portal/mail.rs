@@ -107,6 +107,8 @@ async fn a_mailed_code_is_the_second_step_of_a_sign_in_once() {
 
     let page = wrong.submit(&client, "/challenge/email-code", &[("code", code)]).await;
     assert_eq!((page.url.as_str(), page.text.as_str()), (&*gateway.url(APP, "/page"), "ann at ann@example.com"));
+    let activity = at(&gateway, &client, "/account/activity").await;
+    assert!(activity.text.contains("A wrong code sent by e-mail was tried"), "{}", activity.text);
     sign_out(&gateway, &client).await;
     let page = ann.type_password(&client, &visit(&client, &gateway.url(APP, "/page")).await).await;
     let again = page.submit(&client, "/challenge/email-code", &[("code", code)]).await;
