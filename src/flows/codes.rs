@@ -11,7 +11,7 @@
 
 use super::{
     Caller, TryError, World,
-    challenge::{ChallengeError, record},
+    challenge::{ChallengeError, record, refused},
     notices,
     sessions::Bearer,
     sign_in::Opened,
@@ -204,10 +204,10 @@ pub(super) async fn take(world: &World, code: &SentCode, typed: &str, caller: &C
     let charged = world.charge(caller, budget).await?;
     let kept = world.vault.open(&seal_of(code), &code.sealed).ok_or(ChallengeError::Sealed(code.factor.0))?;
     if !typed.is(&kept) {
-        return Err(ChallengeError::Wrong);
+        return Err(refused(world, code.user, code.method, ChallengeError::Wrong, caller).await);
     }
     if !world.store.spend_code(code).await? {
-        return Err(ChallengeError::AlreadyUsed);
+        return Err(refused(world, code.user, code.method, ChallengeError::AlreadyUsed, caller).await);
     }
     charged.succeeded().await?;
     for key in paid_by_all(world, &code.address, caller) {

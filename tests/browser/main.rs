@@ -7,6 +7,7 @@ mod demo_app;
 mod devices;
 mod front_door;
 mod house;
+mod mail;
 mod passkeys;
 mod password;
 mod recovery;

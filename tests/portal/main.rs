@@ -8,6 +8,7 @@ mod cookies;
 mod devices;
 mod forms;
 mod house;
+mod mail;
 mod pages;
 mod password;
 mod policies;

@@ -10,6 +10,7 @@ pub mod certificates;
 pub mod client;
 pub mod gateway;
 pub mod mail_server;
+pub mod outbox;
 pub mod person;
 pub mod postgres;
 pub mod process;

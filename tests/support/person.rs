@@ -26,22 +26,36 @@ pub struct Person {
 impl Person {
     /// Adds an account with a password and an authenticator app, as an operator would.
     pub fn add(site: &Site, login_id: &str, groups: &[&str]) -> Self {
-        let mut person = Self::add_without_app(site, login_id, groups);
-        person.key = base32(told(site, &["user", "enroll-totp", login_id, "--json"], "")["key"].as_str().unwrap());
-        person
+        Self::add_without_app(site, login_id, groups).with_app(site)
     }
 
     /// Adds an account that has nothing but its password.
     pub fn add_without_app(site: &Site, login_id: &str, groups: &[&str]) -> Self {
-        let groups = groups.iter().flat_map(|group| ["--group", group]);
-        let verb: Vec<_> = ["user", "add", login_id, "--json"].into_iter().chain(groups).collect();
-        told(site, &verb, &format!("{PASSWORD}\n"));
+        let groups: Vec<_> = groups.iter().flat_map(|group| ["--group", group]).collect();
+        Self::add_as(site, login_id, &groups)
+    }
+
+    /// Adds an account with a password and an e-mail address that the operator vouches for.
+    pub fn add_with_mail(site: &Site, login_id: &str, address: &str) -> Self {
+        Self::add_as(site, login_id, &["--email", address])
+    }
+
+    fn add_as(site: &Site, login_id: &str, options: &[&str]) -> Self {
+        told(site, &[&["user", "add", login_id, "--json"], options].concat(), &format!("{PASSWORD}\n"));
         Self { login_id: login_id.to_owned(), key: Vec::new() }
     }
 
     /// Somebody who made their account themselves.
     pub fn known(login_id: &str) -> Self {
         Self { login_id: login_id.to_owned(), key: Vec::new() }
+    }
+
+    /// The same person, with one more authenticator app.
+    #[must_use]
+    pub fn with_app(mut self, site: &Site) -> Self {
+        let told = told(site, &["user", "enroll-totp", &self.login_id, "--json"], "");
+        self.set_up_app(told["key"].as_str().unwrap());
+        self
     }
 
     /// Takes over the key that a page shows.

@@ -11,9 +11,9 @@ use std::{
 };
 
 /// How long a program may take to come up or to end.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-const POLL: Duration = Duration::from_millis(20);
+pub(crate) const POLL: Duration = Duration::from_millis(20);
 
 /// A program, killed when dropped.
 pub struct Process {

@@ -139,6 +139,13 @@ pub enum ProofNotice {
     OurFault,
 }
 
+impl ProofNotice {
+    /// Whether it says when another code or link can be sent.
+    pub(super) const fn says_when(self) -> bool {
+        matches!(self, Self::NotSent(WhyNotSent::TooSoon { .. }))
+    }
+}
+
 /// Why no code or link was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WhyNotSent {

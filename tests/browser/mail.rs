@@ -1,0 +1,115 @@
+//! Mail, as people meet it: the code that signs them in, and the link to a new password.
+
+use crate::house::{REPORTS, heading, house_with, look, press, says, shown, sign_in, type_into, url};
+use support::{
+    browser::Scripts,
+    gateway::Site,
+    outbox::{Outbox, cargo},
+    person::{PASSWORD, Person},
+};
+use thirtyfour::WebDriver;
+
+const ADDRESS: &str = "ann@example.com";
+const NEW: &str = "otters under quiet ice";
+
+const METHODS: &str = "\n[mfa]\nmethods = [\"totp\", \"email-code\", \"email-link\"]\n";
+
+fn with_mail(site: &Site) -> String {
+    [METHODS, &Outbox::of(site).section()].concat()
+}
+
+async fn from_login_to_the_app(scripts: Scripts, name: &str) {
+    let add = |site: &Site| (Outbox::of(site), Person::add_with_mail(site, "ann", ADDRESS));
+    let (house, (outbox, _)) = house_with(with_mail, add).await;
+    let may_look = matches!(scripts, Scripts::On);
+    let seen = async |page: &WebDriver, name: &str| {
+        if may_look {
+            look(page, name).await;
+        }
+    };
+    let test = async |page: &WebDriver| {
+        page.goto(house.url(REPORTS, "/whoami")).await.unwrap();
+        sign_in(page, "ann", PASSWORD).await;
+        assert_eq!(heading(page).await, "Get a code by e-mail");
+        seen(page, "mail-code-unasked").await;
+        press(page, "Send a code to a…@example.com").await;
+        says(page, "We sent a code to a…@example.com.").await;
+        seen(page, "mail-code-sent").await;
+        press(page, "Send another code").await;
+        says(page, "Another can be sent in").await;
+        seen(page, "mail-code-too-soon").await;
+        type_into(page, "code", "000000").await;
+        press(page, "Continue").await;
+        says(page, "That code didn't work.").await;
+        let letter = outbox.take(ADDRESS, "your code").await;
+        type_into(page, "code", cargo(&letter)).await;
+        press(page, "Continue").await;
+        assert_eq!(url(page).await, house.url(REPORTS, "/whoami"));
+
+        page.goto(house.portal("/account")).await.unwrap();
+        seen(page, "mail-account").await;
+        page.goto(house.portal("/account/email")).await.unwrap();
+        seen(page, "mail-address").await;
+    };
+    house.open(scripts, name, test).await;
+}
+
+async fn from_forgot_to_a_new_password(scripts: Scripts, name: &str) {
+    let add = |site: &Site| (Outbox::of(site), Person::add_with_mail(site, "ann", ADDRESS).with_app(site));
+    let (house, (outbox, _)) = house_with(with_mail, add).await;
+    let may_look = matches!(scripts, Scripts::On);
+    let seen = async |page: &WebDriver, name: &str| {
+        if may_look {
+            look(page, name).await;
+        }
+    };
+    let test = async |page: &WebDriver| {
+        page.goto(house.portal("/login")).await.unwrap();
+        seen(page, "mail-login").await;
+        page.goto(house.portal("/forgot")).await.unwrap();
+        seen(page, "mail-forgot").await;
+        type_into(page, "login_id", "ann").await;
+        press(page, "Send the link").await;
+        says(page, "a link is on its way").await;
+        seen(page, "mail-forgot-sent").await;
+        let letter = outbox.take(ADDRESS, "choose a new password").await;
+        page.goto(cargo(&letter)).await.unwrap();
+        assert!(shown(page).await.contains("for ann."), "{}", shown(page).await);
+        seen(page, "mail-reset").await;
+        type_into(page, "password", "annexample2026").await;
+        press(page, "Set password").await;
+        seen(page, "mail-reset-refused").await;
+        type_into(page, "password", NEW).await;
+        press(page, "Set password").await;
+        says(page, "Sign in with the new password").await;
+        seen(page, "mail-reset-done").await;
+        page.goto(cargo(&letter)).await.unwrap();
+        says(page, "It works once, and not for long.").await;
+        page.goto(house.portal("/login")).await.unwrap();
+        sign_in(page, "ann", NEW).await;
+        assert_eq!(heading(page).await, "Enter your code");
+        let letter = outbox.take(ADDRESS, "your password was reset").await;
+        assert!(letter.contains("All its sessions have ended."), "{letter}");
+    };
+    house.open(scripts, name, test).await;
+}
+
+#[tokio::test]
+async fn a_mailed_code_leads_from_the_login_page_to_the_app() {
+    from_login_to_the_app(Scripts::On, "mail-code").await;
+}
+
+#[tokio::test]
+async fn a_mailed_code_leads_there_without_script() {
+    from_login_to_the_app(Scripts::Off, "mail-code-no-script").await;
+}
+
+#[tokio::test]
+async fn a_forgotten_password_is_replaced_from_a_letter() {
+    from_forgot_to_a_new_password(Scripts::On, "mail-forgot").await;
+}
+
+#[tokio::test]
+async fn a_forgotten_password_is_replaced_without_script() {
+    from_forgot_to_a_new_password(Scripts::Off, "mail-forgot-no-script").await;
+}
