@@ -99,6 +99,7 @@ impl Scene {
                 requirement: flows::Requirement::Required,
                 recovery_codes: 10,
                 methods: vec![Method::Passkey, Method::Totp],
+                hold: doorward::flows::hold::Limits { body_max: 0, total_max: 0 },
             },
         };
         let host = Host::parse(HOST).unwrap();

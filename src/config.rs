@@ -121,6 +121,7 @@ fn settings(root: &Section<'_>) -> Option<(Settings, Vec<Case>)> {
     let store = or_default(&key::STORE, keys::store::SHAPE).and_then(|section| sections::store(&section));
     let session = or_default(&key::SESSION, keys::session::SHAPE).and_then(|section| sections::session(&section));
     let mfa = or_default(&key::MFA, keys::mfa::SHAPE).and_then(|section| sections::mfa(&section));
+    let hold = or_default(&key::HOLD, keys::hold::SHAPE).and_then(|section| sections::hold(&section));
     let tls = root.read(&key::TLS, |value| sections::tls(&value.section(keys::tls::SHAPE)?));
     let portal = root.read(&key::PORTAL, |value| sections::portal(&value.section(keys::portal::SHAPE)?));
     let policies = policies::Policies::read(root.written(&key::POLICY).as_ref());
@@ -144,6 +145,7 @@ fn settings(root: &Section<'_>) -> Option<(Settings, Vec<Case>)> {
         store: store?,
         session: session?,
         mfa: mfa?,
+        hold: hold?,
         policies: policies.all(),
         apps: apps?,
     };

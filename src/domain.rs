@@ -6,6 +6,7 @@
 pub mod assertion;
 pub mod contact;
 pub mod factor;
+pub mod form;
 pub mod policy;
 pub mod secret;
 pub mod session;

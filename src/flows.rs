@@ -6,6 +6,7 @@
 pub mod administer;
 pub mod challenge;
 pub mod enroll;
+pub mod hold;
 pub mod journey;
 pub mod passkeys;
 pub mod recovery;
@@ -62,6 +63,8 @@ pub struct Settings {
     pub recovery_codes: u8,
     /// What people may enrol.
     pub methods: Vec<Method>,
+    /// How much of what people sent is kept while they prove something.
+    pub hold: hold::Limits,
 }
 
 /// Whether signing in takes a second factor. Routes may ask for one whatever this says.

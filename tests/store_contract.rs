@@ -9,6 +9,8 @@ mod accounts;
 mod budgets;
 #[path = "store_contract/engines.rs"]
 mod engines;
+#[path = "store_contract/held.rs"]
+mod held;
 #[path = "store_contract/passkeys.rs"]
 mod passkeys;
 #[path = "store_contract/people.rs"]
@@ -114,6 +116,11 @@ behaviours! {
     passkeys::a_reset_and_a_deletion_take_passkeys_along
     passkeys::of_racing_answers_one_takes_the_ceremony
     passkeys::sweeping_forgets_old_ceremonies
+    held::a_held_request_is_found_once_it_is_whole
+    held::of_racing_deliveries_one_takes_the_request
+    held::a_request_is_taken_only_as_it_was_bound
+    held::of_racing_requests_as_many_are_held_as_fit
+    held::held_requests_go_with_their_time_and_with_the_account
     people::the_store_answers
 }
 

@@ -69,6 +69,7 @@ shapes! {
         STORE "store" ("table") Absent("every key of it has a default"), "Where state is kept.";
         SESSION "session" ("table") Absent("every key of it has a default"), "How long sessions live.";
         MFA "mfa" ("table") Absent("every key of it has a default"), "Second factors.";
+        HOLD "hold" ("table") Absent("every key of it has a default"), "Forms that wait while people sign in or step up.";
         POLICY "policy" ("tables by name") Absent("only `public` and `deny` exist"), "What routes demand.";
         APP "app" ("list of tables") Required, "The protected applications.";
         TEST "test" ("list of tables") Absent("nothing is claimed"), "Requests, and what must become of them.";
@@ -112,6 +113,10 @@ shapes! {
         REQUIREMENT "requirement" ("\"required\", \"optional\" or \"disabled\"") Value(r#""required""#), "Who must have one: everybody, whoever enrolled one, nobody.";
         METHODS "methods" ("list of methods") Value(r#"["passkey", "totp"]"#), "What may be enrolled: `passkey`, `totp`.";
         RECOVERY_CODES "recovery_codes" ("number") Value("10"), "Codes for the day a phone is lost, shown once after the first enrolment; 0 switches them off.";
+    }
+    hold "[hold]" "Forms that people sent without a session, or with a stale one: kept sealed in the store, and sent once they have proven who they are." {
+        BODY_MAX "body_max" ("size") Value(r#""10MiB""#), "Longest form that is kept, files included. Who sends a longer one is told to confirm first and send again.";
+        TOTAL_MAX "total_max" ("size") Value(r#""1GiB""#), "All that is kept at once. Visitors who are not signed in get half of it at most.";
     }
     policy "[policy.NAME]" "What routes demand. `public` lets everybody pass, `deny` nobody; both exist without being written." {
         LEVEL "level" ("\"public\", \"login\", \"mfa\" or \"phishing-resistant\"") Required, "How strong a session must be: none, one proof, proofs of two kinds, a passkey.";

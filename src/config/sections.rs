@@ -10,7 +10,10 @@ use super::{
         words,
     },
 };
-use crate::domain::{factor::Method, secret::Secret, session::Limits};
+use crate::{
+    domain::{factor::Method, secret::Secret, session::Limits},
+    flows::hold,
+};
 use std::{net::SocketAddr, num::NonZeroUsize, time::Duration};
 
 /// SP 800-63B 2.2.3: longer sessions than this are no longer what a second factor promises (SE-03).
@@ -120,6 +123,17 @@ fn advise(section: &Section<'_>, key: &Key, length: Duration, advised: Duration,
         let problem = Problem::new(Code::Lax, title, value.at.clone(), format!("more than {spelled}"));
         value.reader.note(problem.help("a route's `fresh` still asks for a recent proof, however old the session"));
     }
+}
+
+pub(super) fn hold(section: &Section<'_>) -> Option<hold::Limits> {
+    let body_max = section.read(&keys::hold::BODY_MAX, size);
+    let total_max = section.read(&keys::hold::TOTAL_MAX, size);
+    let limits = hold::Limits { body_max: body_max?, total_max: total_max? };
+    if let Some(value) = section.written(&keys::hold::BODY_MAX).filter(|_| limits.body_max > limits.total_max / 2) {
+        let fault = Fault::new("one form may take more than half of `total_max`", "more than half of `total_max`");
+        return value.fail(fault.help("visitors who are not signed in get half of it: raise `total_max`"));
+    }
+    Some(limits)
 }
 
 pub(super) fn mfa(section: &Section<'_>) -> Option<Mfa> {

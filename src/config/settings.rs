@@ -1,14 +1,17 @@
 //! The config as run: parsed, complete, nothing left to check. The config as written never leaves [`super`].
 
-use crate::domain::{
-    factor::Method,
-    policy::{
-        Policy,
-        route::{App, Apps},
+use crate::{
+    domain::{
+        factor::Method,
+        policy::{
+            Policy,
+            route::{App, Apps},
+        },
+        secret::Secret,
+        session::Limits,
+        target::Host,
     },
-    secret::Secret,
-    session::Limits,
-    target::Host,
+    flows::hold,
 };
 use http::HeaderName;
 use ipnet::IpNet;
@@ -29,6 +32,8 @@ pub struct Settings {
     pub session: Limits,
     /// `[mfa]`.
     pub mfa: Mfa,
+    /// `[hold]`.
+    pub hold: hold::Limits,
     /// Every policy: `public` and `deny`, then those of `[policy.NAME]` in alphabetical order.
     pub policies: Vec<Arc<Policy>>,
     /// `[[app]]`, in the order of the file; never empty.

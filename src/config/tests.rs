@@ -50,7 +50,8 @@ app = [{ name = "payroll", host = "payroll.example.com", upstream = ["http://127
 
 #[test]
 fn what_is_not_written_has_its_default() {
-    let Settings { server, tls, portal, store, session, mfa, policies, apps } = read_text(LEAST).unwrap().settings;
+    let Settings { server, tls, portal, store, session, mfa, hold, policies, apps } =
+        read_text(LEAST).unwrap().settings;
 
     assert_eq!(server.listen, ["0.0.0.0:8443".parse().unwrap()]);
     assert_eq!(server.admin, Some("127.0.0.1:9443".parse().unwrap()));
@@ -63,6 +64,7 @@ fn what_is_not_written_has_its_default() {
     assert!(matches!(store.url, StoreUrl::Sqlite(path) if path == Path::new("/etc/doorward/doorward.db")));
     assert_eq!((session.lifetime, session.idle), (Duration::from_hours(12), Duration::from_mins(30)));
     assert_eq!((mfa.requirement, mfa.methods), (MfaRequirement::Required, vec![Method::Passkey, Method::Totp]));
+    assert_eq!((hold.body_max, hold.total_max), (10 << 20, 1 << 30));
     assert_eq!(policies.iter().map(|policy| policy.name.as_str()).collect::<Vec<_>>(), ["public", "deny"]);
     assert_eq!(apps[0].app.title, "Payroll");
     assert_eq!(apps[0].upstreams[0].to_string(), "http://127.0.0.1:9000");

@@ -4,7 +4,7 @@
 
 use super::World;
 use crate::domain::{
-    secret::TokenHash,
+    secret::{Token, TokenHash},
     target::{Host, ReturnPath},
 };
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
@@ -15,12 +15,16 @@ use serde::{Deserialize, Serialize};
 pub struct Journey {
     /// The app host.
     pub host: Host,
-    /// The page.
+    /// The target that asks for a proof.
     pub path: ReturnPath,
     /// The method that was asked for: what policy is looked up by.
     pub method: String,
     /// Hash of the cookie that the browser holds on that host.
     pub browser: TokenHash,
+    /// The one-time token of a form submission that waits for the end of this journey.
+    pub held: Option<Token>,
+    /// Where it ends; at `path` where this is not said.
+    pub back: Option<ReturnPath>,
 }
 
 const PURPOSE: &str = "journey";
@@ -31,13 +35,30 @@ struct Written<'a> {
     p: &'a str,
     m: &'a str,
     b: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    t: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    r: Option<&'a str>,
 }
 
 impl Journey {
+    /// The page to go on to.
+    pub fn end(&self) -> &ReturnPath {
+        self.back.as_ref().unwrap_or(&self.path)
+    }
+
     /// The text that goes into the link.
     pub fn seal(&self, world: &World) -> String {
         let browser = BASE64_URL_SAFE_NO_PAD.encode(self.browser.as_bytes());
-        let written = Written { h: self.host.as_str(), p: self.path.as_str(), m: &self.method, b: browser };
+        let held = self.held.as_ref().map(|token| token.to_text().to_string());
+        let written = Written {
+            h: self.host.as_str(),
+            p: self.path.as_str(),
+            m: &self.method,
+            b: browser,
+            t: held,
+            r: self.back.as_ref().map(ReturnPath::as_str),
+        };
         let plain = serde_json::to_vec(&written).unwrap_or_default();
         BASE64_URL_SAFE_NO_PAD.encode(world.vault.seal(PURPOSE, &plain))
     }
@@ -46,13 +67,15 @@ impl Journey {
     pub fn open(world: &World, text: &str) -> Option<Self> {
         let sealed = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
         let plain = world.vault.open(PURPOSE, &sealed)?;
-        let Written { h, p, m, b } = serde_json::from_slice(plain.expose()).ok()?;
+        let Written { h, p, m, b, t, r } = serde_json::from_slice(plain.expose()).ok()?;
         let browser = BASE64_URL_SAFE_NO_PAD.decode(b).ok()?.try_into().ok()?;
         Some(Self {
             host: Host::parse(h).ok()?,
             path: p.parse().ok()?,
             method: m.to_owned(),
             browser: TokenHash::from_bytes(browser),
+            held: t.map(|text| Token::parse(&text).ok_or(())).transpose().ok()?,
+            back: r.map(str::parse).transpose().ok()?,
         })
     }
 }

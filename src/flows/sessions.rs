@@ -11,7 +11,7 @@ use crate::{
     },
     ports::{
         StoreError,
-        store::{Account, Attempt, Handoff},
+        store::{Account, Attempt, Handoff, Held},
     },
 };
 use std::{sync::Arc, time::Duration};
@@ -133,5 +133,7 @@ pub async fn sweep(world: &World) -> Result<(), StoreError> {
     let now = world.now();
     let limits = world.settings.limits;
     let budgets = crate::domain::throttle::ACCOUNT.forgotten_after;
+    // What was sent stays known for as long again, so that whoever comes back to it is told.
+    world.store.sweep_held(now - Held::LIFETIME * 2).await?;
     world.store.sweep(now - limits.lifetime, now - limits.idle, now - Attempt::LIFETIME, now - budgets).await
 }

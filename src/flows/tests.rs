@@ -5,6 +5,7 @@ mod clock;
 mod enroll;
 mod failing_store;
 mod gated;
+mod hold;
 mod journey;
 mod machine;
 mod passkeys;
@@ -17,6 +18,7 @@ use super::{
     Caller, Requirement, Settings, World,
     administer::{self, NewUser},
     challenge::ChallengeError,
+    hold as holding,
     sessions::{Bearer, Full, recognise},
     sign_in::{Opened, Outcome, SignInError, with_password},
 };
@@ -49,6 +51,8 @@ const SECOND: Duration = Duration::from_secs(1);
 const STEP: Duration = Duration::from_secs(30);
 const MINUTE: Duration = Duration::from_mins(1);
 const LIMITS: Limits = Limits { lifetime: Duration::from_hours(12), idle: Duration::from_mins(30) };
+/// Little enough to be reached in a test.
+const LIMITS_OF_HOLDING: holding::Limits = holding::Limits { body_max: 200_000, total_max: 2_000_000 };
 
 /// The portal's origin.
 const ORIGIN: &str = "https://auth.example.com";
@@ -178,6 +182,7 @@ impl Scene {
                 requirement,
                 recovery_codes: 10,
                 methods: vec![Method::Passkey, Method::Totp],
+                hold: LIMITS_OF_HOLDING,
             },
         };
         Self { world, clock, hasher, inbox }

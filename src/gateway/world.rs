@@ -69,6 +69,7 @@ pub fn flow_settings(settings: &Settings) -> flows::Settings {
         },
         recovery_codes: settings.mfa.recovery_codes,
         methods: enrollable(settings),
+        hold: settings.hold,
     }
 }
 

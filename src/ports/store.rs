@@ -5,12 +5,14 @@
 
 pub mod accounts;
 pub mod budgets;
+pub mod held;
 pub mod passkeys;
 pub mod recovery;
 pub mod sessions;
 
 pub use accounts::{Account, AccountStore, Added, PasswordFactor, SealedKey, TotpFactor};
 pub use budgets::{BudgetStore, Charge};
+pub use held::{Claim, FoundHeld, Held, HeldStore, Room, Sender, WaitingHeld};
 pub use passkeys::{Ceremony, LastFactor, PasskeyFactor, PasskeyStore, Purpose};
 pub use recovery::{FoundCode, HashedCode, RecoveryStore};
 pub use sessions::{Attempt, Handoff, SessionStore, SessionSummary};
@@ -19,7 +21,7 @@ use async_trait::async_trait;
 
 /// Everything that is kept.
 #[async_trait]
-pub trait Store: AccountStore + PasskeyStore + RecoveryStore + SessionStore + BudgetStore {
+pub trait Store: AccountStore + PasskeyStore + RecoveryStore + SessionStore + BudgetStore + HeldStore {
     /// Whether the store answers; for readiness.
     async fn ping(&self) -> Result<(), StoreError>;
 }

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod budgets;
+mod held;
 mod passkeys;
 mod recovery;
 mod sessions;
@@ -49,6 +50,7 @@ struct Tables {
     handoffs: HashMap<TokenHash, Handoff>,
     children: HashMap<TokenHash, (SessionId, Host)>,
     budgets: HashMap<String, Budget>,
+    held: HashMap<TokenHash, held::Kept>,
 }
 
 /// A session under its present token.

@@ -60,6 +60,7 @@ macro_rules! statements {
 
 mod accounts;
 mod budgets;
+mod held;
 mod open;
 mod passkeys;
 mod recovery;

@@ -44,6 +44,12 @@ pub static SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
     Asset::new("passkey", "js", "text/javascript; charset=utf-8", bytes)
 });
 
+/// What sends a form that was kept.
+pub static SEND: LazyLock<Asset> = LazyLock::new(|| {
+    let bytes = Bytes::from_static(include_bytes!("../../../static/send.js"));
+    Asset::new("send", "js", "text/javascript; charset=utf-8", bytes)
+});
+
 /// What browsers show in a tab.
 pub static ICON: LazyLock<Asset> = LazyLock::new(|| {
     let bytes = Bytes::from_static(include_bytes!("../../../static/icon.svg"));
@@ -53,7 +59,7 @@ pub static ICON: LazyLock<Asset> = LazyLock::new(|| {
 /// The file that a request's path on such a host names; `theme` is the operator's own.
 pub fn find<'a>(base: Base, path: &str, theme: Option<&'a Asset>) -> Option<&'a Asset> {
     let name = path.strip_prefix(base.prefix())?;
-    [Some(&*STYLE), Some(&*SCRIPT), Some(&*ICON), theme].into_iter().flatten().find(|asset| asset.name == name)
+    [Some(&*STYLE), Some(&*SCRIPT), Some(&*SEND), Some(&*ICON), theme].into_iter().flatten().find(|asset| asset.name == name)
 }
 
 impl Asset {

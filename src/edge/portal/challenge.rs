@@ -61,6 +61,24 @@ pub struct Answerer<'a> {
     pub back: Option<&'a str>,
     /// Other methods of theirs that would do, strongest first.
     pub others: &'a [Method],
+    /// What waits for the answer.
+    pub kept: Kept,
+}
+
+/// What is kept while somebody proves who they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// Nothing.
+    Nothing,
+    /// A form that they sent.
+    Form,
+}
+
+impl Kept {
+    /// Whether there is something to go on with.
+    pub fn is_form(self) -> bool {
+        self == Self::Form
+    }
 }
 
 #[cfg(test)]
@@ -68,7 +86,7 @@ mod tests {
     use super::*;
     use crate::edge::http::gallery;
 
-    pub(super) const ANSWERER: Answerer<'_> = Answerer { login_id: gallery::ANN, back: None, others: &[] };
+    pub(super) const ANSWERER: Answerer<'_> = Answerer { login_id: gallery::ANN, back: None, others: &[], kept: Kept::Nothing };
 
     pub(super) fn fresh(latest: Option<(Method, Duration)>) -> Reason<'static> {
         Reason::Fresh { app: "Payroll", before: Some("transfers"), within: Duration::from_mins(5), latest }

@@ -2,9 +2,12 @@
 
 use crate::{
     domain::factor::Method,
-    edge::http::{
-        page::{Frame, Hidden},
-        words::{Upcoming, filters},
+    edge::{
+        http::{
+            page::{Frame, Hidden},
+            words::{Upcoming, filters},
+        },
+        portal::challenge::Kept,
     },
 };
 use askama::Template;
@@ -24,6 +27,8 @@ pub struct LoginPage<'a> {
     pub login_id: &'a str,
     /// What people may enrol here.
     pub methods: &'a [Method],
+    /// What waits for them to be signed in.
+    pub kept: Kept,
     /// What there is to say first.
     pub notice: Option<LoginNotice>,
 }
@@ -89,6 +94,7 @@ mod tests {
             app: None,
             login_id: "",
             methods: &[Method::Passkey, Method::Totp],
+            kept: Kept::Nothing,
             notice: None,
         };
         let heading_on = LoginPage { app: Some("Payroll"), ..empty };
@@ -103,6 +109,7 @@ mod tests {
         let states = vec![
             ("empty", empty),
             ("heading_on", heading_on),
+            ("with_a_form_kept", LoginPage { kept: Kept::Form, ..heading_on }),
             ("without_passkeys", LoginPage { methods: &[Method::Totp], ..empty }),
             ("passkey", failed(LoginNotice::Passkey)),
             ("mismatch", failed(LoginNotice::Mismatch)),
@@ -130,6 +137,7 @@ mod tests {
             app: Some("<b>"),
             login_id: "\"><script>alert(1)</script>",
             methods: &[],
+            kept: Kept::Nothing,
             notice: None,
         };
 

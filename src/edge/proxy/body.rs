@@ -1,6 +1,6 @@
 //! Bodies on their way through: streamed frame by frame, never collected, trailers dropped (FR-11).
 
-use crate::ports::upstream::BoxError;
+use crate::{flows::hold::LostPart, ports::upstream::BoxError};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
@@ -10,7 +10,10 @@ use std::{
     task::{Context, Poll, ready},
     time::Duration,
 };
-use tokio::time::{Sleep, sleep};
+use tokio::{
+    sync::mpsc,
+    time::{Sleep, sleep},
+};
 
 /// How long the next part of a request's body may take (FR-23).
 pub const STALLED_MAX: Duration = Duration::from_mins(1);
@@ -29,6 +32,14 @@ pub struct RequestBody {
 enum Source {
     Stream(Incoming),
     Held(Full<Bytes>),
+    Kept(Parts),
+}
+
+/// A body out of the store, part by part.
+struct Parts {
+    coming: mpsc::Receiver<Result<Bytes, LostPart>>,
+    /// How much is still to come.
+    left: u64,
 }
 
 /// Why a body is not whole.
@@ -43,6 +54,9 @@ pub enum BodyError {
     /// Its sender went away, or broke the protocol.
     #[error("the body broke off")]
     Broken(#[from] hyper::Error),
+    /// It was kept, and a part of it is no more.
+    #[error(transparent)]
+    Lost(#[from] LostPart),
 }
 
 impl RequestBody {
@@ -58,6 +72,11 @@ impl RequestBody {
     pub fn held(bytes: Bytes) -> Self {
         Self { source: Source::Held(Full::new(bytes)), left: u64::MAX, stalled: None }
     }
+
+    /// What was kept in the store, `length` bytes of it. Where less comes the body is broken.
+    pub fn kept(coming: mpsc::Receiver<Result<Bytes, LostPart>>, length: u64) -> Self {
+        Self { source: Source::Kept(Parts { coming, left: length }), left: u64::MAX, stalled: None }
+    }
 }
 
 impl Body for RequestBody {
@@ -68,6 +87,7 @@ impl Body for RequestBody {
         let polled = match &mut self.source {
             Source::Stream(incoming) => Pin::new(incoming).poll_frame(cx).map_err(BodyError::Broken),
             Source::Held(held) => Pin::new(held).poll_frame(cx).map_err(|never| match never {}),
+            Source::Kept(parts) => parts.poll(cx).map_err(BodyError::Lost),
         };
         let Poll::Ready(frame) = polled else {
             let alarm = self.stalled.get_or_insert_with(|| Box::pin(sleep(STALLED_MAX)));
@@ -87,6 +107,7 @@ impl Body for RequestBody {
         match &self.source {
             Source::Stream(incoming) => incoming.is_end_stream(),
             Source::Held(held) => held.is_end_stream(),
+            Source::Kept(parts) => parts.left == 0,
         }
     }
 
@@ -94,7 +115,20 @@ impl Body for RequestBody {
         match &self.source {
             Source::Stream(incoming) => incoming.size_hint(),
             Source::Held(held) => held.size_hint(),
+            Source::Kept(parts) => SizeHint::with_exact(parts.left),
         }
+    }
+}
+
+impl Parts {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, LostPart>>> {
+        let part = match ready!(self.coming.poll_recv(cx)) {
+            Some(part) => part?,
+            None if self.left == 0 => return Poll::Ready(None),
+            None => return Poll::Ready(Some(Err(LostPart::Gone))),
+        };
+        self.left = self.left.saturating_sub(u64::try_from(part.len()).unwrap_or(u64::MAX));
+        Poll::Ready(Some(Ok(Frame::data(part))))
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
     domain::{
         secret::Token,
         session::proven,
-        target::{ReturnPath, path::RESERVED},
+        target::path::RESERVED,
     },
     edge::http::{
         assets::{self, Base},
@@ -32,6 +32,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         match below {
             "/callback" => self.callback(asked, query.unwrap_or_default()).await,
             "/logout" => redirect(&format!("{}/logout", self.portal)),
+            "/send" => self.show_held(asked, query.unwrap_or_default()).await,
             "/whoami" => self.whoami(asked).await,
             _ => match assets::find(Base::App, &format!("{RESERVED}{below}"), self.brand.theme.as_ref()) {
                 Some(asset) => asset.response().map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
@@ -47,9 +48,12 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
                 .find(|(key, _)| key == name)
                 .map(|(_, value)| value.into_owned())
         };
-        let journey = field("to").and_then(|to| Journey::open(&self.world, &to));
-        let Some(journey) = journey.filter(|journey| journey.host == asked.authority.host) else {
-            return self.refuse(asked, Refusal::NotFound, None);
+        let to = field("to").unwrap_or_default();
+        let journey = Journey::open(&self.world, &to).filter(|journey| journey.host == asked.authority.host);
+        let Some(journey) = journey else { return self.refuse(asked, Refusal::NotFound, None) };
+        let onward = match journey.held {
+            Some(_) => format!("{RESERVED}/send?to={to}"),
+            None => journey.end().as_str().to_owned(),
         };
         let browser = match cookies::find(asked.headers, Name::Flow) {
             Found::One(value) => Token::parse(value),
@@ -57,13 +61,13 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         };
         let code = field("code").and_then(|code| Token::parse(&code));
         let (Some(browser), Some(code)) = (browser, code) else {
-            return self.lost(asked, &journey.path);
+            return self.lost(asked, &onward);
         };
         let (world, host) = (self.world.clone(), journey.host.clone());
         let redeemed = self.slow.spawn(async move { sessions::redeem(&world, &code, &host, &browser).await }).await;
         match redeemed {
-            Ok(Ok(Some(child))) => self.arrive(&journey.path, &child),
-            Ok(Ok(None)) => self.lost(asked, &journey.path),
+            Ok(Ok(Some(child))) => self.arrive(&onward, &child),
+            Ok(Ok(None)) => self.lost(asked, &onward),
             Ok(Err(error)) => {
                 tracing::error!(%error, request.id = %asked.id, "a handoff failed");
                 self.refuse(asked, Refusal::Unavailable, None)
@@ -75,8 +79,8 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         }
     }
 
-    fn arrive(&self, path: &ReturnPath, child: &Token) -> Own {
-        let mut response = redirect(path.as_str());
+    fn arrive(&self, onward: &str, child: &Token) -> Own {
+        let mut response = redirect(onward);
         *response.status_mut() = http::StatusCode::SEE_OTHER;
         if let Ok(cookie) = cookies::set(Name::App, &child.to_text(), self.world.settings.limits.lifetime) {
             response.headers_mut().append(header::SET_COOKIE, cookie);
@@ -86,9 +90,9 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
 
     /// The link was used before, is too old, or belongs to another browser. Never a redirect: without cookies it would
     /// go round for ever.
-    fn lost(&self, asked: &Asked<'_>, path: &ReturnPath) -> Own {
+    fn lost(&self, asked: &Asked<'_>, onward: &str) -> Own {
         tracing::info!(request.id = %asked.id, "a handoff was refused");
-        self.refuse(asked, Refusal::LostOnTheWay, Some(path))
+        self.refuse(asked, Refusal::LostOnTheWay, Some(onward))
     }
 
     /// Who is signed in here, for scripts of the application.

@@ -1,11 +1,14 @@
 //! One request, from its head to its answer: target → app → route → visitor → decision → forward, challenge or deny.
 
 use super::{
-    answer::{self, Own, Refused, Wanted},
+    answer::{self, Own, Refused},
     assertions::{About, Assertions},
     body::{RequestBody, ResponseBody},
-    challenge::is_own_origin,
-    failure, incoming,
+    challenge::{Lack, is_own_origin},
+    deliver::Brought,
+    failure,
+    hold::{is_own_form, refusal_for},
+    incoming,
     kind::{self, Kind},
     outgoing::{self, IdentityNames, Onward, Protocol},
     visitors::{Seen, Visitors},
@@ -14,11 +17,11 @@ use super::{
 use crate::{
     domain::{
         policy::{
-            Access, Admission, Decision,
+            Access, Admission, Decision, Visitor,
             route::{App, Matched},
         },
         secret::{Token, TokenHash},
-        target::{Authority, CanonicalPath, Host, ReturnPath, path::check_query},
+        target::{Authority, CanonicalPath, Host, path::check_query},
     },
     edge::http::{
         cookies::{self, Found, Name},
@@ -37,6 +40,9 @@ use tokio::runtime::Handle;
 
 /// How often an open WebSocket's session is looked at again (SE-05).
 const WATCH_EVERY: Duration = Duration::from_secs(4);
+
+/// Where a kept form is thrown away.
+const DISCARD_PATH: &str = "/.doorward/send";
 
 /// One app as the data plane serves it.
 #[derive(Debug)]
@@ -104,15 +110,24 @@ pub(super) struct Asked<'a> {
     pub(super) authority: &'a Authority,
     pub(super) app: &'a App,
     pub(super) kind: Kind,
+    pub(super) client: IpAddr,
     pub(super) id: RequestId,
 }
 
 /// What is sent onward, and by whose leave.
-struct Passage<'a> {
-    admission: Admission,
-    seen: Option<Seen>,
-    matched: Matched<'a>,
-    path: CanonicalPath<'a>,
+pub(super) struct Passage<'a> {
+    pub(super) admission: Admission,
+    pub(super) seen: Option<Seen>,
+    pub(super) matched: Matched<'a>,
+    pub(super) path: CanonicalPath<'a>,
+}
+
+/// Why a request does not pass.
+enum Barrier<'a> {
+    /// This is its answer.
+    Answer(Box<Own>),
+    /// Somebody must prove something first.
+    Proof(Box<Lack<'a>>, CanonicalPath<'a>),
 }
 
 impl<U: Upstream<RequestBody>> Proxy<U> {
@@ -120,23 +135,45 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
     pub async fn serve(&self, served: &Served, request: Request<Incoming>, arrival: &Arrival<'_>) -> Reply<U::Body> {
         let (parts, incoming) = request.into_parts();
         let uri = parts.uri.clone();
-        let kind = kind::of(&parts.method, &parts.headers);
-        let asked = Asked {
+        let asked = self.asked(served, &parts, arrival);
+        if parts.method == Method::POST && uri.path() == DISCARD_PATH {
+            return Reply::Own(self.discard(&asked, incoming).await);
+        }
+        let brought = match self.brought(&asked, incoming).await {
+            Ok(brought) => brought,
+            Err(error) => return Reply::Own(self.refuse(&asked, refusal_for(&error), None)),
+        };
+        match (self.decide(served, &asked, uri.path(), uri.query()).await, brought) {
+            (Ok(passage), Brought::Body(body)) => {
+                let kind = asked.kind;
+                self.forward(served, parts, body, passage, arrival, kind).await
+            }
+            (Ok(passage), Brought::Token(token)) => self.deliver(served, parts, token, passage, arrival).await,
+            (Err(Barrier::Answer(own)), _) => Reply::Own(*own),
+            (Err(Barrier::Proof(lack, path)), Brought::Body(body)) if is_own_form(&asked) => {
+                Reply::Own(self.hold(&asked, &lack, body, path.as_str(), uri.query()).await)
+            }
+            (Err(Barrier::Proof(lack, path)), brought) => {
+                let held = match brought {
+                    // It waits on, for the proof that is asked for now.
+                    Brought::Token(token) => Some(token),
+                    Brought::Body(_) => None,
+                };
+                Reply::Own(self.challenge(&asked, &self.flow(&asked), &lack, path.as_str(), uri.query(), held))
+            }
+        }
+    }
+
+    pub(super) fn asked<'a>(&self, served: &'a Served, parts: &'a Parts, arrival: &Arrival<'a>) -> Asked<'a> {
+        Asked {
             method: &parts.method,
             headers: &parts.headers,
             authority: arrival.authority,
             app: &served.app,
-            kind,
+            kind: kind::of(&parts.method, &parts.headers),
+            client: arrival.client,
             id: arrival.id,
-        };
-        let passage = match self.decide(served, &asked, uri.path(), uri.query()).await {
-            Ok(passage) => passage,
-            Err(own) => return Reply::Own(*own),
-        };
-        let Ok(body) = RequestBody::stream(incoming, self.body_max) else {
-            return Reply::Own(self.refuse(&asked, Refusal::TooLarge, None));
-        };
-        self.forward(served, parts, body, passage, arrival, kind).await
+        }
     }
 
     /// Everything up to the admission. `Err` is the answer of a request that does not pass.
@@ -146,8 +183,8 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         asked: &Asked<'_>,
         path: &'a str,
         query: Option<&str>,
-    ) -> Result<Passage<'a>, Box<Own>> {
-        let refuse = |refusal| Box::new(self.refuse(asked, refusal, None));
+    ) -> Result<Passage<'a>, Barrier<'a>> {
+        let refuse = |refusal| Barrier::Answer(Box::new(self.refuse(asked, refusal, None)));
         let path = CanonicalPath::parse(path, served.app.allowed).map_err(|error| {
             tracing::info!(request.id = %asked.id, app = served.app.name, %error, "a target was refused");
             refuse(Refusal::Malformed)
@@ -156,26 +193,30 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             return Err(refuse(Refusal::Malformed));
         }
         if let Some(below) = path.below_reserved() {
-            return Err(Box::new(self.reserved(asked, below, query).await));
+            return Err(Barrier::Answer(Box::new(self.reserved(asked, below, query).await)));
         }
         let matched = served.app.matched(asked.method.as_str(), &path).ok_or_else(|| refuse(Refusal::NotFound))?;
-        let seen = if matched.policy.is_public() { None } else { Some(self.look(asked).await?) };
+        let seen = if matched.policy.is_public() { None } else { Some(self.look(asked).await.map_err(Barrier::Answer)?) };
         if seen.is_some() && asked.kind == Kind::WebSocket && !is_own_origin(asked) {
             return Err(refuse(Refusal::NotAllowed { app: &served.app.title }));
         }
         let visitor = seen.as_ref().map_or_else(|| Seen::Nobody(NOT_ASKED).visitor(), Seen::visitor);
+        let identity = match &visitor {
+            Visitor::SignedIn(identity) => Some(Arc::clone(identity)),
+            Visitor::Anonymous(_) => None,
+        };
         match matched.policy.decide(&visitor, self.world.clock.now()) {
             Decision::Admit(admission) => Ok(Passage { admission, seen, matched, path }),
             Decision::SignIn(why) => {
                 tracing::info!(request.id = %asked.id, app = served.app.name, ?why, "sign-in asked for");
-                Err(Box::new(self.challenge(asked, "/login", &Wanted::Session, path.as_str(), query)))
+                Err(Barrier::Proof(Box::new(Lack { identity: None, missing: None }), path))
             }
             Decision::StepUp(missing) => {
                 tracing::info!(request.id = %asked.id, app = served.app.name, policy = matched.policy.name, "step-up asked for");
                 match &matched.policy.access {
                     Access::Require(requirement) => {
-                        let wanted = Wanted::StepUp(&missing, requirement);
-                        Err(Box::new(self.challenge(asked, "/challenge", &wanted, path.as_str(), query)))
+                        let missing = Some((missing, requirement));
+                        Err(Barrier::Proof(Box::new(Lack { identity, missing }), path))
                     }
                     // Such policies ask for no proof.
                     Access::Public | Access::Deny => Err(refuse(Refusal::OurFault)),
@@ -191,20 +232,19 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
                     way_out: login_id.map(|_| WayOut { label: "Go to your account", url: &account }),
                     id: asked.id,
                 };
-                Err(Box::new(answer::refuse(asked.kind, &self.brand, &refused)))
+                Err(Barrier::Answer(Box::new(answer::refuse(asked.kind, &self.brand, &refused))))
             }
         }
     }
 
     async fn look(&self, asked: &Asked<'_>) -> Result<Seen, Box<Own>> {
         self.visitors.look(asked.headers, &asked.authority.host).await.map_err(|error| {
-            tracing::error!(%error, request.id = %asked.id, "the store failed a request");
-            Box::new(self.refuse(asked, Refusal::Unavailable, None))
+            Box::new(self.unavailable(asked, &error))
         })
     }
 
     /// Sends an admitted request to the application.
-    async fn forward(
+    pub(super) async fn forward(
         &self,
         served: &Served,
         mut parts: Parts,
@@ -266,8 +306,8 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         }
     }
 
-    pub(super) fn refuse(&self, asked: &Asked<'_>, refusal: Refusal<'_>, again: Option<&ReturnPath>) -> Own {
-        let way_out = again.map(|path| WayOut { label: "Try again", url: path.as_str() });
+    pub(super) fn refuse(&self, asked: &Asked<'_>, refusal: Refusal<'_>, again: Option<&str>) -> Own {
+        let way_out = again.map(|url| WayOut { label: "Try again", url });
         answer::refuse(asked.kind, &self.brand, &Refused { refusal, login_id: None, way_out, id: asked.id })
     }
 

@@ -14,9 +14,9 @@ use crate::{
     ports::{
         Store, StoreError,
         store::{
-            Account, AccountStore, Added, Attempt, BudgetStore, Ceremony, Charge, FoundCode, Handoff, HashedCode,
-            LastFactor, PasskeyFactor, PasskeyStore, PasswordFactor, RecoveryStore, SealedKey, SessionStore,
-            SessionSummary, TotpFactor,
+            Account, AccountStore, Added, Attempt, BudgetStore, Ceremony, Charge, Claim, FoundCode, FoundHeld, Handoff,
+            HashedCode, Held, HeldStore, LastFactor, PasskeyFactor, PasskeyStore, PasswordFactor, RecoveryStore, Room,
+            SealedKey, SessionStore, SessionSummary, TotpFactor,
         },
     },
 };
@@ -148,4 +148,16 @@ gated!(BudgetStore {
     fn clear(key: &BudgetKey) -> ();
     fn refund(key: &BudgetKey) -> ();
     fn unlock(user: UserId) -> ();
+});
+
+gated!(HeldStore {
+    fn hold(held: &Held, room: Room, since: Timestamp) -> bool;
+    fn hold_part(token: TokenHash, number: u32, sealed: &[u8]) -> ();
+    fn hold_whole(token: TokenHash, head: &[u8], size: u64) -> ();
+    fn held(token: TokenHash, since: Timestamp) -> Option<FoundHeld>;
+    fn take_held(claim: Claim, since: Timestamp, now: Timestamp) -> bool;
+    fn held_part(token: TokenHash, number: u32) -> Option<Vec<u8>>;
+    fn empty_held(token: TokenHash) -> ();
+    fn drop_held(token: TokenHash, browser: TokenHash) -> bool;
+    fn sweep_held(before: Timestamp) -> ();
 });

@@ -3,7 +3,7 @@
 use super::{Scene, host, vault};
 use crate::{
     adapters::system::FileVault,
-    domain::secret::TokenHash,
+    domain::secret::{Token, TokenHash},
     flows::{World, journey::Journey},
 };
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
@@ -16,6 +16,8 @@ fn journey() -> Journey {
         path: "/transfers/new?for=bo".parse().unwrap(),
         method: "GET".to_owned(),
         browser: TokenHash::from_bytes([7; 32]),
+        held: None,
+        back: None,
     }
 }
 
@@ -23,7 +25,10 @@ fn journey() -> Journey {
 fn a_journey_comes_back_as_it_was() {
     let world = Scene::new().world;
 
-    assert_eq!(Journey::open(&world, &journey().seal(&world)), Some(journey()));
+    let with_form = Journey { method: "POST".to_owned(), held: Some(Token::from_random([8; 32])), back: Some("/new".parse().unwrap()), ..journey() };
+    for journey in [journey(), with_form] {
+        assert_eq!(Journey::open(&world, &journey.seal(&world)), Some(journey));
+    }
 }
 
 #[test]

@@ -59,6 +59,7 @@ impl AccountStore for MemoryStore {
         tables.ceremonies.retain(|_, ceremony| ceremony.user != Some(user));
         tables.browsers.retain(|(owner, _), _| *owner != user);
         tables.budgets.retain(|_, budget| budget.owner != Some(user));
+        tables.held.retain(|_, kept| kept.held.sender.is_none_or(|sender| sender.user != user));
         Ok(tables.accounts.remove(&user).is_some())
     }
 

@@ -1,6 +1,6 @@
 //! Opens databases: connects, migrates, and finds out what is wrong while an operator is watching.
 
-use super::{Pools, SqlStore, accounts, budgets, passkeys, recovery, sessions};
+use super::{Pools, SqlStore, accounts, budgets, held, passkeys, recovery, sessions};
 use crate::ports::StoreError;
 use sqlx::{
     Connection as _, Executor, PgConnection, SqlSafeStr as _, SqliteConnection,
@@ -97,8 +97,14 @@ async fn prepare_all<C>(connection: &mut C) -> Result<(), StoreError>
 where
     for<'c> &'c mut C: Executor<'c>,
 {
-    let all =
-        [accounts::STATEMENTS, passkeys::STATEMENTS, recovery::STATEMENTS, sessions::STATEMENTS, budgets::STATEMENTS];
+    let all = [
+        accounts::STATEMENTS,
+        passkeys::STATEMENTS,
+        recovery::STATEMENTS,
+        sessions::STATEMENTS,
+        budgets::STATEMENTS,
+        held::STATEMENTS,
+    ];
     for &sql in all.into_iter().flatten() {
         let prepared = connection.prepare(sql.into_sql_str()).await;
         prepared.map_err(|error| unavailable(format!("the database does not fit this version: {error} in {sql}")))?;

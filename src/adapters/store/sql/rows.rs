@@ -10,7 +10,10 @@ use crate::{
     },
     ports::{
         StoreError,
-        store::{Account, Ceremony, PasskeyFactor, PasswordFactor, Purpose, SealedKey, SessionSummary, TotpFactor},
+        store::{
+            Account, Ceremony, FoundHeld, PasskeyFactor, PasswordFactor, Purpose, SealedKey, SessionSummary, TotpFactor,
+            WaitingHeld,
+        },
     },
 };
 use sqlx::FromRow;
@@ -133,6 +136,34 @@ pub(super) struct HandoffRow {
     pub(super) host: String,
     pub(super) browser: Vec<u8>,
     pub(super) made_at: i64,
+}
+
+/// A row of `held_requests` that is whole.
+#[derive(FromRow)]
+pub(super) struct HeldRow {
+    place: Vec<u8>,
+    browser: Vec<u8>,
+    user_id: Option<Uuid>,
+    head: Vec<u8>,
+    made_at: i64,
+    taken_at: Option<i64>,
+}
+
+impl HeldRow {
+    /// What it says.
+    pub(super) fn read(self) -> Result<FoundHeld, StoreError> {
+        if self.taken_at.is_some() {
+            return Ok(FoundHeld::Taken);
+        }
+        let bad = |column| bad("held_requests", "the one asked for", column);
+        Ok(FoundHeld::Waiting(WaitingHeld {
+            user: self.user_id.map(UserId),
+            browser: TokenHash::from_bytes(self.browser.try_into().map_err(|_| bad("browser"))?),
+            place: TokenHash::from_bytes(self.place.try_into().map_err(|_| bad("place"))?),
+            head: self.head,
+            made_at: Timestamp::from_millis(self.made_at),
+        }))
+    }
 }
 
 impl TryFrom<&UserRow> for User {

@@ -32,6 +32,7 @@ pub struct TotpPage<'a> {
 mod tests {
     use super::*;
     use crate::edge::http::{assets::Base, gallery};
+    use crate::edge::portal::challenge::Kept;
     use crate::edge::portal::challenge::tests::{ANSWERER, fresh};
     use std::time::Duration;
 
@@ -59,6 +60,8 @@ mod tests {
                 because(Reason::Fresh { app: "Payroll", before: None, within: Duration::from_mins(1), latest: None }),
             ),
             ("change", because(Reason::Change)),
+            ("with_a_form_kept", TotpPage { answerer: Answerer { kept: Kept::Form, ..ANSWERER }, ..stale }),
+            ("second_step_with_a_form_kept", TotpPage { answerer: Answerer { kept: Kept::Form, ..ANSWERER }, ..first }),
             (
                 "with_other_ways",
                 TotpPage {

@@ -133,7 +133,8 @@ fn ask(
     let app = journey.as_ref().and_then(|journey| desk.apps.find(&journey.host)).map(|app| app.title.as_str());
     desk.form_page(visit, to, |hidden| {
         let methods = desk.world.settings.methods.as_slice();
-        let page = LoginPage { frame: desk.frame(), hidden, app, login_id, methods, notice };
+        let kept = challenge::kept(journey.as_ref());
+        let page = LoginPage { frame: desk.frame(), hidden, app, login_id, methods, kept, notice };
         if methods.contains(&Method::Passkey) { desk.scripted_page(status, &page) } else { desk.page(status, &page) }
     })
 }

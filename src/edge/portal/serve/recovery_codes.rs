@@ -10,7 +10,7 @@ use crate::{
     edge::{
         http::page::protect,
         portal::{
-            challenge::{Answerer, ProofNotice, Reason, totp::TotpPage},
+            challenge::{Answerer, Kept, ProofNotice, Reason, totp::TotpPage},
             message::Message,
             recovery_codes::{RecoveryCodesFile, RecoveryCodesPage},
         },
@@ -149,7 +149,7 @@ async fn confirm(desk: &Desk, visit: &Visit, full: &Full, notice: Option<ProofNo
         Ok(_) => {}
         Err(error) => return desk.unavailable(&error),
     }
-    let answerer = Answerer { login_id: user.login_id.as_str(), back: Some("/account"), others: &[] };
+    let answerer = Answerer { login_id: user.login_id.as_str(), back: Some("/account"), others: &[], kept: Kept::Nothing };
     desk.form_page(visit, None, |hidden| {
         let action = "/recovery-codes";
         let page = TotpPage { frame: desk.frame(), hidden, action, reason: Reason::Change, answerer, notice };

@@ -1,0 +1,232 @@
+//! The second half of a kept form's way: from its one-time token to the application.
+//!
+//! The token comes as the body of a `text/plain` form to where the first form went, so that the address bar, relative
+//! links and the application's own cookies are right. Nothing here decides whether it may pass: that is policy's, once more.
+
+use super::{
+    Arrival, Asked, Passage, Proxy, Reply, Served,
+    answer::Own,
+    body::{BodyError, RequestBody},
+    challenge::{browser_of, target_of},
+    held_page::{HeldPage, HeldState, Ticket},
+    hold::is_own_form,
+    visitors::Seen,
+};
+use crate::{
+    domain::{secret::Token, target::ReturnPath},
+    edge::http::{
+        assets::Base,
+        page::{ContentPolicy, Frame, respond},
+        refusal::Refusal,
+    },
+    flows::{
+        hold::{self, Delivery, Found, Taken, Waiting},
+        journey::Journey,
+    },
+    ports::{StoreError, upstream::Upstream},
+};
+use bytes::Bytes;
+use http::{HeaderValue, Method, StatusCode, header, request::Parts};
+use http_body::Body as _;
+use http_body_util::{BodyExt as _, Limited};
+use hyper::body::Incoming;
+use tokio::sync::mpsc;
+
+/// What stands before the token in the body.
+const FIELD: &str = "doorward-held=";
+/// Field, token in base64url, and the line break that ends each line of such a form (HTML 4.10.21.8).
+const BODY_BYTES: u64 = 14 + 43 + 2;
+/// The form that throws a kept form away.
+const DISCARD_BYTES_MAX: usize = 16 * 1024;
+/// Parts of a kept body that wait to be sent.
+const PARTS_AHEAD: usize = 2;
+
+/// What a request brings along.
+pub(super) enum Brought {
+    /// Its own body.
+    Body(RequestBody),
+    /// The token of a form that was kept.
+    Token(Token),
+}
+
+impl<U: Upstream<RequestBody>> Proxy<U> {
+    /// Tells a token from every other body. Only a body that has its exact length and type is looked into.
+    pub(super) async fn brought(&self, asked: &Asked<'_>, incoming: Incoming) -> Result<Brought, BodyError> {
+        let mut body = RequestBody::stream(incoming, self.body_max)?;
+        let is_plain = || asked.headers.get(header::CONTENT_TYPE).is_some_and(|value| value == "text/plain");
+        if body.size_hint().exact() != Some(BODY_BYTES) || !is_plain() || !is_own_form(asked) {
+            return Ok(Brought::Body(body));
+        }
+        let read = (&mut body).collect().await?.to_bytes();
+        let text = std::str::from_utf8(&read).unwrap_or_default();
+        let token = text.strip_prefix(FIELD).and_then(|text| Token::parse(text.trim_end()));
+        Ok(token.map_or_else(|| Brought::Body(RequestBody::held(read)), Brought::Token))
+    }
+
+    /// Delivers a kept form, for whoever was just admitted to its target.
+    pub(super) async fn deliver(
+        &self,
+        served: &Served,
+        mut parts: Parts,
+        token: Token,
+        passage: Passage<'_>,
+        arrival: &Arrival<'_>,
+    ) -> Reply<U::Body> {
+        let asked = self.asked(served, &parts, arrival);
+        let known = passage.seen.as_ref().and_then(Seen::login_id).map(str::to_owned);
+        let show = |state, page: &str| {
+            let own = self.held_page(&asked, known.as_deref(), state, page);
+            Reply::Own(with_status(own, StatusCode::CONFLICT))
+        };
+        let target = target_of(passage.path.as_str(), parts.uri.query()).parse::<ReturnPath>();
+        let (Some(browser), Ok(target)) = (browser_of(&asked), target) else { return show(HeldState::Gone, "/") };
+        let (world, host) = (self.world.clone(), arrival.authority.host.clone());
+        let Passage { admission, seen, matched, path } = passage;
+        let taken = self.on_slow(async move {
+            let taken = hold::take(&world, &token, &host, &target, &browser, &admission).await?;
+            let found = match taken {
+                Taken::Refused => Some(hold::find(&world, &token, &host, &browser).await?),
+                Taken::Now(_) | Taken::Before => None,
+            };
+            Ok::<_, StoreError>((taken, found, admission))
+        });
+        let (delivery, admission) = match taken.await {
+            Ok((Taken::Now(delivery), _, admission)) => (delivery, admission),
+            Ok((Taken::Before, ..)) => return show(HeldState::Sent, "/"),
+            // Whole, and for this browser and target: so it was the user.
+            Ok((Taken::Refused, Some(Found::Waiting(waiting)), _)) => {
+                return show(HeldState::OtherUser, waiting.page.as_str());
+            }
+            Ok((Taken::Refused, ..)) => return show(HeldState::Gone, "/"),
+            Err(error) => return Reply::Own(self.unavailable(&asked, &error)),
+        };
+        tracing::info!(request.id = %asked.id, app = asked.app.name, "a held form is delivered");
+        let (id, kind) = (asked.id, asked.kind);
+        restore(&mut parts, &delivery, &format!("https://{}", arrival.authority));
+        let body = self.body_of(delivery, id);
+        self.forward(served, parts, body, Passage { admission, seen, matched, path }, arrival, kind).await
+    }
+
+    /// The body of a kept form, read from the store as it is sent.
+    fn body_of(&self, delivery: Delivery, id: crate::edge::http::request::RequestId) -> RequestBody {
+        let (sender, coming) = mpsc::channel(PARTS_AHEAD);
+        let (world, length) = (self.world.clone(), delivery.size());
+        self.slow.spawn(async move {
+            for number in 0..delivery.parts() {
+                let part = delivery.part(&world, number).await.map(Bytes::from);
+                if let Err(error) = &part {
+                    tracing::error!(%error, request.id = %id, "a held form could not be delivered whole");
+                }
+                // Nobody waits for more where the application has hung up. It stays taken: it may have seen all of it.
+                if sender.send(part).await.is_err() {
+                    break;
+                }
+            }
+            if let Err(error) = delivery.finish(&world).await {
+                tracing::warn!(%error, request.id = %id, "a delivered form is left to be swept");
+            }
+        });
+        RequestBody::kept(coming, length)
+    }
+
+    /// `GET /.doorward/send`: the way on for a kept form. Changes nothing.
+    pub(super) async fn show_held(&self, asked: &Asked<'_>, query: &str) -> Own {
+        let Some((to, journey, token)) = self.held_journey(asked, query.as_bytes()) else {
+            return self.refuse(asked, Refusal::NotFound, None);
+        };
+        let page = journey.end().as_str();
+        let seen = match self.visitors.look(asked.headers, &asked.authority.host).await {
+            Ok(seen) => seen,
+            Err(error) => return self.unavailable(asked, &error),
+        };
+        let Some(browser) = browser_of(asked).filter(|browser| browser.hash() == journey.browser) else {
+            return self.held_page(asked, seen.login_id(), HeldState::Gone, "/");
+        };
+        let Seen::Known(known) = &seen else {
+            return super::answer::redirect(&format!("{}/login?to={to}", self.portal));
+        };
+        let (world, host, sought) = (self.world.clone(), asked.authority.host.clone(), token.clone());
+        let found = self.on_slow(async move { hold::find(&world, &sought, &host, &browser).await }).await;
+        let waiting = match found {
+            Ok(Found::Waiting(waiting)) => waiting,
+            Ok(Found::Sent) => return self.held_page(asked, seen.login_id(), HeldState::Sent, page),
+            Ok(Found::Gone) => return self.held_page(asked, seen.login_id(), HeldState::Gone, page),
+            Err(error) => return self.unavailable(asked, &error),
+        };
+        let text = token.to_text();
+        let ticket = Ticket { target: waiting.target.as_str(), token: &text };
+        let Waiting { user, fields, made_at, .. } = &waiting;
+        let state = match user {
+            Some(user) if *user == known.identity.user.id => HeldState::Sending(ticket),
+            Some(_) => HeldState::OtherUser,
+            None => {
+                let age = made_at.age(self.world.clock.now()).unwrap_or_default();
+                HeldState::Review { ticket, age, fields, to: &to }
+            }
+        };
+        self.held_page(asked, seen.login_id(), state, page)
+    }
+
+    /// `POST /.doorward/send`: throws a kept form away.
+    pub(super) async fn discard(&self, asked: &Asked<'_>, incoming: Incoming) -> Own {
+        if !is_own_form(asked) {
+            return self.refuse(asked, Refusal::NotAllowed { app: &asked.app.title }, None);
+        }
+        let Ok(body) = Limited::new(incoming, DISCARD_BYTES_MAX).collect().await else {
+            return self.refuse(asked, Refusal::TooLarge, None);
+        };
+        let Some((_, journey, token)) = self.held_journey(asked, &body.to_bytes()) else {
+            return self.refuse(asked, Refusal::NotFound, None);
+        };
+        let page = journey.end().as_str();
+        let Some(browser) = browser_of(asked) else { return self.held_page(asked, None, HeldState::Gone, page) };
+        let world = self.world.clone();
+        match self.on_slow(async move { hold::discard(&world, &token, &browser).await }).await {
+            Ok(true) => self.held_page(asked, None, HeldState::Discarded, page),
+            Ok(false) => self.held_page(asked, None, HeldState::Gone, page),
+            Err(error) => self.unavailable(asked, &error),
+        }
+    }
+
+    /// The journey in these fields, with the token of the form that waits for its end.
+    fn held_journey(&self, asked: &Asked<'_>, fields: &[u8]) -> Option<(String, Journey, Token)> {
+        let (_, to) = url::form_urlencoded::parse(fields).find(|(key, _)| key == "to")?;
+        let journey = Journey::open(&self.world, &to).filter(|journey| journey.host == asked.authority.host)?;
+        let token = journey.held.clone()?;
+        Some((to.into_owned(), journey, token))
+    }
+
+    fn held_page(&self, asked: &Asked<'_>, login_id: Option<&str>, state: HeldState<'_>, page: &str) -> Own {
+        let frame = Frame { brand: &self.brand, base: Base::App };
+        let page = HeldPage { frame, app: &asked.app.title, login_id, state, page };
+        respond(StatusCode::OK, &page, &ContentPolicy::for_sending())
+    }
+
+    pub(super) fn unavailable(&self, asked: &Asked<'_>, error: &StoreError) -> Own {
+        tracing::error!(%error, request.id = %asked.id, "the store failed a request");
+        self.refuse(asked, Refusal::Unavailable, None)
+    }
+}
+
+fn with_status(mut own: Own, status: StatusCode) -> Own {
+    *own.status_mut() = status;
+    own
+}
+
+/// Gives the request the fields that the first form had. Everything else the browser has said anew.
+fn restore(parts: &mut Parts, delivery: &Delivery, origin: &str) {
+    debug_assert_eq!(parts.method, Method::POST);
+    parts.headers.remove(header::CONTENT_TYPE);
+    parts.headers.remove(header::REFERER);
+    for (name, value) in [
+        (header::CONTENT_TYPE, delivery.content_type().to_owned()),
+        (header::REFERER, format!("{origin}{}", delivery.page())),
+        (header::ORIGIN, origin.to_owned()),
+    ] {
+        if let Ok(value) = HeaderValue::try_from(value)
+            && !value.is_empty()
+        {
+            parts.headers.insert(name, value);
+        }
+    }
+}
