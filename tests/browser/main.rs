@@ -4,6 +4,7 @@
 
 mod demo_app;
 mod front_door;
+mod held;
 mod house;
 mod passkeys;
 mod recovery;

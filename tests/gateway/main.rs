@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod floods;
+mod held;
 mod hosts;
 mod http2;
 mod identity;

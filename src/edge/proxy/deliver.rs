@@ -7,7 +7,7 @@ use super::{
     Arrival, Asked, Passage, Proxy, Reply, Served,
     answer::Own,
     body::{BodyError, RequestBody},
-    challenge::{browser_of, target_of},
+    challenge::{Lack, browser_of, target_of},
     held_page::{HeldPage, HeldState, Ticket},
     hold::is_own_form,
     visitors::Seen,
@@ -105,6 +105,27 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         restore(&mut parts, &delivery, &format!("https://{}", arrival.authority));
         let body = self.body_of(delivery, id);
         self.forward(served, parts, body, Passage { admission, seen, matched, path }, arrival, kind).await
+    }
+
+    /// Asks for one more proof where a kept form meets a barrier again. It waits on, unless there is nothing to wait for.
+    pub(super) async fn hold_on(
+        &self,
+        asked: &Asked<'_>,
+        lack: &Lack<'_>,
+        token: Token,
+        path: &str,
+        query: Option<&str>,
+    ) -> Own {
+        let flow = self.flow(asked);
+        let (world, host) = (self.world.clone(), asked.authority.host.clone());
+        let (sought, browser) = (token.clone(), flow.browser.clone());
+        let state = match self.on_slow(async move { hold::find(&world, &sought, &host, &browser).await }).await {
+            Ok(Found::Waiting(_)) => return self.challenge(asked, &flow, lack, path, query, Some(token)),
+            Ok(Found::Sent) => HeldState::Sent,
+            Ok(Found::Gone) => HeldState::Gone,
+            Err(error) => return self.unavailable(asked, &error),
+        };
+        with_status(self.held_page(asked, None, state, "/"), StatusCode::CONFLICT)
     }
 
     /// The body of a kept form, read from the store as it is sent.

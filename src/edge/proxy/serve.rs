@@ -153,13 +153,11 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             (Err(Barrier::Proof(lack, path)), Brought::Body(body)) if is_own_form(&asked) => {
                 Reply::Own(self.hold(&asked, &lack, body, path.as_str(), uri.query()).await)
             }
-            (Err(Barrier::Proof(lack, path)), brought) => {
-                let held = match brought {
-                    // It waits on, for the proof that is asked for now.
-                    Brought::Token(token) => Some(token),
-                    Brought::Body(_) => None,
-                };
-                Reply::Own(self.challenge(&asked, &self.flow(&asked), &lack, path.as_str(), uri.query(), held))
+            (Err(Barrier::Proof(lack, path)), Brought::Body(_)) => {
+                Reply::Own(self.challenge(&asked, &self.flow(&asked), &lack, path.as_str(), uri.query(), None))
+            }
+            (Err(Barrier::Proof(lack, path)), Brought::Token(token)) => {
+                Reply::Own(self.hold_on(&asked, &lack, token, path.as_str(), uri.query()).await)
             }
         }
     }
