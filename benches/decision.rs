@@ -15,7 +15,7 @@ use doorward::{
         policy::{
             Access, Decision, Policy, Requirement,
             glob::PathGlob,
-            route::{App, Apps, Matched, Route},
+            route::{App, Apps, Matched, Route, Streams},
         },
         secret::Token,
         session::{Authentication, Level, Limits, Session, SessionId},
@@ -220,6 +220,7 @@ fn app(host: Host) -> App {
         path: PathGlob::parse(glob).unwrap(),
         case_sensitive: false,
         policy: Arc::clone(policy),
+        streams: Streams::Session,
     };
     let (standard, finance) = (policy("standard", &[]), policy("finance", &["finance"]));
     App {

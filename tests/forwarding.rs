@@ -17,6 +17,7 @@ use doorward::{
             body::{RequestBody, STALLED_MAX},
             failure, incoming,
             outgoing::{self, IdentityNames, Onward, Protocol},
+            tether::Cut,
             websocket,
         },
     },
@@ -100,8 +101,9 @@ async fn forward(
                 if cut.changed().await.is_err() {
                     std::future::pending::<()>().await;
                 }
+                Cut::Over
             };
-            websocket::answer(response, browser, &hsts, cut)
+            websocket::answer(response, browser, &hsts, [1, 2, 3, 4], cut)
         } else {
             Ok(incoming::response(response, &hsts))
         }

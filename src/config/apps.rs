@@ -11,7 +11,7 @@ use super::{
 use crate::domain::{
     policy::{
         glob::PathGlob,
-        route::{App, Route},
+        route::{App, Route, Streams},
     },
     target::{Allowed, CanonicalPath, Host},
 };
@@ -231,6 +231,8 @@ fn route(section: &Section<'_>, policies: &Policies) -> Option<Written> {
     let policy = section.read(&key::POLICY, |value| policies.find(value));
     let label = section.maybe(&key::LABEL, words);
     let case_sensitive = section.read(&key::CASE_SENSITIVE, truth);
+    let streams =
+        section.read(&key::STREAMS, |value| one_of(value, &[("session", Streams::Session), ("obey", Streams::Obey)]));
     let overlap = section.maybe(&key::OVERLAP, |value| one_of(value, &[("intended", Overlap::Intended)]));
     let at = section.written(&key::PATH).map(|value| value.at);
     let (path, at, policy) = (path?, at?, policy?);
@@ -244,7 +246,8 @@ fn route(section: &Section<'_>, policies: &Policies) -> Option<Written> {
         section.reader.note(problem.help("write for example \"/healthz\" or \"/assets/**\""));
         return None;
     }
-    let route = Route { label: label?, methods: methods?, path, case_sensitive: case_sensitive?, policy };
+    let streams = streams?;
+    let route = Route { label: label?, methods: methods?, path, case_sensitive: case_sensitive?, policy, streams };
     Some(Written { route, at, overlap: overlap?.unwrap_or(Overlap::Mistake) })
 }
 

@@ -162,6 +162,7 @@ shapes! {
         POLICY "policy" ("policy name") Required, "What holds there.";
         LABEL "label" ("text") Absent("pages name only the app"), "What people step up for: \"transfers\".";
         CASE_SENSITIVE "case_sensitive" ("true or false") Value("false"), "Whether the application tells `/Admin` from `/admin`. Public routes always compare exactly.";
+        STREAMS "streams" ("\"session\" or \"obey\"") Value(r#""session""#), "What an open WebSocket or response goes on to need: a live session, or all that the policy asks for, so that it is cut when the last proof is too old.";
         OVERLAP "overlap" ("\"intended\"") Absent("hiding a later route is an error"), "Says that this public route means to hide a later, protecting one.";
     }
     test "[[test]]" "A request, and what must become of it. `doorward check` runs them, and so does every reload." {

@@ -162,7 +162,10 @@ mod tests {
     fn names_are_read_and_values_are_not() {
         let urlencoded = "application/x-www-form-urlencoded; charset=UTF-8";
 
-        assert_eq!(names(urlencoded, b"to=bo&pass%77ord=hunter2=x&to=again&&a+b=&last", 64), ["to", "password", "a b", "last"]);
+        assert_eq!(
+            names(urlencoded, b"to=bo&pass%77ord=hunter2=x&to=again&&a+b=&last", 64),
+            ["to", "password", "a b", "last"]
+        );
         assert_eq!(names(MULTIPART, UPLOAD, 64), ["amount", "receipt \"a\""]);
         for opaque in ["text/plain", "multipart/form-data", "", "application/json"] {
             assert_eq!(names(opaque, b"a=b&c=d", 64), [""; 0], "{opaque}");

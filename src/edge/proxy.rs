@@ -23,8 +23,9 @@ pub mod kind;
 pub mod outgoing;
 mod reserved;
 pub mod serve;
+pub mod tether;
 pub mod visitors;
 pub mod websocket;
 
-use serve::{Asked, Passage};
 pub use serve::{Arrival, Proxy, Reply, Served};
+use serve::{Asked, Passage};

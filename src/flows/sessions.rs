@@ -95,6 +95,20 @@ pub async fn touch(world: &World, identity: &Identity) -> Result<(), StoreError>
     Ok(())
 }
 
+/// Those of these sessions, all of which have something open, that still count. Being open is a use.
+pub async fn still_live(world: &World, sessions: &[SessionId]) -> Result<Vec<Identity>, StoreError> {
+    let (now, limits) = (world.now(), world.settings.limits);
+    let mut live = world.store.identities(sessions).await?;
+    live.retain(|identity| identity.session.standing(limits, now) == Standing::Live);
+    for identity in &live {
+        // Often enough for no session to go idle, and no oftener: there may be thousands.
+        if identity.session.seen_at.age(now).is_some_and(|age| age >= limits.idle / 4) {
+            world.store.touch(identity.session.id, now).await?;
+        }
+    }
+    Ok(live)
+}
+
 /// Makes a one-time code that `host` can trade for a child session, if the browser that set out from there brings it.
 pub async fn hand_off(world: &World, session: SessionId, host: &Host, browser: TokenHash) -> Result<Token, StoreError> {
     let code = world.entropy.token();

@@ -19,7 +19,7 @@ use crate::{
     config::settings::Settings,
     edge::{
         http::{client::TrustedProxies, request::RequestIds},
-        proxy::{Proxy, body::RequestBody},
+        proxy::{Proxy, body::RequestBody, tether},
     },
     flows::{World, sessions},
     ports::Entropy as _,
@@ -132,6 +132,7 @@ pub fn start(settings: &Settings) -> Result<Running, StartError> {
     let helpers = slow.block_on(Helpers::bind(settings))?;
     slow.spawn(shared.upstreams.clone().watch(stopping.clone()));
     slow.spawn(sweep_now_and_then(shared.world.clone()));
+    slow.spawn(tether::watch(shared.world.clone(), shared.visitors.ended().clone()));
     slow.spawn(reread_when_changed(Arc::clone(&certificates)));
 
     let workers =

@@ -11,6 +11,7 @@ mod memory;
 mod operations;
 mod recorder;
 mod store;
+mod streams;
 mod upgrades;
 mod wire;
 mod world;

@@ -43,6 +43,18 @@ pub struct Route {
     pub case_sensitive: bool,
     /// What holds there.
     pub policy: Arc<Policy>,
+    /// What is asked of a stream once it is open.
+    pub streams: Streams,
+}
+
+/// What a stream that was let through must go on to have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Streams {
+    /// A live session.
+    #[default]
+    Session,
+    /// All that the policy asks for: what goes stale is cut.
+    Obey,
 }
 
 /// Which part of a route did not fit.
@@ -163,6 +175,7 @@ mod tests {
             path: PathGlob::parse(path).unwrap(),
             case_sensitive: false,
             policy: Arc::clone(policy),
+            streams: Streams::Session,
         }
     }
 

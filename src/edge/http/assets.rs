@@ -59,7 +59,10 @@ pub static ICON: LazyLock<Asset> = LazyLock::new(|| {
 /// The file that a request's path on such a host names; `theme` is the operator's own.
 pub fn find<'a>(base: Base, path: &str, theme: Option<&'a Asset>) -> Option<&'a Asset> {
     let name = path.strip_prefix(base.prefix())?;
-    [Some(&*STYLE), Some(&*SCRIPT), Some(&*SEND), Some(&*ICON), theme].into_iter().flatten().find(|asset| asset.name == name)
+    [Some(&*STYLE), Some(&*SCRIPT), Some(&*SEND), Some(&*ICON), theme]
+        .into_iter()
+        .flatten()
+        .find(|asset| asset.name == name)
 }
 
 impl Asset {

@@ -147,7 +147,8 @@ mod tests {
     #[test]
     fn the_end_of_a_session_ends_its_streams_and_no_others() {
         let streams = Streams::default();
-        let (first, second, other) = (streams.bind(&identity(1)), streams.bind(&identity(1)), streams.bind(&identity(2)));
+        let (first, second, other) =
+            (streams.bind(&identity(1)), streams.bind(&identity(1)), streams.bind(&identity(2)));
         let mut waiting = Box::pin(first.ended());
         assert!(waiting.as_mut().now_or_never().is_none());
 

@@ -86,7 +86,8 @@ mod tests {
     use super::*;
     use crate::edge::http::gallery;
 
-    pub(super) const ANSWERER: Answerer<'_> = Answerer { login_id: gallery::ANN, back: None, others: &[], kept: Kept::Nothing };
+    pub(super) const ANSWERER: Answerer<'_> =
+        Answerer { login_id: gallery::ANN, back: None, others: &[], kept: Kept::Nothing };
 
     pub(super) fn fresh(latest: Option<(Method, Duration)>) -> Reason<'static> {
         Reason::Fresh { app: "Payroll", before: Some("transfers"), within: Duration::from_mins(5), latest }

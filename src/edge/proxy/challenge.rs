@@ -88,7 +88,8 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             Kind::Form => self.refuse(asked, Refusal::NotSent { app: &asked.app.title, confirm: &url }, None),
             Kind::Program | Kind::WebSocket => {
                 let wanted = lack.missing.as_ref();
-                let wanted = wanted.map_or(Wanted::Session, |(missing, requirement)| Wanted::StepUp(missing, requirement));
+                let wanted =
+                    wanted.map_or(Wanted::Session, |(missing, requirement)| Wanted::StepUp(missing, requirement));
                 answer::unauthorized(&wanted, &url, asked.id)
             }
         };

@@ -45,7 +45,9 @@ impl From<HoldError> for NotKept {
 pub(super) fn is_own_form(asked: &Asked<'_>) -> bool {
     let comes_from_here = || match asked.headers.get(FETCH_SITE) {
         Some(site) => site == "same-origin",
-        None => asked.headers.get(header::ORIGIN).is_some_and(|origin| *origin == *format!("https://{}", asked.authority)),
+        None => {
+            asked.headers.get(header::ORIGIN).is_some_and(|origin| *origin == *format!("https://{}", asked.authority))
+        }
     };
     asked.kind == Kind::Form && *asked.method == Method::POST && comes_from_here()
 }

@@ -7,11 +7,7 @@ use super::{
     visitors::Seen,
 };
 use crate::{
-    domain::{
-        secret::Token,
-        session::proven,
-        target::path::RESERVED,
-    },
+    domain::{secret::Token, session::proven, target::path::RESERVED},
     edge::http::{
         assets::{self, Base},
         cookies::{self, Found, Name},

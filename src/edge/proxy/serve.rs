@@ -11,6 +11,7 @@ use super::{
     incoming,
     kind::{self, Kind},
     outgoing::{self, IdentityNames, Onward, Protocol},
+    tether::Tether,
     visitors::{Seen, Visitors},
     websocket,
 };
@@ -18,13 +19,11 @@ use crate::{
     domain::{
         policy::{
             Access, Admission, Decision, Visitor,
-            route::{App, Matched},
+            route::{App, Matched, Streams},
         },
-        secret::{Token, TokenHash},
         target::{Authority, CanonicalPath, Host, path::check_query},
     },
     edge::http::{
-        cookies::{self, Found, Name},
         forwarded::Forwarding,
         page::Brand,
         refusal::{Refusal, WayOut},
@@ -35,11 +34,8 @@ use crate::{
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, request::Parts};
 use hyper::{body::Incoming, upgrade::OnUpgrade};
-use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Duration};
+use std::{collections::HashMap, net::IpAddr, sync::Arc};
 use tokio::runtime::Handle;
-
-/// How often an open WebSocket's session is looked at again (SE-05).
-const WATCH_EVERY: Duration = Duration::from_secs(4);
 
 /// Where a kept form is thrown away.
 const DISCARD_PATH: &str = "/.doorward/send";
@@ -194,7 +190,8 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             return Err(Barrier::Answer(Box::new(self.reserved(asked, below, query).await)));
         }
         let matched = served.app.matched(asked.method.as_str(), &path).ok_or_else(|| refuse(Refusal::NotFound))?;
-        let seen = if matched.policy.is_public() { None } else { Some(self.look(asked).await.map_err(Barrier::Answer)?) };
+        let seen =
+            if matched.policy.is_public() { None } else { Some(self.look(asked).await.map_err(Barrier::Answer)?) };
         if seen.is_some() && asked.kind == Kind::WebSocket && !is_own_origin(asked) {
             return Err(refuse(Refusal::NotAllowed { app: &served.app.title }));
         }
@@ -236,9 +233,10 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
     }
 
     async fn look(&self, asked: &Asked<'_>) -> Result<Seen, Box<Own>> {
-        self.visitors.look(asked.headers, &asked.authority.host).await.map_err(|error| {
-            Box::new(self.unavailable(asked, &error))
-        })
+        self.visitors
+            .look(asked.headers, &asked.authority.host)
+            .await
+            .map_err(|error| Box::new(self.unavailable(asked, &error)))
     }
 
     /// Sends an admitted request to the application.
@@ -287,14 +285,29 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             protocol: if is_websocket { Protocol::WebSocket } else { Protocol::Http },
         };
         let browser = parts.extensions.remove::<OnUpgrade>().filter(|_| is_websocket);
-        let child = browser.as_ref().and(known).and_then(|_| child_of(&parts.headers));
+        let tether = known.map(|known| Tether {
+            ended: self.visitors.ended().clone(),
+            identity: Arc::clone(&known.identity),
+            obeys: matched
+                .route
+                .filter(|(_, route)| route.streams == Streams::Obey)
+                .map(|(_, route)| Arc::clone(&route.policy)),
+            clock: Arc::clone(&self.world.clock),
+        });
         let Ok(request) = outgoing::request(parts, body, &onward) else { return failed(Refusal::Malformed) };
         let sent = self.upstream.send(&admission, &served.app.name, request).await;
         let answered = match (sent, browser) {
-            (Ok(response), None) => Ok(incoming::response(response, &self.hsts)),
+            (Ok(response), None) => Ok(incoming::response(response, &self.hsts).map(|body| body.tied(tether))),
             (Ok(response), Some(browser)) => {
-                let cut = revoked(self.visitors.clone(), child, arrival.authority.host.clone());
-                websocket::answer(response, browser, &self.hsts, cut)
+                let cut = async {
+                    match tether {
+                        Some(tether) => tether.cut().await,
+                        None => std::future::pending().await,
+                    }
+                };
+                let mut mask = [0; 4];
+                self.world.entropy.fill(&mut mask);
+                websocket::answer(response, browser, &self.hsts, mask, cut)
             }
             (Err(error), _) => Err(error),
         };
@@ -323,25 +336,6 @@ fn explain<'a>(served: &'a Served, id: RequestId, error: &UpstreamError) -> Refu
         StatusCode::BAD_REQUEST => Refusal::Malformed,
         StatusCode::GATEWAY_TIMEOUT => Refusal::UpstreamSlow { app: &served.app.title },
         _ => Refusal::UpstreamDown { app: &served.app.title },
-    }
-}
-
-/// Ready when the session behind a WebSocket is no more. A route that asks nobody has none to lose.
-async fn revoked(visitors: Visitors, child: Option<TokenHash>, host: Host) {
-    let Some(child) = child else { return std::future::pending().await };
-    loop {
-        tokio::time::sleep(WATCH_EVERY).await;
-        // Where the store does not answer nobody knows any more who that is: it ends too.
-        if !matches!(visitors.find(child, &host).await, Ok(Seen::Known(_))) {
-            return;
-        }
-    }
-}
-
-fn child_of(headers: &HeaderMap) -> Option<TokenHash> {
-    match cookies::find(headers, Name::App) {
-        Found::One(value) => Token::parse(value).map(|token| token.hash()),
-        Found::None | Found::Ambiguous => None,
     }
 }
 

@@ -122,6 +122,7 @@ gated!(SessionStore {
     fn open_session(session: &Session, token: TokenHash) -> ();
     fn identity(token: TokenHash) -> Option<Identity>;
     fn step_up(session: SessionId, proof: Authentication, old: TokenHash, new: TokenHash) -> bool;
+    fn identities(sessions: &[SessionId]) -> Vec<Identity>;
     fn touch(session: SessionId, now: Timestamp) -> ();
     fn end_session(session: SessionId) -> bool;
     fn end_sessions_of(user: UserId, spare: Option<SessionId>) -> u64;

@@ -1,6 +1,7 @@
 //! Held requests: kept whole, given out once, and only to whom they belong.
 
 use super::{LIMITS_OF_HOLDING, MINUTE, SECOND, Scene, host};
+use crate::domain::factor::{FactorId, Method};
 use crate::{
     domain::{
         policy::{Access, Admission, Decision, Policy, Requirement, Visitor},
@@ -12,7 +13,6 @@ use crate::{
     flows::hold::{Delivery, Found, HoldError, Origin, Submission, Taken, begin, discard, find, take},
     ports::store::{Held, Sender},
 };
-use crate::domain::factor::{FactorId, Method};
 use proptest::prelude::*;
 use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Duration};
 use tokio::runtime::Builder;

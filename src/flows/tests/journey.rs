@@ -25,7 +25,12 @@ fn journey() -> Journey {
 fn a_journey_comes_back_as_it_was() {
     let world = Scene::new().world;
 
-    let with_form = Journey { method: "POST".to_owned(), held: Some(Token::from_random([8; 32])), back: Some("/new".parse().unwrap()), ..journey() };
+    let with_form = Journey {
+        method: "POST".to_owned(),
+        held: Some(Token::from_random([8; 32])),
+        back: Some("/new".parse().unwrap()),
+        ..journey()
+    };
     for journey in [journey(), with_form] {
         assert_eq!(Journey::open(&world, &journey.seal(&world)), Some(journey));
     }

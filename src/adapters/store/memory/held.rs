@@ -28,9 +28,8 @@ impl HeldStore for MemoryStore {
         }
         let waiting = || tables.held.values().filter(|kept| !kept.is_taken && kept.held.made_at > since);
         let session = held.sender.map(|sender| sender.session);
-        let of_session = waiting().filter(|kept| {
-            session.is_some() && kept.held.sender.map(|sender| sender.session) == session
-        });
+        let of_session =
+            waiting().filter(|kept| session.is_some() && kept.held.sender.map(|sender| sender.session) == session);
         let of_address = waiting().filter(|kept| kept.held.address == held.address);
         let bytes: u64 = tables.held.values().map(|kept| kept.held.size).sum();
         let fits = |count: usize, max: u32| u32::try_from(count).is_ok_and(|count| count < max);

@@ -107,7 +107,8 @@ impl HeldStore for SqlStore {
 
     async fn drop_held(&self, token: TokenHash, browser: TokenHash) -> Result<bool, StoreError> {
         let (token, browser) = (token.as_bytes().as_slice(), browser.as_bytes().as_slice());
-        let dropped = writing!(self, db => query(DROP_HELD).bind(token).bind(browser).execute(db).await?.rows_affected());
+        let dropped =
+            writing!(self, db => query(DROP_HELD).bind(token).bind(browser).execute(db).await?.rows_affected());
         Ok(dropped == 1)
     }
 

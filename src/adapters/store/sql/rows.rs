@@ -11,8 +11,8 @@ use crate::{
     ports::{
         StoreError,
         store::{
-            Account, Ceremony, FoundHeld, PasskeyFactor, PasswordFactor, Purpose, SealedKey, SessionSummary, TotpFactor,
-            WaitingHeld,
+            Account, Ceremony, FoundHeld, PasskeyFactor, PasswordFactor, Purpose, SealedKey, SessionSummary,
+            TotpFactor, WaitingHeld,
         },
     },
 };
@@ -287,6 +287,12 @@ pub(super) fn identity(rows: &[IdentityRow]) -> Result<Option<Identity>, StoreEr
     let Some(first) = rows.first() else { return Ok(None) };
     let session = first.session.session(rows.iter().map(|row| &row.session))?;
     Ok(Some(Identity { user: User::try_from(&first.user)?, session }))
+}
+
+/// The identities that these rows are. Rows of one session stand together.
+pub(super) fn identities(rows: &[IdentityRow]) -> Result<Vec<Identity>, StoreError> {
+    let sessions = rows.chunk_by(|a, b| a.session.session_id == b.session.session_id);
+    sessions.filter_map(|rows| identity(rows).transpose()).collect()
 }
 
 /// The sessions that these rows are. Rows of one session stand together.

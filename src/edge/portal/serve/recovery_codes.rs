@@ -149,7 +149,8 @@ async fn confirm(desk: &Desk, visit: &Visit, full: &Full, notice: Option<ProofNo
         Ok(_) => {}
         Err(error) => return desk.unavailable(&error),
     }
-    let answerer = Answerer { login_id: user.login_id.as_str(), back: Some("/account"), others: &[], kept: Kept::Nothing };
+    let answerer =
+        Answerer { login_id: user.login_id.as_str(), back: Some("/account"), others: &[], kept: Kept::Nothing };
     desk.form_page(visit, None, |hidden| {
         let action = "/recovery-codes";
         let page = TotpPage { frame: desk.frame(), hidden, action, reason: Reason::Change, answerer, notice };
