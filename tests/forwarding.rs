@@ -364,6 +364,9 @@ async fn a_cut_closes_what_is_open() {
     cut.send(()).unwrap();
 
     let next = timeout(Duration::from_secs(5), socket.next()).await.expect("the socket is closed");
+    let Some(Ok(Message::Close(Some(close)))) = next else { panic!("no word of why: {next:?}") };
+    assert_eq!((u16::from(close.code), close.reason.as_str()), (4401, "the session is over"));
+    let next = timeout(Duration::from_secs(5), socket.next()).await.expect("the socket is closed");
     assert!(!matches!(next, Some(Ok(_))), "a message after the cut");
 }
 

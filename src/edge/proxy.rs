@@ -15,6 +15,7 @@ pub mod assertions;
 pub mod body;
 mod challenge;
 mod deliver;
+pub mod done_page;
 pub mod failure;
 pub mod held_page;
 mod hold;

@@ -35,8 +35,30 @@ fn application(received: Received, other: String) -> Router {
     Router::new()
         .route("/new", get(async move || form("/upload?draft=1")))
         .route("/cross", get(async move || form(&other)))
+        .route("/spa", get(async || Html(SINGLE_PAGE)))
+        .route("/api", post(api))
         .route("/upload", post(upload).get(async || Html("<!doctype html><h1>Fresh</h1>")))
         .with_state(received)
+}
+
+/// A page whose script asks for three things at once.
+const SINGLE_PAGE: &str = "<!doctype html><title>One page</title><script src=\"/.doorward/client.js\"></script>\
+    <main><h1>One page</h1><button id=go>Go</button><p id=one></p><p id=two></p><p id=three></p></main><script>
+    const show = id => text => document.getElementById(id).textContent = text;
+    go.onclick = () => {
+        for (const id of ['one', 'two'])
+            fetch('/api', { method: 'POST', body: id }).then(answer => answer.text()).then(show(id));
+        const request = new XMLHttpRequest();
+        request.open('POST', '/api');
+        request.setRequestHeader('X-Number', '3');
+        request.onload = () => show('three')(request.status + ' ' + request.responseText);
+        request.send('three');
+    };
+    </script>";
+
+async fn api(State(received): State<Received>, body: String) -> String {
+    received.lock().unwrap().push(body.clone());
+    format!("got {body}")
 }
 
 async fn upload(State(received): State<Received>, body: Bytes) -> Html<String> {
@@ -59,7 +81,8 @@ fn file_in(body: &[u8]) -> &[u8] {
 }
 
 fn hash(bytes: &[u8]) -> String {
-    sha256(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    let digit = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap();
+    sha256(bytes).iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// Who sends what, and what comes of it.
@@ -95,6 +118,14 @@ policy = "standard"
   [[app.route]]
   path = "/new"
   policy = "public"
+
+  [[app.route]]
+  path = "/spa"
+  policy = "public"
+
+  [[app.route]]
+  path = "/api"
+  policy = "transfers"
 
   [[app.route]]
   path = "/upload"
@@ -267,6 +298,42 @@ async fn what_nobody_sent_is_looked_at_first_and_what_another_site_sent_is_dropp
             assert_eq!(scene.count(), 0);
             press(page, "Send").await;
             scene.arrived(&house, page).await;
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn three_requests_of_a_script_wait_for_one_step_up_and_are_sent_once() {
+    let (house, mut scene) = scene().await;
+    house
+        .open(Scripts::On, "client-script", async |page| {
+            scene.go_stale(&house, page).await;
+            page.goto(house.url(PAYROLL, "/spa")).await.unwrap();
+            let application = page.window().await.unwrap();
+            page.find(By::Id("go")).await.unwrap().click().await.unwrap();
+            page.query(By::XPath("//dialog/button[text()=\"Confirm it's you\"]"))
+                .first()
+                .await
+                .unwrap()
+                .click()
+                .await
+                .unwrap();
+            assert_eq!(page.find_all(By::Css("dialog")).await.unwrap().len(), 1, "one for all");
+            let windows = page.windows().await.unwrap();
+            let portal = windows.into_iter().find(|window| *window != application).expect("a window of the portal");
+            page.switch_to_window(portal).await.unwrap();
+            let code = page.query(By::Id("code")).first().await.unwrap();
+            code.send_keys(scene.ann.code()).await.unwrap();
+            page.find(By::Css("main button")).await.unwrap().click().await.unwrap();
+
+            page.switch_to_window(application).await.unwrap();
+            for (id, text) in [("one", "got one"), ("two", "got two"), ("three", "200 got three")] {
+                page.query(By::XPath(format!("//p[@id='{id}'][text()='{text}']"))).first().await.unwrap();
+            }
+            assert!(page.find_all(By::Css("dialog")).await.unwrap().is_empty());
+            let mut received = scene.received.lock().unwrap().clone();
+            received.sort();
+            assert_eq!(received, ["one", "three", "two"]);
         })
         .await;
 }

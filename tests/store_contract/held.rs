@@ -39,7 +39,7 @@ async fn keep(store: &Arc<dyn Store>, request: &Held) {
 pub(crate) async fn a_held_request_is_found_once_it_is_whole(store: Arc<dyn Store>) {
     settle(&store).await;
     assert!(store.hold(&request(1), ROOM, SINCE).await.unwrap());
-    store.hold_part(hash(1), 1, &[0; 65536]).await.unwrap();
+    store.hold_part(hash(1), 1, &vec![0; 65536]).await.unwrap();
     assert_eq!(store.held(hash(1), SINCE).await.unwrap(), None);
     assert!(!store.take_held(claim(1), SINCE, NOON).await.unwrap());
 

@@ -50,6 +50,15 @@ pub static SEND: LazyLock<Asset> = LazyLock::new(|| {
     Asset::new("send", "js", "text/javascript; charset=utf-8", bytes)
 });
 
+/// What says that a step-up is done, to the page that waits for it.
+pub static DONE: LazyLock<Asset> = LazyLock::new(|| {
+    let bytes = Bytes::from_static(include_bytes!("../../../static/done.js"));
+    Asset::new("done", "js", "text/javascript; charset=utf-8", bytes)
+});
+
+/// What applications may include. Its address is fixed, so browsers ask for it again now and then.
+pub const CLIENT: &str = include_str!("../../../static/client.js");
+
 /// What browsers show in a tab.
 pub static ICON: LazyLock<Asset> = LazyLock::new(|| {
     let bytes = Bytes::from_static(include_bytes!("../../../static/icon.svg"));
@@ -59,7 +68,7 @@ pub static ICON: LazyLock<Asset> = LazyLock::new(|| {
 /// The file that a request's path on such a host names; `theme` is the operator's own.
 pub fn find<'a>(base: Base, path: &str, theme: Option<&'a Asset>) -> Option<&'a Asset> {
     let name = path.strip_prefix(base.prefix())?;
-    [Some(&*STYLE), Some(&*SCRIPT), Some(&*SEND), Some(&*ICON), theme]
+    [Some(&*STYLE), Some(&*SCRIPT), Some(&*SEND), Some(&*DONE), Some(&*ICON), theme]
         .into_iter()
         .flatten()
         .find(|asset| asset.name == name)

@@ -46,7 +46,7 @@ pub(in crate::edge) fn in_five_minutes() -> Upcoming {
 /// Looks at each state of a page, and returns what a snapshot should hold: its title and its content.
 pub(in crate::edge) fn exhibit<T: Template>(page: &str, states: Vec<(&'static str, T)>) -> Vec<(&'static str, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/pages");
-    for asset in [&*assets::STYLE, &*assets::SCRIPT, &*assets::SEND, &*assets::ICON] {
+    for asset in [&*assets::STYLE, &*assets::SCRIPT, &*assets::SEND, &*assets::DONE, &*assets::ICON] {
         for base in [Base::Portal, Base::App] {
             let path = folder.join(asset.url(base).trim_start_matches('/'));
             fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -102,7 +102,7 @@ fn inspect(html: &str) {
     assert_eq!(html.contains("role=\"alert\""), html.contains("<title>Error: "), "errors show in the title");
 
     for tag in &tags {
-        let ours = [assets::SCRIPT.url(Base::Portal), assets::SEND.url(Base::App)];
+        let ours = [assets::SCRIPT.url(Base::Portal), assets::SEND.url(Base::App), assets::DONE.url(Base::App)];
         let is_ours = tag.value("src").is_some_and(|src| ours.iter().any(|url| url == src));
         assert!(tag.name != "script" || is_ours, "{tag:?} would break the content policy");
         assert!(!matches!(tag.name, "style" | "iframe" | "base"), "{tag:?} would break the content policy");

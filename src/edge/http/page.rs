@@ -53,6 +53,11 @@ impl Frame<'_> {
         assets::SEND.url(self.base)
     }
 
+    /// Where the script is that says that a step-up is done.
+    pub fn done_script_url(&self) -> String {
+        assets::DONE.url(self.base)
+    }
+
     /// Where the tab's icon is.
     pub fn icon_url(&self) -> String {
         assets::ICON.url(self.base)

@@ -16,7 +16,9 @@ const SHARDS: usize = 16;
 
 /// The open streams of this process.
 #[derive(Debug, Clone, Default)]
-pub struct Streams(Arc<[Mutex<HashMap<SessionId, Weak<Line>>>; SHARDS]>);
+pub struct Streams(Arc<[Mutex<Lines>; SHARDS]>);
+
+type Lines = HashMap<SessionId, Weak<Line>>;
 
 /// What the streams of one session share.
 #[derive(Debug)]
@@ -76,12 +78,11 @@ impl Streams {
         }
     }
 
-    fn lines(&self, session: SessionId) -> MutexGuard<'_, HashMap<SessionId, Weak<Line>>> {
+    fn lines(&self, session: SessionId) -> MutexGuard<'_, Lines> {
         let [.., last] = session.0.as_bytes();
-        let shards = self.0.as_slice();
+        let [first, ..] = &*self.0;
         // The last byte of an id is random.
-        let shard = shards.get(usize::from(*last) % SHARDS).unwrap_or(&self.0[0]);
-        locked(shard)
+        locked(self.0.get(usize::from(*last) % SHARDS).unwrap_or(first))
     }
 }
 
@@ -105,7 +106,7 @@ impl Drop for Bond {
         let mut lines = self.streams.lines(self.line.session);
         // Whoever binds takes the same lock, so nobody joins between the look and the removal. A newer line of the same
         // session is not ours to remove.
-        let is_ours = lines.get(&self.line.session).is_some_and(|line| std::ptr::eq(line.as_ptr(), &*self.line));
+        let is_ours = lines.get(&self.line.session).is_some_and(|line| line.as_ptr() == Arc::as_ptr(&self.line));
         if is_ours && Arc::strong_count(&self.line) == 1 {
             lines.remove(&self.line.session);
         }

@@ -113,9 +113,11 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         held: Option<Token>,
     ) -> String {
         let (target, method, back) = match asked.kind {
-            // What a form posts to may not be a page one can go to; where it was filled in is.
-            Kind::Form => (way_back(path, None), asked.method, Some(form_page(asked))),
-            Kind::Navigation | Kind::Program | Kind::WebSocket => (way_back(path, query), &Method::GET, None),
+            Kind::Navigation => (way_back(path, query), &Method::GET, None),
+            // What is posted to, or asked by a script, may not be a page one can go to; where that came from is.
+            Kind::Form | Kind::Program | Kind::WebSocket => {
+                (way_back(path, None), asked.method, Some(form_page(asked)))
+            }
         };
         let journey = Journey {
             host: asked.authority.host.clone(),

@@ -72,7 +72,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         passage: Passage<'_>,
         arrival: &Arrival<'_>,
     ) -> Reply<U::Body> {
-        let asked = self.asked(served, &parts, arrival);
+        let asked = Self::asked(served, &parts, arrival);
         let known = passage.seen.as_ref().and_then(Seen::login_id).map(str::to_owned);
         let show = |state, page: &str| {
             let own = self.held_page(&asked, known.as_deref(), state, page);
@@ -82,15 +82,15 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         let (Some(browser), Ok(target)) = (browser_of(&asked), target) else { return show(HeldState::Gone, "/") };
         let (world, host) = (self.world.clone(), arrival.authority.host.clone());
         let Passage { admission, seen, matched, path } = passage;
-        let taken = self.on_slow(async move {
-            let taken = hold::take(&world, &token, &host, &target, &browser, &admission).await?;
-            let found = match taken {
+        let taking = self.on_slow(async move {
+            let outcome = hold::take(&world, &token, &host, &target, &browser, &admission).await?;
+            let found = match outcome {
                 Taken::Refused => Some(hold::find(&world, &token, &host, &browser).await?),
                 Taken::Now(_) | Taken::Before => None,
             };
-            Ok::<_, StoreError>((taken, found, admission))
+            Ok::<_, StoreError>((outcome, found, admission))
         });
-        let (delivery, admission) = match taken.await {
+        let (delivery, admission) = match taking.await {
             Ok((Taken::Now(delivery), _, admission)) => (delivery, admission),
             Ok((Taken::Before, ..)) => return show(HeldState::Sent, "/"),
             // Whole, and for this browser and target: so it was the user.

@@ -4,6 +4,7 @@ use super::body::RequestBody;
 use super::{
     Asked, Proxy,
     answer::{Own, redirect},
+    done_page::DonePage,
     visitors::Seen,
 };
 use crate::{
@@ -11,13 +12,30 @@ use crate::{
     edge::http::{
         assets::{self, Base},
         cookies::{self, Found, Name},
+        page::{ContentPolicy, Frame, respond},
         refusal::Refusal,
     },
     flows::{journey::Journey, sessions},
     ports::upstream::Upstream,
 };
-use http::{HeaderValue, Method, Response, header};
+use http::{HeaderValue, Method, Response, StatusCode, header};
 use serde_json::json;
+
+/// Where a step-up ends that a script waits for.
+const DONE_PATH: &str = "/.doorward/done";
+
+/// The script that applications may include.
+fn client_script() -> Own {
+    let mut response = Response::new(assets::CLIENT.to_owned());
+    for (name, value) in [
+        (header::CONTENT_TYPE, "text/javascript; charset=utf-8"),
+        (header::CACHE_CONTROL, "public, max-age=3600"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ] {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
 
 impl<U: Upstream<RequestBody>> Proxy<U> {
     /// Answers a request below the reserved prefix.
@@ -29,6 +47,13 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             "/callback" => self.callback(asked, query.unwrap_or_default()).await,
             "/logout" => redirect(&format!("{}/logout", self.portal)),
             "/send" => self.show_held(asked, query.unwrap_or_default()).await,
+            "/step-up" => self.step_up(asked, query.unwrap_or_default()),
+            "/done" => {
+                let frame = Frame { brand: &self.brand, base: Base::App };
+                let page = DonePage { frame, app: &asked.app.title };
+                respond(StatusCode::OK, &page, &ContentPolicy::strict().with_script())
+            }
+            "/client.js" => client_script(),
             "/whoami" => self.whoami(asked).await,
             _ => match assets::find(Base::App, &format!("{RESERVED}{below}"), self.brand.theme.as_ref()) {
                 Some(asset) => asset.response().map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
@@ -75,9 +100,23 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         }
     }
 
+    /// Sends the window that `client.js` opened to the portal, on the way that a script was told, and to a page that says
+    /// that it is done. The script has no cookie for the way; this window has.
+    fn step_up(&self, asked: &Asked<'_>, query: &str) -> Own {
+        let fields = url::form_urlencoded::parse(query.as_bytes());
+        let to = fields.into_iter().find(|(key, _)| key == "to").map(|(_, to)| to).unwrap_or_default();
+        let journey = Journey::open(&self.world, &to).filter(|journey| journey.host == asked.authority.host);
+        let (Some(journey), Ok(done)) = (journey, DONE_PATH.parse()) else {
+            return self.refuse(asked, Refusal::NotFound, None);
+        };
+        let flow = self.flow(asked);
+        let journey = Journey { browser: flow.browser.hash(), held: None, back: Some(done), ..journey };
+        flow.keep(redirect(&format!("{}/login?to={}", self.portal, journey.seal(&self.world))))
+    }
+
     fn arrive(&self, onward: &str, child: &Token) -> Own {
         let mut response = redirect(onward);
-        *response.status_mut() = http::StatusCode::SEE_OTHER;
+        *response.status_mut() = StatusCode::SEE_OTHER;
         if let Ok(cookie) = cookies::set(Name::App, &child.to_text(), self.world.settings.limits.lifetime) {
             response.headers_mut().append(header::SET_COOKIE, cookie);
         }

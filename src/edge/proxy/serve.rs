@@ -131,7 +131,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
     pub async fn serve(&self, served: &Served, request: Request<Incoming>, arrival: &Arrival<'_>) -> Reply<U::Body> {
         let (parts, incoming) = request.into_parts();
         let uri = parts.uri.clone();
-        let asked = self.asked(served, &parts, arrival);
+        let asked = Self::asked(served, &parts, arrival);
         if parts.method == Method::POST && uri.path() == DISCARD_PATH {
             return Reply::Own(self.discard(&asked, incoming).await);
         }
@@ -158,7 +158,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         }
     }
 
-    pub(super) fn asked<'a>(&self, served: &'a Served, parts: &'a Parts, arrival: &Arrival<'a>) -> Asked<'a> {
+    pub(super) fn asked<'a>(served: &'a Served, parts: &'a Parts, arrival: &Arrival<'a>) -> Asked<'a> {
         Asked {
             method: &parts.method,
             headers: &parts.headers,

@@ -90,7 +90,9 @@ pub async fn watch(world: World, ended: Ended) {
                 failed += 1;
                 tracing::warn!(%error, failed, "the sessions of open streams can't be looked up");
                 if failed > LOOKS_FAILED_MAX {
-                    open.into_iter().for_each(|session| ended.streams().end(session));
+                    for session in open {
+                        ended.streams().end(session);
+                    }
                 }
             }
         }

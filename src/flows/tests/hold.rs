@@ -1,6 +1,6 @@
 //! Held requests: kept whole, given out once, and only to whom they belong.
 
-use super::{LIMITS_OF_HOLDING, MINUTE, SECOND, Scene, host};
+use super::{LIMITS_OF_HOLDING, MINUTE, SECOND, Scene, host, just_before};
 use crate::domain::factor::{FactorId, Method};
 use crate::{
     domain::{
@@ -14,7 +14,7 @@ use crate::{
     ports::store::{Held, Sender},
 };
 use proptest::prelude::*;
-use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Duration};
+use std::{collections::HashMap, net::IpAddr, sync::Arc};
 use tokio::runtime::Builder;
 use uuid::Uuid;
 
@@ -146,7 +146,7 @@ async fn a_form_waits_for_a_quarter_of_an_hour() {
     let ann = scene.add("ann").await;
     let token = hold(&scene, &origin(Some(&ann), 1), b"to=bo").await.unwrap();
 
-    scene.wait(Held::LIFETIME - SECOND);
+    scene.wait(Held::LIFETIME.saturating_sub(SECOND));
     assert!(matches!(found(&scene, &token, 1).await, Found::Waiting(_)));
     scene.wait(SECOND);
 
@@ -277,7 +277,7 @@ async fn play(events: &[Event]) -> HashMap<TokenHash, u32> {
                 let Some(form) = forms.get_mut(form) else { continue };
                 form.discarded |= discard(&scene.world, &form.token, &browser(from)).await.unwrap();
             }
-            Event::Wait { minutes } => scene.wait(MINUTE * u32::from(minutes) - Duration::from_millis(1)),
+            Event::Wait { minutes } => scene.wait(just_before(MINUTE * u32::from(minutes))),
             Event::Sweep => crate::flows::sessions::sweep(&scene.world).await.unwrap(),
         }
     }

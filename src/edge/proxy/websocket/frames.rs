@@ -49,13 +49,15 @@ impl Frames {
     /// The length of the payload, once the head is whole.
     fn payload(&self) -> Option<u64> {
         let [_, second, long @ ..] = self.head;
-        let (extra, mask) = (second & 0x7f, if second & 0x80 == 0 { 0 } else { 4 });
-        let [a, b, c, d, e, f, g, h, ..] = long;
-        let (length_bytes, length) = match extra {
-            126 => (2, u64::from(u16::from_be_bytes([a, b]))),
-            127 => (8, u64::from_be_bytes([a, b, c, d, e, f, g, h])),
+        let number = |bytes: Option<&[u8]>| {
+            bytes.unwrap_or_default().iter().fold(0, |number, &byte| number << 8 | u64::from(byte))
+        };
+        let (length_bytes, length) = match second & 0x7f {
+            126 => (2, number(long.get(..2))),
+            127 => (8, number(long.get(..8))),
             short => (0, u64::from(short)),
         };
+        let mask = if second & 0x80 == 0 { 0 } else { 4 };
         (self.have == 2 + length_bytes + mask).then_some(length)
     }
 }
@@ -84,11 +86,11 @@ mod tests {
         match length {
             0..126 => frame.push(flag | u8::try_from(length).unwrap()),
             126..65536 => {
-                frame.push(flag | 126);
+                frame.push(flag | 0x7e);
                 frame.extend(u16::try_from(length).unwrap().to_be_bytes());
             }
             _ => {
-                frame.push(flag | 127);
+                frame.push(flag | 0x7f);
                 frame.extend(u64::try_from(length).unwrap().to_be_bytes());
             }
         }
