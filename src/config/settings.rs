@@ -193,6 +193,8 @@ pub struct AppSettings {
     pub identity: IdentityHeaders,
     /// Whether a WebSocket may be opened.
     pub websocket: WebSocket,
+    /// What comes of its own wish for a step-up.
+    pub step_up: StepUp,
     /// Which host the application sees.
     pub host_header: HostHeader,
     /// How upstreams are probed, if at all.
@@ -264,6 +266,15 @@ pub enum WebSocket {
     Allowed,
     /// Nowhere.
     Refused,
+}
+
+/// What comes of an application's wish for a step-up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StepUp {
+    /// People are asked for it.
+    Heeded,
+    /// Its answer passes as any other.
+    Ignored,
 }
 
 /// Which `Host` the application sees.

@@ -10,6 +10,7 @@
 //! - A proof from the future is none.
 //! - Only this module can make an [`Admission`]. Nothing reaches an upstream without one.
 
+pub mod demand;
 pub mod glob;
 pub mod route;
 

@@ -15,6 +15,7 @@ pub mod assertions;
 pub mod body;
 mod challenge;
 mod deliver;
+mod demand;
 pub mod done_page;
 pub mod failure;
 pub mod held_page;

@@ -219,7 +219,7 @@ pub enum Taken {
 #[derive(Debug)]
 #[must_use]
 pub struct Delivery {
-    token: TokenHash,
+    token: Token,
     head: Head,
 }
 
@@ -243,7 +243,7 @@ pub async fn take(
     browser: &Token,
     admission: &Admission,
 ) -> Result<Taken, StoreError> {
-    let (token, now) = (token.hash(), world.now());
+    let (presented, token, now) = (token, token.hash(), world.now());
     let since = now - Held::LIFETIME;
     let waiting = match world.store.held(token, since).await? {
         None => return Ok(Taken::Refused),
@@ -254,7 +254,7 @@ pub async fn take(
     let user = admission.identity().map(|identity| identity.user.id);
     let claim = Claim { token, place: place(host, target), browser: browser.hash(), user };
     if world.store.take_held(claim, since, now).await? {
-        return Ok(Taken::Now(Delivery { token, head }));
+        return Ok(Taken::Now(Delivery { token: presented.clone(), head }));
     }
     Ok(match world.store.held(token, since).await? {
         Some(FoundHeld::Taken) => Taken::Before,
@@ -263,6 +263,11 @@ pub async fn take(
 }
 
 impl Delivery {
+    /// The token that it was taken with.
+    pub const fn token(&self) -> &Token {
+        &self.token
+    }
+
     /// The `Content-Type` it came with.
     pub fn content_type(&self) -> &str {
         &self.head.content_type
@@ -285,14 +290,20 @@ impl Delivery {
 
     /// A part of its body.
     pub async fn part(&self, world: &World, number: u32) -> Result<Vec<u8>, LostPart> {
-        let sealed = world.store.held_part(self.token, number).await?.ok_or(LostPart::Gone)?;
-        let plain = world.vault.open(&purpose(self.token, &number.to_string()), &sealed).ok_or(LostPart::Gone)?;
+        let sealed = world.store.held_part(self.token.hash(), number).await?.ok_or(LostPart::Gone)?;
+        let plain =
+            world.vault.open(&purpose(self.token.hash(), &number.to_string()), &sealed).ok_or(LostPart::Gone)?;
         Ok(plain.expose().to_vec())
+    }
+
+    /// Lets it wait again: the application would not have it without one more proof, and said so.
+    pub async fn release(self, world: &World) -> Result<(), StoreError> {
+        world.store.release_held(self.token.hash()).await
     }
 
     /// Forgets the body; to be called when it was given out.
     pub async fn finish(self, world: &World) -> Result<(), StoreError> {
-        world.store.empty_held(self.token).await
+        world.store.empty_held(self.token.hash()).await
     }
 }
 

@@ -4,11 +4,14 @@
 
 use super::World;
 use crate::domain::{
+    policy::demand::Demand,
     secret::{Token, TokenHash},
+    session::Level,
     target::{Host, ReturnPath},
 };
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// A way back to one page of one app, for the browser that set out from there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +28,8 @@ pub struct Journey {
     pub held: Option<Token>,
     /// Where it ends; at `path` where this is not said.
     pub back: Option<ReturnPath>,
+    /// What the application asks for, beside its policy.
+    pub demand: Option<Demand>,
 }
 
 const PURPOSE: &str = "journey";
@@ -39,6 +44,9 @@ struct Written<'a> {
     t: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     r: Option<&'a str>,
+    /// Level, and seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    d: Option<(Option<&'a str>, Option<u64>)>,
 }
 
 impl Journey {
@@ -58,6 +66,9 @@ impl Journey {
             b: browser,
             t: held,
             r: self.back.as_ref().map(ReturnPath::as_str),
+            d: self
+                .demand
+                .map(|demand| (demand.level().map(Level::name), demand.within().map(|within| within.as_secs()))),
         };
         let plain = serde_json::to_vec(&written).unwrap_or_default();
         BASE64_URL_SAFE_NO_PAD.encode(world.vault.seal(PURPOSE, &plain))
@@ -67,7 +78,7 @@ impl Journey {
     pub fn open(world: &World, text: &str) -> Option<Self> {
         let sealed = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
         let plain = world.vault.open(PURPOSE, &sealed)?;
-        let Written { h, p, m, b, t, r } = serde_json::from_slice(plain.expose()).ok()?;
+        let Written { h, p, m, b, t, r, d } = serde_json::from_slice(plain.expose()).ok()?;
         let browser = BASE64_URL_SAFE_NO_PAD.decode(b).ok()?.try_into().ok()?;
         Some(Self {
             host: Host::parse(h).ok()?,
@@ -76,6 +87,10 @@ impl Journey {
             browser: TokenHash::from_bytes(browser),
             held: t.map(|text| Token::parse(&text).ok_or(())).transpose().ok()?,
             back: r.map(str::parse).transpose().ok()?,
+            demand: d.and_then(|(level, within)| {
+                let level = level.and_then(|name| Level::ALL.iter().copied().find(|level| level.name() == name));
+                Demand::new(level, within.map(Duration::from_secs))
+            }),
         })
     }
 }

@@ -6,7 +6,7 @@ use crate::{
         signer::JwtSigner,
         upstream::{self, Probe, Trust, Upstreams},
     },
-    config::settings::{AppSettings, Assertion, HostHeader, Origin, Settings, WebSocket},
+    config::settings::{AppSettings, Assertion, HostHeader, Origin, Settings, StepUp, WebSocket},
     domain::target::{Host, HostPattern},
     edge::{
         http::{
@@ -126,6 +126,7 @@ fn served(apps: &[Arc<AppSettings>]) -> HashMap<Host, Arc<Served>> {
                 groups: Some(identity.groups.clone()),
             }),
             asserts: identity.assertion == Assertion::Sent,
+            steps_up: settings.step_up == StepUp::Heeded,
             websockets: settings.websocket == WebSocket::Allowed,
             host: host_seen_by(settings),
         });

@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod demands;
 mod floods;
 mod held;
 mod hosts;

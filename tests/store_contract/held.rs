@@ -66,6 +66,8 @@ pub(crate) async fn of_racing_deliveries_one_takes_the_request(store: Arc<dyn St
     assert_eq!(answers.iter().filter(|&&taken| taken).count(), 1);
     assert_eq!(store.held(hash(1), SINCE).await.unwrap(), Some(FoundHeld::Taken));
     assert_eq!(store.held_part(hash(1), 0).await.unwrap().as_deref(), Some(&b"sealed"[..]), "until it is delivered");
+    store.release_held(hash(1)).await.unwrap();
+    assert!(store.take_held(claim(1), SINCE, NOON).await.unwrap(), "it waited again");
     store.empty_held(hash(1)).await.unwrap();
     assert_eq!(store.held_part(hash(1), 0).await.unwrap(), None);
     assert_eq!(store.held(hash(1), SINCE).await.unwrap(), Some(FoundHeld::Taken), "that stays known");

@@ -20,7 +20,7 @@ use serde_json::json;
 pub type Own = Response<String>;
 
 /// Where a program's person can step up, for scripts that can't read the body twice.
-const STEP_UP: HeaderName = HeaderName::from_static("doorward-step-up");
+pub(super) const STEP_UP: HeaderName = HeaderName::from_static("doorward-step-up");
 
 /// Sends a person to the portal.
 pub fn redirect(location: &str) -> Own {

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     domain::{
-        policy::{Missing, Requirement},
+        policy::{Missing, Requirement, demand::Demand},
         secret::Token,
         session::Identity,
         target::ReturnPath,
@@ -20,7 +20,7 @@ use crate::{
     flows::journey::Journey,
     ports::{store::Held, upstream::Upstream},
 };
-use http::{Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use std::sync::Arc;
 
 /// What somebody must do first.
@@ -29,6 +29,8 @@ pub(super) struct Lack<'a> {
     pub(super) identity: Option<Arc<Identity>>,
     /// What they must prove; `None` where they must sign in.
     pub(super) missing: Option<(Missing, &'a Requirement)>,
+    /// What the application asked for, where it was not its policy.
+    pub(super) demand: Option<Demand>,
 }
 
 /// The cookie that binds whatever leaves for the portal to the browser it left from.
@@ -38,6 +40,16 @@ pub(super) struct Flow {
 }
 
 impl Flow {
+    /// Adds the cookie to a request that came without it: what is done for it goes on in its answer.
+    pub(super) fn note(&self, headers: &mut HeaderMap) {
+        let pair = format!("{}={}", Name::Flow.as_str(), &*self.browser.to_text());
+        if self.is_new
+            && let Ok(pair) = HeaderValue::try_from(pair)
+        {
+            headers.append(header::COOKIE, pair);
+        }
+    }
+
     /// Gives or refreshes the cookie.
     pub(super) fn keep(&self, mut own: Own) -> Own {
         // A browser has as long to come back as what it sent is kept.
@@ -126,6 +138,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             browser: flow.browser.hash(),
             held,
             back,
+            demand: lack.demand,
         };
         let page = if lack.missing.is_some() { "/challenge" } else { "/login" };
         format!("{}{page}?to={}", self.portal, journey.seal(&self.world))

@@ -9,7 +9,7 @@ use super::{
     body::{BodyError, RequestBody},
     challenge::{Lack, browser_of, target_of},
     held_page::{HeldPage, HeldState, Ticket},
-    hold::is_own_form,
+    hold::{is_own_form, submission},
     visitors::Seen,
 };
 use crate::{
@@ -18,6 +18,7 @@ use crate::{
         assets::Base,
         page::{ContentPolicy, Frame, respond},
         refusal::Refusal,
+        request::RequestId,
     },
     flows::{
         hold::{self, Delivery, Found, Taken, Waiting},
@@ -30,7 +31,7 @@ use http::{HeaderValue, Method, StatusCode, header, request::Parts};
 use http_body::Body as _;
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 /// What stands before the token in the body.
 const FIELD: &str = "doorward-held=";
@@ -67,7 +68,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
     pub(super) async fn deliver(
         &self,
         served: &Served,
-        mut parts: Parts,
+        parts: Parts,
         token: Token,
         passage: Passage<'_>,
         arrival: &Arrival<'_>,
@@ -101,10 +102,89 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             Err(error) => return Reply::Own(self.unavailable(&asked, &error)),
         };
         tracing::info!(request.id = %asked.id, app = asked.app.name, "a held form is delivered");
-        let (id, kind) = (asked.id, asked.kind);
+        let passage = Passage { admission, seen, matched, path };
+        self.send_on(served, parts, delivery, passage, arrival).await
+    }
+
+    /// Sends a form on that the application may ask a step-up for: it is kept first, and delivered like any that was held.
+    /// What can't be kept goes on as it is.
+    pub(super) async fn deliver_and_heed(
+        &self,
+        served: &Served,
+        mut parts: Parts,
+        mut body: RequestBody,
+        passage: Passage<'_>,
+        arrival: &Arrival<'_>,
+    ) -> Reply<U::Body> {
+        let flow = self.flow(&Self::asked(served, &parts, arrival));
+        let asked = Self::asked(served, &parts, arrival);
+        let (size, identity) = (body.size_hint().exact(), passage.admission.identity().cloned());
+        let submission = submission(&asked, passage.path.as_str(), asked.query).filter(|_| size.is_some());
+        let Some(submission) = submission else {
+            return self.forward_and_heed(served, parts, body, passage, arrival).await;
+        };
+        let (host, target) = (submission.host.clone(), submission.target.clone());
+        let Ok(holding) = self.begin(&asked, &flow, identity.as_deref(), submission, size).await else {
+            return self.forward_and_heed(served, parts, body, passage, arrival).await;
+        };
+        let token = match self.fill(holding, &flow, &mut body).await {
+            Ok(token) => token,
+            Err(why) => return Reply::Own(self.refuse_unkept(&asked, &why)),
+        };
+        let Passage { admission, seen, matched, path } = passage;
+        let (world, browser) = (self.world.clone(), flow.browser.clone());
+        let taking = self.on_slow(async move {
+            let outcome = hold::take(&world, &token, &host, &target, &browser, &admission).await?;
+            Ok::<_, StoreError>((outcome, admission))
+        });
+        let (delivery, admission) = match taking.await {
+            Ok((Taken::Now(delivery), admission)) => (delivery, admission),
+            Ok(_) => return Reply::Own(self.refuse(&asked, Refusal::OurFault, None)),
+            Err(error) => return Reply::Own(self.unavailable(&asked, &error)),
+        };
+        flow.note(&mut parts.headers);
+        self.send_on(served, parts, delivery, Passage { admission, seen, matched, path }, arrival).await
+    }
+
+    /// Sends a form on that was taken. Where the application wants one more proof first, it waits again.
+    async fn send_on(
+        &self,
+        served: &Served,
+        mut parts: Parts,
+        delivery: Delivery,
+        passage: Passage<'_>,
+        arrival: &Arrival<'_>,
+    ) -> Reply<U::Body> {
+        let (before, token) = (parts.clone(), delivery.token().clone());
+        let asked = Self::asked(served, &before, arrival);
+        let identity = passage.admission.identity().cloned().filter(|_| served.steps_up);
+        let path = passage.path.as_str().to_owned();
         restore(&mut parts, &delivery, &format!("https://{}", arrival.authority));
-        let body = self.body_of(delivery, id);
-        self.forward(served, parts, body, Passage { admission, seen, matched, path }, arrival, kind).await
+        let (body, given_out) = self.body_of(delivery, asked.id);
+        let reply = self.forward(served, parts, body, passage, arrival, asked.kind).await;
+        let unmet = identity.and_then(|identity| self.unmet(&reply, identity));
+        let world = self.world.clone();
+        let Some((identity, unmet)) = unmet else {
+            self.slow.spawn(async move {
+                let Ok(delivery) = given_out.await else { return };
+                if let Err(error) = delivery.finish(&world).await {
+                    tracing::warn!(%error, "a delivered form is left to be swept");
+                }
+            });
+            return reply;
+        };
+        // The application's answer is of no use any more, and may wait for the rest of the form.
+        drop(reply);
+        let released = self.on_slow(async move {
+            match given_out.await {
+                Ok(delivery) => delivery.release(&world).await,
+                Err(_) => Err(StoreError::Unavailable("the delivery broke off".to_owned())),
+            }
+        });
+        match released.await {
+            Ok(()) => self.ask_again(&asked, &self.flow(&asked), identity, unmet, &path, Some(token)),
+            Err(error) => Reply::Own(self.unavailable(&asked, &error)),
+        }
     }
 
     /// Asks for one more proof where a kept form meets a barrier again. It waits on, unless there is nothing to wait for.
@@ -128,9 +208,10 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         with_status(self.held_page(asked, None, state, "/"), StatusCode::CONFLICT)
     }
 
-    /// The body of a kept form, read from the store as it is sent.
-    fn body_of(&self, delivery: Delivery, id: crate::edge::http::request::RequestId) -> RequestBody {
+    /// The body of a kept form, read from the store as it is sent; and the delivery again, once nobody reads any more.
+    fn body_of(&self, delivery: Delivery, id: RequestId) -> (RequestBody, oneshot::Receiver<Delivery>) {
         let (sender, coming) = mpsc::channel(PARTS_AHEAD);
+        let (done, given_out) = oneshot::channel();
         let (world, length) = (self.world.clone(), delivery.size());
         self.slow.spawn(async move {
             for number in 0..delivery.parts() {
@@ -143,11 +224,10 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
                     break;
                 }
             }
-            if let Err(error) = delivery.finish(&world).await {
-                tracing::warn!(%error, request.id = %id, "a delivered form is left to be swept");
-            }
+            // Whoever delivers has gone where nobody receives this; the rest is swept.
+            let _ = done.send(delivery);
         });
-        RequestBody::kept(coming, length)
+        (RequestBody::kept(coming, length), given_out)
     }
 
     /// `GET /.doorward/send`: the way on for a kept form. Changes nothing.

@@ -8,7 +8,7 @@ use super::{
     kind::Kind,
 };
 use crate::{
-    domain::secret::Token,
+    domain::{secret::Token, session::Identity},
     edge::http::refusal::Refusal,
     flows::hold::{self, HoldError, Holding, Submission},
     ports::{
@@ -29,7 +29,7 @@ const DRAIN_MAX: Duration = Duration::from_secs(30);
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Why a submission was not kept.
-enum NotKept {
+pub(super) enum NotKept {
     Hold(HoldError),
     Body(BodyError),
 }
@@ -63,17 +63,15 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         query: Option<&str>,
     ) -> Own {
         let flow = self.flow(asked);
-        let content_type = asked.headers.get(header::CONTENT_TYPE).map_or(Ok(""), |value| value.to_str());
-        let (Ok(target), Ok(content_type)) = (target_of(path, query).parse(), content_type) else {
+        let Some(submission) = submission(asked, path, query) else {
             return self.challenge(asked, &flow, lack, path, query, None);
         };
-        let submission = Submission {
-            host: asked.authority.host.clone(),
-            target,
-            content_type: content_type.to_owned(),
-            page: form_page(asked),
+        let announced = body.size_hint().exact();
+        let kept = match self.begin(asked, &flow, lack.identity.as_deref(), submission, announced).await {
+            Ok(holding) => self.fill(holding, &flow, &mut body).await,
+            Err(error) => Err(NotKept::Hold(error)),
         };
-        match self.keep(asked, &flow, lack, submission, &mut body).await {
+        match kept {
             Ok(token) => {
                 tracing::info!(request.id = %asked.id, app = asked.app.name, "a form is held");
                 self.challenge(asked, &flow, lack, path, query, Some(token))
@@ -90,34 +88,43 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
                 drain(&mut body).await;
                 self.challenge(asked, &flow, lack, path, query, None)
             }
-            Err(NotKept::Hold(HoldError::Store(error))) => {
+            Err(why) => self.refuse_unkept(asked, &why),
+        }
+    }
+
+    /// The answer to a submission that is lost, by no fault of its length.
+    pub(super) fn refuse_unkept(&self, asked: &Asked<'_>, why: &NotKept) -> Own {
+        match why {
+            NotKept::Hold(error) => {
                 tracing::error!(%error, request.id = %asked.id, "a form could not be held");
                 self.refuse(asked, Refusal::Unavailable, None)
             }
-            Err(NotKept::Body(error)) => {
+            NotKept::Body(error) => {
                 tracing::info!(%error, request.id = %asked.id, "a form did not arrive whole");
-                self.refuse(asked, refusal_for(&error), None)
+                self.refuse(asked, refusal_for(error), None)
             }
         }
     }
 
-    async fn keep(
+    /// Makes room for a submission. Not a byte of its body is read before.
+    pub(super) async fn begin(
         &self,
         asked: &Asked<'_>,
         flow: &Flow,
-        lack: &Lack<'_>,
+        identity: Option<&Identity>,
         submission: Submission,
-        body: &mut RequestBody,
-    ) -> Result<Token, NotKept> {
-        let origin = hold::Origin {
-            browser: flow.browser.hash(),
-            sender: lack.identity.as_deref().map(Sender::from),
-            address: asked.client,
-        };
-        let (world, announced) = (self.world.clone(), body.size_hint().exact());
-        let holding = self.on_slow(async move { hold::begin(&world, submission, &origin, announced).await }).await?;
+        announced: Option<u64>,
+    ) -> Result<Holding, HoldError> {
+        let (sender, address) = (identity.map(Sender::from), asked.client);
+        let origin = hold::Origin { browser: flow.browser.hash(), sender, address };
+        let world = self.world.clone();
+        self.on_slow(async move { hold::begin(&world, submission, &origin, announced).await }).await
+    }
+
+    /// Reads the body of a submission into the store.
+    pub(super) async fn fill(&self, holding: Holding, flow: &Flow, body: &mut RequestBody) -> Result<Token, NotKept> {
         let token = holding.token().clone();
-        let kept = self.fill(holding, body).await;
+        let kept = self.read_into(holding, body).await;
         if kept.is_err() {
             let (world, browser) = (self.world.clone(), flow.browser.clone());
             // What is left behind here is swept.
@@ -126,7 +133,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         kept
     }
 
-    async fn fill(&self, mut holding: Holding, body: &mut RequestBody) -> Result<Token, NotKept> {
+    async fn read_into(&self, mut holding: Holding, body: &mut RequestBody) -> Result<Token, NotKept> {
         let mut read = BytesMut::new();
         while let Some(part) = next_part(body, &mut read).await.map_err(NotKept::Body)? {
             let world = self.world.clone();
@@ -146,6 +153,17 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         let done = self.slow.spawn(act).await;
         done.unwrap_or_else(|error| Err(StoreError::Unavailable(error.to_string()).into()))
     }
+}
+
+/// A form as it is kept; `None` where it could not be sent again as it was.
+pub(super) fn submission(asked: &Asked<'_>, path: &str, query: Option<&str>) -> Option<Submission> {
+    let content_type = asked.headers.get(header::CONTENT_TYPE).map_or(Ok(""), |value| value.to_str()).ok()?;
+    Some(Submission {
+        host: asked.authority.host.clone(),
+        target: target_of(path, query).parse().ok()?,
+        content_type: content_type.to_owned(),
+        page: form_page(asked),
+    })
 }
 
 /// The next bytes of a body, as many as are kept together; none at its end.

@@ -53,6 +53,8 @@ pub struct Served {
     pub asserts: bool,
     /// Whether WebSockets pass.
     pub websockets: bool,
+    /// Whether it may ask for a step-up itself.
+    pub steps_up: bool,
     /// The host the application sees, where that is not the one the browser asked for.
     pub host: Option<HeaderValue>,
 }
@@ -103,6 +105,7 @@ pub enum Reply<B> {
 pub(super) struct Asked<'a> {
     pub(super) method: &'a Method,
     pub(super) headers: &'a HeaderMap,
+    pub(super) query: Option<&'a str>,
     pub(super) authority: &'a Authority,
     pub(super) app: &'a App,
     pub(super) kind: Kind,
@@ -140,6 +143,12 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             Err(error) => return Reply::Own(self.refuse(&asked, refusal_for(&error), None)),
         };
         match (self.decide(served, &asked, uri.path(), uri.query()).await, brought) {
+            (Ok(passage), Brought::Body(body)) if served.steps_up && is_own_form(&asked) => {
+                self.deliver_and_heed(served, parts, body, passage, arrival).await
+            }
+            (Ok(passage), Brought::Body(body)) if served.steps_up => {
+                self.forward_and_heed(served, parts, body, passage, arrival).await
+            }
             (Ok(passage), Brought::Body(body)) => {
                 let kind = asked.kind;
                 self.forward(served, parts, body, passage, arrival, kind).await
@@ -162,6 +171,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         Asked {
             method: &parts.method,
             headers: &parts.headers,
+            query: parts.uri.query(),
             authority: arrival.authority,
             app: &served.app,
             kind: kind::of(&parts.method, &parts.headers),
@@ -204,14 +214,14 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             Decision::Admit(admission) => Ok(Passage { admission, seen, matched, path }),
             Decision::SignIn(why) => {
                 tracing::info!(request.id = %asked.id, app = served.app.name, ?why, "sign-in asked for");
-                Err(Barrier::Proof(Box::new(Lack { identity: None, missing: None }), path))
+                Err(Barrier::Proof(Box::new(Lack { identity: None, missing: None, demand: None }), path))
             }
             Decision::StepUp(missing) => {
                 tracing::info!(request.id = %asked.id, app = served.app.name, policy = matched.policy.name, "step-up asked for");
                 match &matched.policy.access {
                     Access::Require(requirement) => {
                         let missing = Some((missing, requirement));
-                        Err(Barrier::Proof(Box::new(Lack { identity, missing }), path))
+                        Err(Barrier::Proof(Box::new(Lack { identity, missing, demand: None }), path))
                     }
                     // Such policies ask for no proof.
                     Access::Public | Access::Deny => Err(refuse(Refusal::OurFault)),

@@ -158,6 +158,7 @@ gated!(HeldStore {
     fn held(token: TokenHash, since: Timestamp) -> Option<FoundHeld>;
     fn take_held(claim: Claim, since: Timestamp, now: Timestamp) -> bool;
     fn held_part(token: TokenHash, number: u32) -> Option<Vec<u8>>;
+    fn release_held(token: TokenHash) -> ();
     fn empty_held(token: TokenHash) -> ();
     fn drop_held(token: TokenHash, browser: TokenHash) -> bool;
     fn sweep_held(before: Timestamp) -> ();

@@ -1,9 +1,13 @@
 //! Where a sign-in leads.
 
-use super::{Scene, host, vault};
+use super::{MINUTE, Scene, host, vault};
 use crate::{
     adapters::system::FileVault,
-    domain::secret::{Token, TokenHash},
+    domain::{
+        policy::demand::Demand,
+        secret::{Token, TokenHash},
+        session::Level,
+    },
     flows::{World, journey::Journey},
 };
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
@@ -18,6 +22,7 @@ fn journey() -> Journey {
         browser: TokenHash::from_bytes([7; 32]),
         held: None,
         back: None,
+        demand: None,
     }
 }
 
@@ -29,6 +34,7 @@ fn a_journey_comes_back_as_it_was() {
         method: "POST".to_owned(),
         held: Some(Token::from_random([8; 32])),
         back: Some("/new".parse().unwrap()),
+        demand: Demand::new(Some(Level::Mfa), Some(MINUTE)),
         ..journey()
     };
     for journey in [journey(), with_form] {

@@ -117,6 +117,8 @@ pub trait HeldStore: Send + Sync {
     async fn take_held(&self, claim: Claim, since: Timestamp, now: Timestamp) -> Result<bool, StoreError>;
     /// A part of a body.
     async fn held_part(&self, token: TokenHash, number: u32) -> Result<Option<Vec<u8>>, StoreError>;
+    /// Lets a request wait again that was taken, delivered and refused for want of a proof.
+    async fn release_held(&self, token: TokenHash) -> Result<(), StoreError>;
     /// Forgets the body of a request that was taken. That it was taken stays known.
     async fn empty_held(&self, token: TokenHash) -> Result<(), StoreError>;
     /// Forgets a request of this browser that was not taken; `false` if there is none.

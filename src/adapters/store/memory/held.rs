@@ -89,6 +89,13 @@ impl HeldStore for MemoryStore {
         Ok(self.tables().held.get(&token).and_then(|kept| kept.parts.get(&number)).cloned())
     }
 
+    async fn release_held(&self, token: TokenHash) -> Result<(), StoreError> {
+        if let Some(kept) = self.tables().held.get_mut(&token) {
+            kept.is_taken = false;
+        }
+        Ok(())
+    }
+
     async fn empty_held(&self, token: TokenHash) -> Result<(), StoreError> {
         if let Some(kept) = self.tables().held.get_mut(&token) {
             kept.parts.clear();

@@ -25,6 +25,7 @@ statements! {
     TAKE_HELD = "UPDATE held_requests SET taken_at = $6 WHERE token = $1 AND place = $2 AND browser = $3 \
         AND (user_id IS NULL OR user_id = $4) AND made_at > $5 AND head IS NOT NULL AND taken_at IS NULL";
     HELD_PART = "SELECT sealed FROM held_parts WHERE token = $1 AND number = $2";
+    RELEASE_HELD = "UPDATE held_requests SET taken_at = NULL WHERE token = $1";
     EMPTY_PARTS = "DELETE FROM held_parts WHERE token = $1";
     EMPTY_HELD = "UPDATE held_requests SET size = 0 WHERE token = $1 AND taken_at IS NOT NULL";
     DROP_HELD = "DELETE FROM held_requests WHERE token = $1 AND browser = $2 AND taken_at IS NULL";
@@ -94,6 +95,12 @@ impl HeldStore for SqlStore {
     async fn held_part(&self, token: TokenHash, number: u32) -> Result<Option<Vec<u8>>, StoreError> {
         let token = token.as_bytes().as_slice();
         Ok(reading!(self, db => query_scalar(HELD_PART).bind(token).bind(i64::from(number)).fetch_optional(db).await?))
+    }
+
+    async fn release_held(&self, token: TokenHash) -> Result<(), StoreError> {
+        let token = token.as_bytes().as_slice();
+        writing!(self, db => { query(RELEASE_HELD).bind(token).execute(db).await?; });
+        Ok(())
     }
 
     async fn empty_held(&self, token: TokenHash) -> Result<(), StoreError> {

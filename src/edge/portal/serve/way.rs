@@ -77,13 +77,14 @@ impl Desk {
         let path = CanonicalPath::parse(path, app.allowed).ok().filter(|_| check_query(query).is_ok())?;
         let Matched { route, policy } = app.matched(&journey.method, &path)?;
         let visitor = Visitor::SignedIn(Arc::new(identity.clone()));
-        match policy.decide(&visitor, self.world.clock.now()) {
-            Decision::StepUp(missing) => {
-                Some(Toll { app: &app.title, label: route.and_then(|(_, route)| route.label.as_deref()), missing })
-            }
+        let now = self.world.clock.now();
+        let missing = match policy.decide(&visitor, now) {
+            Decision::StepUp(missing) => missing,
+            Decision::Admit(_) => journey.demand?.missing(&identity.session.authentications, now)?,
             // Whatever else comes of it is for the app host to say.
-            Decision::Admit(_) | Decision::SignIn(_) | Decision::Deny(_) => None,
-        }
+            Decision::SignIn(_) | Decision::Deny(_) => return None,
+        };
+        Some(Toll { app: &app.title, label: route.and_then(|(_, route)| route.label.as_deref()), missing })
     }
 
     /// Sends somebody who is signed in onward: to the app, to one more proof, or to their account.
