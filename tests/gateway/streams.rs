@@ -159,3 +159,38 @@ async fn a_route_says_whether_its_streams_stay_open_when_the_proof_is_stale() {
     assert_eq!((close.code, close.reason.as_str()), (CloseCode::from(4401), "a fresh proof is needed"));
     say_and_hear(&mut lax).await;
 }
+
+/// Enough to tell what one costs from what the rest of the gateway does.
+const MANY: usize = 400;
+/// What one open WebSocket may cost, in KiB: TLS, both connections, and the register.
+const KIB_EACH_MAX: usize = 40;
+
+fn resident_kib(gateway: &Gateway) -> usize {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", gateway.process_id())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+#[tokio::test]
+async fn many_open_websockets_cost_little_and_one_end_finds_them_all() {
+    let (gateway, ann) = gateway().await;
+    let cookie = cookie_of(&gateway, &ann, APP).await;
+    // What is made once is made by the first ones.
+    let mut sockets = Vec::new();
+    for _ in 0..50 {
+        sockets.push(open(&gateway, "/chat", &cookie).await);
+    }
+    let before = resident_kib(&gateway);
+    for _ in 0..MANY {
+        sockets.push(open(&gateway, "/chat", &cookie).await);
+    }
+    let each = resident_kib(&gateway).saturating_sub(before) / MANY;
+    println!("an open WebSocket costs {each} KiB");
+    assert!(each < KIB_EACH_MAX, "{each} KiB");
+
+    gateway.site.run(&["session", "revoke", "--user", "ann"], "");
+
+    for socket in sockets {
+        closed(socket, "the session is over").await;
+    }
+}

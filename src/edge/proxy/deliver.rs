@@ -116,8 +116,8 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         passage: Passage<'_>,
         arrival: &Arrival<'_>,
     ) -> Reply<U::Body> {
-        let flow = self.flow(&Self::asked(served, &parts, arrival));
         let asked = Self::asked(served, &parts, arrival);
+        let flow = self.flow(&asked);
         let (size, identity) = (body.size_hint().exact(), passage.admission.identity().cloned());
         let submission = submission(&asked, passage.path.as_str(), asked.query).filter(|_| size.is_some());
         let Some(submission) = submission else {
