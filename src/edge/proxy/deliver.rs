@@ -182,7 +182,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             }
         });
         match released.await {
-            Ok(()) => self.ask_again(&asked, &self.flow(&asked), identity, unmet, &path, Some(token)),
+            Ok(()) => self.ask_again(&asked, &self.flow(&asked), identity, &unmet, &path, Some(token)),
             Err(error) => Reply::Own(self.unavailable(&asked, &error)),
         }
     }

@@ -39,7 +39,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         match (asked.kind, reply) {
             (Kind::Navigation, _) => {
                 tracing::info!(request.id = %asked.id, app = asked.app.name, "the application asks for a step-up");
-                self.ask_again(&asked, &self.flow(&asked), identity, demand, &path, None)
+                self.ask_again(&asked, &self.flow(&asked), identity, &demand, &path, None)
             }
             (Kind::Program | Kind::WebSocket, Reply::App(mut response)) => {
                 let requirement = demand.0.requirement();
@@ -69,12 +69,12 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         asked: &Asked<'_>,
         flow: &Flow,
         identity: Arc<Identity>,
-        unmet: Unmet,
+        unmet: &Unmet,
         path: &str,
         held: Option<Token>,
     ) -> Reply<U::Body> {
         let requirement = unmet.0.requirement();
-        let lack = lack(identity, &unmet, &requirement);
+        let lack = lack(identity, unmet, &requirement);
         Reply::Own(self.challenge(asked, flow, &lack, path, asked.query, held))
     }
 }
