@@ -2,24 +2,31 @@
 //! `whole` must stay under five microseconds.
 #![expect(clippy::unwrap_used, reason = "a bench that can't be set up has nothing to measure")]
 
+use async_trait::async_trait;
 use criterion::{Criterion, criterion_group, criterion_main};
 use doorward::{
     adapters::{
         passkeys::Passkeys,
+        passwords::KnownPasswords,
         signer::JwtSigner,
         store::MemoryStore,
         system::{Argon2Hasher, FileVault, SystemClock, SystemEntropy},
     },
+    config::{self, ProcessEnvironment, Source},
     domain::{
+        contact::{Channel, EmailAddress},
         factor::{FactorId, Method},
+        password::Policy as PasswordPolicy,
+        place::Place,
         policy::{
-            Access, Decision, Policy, Requirement,
+            Access, Decision, Policy, Requirement, Who,
+            call::{Call, Conditions, NoFields},
             glob::PathGlob,
             route::{App, Apps, Matched, Route, Streams},
         },
         secret::Token,
         session::{Authentication, Level, Limits, Session, SessionId},
-        target::{Allowed, Authority, CanonicalPath, Host, path::check_query},
+        target::{Allowed, Authority, CanonicalPath, Host, HostPattern, path::check_query},
         user::LoginId,
     },
     edge::{
@@ -36,12 +43,14 @@ use doorward::{
         administer::{NewUser, add_user},
         sessions,
     },
+    ports::{Clock as _, Messenger, NotSent, messages::Message},
 };
 use futures_util::FutureExt as _;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri, request::Parts};
 use std::{
     hint::black_box,
     net::{IpAddr, Ipv4Addr},
+    path::Path,
     sync::Arc,
     time::Duration,
 };
@@ -92,14 +101,21 @@ impl Scene {
             entropy: Arc::new(SystemEntropy),
             hasher: Arc::new(Argon2Hasher::new()),
             vault: Arc::new(FileVault::create(&folder.path().join("key"), &SystemEntropy).unwrap()),
+            lore: Arc::new(KnownPasswords::default()),
             passkeys: Arc::new(Passkeys::new("localhost", "https://localhost", "Example Corp")),
+            messenger: Arc::new(Nobody),
             settings: flows::Settings {
                 organisation: "Example Corp".to_owned(),
                 limits: Limits { lifetime: Duration::from_hours(12), idle: Duration::from_hours(1) },
                 requirement: flows::Requirement::Required,
                 recovery_codes: 10,
+                remember: None,
                 methods: vec![Method::Passkey, Method::Totp],
                 hold: doorward::flows::hold::Limits { body_max: 0, total_max: 0 },
+                countries: Vec::new(),
+                passwords: PasswordPolicy::default(),
+                names: Vec::new(),
+                origin: "https://localhost".to_owned(),
             },
         };
         let host = Host::parse(HOST).unwrap();
@@ -140,7 +156,10 @@ impl Scene {
     }
 
     fn matched<'a>(&'a self, path: &CanonicalPath<'_>) -> Matched<'a> {
-        self.apps.find(&self.authority.host).unwrap().matched("GET", path).unwrap()
+        let (client, now) = (Some(CLIENT), self.world.clock.now());
+        let call =
+            Call { method: "GET", path, query: self.uri.query(), fields: &self.headers, client, visitor: None, now };
+        self.apps.find(&self.authority.host).unwrap().matched(&call).unwrap().unwrap()
     }
 
     /// From memory; once a second from the store, on its own threads.
@@ -156,8 +175,12 @@ impl Scene {
     }
 
     fn assertion(&self, known: &Known, matched: &Matched<'_>) -> HeaderValue {
-        let about =
-            About { app: "payroll", app_index: 0, route: matched.route.map(|(at, route)| (at, route.path.as_str())) };
+        let about = About {
+            app: "payroll",
+            app_index: 0,
+            route: matched.route.map(|(at, route)| (at, route.path.as_str())),
+            level: None,
+        };
         self.assertions.get(&known.identity, about, self.world.clock.now()).unwrap()
     }
 
@@ -183,12 +206,29 @@ impl Scene {
     }
 }
 
+/// Reaches nobody: nothing that is measured sends anything.
+struct Nobody;
+
+#[async_trait]
+impl Messenger for Nobody {
+    fn reaches(&self, _channel: Channel) -> bool {
+        false
+    }
+
+    async fn send(&self, message: Message) -> Result<(), NotSent> {
+        Err(NotSent::NoChannel(message.channel))
+    }
+
+    fn post(&self, _message: Message) {}
+}
+
 /// A session of two factors, handed to `host`.
 async fn signed_in(world: &World, host: &Host) -> Token {
     let new = NewUser {
         login_id: LoginId::parse("ann@example.com").unwrap(),
         name: Some("Ann Example".to_owned()),
-        email: Some("ann@example.com".to_owned()),
+        email: EmailAddress::parse("ann@example.com").ok(),
+        phone: None,
         groups: vec!["finance".to_owned(), "staff".to_owned()],
     };
     let user = add_user(world, new, None).await.unwrap();
@@ -200,6 +240,8 @@ async fn signed_in(world: &World, host: &Host) -> Token {
         authentications: vec![proof(Method::Password), proof(Method::Totp)],
         started_at: now,
         seen_at: now,
+        locked_at: None,
+        place: Place::default(),
     };
     world.store.open_session(&session, world.entropy.token().hash()).await.unwrap();
     let browser = world.entropy.token();
@@ -210,15 +252,16 @@ async fn signed_in(world: &World, host: &Host) -> Token {
 /// An application with a few routes in front of the one that fits.
 fn app(host: Host) -> App {
     let policy = |name: &str, groups: &[&str]| {
-        let groups = groups.iter().map(|&group| group.to_owned()).collect();
-        let access = Access::Require(Requirement { level: Level::Mfa, fresh: None, groups });
-        Arc::new(Policy { name: name.to_owned(), access })
+        let groups: Vec<_> = groups.iter().map(|&group| group.to_owned()).collect();
+        let who = (!groups.is_empty()).then_some(Who::Groups(groups));
+        Arc::new(Policy::new(name, Access::Require(Requirement { who, ..Requirement::at(Level::Mfa) })))
     };
     let route = |glob: &str, policy: &Arc<Policy>| Route {
         label: None,
         methods: Vec::new(),
         path: PathGlob::parse(glob).unwrap(),
         case_sensitive: false,
+        conditions: Conditions::default(),
         policy: Arc::clone(policy),
         streams: Streams::Session,
     };
@@ -226,13 +269,14 @@ fn app(host: Host) -> App {
     App {
         name: "payroll".to_owned(),
         title: "Payroll".to_owned(),
-        hosts: vec![host],
+        hosts: vec![HostPattern::Exact(host)],
         routes: vec![
             route("/admin/**", &standard),
             route("/transfers/**", &finance),
             route("/*/export.csv", &finance),
             route("/reports/**", &finance),
-        ],
+        ]
+        .into(),
         fallback: Some(standard),
         allowed: Allowed::default(),
     }
@@ -278,5 +322,54 @@ fn decision(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, decision);
+/// A config file with this many routes, each of its own kind but all of one beginning.
+fn many_routes(count: usize) -> String {
+    let mut text = String::from(
+        "tls.certificates = [{ cert = \"a.pem\", key = \"a.key\" }]\nportal.url = \"https://auth.example.com\"\n\
+         [policy.standard]\nlevel = \"mfa\"\n[[app]]\nname = \"payroll\"\nhost = \"payroll.example.com\"\n\
+         upstream = [\"http://127.0.0.1:9000\"]\npolicy = \"deny\"\n",
+    );
+    for at in 0..count {
+        let glob = match at % 4 {
+            0 => format!("/api/v{at}/**"),
+            1 => format!("/api/v{at}/*"),
+            2 => format!("/api/v{at}/*.csv"),
+            _ => format!("/api/v{at}"),
+        };
+        text += "[[app.route]]\npath = \"";
+        text += &glob;
+        text += "\"\npolicy = \"standard\"\n";
+    }
+    text
+}
+
+/// Ten thousand routes must be read in a second, and one of them found in twenty microseconds.
+fn ten_thousand_routes(c: &mut Criterion) {
+    let source = Source::new("config.toml", &many_routes(10_000));
+    let reading = || config::read(&source, Path::new("/"), &ProcessEnvironment).unwrap();
+    let apps = reading().settings.routing();
+    let app = apps.find(&Host::parse(HOST).unwrap()).unwrap();
+    let path = CanonicalPath::parse("/api/v9998/2026.csv", Allowed::default()).unwrap();
+    let none = CanonicalPath::parse("/api/v9998x/2026.csv", Allowed::default()).unwrap();
+    let call = |path| Call {
+        method: "GET",
+        path,
+        query: None,
+        fields: &NoFields,
+        client: None,
+        visitor: None,
+        now: SystemClock.now(),
+    };
+    let (last, nowhere) = (call(&path), call(&none));
+    assert_eq!(app.matched(&last).unwrap().unwrap().route.unwrap().0, 9998);
+    assert!(app.matched(&nowhere).unwrap().unwrap().route.is_none());
+
+    let mut group = c.benchmark_group("ten_thousand_routes");
+    group.bench_function("the_last", |b| b.iter(|| app.matched(black_box(&last)).is_ok()));
+    group.bench_function("none", |b| b.iter(|| app.matched(black_box(&nowhere)).is_ok()));
+    group.sample_size(10).bench_function("read", |b| b.iter(|| black_box(reading())));
+    group.finish();
+}
+
+criterion_group!(benches, decision, ten_thousand_routes);
 criterion_main!(benches);

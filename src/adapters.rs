@@ -2,6 +2,7 @@
 
 pub mod messages;
 pub mod passkeys;
+pub mod passwords;
 pub mod signer;
 pub mod store;
 pub mod system;

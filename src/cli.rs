@@ -9,8 +9,10 @@ pub mod demo;
 mod explain;
 mod failure;
 mod logs;
+mod message;
 mod output;
 mod password;
+mod schema;
 mod serve;
 mod session;
 mod totp;
@@ -45,8 +47,10 @@ enum Verb {
     Serve(serve::Arguments),
     Check(check::Arguments),
     Explain(explain::Arguments),
+    Schema(schema::Arguments),
     User(user::Arguments),
     Session(session::Arguments),
+    Message(message::Arguments),
 }
 
 /// Does what these arguments say, the program's name first.
@@ -56,8 +60,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Failure>
         Verb::Serve(arguments) => serve::run(&arguments),
         Verb::Check(arguments) => check::run(&arguments),
         Verb::Explain(arguments) => explain::run(&arguments),
+        Verb::Schema(arguments) => schema::run(&arguments),
         Verb::User(arguments) => user::run(arguments),
         Verb::Session(arguments) => session::run(&arguments),
+        Verb::Message(arguments) => message::run(&arguments),
     }
 }
 

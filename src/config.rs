@@ -14,19 +14,26 @@
 
 mod apps;
 mod cases;
+mod conditions;
 pub mod duration;
 pub mod explain;
 pub mod keys;
+mod levels;
+mod lints;
+mod messages;
+mod people;
 mod policies;
 pub mod problem;
 mod reader;
 pub mod reference;
+mod routes;
+pub mod schema;
 mod sections;
 pub mod settings;
 mod suggest;
 mod values;
 
-pub use cases::Case;
+pub use cases::{Case, Untested};
 pub use problem::{Problems, Source, Unreadable};
 pub use settings::Settings;
 
@@ -122,22 +129,39 @@ fn settings(root: &Section<'_>) -> Option<(Settings, Vec<Case>)> {
     let session = or_default(&key::SESSION, keys::session::SHAPE).and_then(|section| sections::session(&section));
     let mfa = or_default(&key::MFA, keys::mfa::SHAPE).and_then(|section| sections::mfa(&section));
     let hold = or_default(&key::HOLD, keys::hold::SHAPE).and_then(|section| sections::hold(&section));
+    let password = or_default(&key::PASSWORD, keys::password::SHAPE).and_then(|section| sections::password(&section));
     let tls = root.read(&key::TLS, |value| sections::tls(&value.section(keys::tls::SHAPE)?));
     let portal = root.read(&key::PORTAL, |value| sections::portal(&value.section(keys::portal::SHAPE)?));
-    let policies = policies::Policies::read(root.written(&key::POLICY).as_ref());
+    let levels = levels::Levels::read(root.written(&key::LEVEL).as_ref());
+    let networks = root.maybe(&key::NETWORKS, conditions::networks);
+    let minimum = root.maybe(&key::MINIMUM, |value| levels::minimum(&value.section(keys::minimum::SHAPE)?, &levels));
+    let policies = policies::Policies::read(root.written(&key::POLICY).as_ref(), &levels, session.as_ref());
     let apps = root.read(&key::APP, |value| {
         let sections = value.sections(keys::app::SHAPE)?;
         if sections.is_empty() {
             return value.fail(Fault::new("there is no app", "expected at least one `[[app]]`"));
         }
-        apps::apps(&sections, &policies, portal.as_ref().map(|portal| &portal.url))
+        let around = apps::Around {
+            policies: &policies,
+            levels: &levels,
+            networks: networks.as_ref().map(|networks| networks.as_deref().unwrap_or_default()),
+            minimum: minimum.as_ref().and_then(Option::as_ref),
+            portal: portal.as_ref().map(|portal| &portal.url),
+        };
+        apps::apps(&sections, &around)
     });
+    let mail = root.maybe(&key::MAIL, |value| messages::mail(&value.section(keys::mail::SHAPE)?));
+    let sms = root.maybe(&key::SMS, |value| messages::phone(&value.section(keys::sms::SHAPE)?));
+    let voice = root.maybe(&key::VOICE, |value| messages::phone(&value.section(keys::voice::SHAPE)?));
     policies.lint(mfa.as_ref(), root.reader);
+    levels.lint(root.reader);
     let cases = root.maybe(&key::TEST, |value| {
         let sections = value.sections(keys::test::SHAPE)?;
         let cases: Vec<_> = sections.iter().map(|section| cases::case(section, &policies)).collect();
         cases.into_iter().collect::<Option<Vec<_>>>()
     });
+    networks?;
+    minimum?;
     let settings = Settings {
         server: server?,
         tls: tls?,
@@ -146,6 +170,10 @@ fn settings(root: &Section<'_>) -> Option<(Settings, Vec<Case>)> {
         session: session?,
         mfa: mfa?,
         hold: hold?,
+        password: password?,
+        mail: mail?,
+        sms: sms?,
+        voice: voice?,
         policies: policies.all(),
         apps: apps?,
     };
@@ -169,6 +197,11 @@ impl Reading {
     /// Whether every `[[test]]` holds.
     pub fn run_tests(&self) -> Result<(), Problems> {
         self.problems(cases::run(&self.cases, &self.settings))
+    }
+
+    /// Routes that no `[[test]]` is decided by.
+    pub fn untested(&self) -> Vec<Untested> {
+        cases::untested(&self.cases, &self.settings)
     }
 
     fn problems(&self, list: Vec<Problem>) -> Result<(), Problems> {

@@ -5,8 +5,11 @@
 
 pub mod assertion;
 pub mod contact;
+pub mod event;
 pub mod factor;
 pub mod form;
+pub mod password;
+pub mod place;
 pub mod policy;
 pub mod secret;
 pub mod session;

@@ -5,10 +5,16 @@
 
 pub mod administer;
 pub mod challenge;
+pub mod codes;
+pub mod contacts;
+pub mod devices;
 pub mod enroll;
+pub mod factors;
 pub mod hold;
 pub mod journey;
+pub mod notices;
 pub mod passkeys;
+pub mod password;
 pub mod recovery;
 pub mod sessions;
 pub mod sign_in;
@@ -18,14 +24,21 @@ mod tests;
 
 use crate::{
     domain::{
+        contact::{Channel, NumberPrefix, PhoneNumber},
+        event::{Event, What},
         factor::Method,
+        password::Policy as PasswordPolicy,
+        place::Place,
         secret::Token,
         session::Limits,
         throttle::{ACCOUNT, ADDRESS, BudgetKey, Closed, Lane, Schedule},
         time::Timestamp,
         user::UserId,
     },
-    ports::{Clock, Entropy, Messenger, PasskeyVerifier, PasswordHasher, Store, StoreError, Vault, store::Charge},
+    ports::{
+        Clock, Entropy, Messenger, PasskeyVerifier, PasswordHasher, PasswordLore, Store, StoreError, Vault,
+        store::Charge,
+    },
 };
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
@@ -40,6 +53,8 @@ pub struct World {
     pub entropy: Arc<dyn Entropy>,
     /// Slow hashing.
     pub hasher: Arc<dyn PasswordHasher>,
+    /// What the world knows about passwords.
+    pub lore: Arc<dyn PasswordLore>,
     /// Seals.
     pub vault: Arc<dyn Vault>,
     /// The arithmetic of passkeys.
@@ -55,6 +70,8 @@ pub struct World {
 pub struct Settings {
     /// The organisation's name, as authenticator apps show it.
     pub organisation: String,
+    /// The portal's own origin, for the links in messages (OB-06).
+    pub origin: String,
     /// How long sessions live.
     pub limits: Limits,
     /// Whether signing in takes a second factor.
@@ -65,6 +82,21 @@ pub struct Settings {
     pub methods: Vec<Method>,
     /// How much of what people sent is kept while they prove something.
     pub hold: hold::Limits,
+    /// Whose numbers may be texted or called, by channel.
+    pub countries: Vec<(Channel, NumberPrefix)>,
+    /// How long a browser may spare its user the second step of a sign-in; `None` where none may.
+    pub remember: Option<Duration>,
+    /// What new passwords must be like.
+    pub passwords: PasswordPolicy,
+    /// Names that others know and passwords must not be made of: the organisation's, the applications'.
+    pub names: Vec<String>,
+}
+
+impl Settings {
+    /// Whether the operator lets this number be reached by this channel.
+    pub fn may_reach(&self, channel: Channel, number: &PhoneNumber) -> bool {
+        self.countries.iter().any(|(of, prefix)| *of == channel && prefix.covers(number))
+    }
 }
 
 /// Whether signing in takes a second factor. Routes may ask for one whatever this says.
@@ -86,6 +118,15 @@ pub struct Caller {
     pub address: IpAddr,
     /// The token that marks a browser as used before, if they sent one.
     pub browser: Option<Token>,
+    /// What their browser calls itself, in words: "Firefox on Linux". Nothing is decided on it.
+    pub agent: Option<String>,
+}
+
+impl Caller {
+    /// Where they are, for the account's owner to recognise.
+    fn place(&self) -> Place {
+        Place { browser: self.agent.clone(), address: Some(self.address) }
+    }
 }
 
 /// How long a browser stays known after its last sign-in.
@@ -122,7 +163,16 @@ impl World {
 
     /// Whether this account has anything to prove itself with besides its password.
     async fn has_second_factor(&self, user: UserId) -> Result<bool, StoreError> {
-        Ok(!self.store.totp_factors(user).await?.is_empty() || !self.store.passkeys(user).await?.is_empty())
+        Ok(!self.store.totp_factors(user).await?.is_empty()
+            || !self.store.passkeys(user).await?.is_empty()
+            || !codes::methods_of(self, user).await?.is_empty())
+    }
+
+    /// Writes down what happened to an account, or was tried on nobody's.
+    async fn record(&self, user: impl Into<Option<UserId>>, what: What, caller: &Caller) -> Result<(), StoreError> {
+        let at = self.now();
+        let event = Event { user: user.into(), at, what, place: caller.place() };
+        self.store.append_event(&event).await
     }
 
     async fn charge_one(&self, key: BudgetKey, schedule: &Schedule) -> Result<BudgetKey, TryError> {

@@ -13,4 +13,4 @@ pub mod world;
 
 pub use start::{Running, StartError, run, start};
 pub use tls::CertificateError;
-pub use world::{OpenError, open_world};
+pub use world::{OpenError, open_world, senders};

@@ -2,11 +2,13 @@
 
 pub mod messages;
 pub mod passkeys;
+pub mod passwords;
 pub mod store;
 pub mod system;
 pub mod upstream;
 
 pub use messages::{Messenger, NotSent};
 pub use passkeys::PasskeyVerifier;
+pub use passwords::{LoreError, PasswordLore};
 pub use store::{Store, StoreError};
 pub use system::{Clock, Entropy, HasherBusy, PasswordHasher, SignError, Signer, Vault};

@@ -1,4 +1,4 @@
-// Asks the browser for a passkey, and sends its answer with the form that asked. Without this script such forms stay
+// Asks the browser for a passkey or security key, and sends its answer with the form that asked. Without this script such forms stay
 // hidden, and what stands in for them is shown.
 (() => {
   "use strict";
@@ -6,7 +6,7 @@
   if (!form || !window.PublicKeyCredential?.parseRequestOptionsFromJSON) return;
 
   const { elements } = form;
-  const makes = elements.purpose.value === "enroll";
+  const makes = elements.purpose.value.startsWith("enroll");
   let asked;
   let anew;
 

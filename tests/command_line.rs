@@ -75,6 +75,24 @@ fn without_config(arguments: &[&str]) -> Output {
 }
 
 #[test]
+fn a_trial_message_shows_whether_messages_arrive() {
+    let site = site();
+    let mail = "\n[mail]\nfrom = \"no-reply@example.com\"\nurl = \"outbox:letters\"\n";
+    site.configure(&format!("{}{mail}{APP}", site.preamble()));
+
+    assert_eq!(done(&site, &["message", "ann@example.com"], ""), "email: handed over for ann@example.com\n");
+
+    let letters: Vec<_> = fs::read_dir(file(&site, "letters")).unwrap().collect();
+    assert_eq!(letters.len(), 1);
+    let no_phone = refused(&site, &["message", "+44 20 7946 0000"], "");
+    assert_eq!(no_phone, (Some(1), "error: no sender is set up for sms".to_owned()));
+    let no_address = refused(&site, &["message", "ann@localhost"], "");
+    assert_eq!(no_address, (Some(2), "error: an e-mail address looks like ann@example.com".to_owned()));
+    let no_call = refused(&site, &["message", "ann@example.com", "--call"], "");
+    assert_eq!(no_call, (Some(2), "error: only phone numbers can be called".to_owned()));
+}
+
+#[test]
 fn help_is_short_enough_to_read() {
     let help: Vec<_> = [&["--help"][..], &["user", "-h"], &["session", "-h"], &["explain", "--help"], &["demo", "-h"]]
         .iter()
@@ -117,7 +135,16 @@ fn a_good_config_is_counted() {
     assert_eq!(said, format!("{name}: 1 app, 1 route, 2 policies, 1 test passed\n"));
 
     let told = json(&done(&site, &["check", "--json"], ""));
-    assert_eq!(told, serde_json::json!({ "apps": 1, "routes": 1, "policies": 2, "tests": 1, "warnings": 0 }));
+    let transfers = serde_json::json!({ "app": "payroll", "route": "POST /transfers/**" });
+    assert_eq!(
+        told,
+        serde_json::json!({
+            "apps": 1, "routes": 1, "policies": 2, "tests": 1, "untested": [transfers],
+            "errors": 0, "warnings": 0, "problems": [],
+        })
+    );
+    let coverage = done(&site, &["check", "--coverage"], "");
+    assert!(coverage.ends_with("\nno test touches payroll: POST /transfers/**\n"), "{coverage}");
 }
 
 #[test]
@@ -130,6 +157,43 @@ fn warnings_are_told_and_stop_nothing() {
     assert_eq!(output.status.code(), Some(0));
     assert!(errors(&output).starts_with("warning[C0101]"), "{}", errors(&output));
     assert!(out(&output).ends_with("1 test passed; 1 warning\n"), "{}", out(&output));
+}
+
+#[test]
+fn nothing_passes_a_strict_check_but_a_clean_file() {
+    let site = site();
+    assert_eq!(done(&site, &["check", "--strict", "--json"], ""), done(&site, &["check", "--json"], ""));
+    site.configure(&format!("{}{APP}\n[policy.spare]\nlevel = \"login\"\n", site.preamble()));
+
+    let (code, error) = refused(&site, &["check", "--strict"], "");
+    assert_eq!(code, Some(1));
+    assert!(error.ends_with("error: the config file has 1 warning, and --strict lets none pass"), "{error}");
+    let output = site.run(&["check", "--strict", "--json"], "");
+    assert_eq!((output.status.code(), errors(&output).as_str()), (Some(1), ""));
+    let problem = &json(&out(&output))["problems"][0];
+    assert_eq!((&problem["severity"], &problem["code"]), (&"warning".into(), &"C0101".into()));
+}
+
+#[test]
+fn a_program_is_told_each_problem_and_where_it_stands() {
+    let site = site();
+    site.configure(&format!("{}{APP}\n[sesion]\nidle = \"2h\"\n", site.preamble()));
+
+    let output = site.run(&["check", "--json"], "");
+
+    let told = json(&out(&output));
+    let line = fs::read_to_string(site.config_path()).unwrap().lines().position(|line| line == "[sesion]").unwrap() + 1;
+    assert_eq!((output.status.code(), &told["errors"]), (Some(1), &1.into()));
+    let problem = &told["problems"][0];
+    assert_eq!((&problem["line"], &problem["column"]), (&line.into(), &2.into()), "{told}");
+    assert_eq!(problem["help"], "did you mean `session`?");
+}
+
+#[test]
+fn the_schema_is_printed_without_a_config() {
+    let schema = json(&out(&without_config(&["schema"])));
+
+    assert_eq!(schema["$defs"]["app"]["properties"]["name"]["type"], "string");
 }
 
 #[test]
@@ -237,11 +301,13 @@ fn a_password_is_a_line_of_standard_input() {
     let said = done(&site, &["user", "set-password", "ann"], "battery staple");
     assert_eq!(said, "set the password of ann; their sessions ended\n");
 
-    let refusal = |input| refused(&site, &["user", "set-password", "ann"], input).1;
+    let (refusal, overlong) =
+        (|input: &str| refused(&site, &["user", "set-password", "ann"], input).1, "x".repeat(1025));
     assert_eq!(refusal(""), "error: there is no password on standard input");
     assert_eq!(refusal("\ncorrect horse\n"), "error: there is no password on standard input");
-    assert_eq!(refusal("short\n"), "error: a password needs at least 8 characters and at most 1024");
-    assert_eq!(refusal(&"x".repeat(1025)), "error: a password needs at least 8 characters and at most 1024");
+    assert_eq!(refusal("short\n"), "error: a password needs at least 8 characters");
+    assert_eq!(refusal(&overlong), "error: a password has at most 1024 characters");
+    assert_eq!(refusal("iloveyou1\n"), "error: that password is one of the most used");
     let nobody = refused(&site, &["user", "set-password", "eve"], "correct horse\n");
     assert_eq!(nobody, (Some(1), "error: there is no account `eve`".into()));
 }

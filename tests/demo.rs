@@ -48,6 +48,7 @@ async fn a_second_start_finds_the_same_account() {
     let second = leaflet(folder.path(), port).await;
 
     assert!(first.contains(&format!("https://app.localhost:{port}/")), "{first}");
+    assert!(first.contains(&format!("become files in {}", folder.path().join("state/outbox").display())), "{first}");
     assert_eq!(told(&first, "Login"), "ann");
     assert_eq!(told(&first, "Password").split('-').count(), 5);
     assert_eq!(told(&first, "TOTP key").replace(' ', "").len(), 32);

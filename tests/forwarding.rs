@@ -47,7 +47,7 @@ const HANDSHAKE: &str = "GET /chat HTTP/1.1\r\nHost: app\r\nConnection: Upgrade\
     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
 fn admission() -> Admission {
-    let public = Policy { name: "public".into(), access: Access::Public };
+    let public = Policy::new("public", Access::Public);
     let Decision::Admit(admission) =
         public.decide(&Visitor::Anonymous(WhyAnonymous::NoCookie), Timestamp::from_millis(0))
     else {

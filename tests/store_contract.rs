@@ -5,14 +5,24 @@
 
 #[path = "store_contract/accounts.rs"]
 mod accounts;
+#[path = "store_contract/activity.rs"]
+mod activity;
 #[path = "store_contract/budgets.rs"]
 mod budgets;
+#[path = "store_contract/contacts.rs"]
+mod contacts;
+#[path = "store_contract/devices.rs"]
+mod devices;
 #[path = "store_contract/engines.rs"]
 mod engines;
+#[path = "store_contract/factors.rs"]
+mod factors;
 #[path = "store_contract/held.rs"]
 mod held;
 #[path = "store_contract/passkeys.rs"]
 mod passkeys;
+#[path = "store_contract/passwords.rs"]
+mod passwords;
 #[path = "store_contract/people.rs"]
 mod people;
 #[path = "store_contract/postgres.rs"]
@@ -93,6 +103,7 @@ behaviours! {
     sessions::of_racing_rotations_one_wins
     sessions::the_latest_proof_of_a_factor_stays
     sessions::a_note_of_use_never_moves_back
+    sessions::a_lock_is_noted_and_never_moves_back
     sessions::an_ended_session_takes_its_children_along
     sessions::all_sessions_end_but_the_spared_one
     sessions::sessions_are_listed_last_used_first
@@ -111,8 +122,6 @@ behaviours! {
     passkeys::a_passkey_is_found_as_it_was_added
     passkeys::a_credential_is_one_persons
     passkeys::of_racing_uses_of_one_state_one_counts
-    passkeys::the_last_second_factor_may_stay
-    passkeys::of_racing_removals_one_second_factor_stays
     passkeys::a_reset_and_a_deletion_take_passkeys_along
     passkeys::of_racing_answers_one_takes_the_ceremony
     passkeys::sweeping_forgets_old_ceremonies
@@ -121,6 +130,38 @@ behaviours! {
     held::a_request_is_taken_only_as_it_was_bound
     held::of_racing_requests_as_many_are_held_as_fit
     held::held_requests_go_with_their_time_and_with_the_account
+    devices::a_device_spares_one_user_a_step_for_a_time
+    devices::devices_are_listed_newest_first_and_forgotten_by_their_owner
+    devices::a_browser_is_remembered_under_a_new_secret
+    devices::nothing_is_remembered_in_a_session_that_has_ended
+    devices::a_change_forgets_devices
+    devices::of_racing_sign_ins_none_outlives_a_reset
+    devices::an_undo_ends_a_sign_in_and_forgets_browsers
+    devices::of_racing_undos_one_counts
+    devices::sweeping_forgets_old_browsers_devices_and_links
+    factors::the_last_second_factor_may_stay
+    factors::of_racing_removals_one_second_factor_stays
+    factors::of_racing_first_factors_of_any_kind_one_counts
+    factors::a_first_factor_is_added_in_time_and_where_there_is_none
+    factors::a_factor_is_renamed_by_its_owner
+    factors::one_factor_is_asked_for_first
+    activity::events_are_found_as_they_were_written_the_last_first
+    activity::events_go_with_their_account_and_their_time
+    contacts::an_account_has_one_address_of_each_kind
+    contacts::a_user_has_the_e_mail_address_that_is_verified
+    contacts::the_last_address_may_have_to_stay
+    contacts::a_reset_takes_the_phone_and_leaves_the_mail
+    contacts::the_newest_code_of_a_browser_takes_the_place_of_the_last
+    contacts::of_racing_uses_of_one_sent_code_one_counts
+    contacts::of_racing_messages_one_is_paid_for
+    contacts::sweeping_forgets_old_codes
+    passwords::a_change_keeps_its_session_and_ends_what_it_should
+    passwords::a_change_of_what_is_no_more_changes_nothing
+    passwords::of_racing_changes_one_counts
+    passwords::a_link_is_found_within_its_time_and_never_without_an_owner
+    passwords::of_racing_resets_by_one_link_one_counts
+    passwords::links_end_with_what_they_were_for
+    passwords::sweeping_forgets_old_links
     people::the_store_answers
 }
 

@@ -108,6 +108,7 @@ mod tests {
         domain::{
             assertion::claims,
             factor::{FactorId, Method},
+            place::Place,
             session::{Authentication, Identity, Session, SessionId},
             user::{LoginId, User, UserId},
         },
@@ -136,6 +137,8 @@ mod tests {
                 authentications: vec![proof(Method::Password), proof(Method::Totp)],
                 started_at: NOON,
                 seen_at: NOON,
+                locked_at: None,
+                place: Place::default(),
             },
         }
     }
@@ -150,7 +153,7 @@ mod tests {
         assert_eq!(signer.jwks(), again.jwks());
         assert!(!signer.jwks().contains("\"d\""), "no private part");
 
-        let claims = claims(&ann(), "https://auth.example.com", "payroll", "/**", Uuid::nil(), NOON).unwrap();
+        let claims = claims(&ann(), "https://auth.example.com", "payroll", "/**", None, Uuid::nil(), NOON).unwrap();
         let token = signer.sign(&claims).unwrap();
 
         let keys: JwkSet = serde_json::from_str(&again.jwks()).unwrap();

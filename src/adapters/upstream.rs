@@ -17,6 +17,7 @@ mod health;
 mod pool;
 mod servers;
 
+pub(super) use connect::client_config;
 pub use connect::{NotTrusted, Trust};
 pub use pool::{Client, ReplyBody};
 pub use servers::{NotAServer, Server, Upstreams};

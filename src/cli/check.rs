@@ -1,48 +1,146 @@
 //! `doorward check`: everything about a config file that can be known without starting.
 
-use super::{Failure, config_file::ConfigFile, output};
-use crate::config::Settings;
+use super::{
+    Failure,
+    config_file::ConfigFile,
+    failure::drawing,
+    output::{self, count},
+};
+use crate::config::{Problems, Reading, Settings, Untested, problem::Severity};
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Check a config file and run the tests in it
 ///
-/// Reports every mistake at once, each where it stands. Warnings are told and stop nothing. What passes here is what
-/// `serve` accepts.
+/// Reports every mistake at once, each where it stands. Warnings are told and stop nothing, unless `--strict` is given.
+/// What passes here is what `serve` accepts.
 #[derive(Debug, Args)]
-#[command(after_long_help = "Examples:\n  \
+#[command(after_long_help = "Exit codes: 0 no error, 1 errors (with --strict: or warnings), 2 wrong usage.\n\n\
+    Examples:\n  \
     doorward check\n  \
+    doorward check --strict --json | jq '.problems[]'\n  \
     doorward check -c /etc/doorward/config.toml && systemctl reload doorward")]
 pub(super) struct Arguments {
     #[command(flatten)]
     config: ConfigFile,
-    /// Print the summary as JSON
+    /// Let no warning pass
+    #[arg(long)]
+    strict: bool,
+    /// List the routes that no test touches
+    #[arg(long)]
+    coverage: bool,
+    /// Print everything as JSON, problems too
     #[arg(long)]
     json: bool,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let reading = arguments.config.check()?;
-    let Settings { apps, policies, .. } = &reading.settings;
-    let routes = apps.iter().map(|settings| settings.app.routes.len()).sum();
-    // `public` and `deny` are there without being written.
-    let policies = policies.len().saturating_sub(2);
-    let (apps, tests, warnings) = (apps.len(), reading.cases.len(), reading.warnings.iter().count());
+    let (reading, errors) = match arguments.config.read() {
+        Ok(reading) => {
+            let errors = reading.check_files().and_then(|()| reading.run_tests()).err();
+            (Some(reading), errors)
+        }
+        Err(Failure::Config(errors)) => (None, Some(errors)),
+        Err(other) => return Err(other),
+    };
+    let warnings = reading.as_ref().map_or(0, |reading| reading.warnings.iter().count());
     if arguments.json {
-        return output::print_json(&json!({
-            "apps": apps, "routes": routes, "policies": policies, "tests": tests, "warnings": warnings,
-        }));
+        output::print_json(&report(reading.as_ref(), errors.as_ref()))?;
+        let is_refused = errors.is_some() || (arguments.strict && warnings > 0);
+        return if is_refused { Err(Failure::Told) } else { Ok(()) };
     }
+    if let Some(reading) = reading.as_ref().filter(|reading| !reading.warnings.is_empty()) {
+        output::warn(&drawing(&reading.warnings));
+    }
+    match (reading, errors) {
+        (Some(_), None) if arguments.strict && warnings > 0 => {
+            let told = count(warnings, "warning", "warnings");
+            Err(Failure::refused(format!("the config file has {told}, and --strict lets none pass")))
+        }
+        (Some(reading), None) => summary(arguments, &reading, warnings),
+        (None, None) => Ok(()),
+        (_, Some(errors)) => Err(Failure::Config(errors)),
+    }
+}
+
+fn summary(arguments: &Arguments, reading: &Reading, warnings: usize) -> Result<(), Failure> {
+    let Counts { apps, routes, policies, tests } = counts(reading);
     let warned = match warnings {
         0 => String::new(),
-        some => format!("; {}", output::count(some, "warning", "warnings")),
+        some => format!("; {}", count(some, "warning", "warnings")),
     };
-    output::print(&format!(
+    let told = format!(
         "{}: {}, {}, {}, {} passed{warned}",
         arguments.config.name(),
-        output::count(apps, "app", "apps"),
-        output::count(routes, "route", "routes"),
-        output::count(policies, "policy", "policies"),
-        output::count(tests, "test", "tests"),
-    ))
+        count(apps, "app", "apps"),
+        count(routes, "route", "routes"),
+        count(policies, "policy", "policies"),
+        count(tests, "test", "tests"),
+    );
+    let lines = std::iter::once(told).chain(arguments.coverage.then(|| coverage(reading)).into_iter().flatten());
+    output::print(&output::plain(&lines.collect::<Vec<_>>().join("\n")))
+}
+
+fn coverage(reading: &Reading) -> Vec<String> {
+    let line = |place: Untested| {
+        let route = place.route.unwrap_or_else(|| "its own policy, where no route fits".to_owned());
+        format!("no test touches {}: {route}", place.app)
+    };
+    let lines: Vec<_> = reading.untested().into_iter().map(line).collect();
+    if lines.is_empty() { vec!["every route is touched by a test".to_owned()] } else { lines }
+}
+
+struct Counts {
+    apps: usize,
+    routes: usize,
+    policies: usize,
+    tests: usize,
+}
+
+fn counts(reading: &Reading) -> Counts {
+    let Settings { apps, policies, .. } = &reading.settings;
+    Counts {
+        apps: apps.len(),
+        routes: apps.iter().map(|settings| settings.app.routes.len()).sum(),
+        // `public` and `deny` are there without being written.
+        policies: policies.len().saturating_sub(2),
+        tests: reading.cases.len(),
+    }
+}
+
+/// Everything, for programs.
+fn report(reading: Option<&Reading>, errors: Option<&Problems>) -> Value {
+    let warnings = reading.map(|reading| &reading.warnings);
+    let problems: Vec<_> = errors.into_iter().chain(warnings).flat_map(listed).collect();
+    let number =
+        |severity: &str| problems.iter().filter(|problem| problem.get("severity") == Some(&json!(severity))).count();
+    let (errors, warnings) = (number("error"), number("warning"));
+    match reading {
+        None => json!({ "errors": errors, "warnings": warnings, "problems": problems }),
+        Some(reading) => {
+            let Counts { apps, routes, policies, tests } = counts(reading);
+            json!({
+                "apps": apps, "routes": routes, "policies": policies, "tests": tests, "untested": reading.untested(),
+                "errors": errors, "warnings": warnings, "problems": problems,
+            })
+        }
+    }
+}
+
+fn listed(problems: &Problems) -> impl Iterator<Item = Value> {
+    problems.iter().map(|problem| {
+        let (line, column) = problems.position(problem);
+        let severity = match problem.code.severity() {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        };
+        let also = problem.also.as_ref().map(|(at, label)| {
+            let (line, column) = problems.place(at);
+            json!({ "line": line, "column": column, "label": label })
+        });
+        json!({
+            "severity": severity, "code": problem.code.id(), "line": line, "column": column,
+            "title": problem.title, "label": problem.label, "help": problem.help, "also": also,
+        })
+    })
 }

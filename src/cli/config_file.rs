@@ -10,8 +10,12 @@ use clap::Args;
 use std::{
     io::ErrorKind,
     path::{Path, PathBuf},
+    time::Duration,
 };
 use tokio::runtime::{Builder, Runtime};
+
+/// How long notices of what a verb did may take to go out.
+const SETTLE_MAX: Duration = Duration::from_secs(15);
 
 /// Which config file.
 #[derive(Debug, Args)]
@@ -59,7 +63,12 @@ impl ConfigFile {
             return Err(Failure::refused("the store is `memory:`, which only the running gateway can see"));
         }
         logs::start_for_a_verb()?;
-        runtime()?.block_on(async { work(&gateway::open_world(&settings).await.map_err(Failure::refused)?).await })
+        runtime()?.block_on(async {
+            let world = gateway::open_world(&settings).await.map_err(Failure::refused)?;
+            let done = work(&world).await;
+            world.messenger.settle(SETTLE_MAX).await;
+            done
+        })
     }
 
     /// Where relative paths in it begin.

@@ -3,11 +3,12 @@
 use super::{Failure, config_file::ConfigFile, output};
 use crate::{
     adapters::system::SystemClock,
-    config::explain::{Did, Request, Who, explain},
-    domain::user::LoginId,
+    config::explain::{Did, Request, Who, explain, field, moment},
+    domain::{time::Timestamp, user::LoginId},
     ports::Clock as _,
 };
 use clap::Args;
+use std::net::IpAddr;
 
 /// Say what becomes of one request, and why
 ///
@@ -32,6 +33,15 @@ pub(super) struct Arguments {
     /// What they have proven, and when: 'totp 10m ago', 'password now'; may be repeated
     #[arg(long, value_name = "PROOF", value_parser = Did::parse)]
     did: Vec<Did>,
+    /// The client's address
+    #[arg(long, value_name = "ADDRESS")]
+    from: Option<IpAddr>,
+    /// A header field: 'Accept: text/html'; may be repeated
+    #[arg(long = "header", value_name = "FIELD", value_parser = field)]
+    headers: Vec<(String, String)>,
+    /// When, if not now: 2026-02-06T09:00:00Z, 2026-02-06T09:00[Europe/Berlin]
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    at: Option<Timestamp>,
     #[command(flatten)]
     config: ConfigFile,
     /// Print the explanation as JSON
@@ -40,12 +50,13 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let Arguments { method, url, user, groups, did, config, json } = arguments;
+    let Arguments { method, url, user, groups, did, from, headers, at, config, json } = arguments;
     let request = Request::parse(&format!("{method} {url}"))
         .map_err(|why| Failure::Misused(format!("this is no request: {why}")))?;
+    let request = Request { client: *from, fields: headers.clone(), ..request };
     let who = user.as_ref().map(|name| Who { name: name.clone(), groups: groups.clone() });
     let settings = config.read()?.settings;
-    let told = explain(&settings, &request, who.as_ref(), did, SystemClock.now());
+    let told = explain(&settings, &request, who.as_ref(), did, at.unwrap_or_else(|| SystemClock.now()));
     if *json {
         return output::print_json(&serde_json::to_value(&told).map_err(Failure::refused)?);
     }

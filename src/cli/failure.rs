@@ -13,6 +13,9 @@ pub enum Failure {
     /// The arguments make no sense here and now.
     #[error("{0}")]
     Misused(String),
+    /// It was refused, and what there is to say has been printed.
+    #[error("refused")]
+    Told,
     /// The config file has errors.
     #[error(transparent)]
     Config(#[from] Problems),
@@ -32,7 +35,7 @@ impl Failure {
             // Asking for help is not wrong: clap answers 0 there.
             Self::Usage(error) => ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2)),
             Self::Misused(_) => ExitCode::from(2),
-            Self::Config(_) | Self::Refused(_) => ExitCode::FAILURE,
+            Self::Config(_) | Self::Refused(_) | Self::Told => ExitCode::FAILURE,
         }
     }
 
@@ -46,6 +49,7 @@ impl Failure {
                 let errors = output::count(problems.iter().count(), "error", "errors");
                 output::warn(&output::error(&format!("the config file has {errors}")));
             }
+            Self::Told => {}
             Self::Misused(why) => output::warn(&output::error(why)),
             Self::Refused(error) => output::warn(&causes(error.as_ref())),
         }

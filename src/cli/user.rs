@@ -9,7 +9,10 @@ use super::{
     totp::{grouped, qr},
 };
 use crate::{
-    domain::user::LoginId,
+    domain::{
+        contact::{EmailAddress, PhoneNumber},
+        user::LoginId,
+    },
     flows::{
         World,
         administer::{self, NewUser},
@@ -66,6 +69,8 @@ enum Verb {
     SetPassword(Whose),
     /// Remove second factors and recovery codes, end all sessions; new ones within a day
     ResetMfa(Whose),
+    /// Forget the browsers somebody has remembered: each asks for the second step again
+    ForgetDevices(Whose),
     /// Forget failed tries, so that the next one is let through
     Unlock(Whose),
     /// Give somebody an authenticator app: prints its key, and a QR code on a terminal
@@ -93,9 +98,12 @@ struct New {
     /// What people call them
     #[arg(long)]
     name: Option<String>,
-    /// What applications are told
-    #[arg(long)]
-    email: Option<String>,
+    /// Their e-mail address, which applications are told: you vouch that it is theirs
+    #[arg(long, value_parser = EmailAddress::parse)]
+    email: Option<EmailAddress>,
+    /// Their phone number, with the country: you vouch that it is theirs
+    #[arg(long, value_parser = PhoneNumber::parse)]
+    phone: Option<PhoneNumber>,
     /// A group they are in; may be repeated
     #[arg(long = "group", value_name = "GROUP")]
     groups: Vec<String>,
@@ -117,6 +125,7 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
         Verb::Delete { whose, yes } => delete(world, &whose, yes).await,
         Verb::SetPassword(whose) => set_password(world, &whose).await,
         Verb::ResetMfa(whose) => reset_mfa(world, &whose).await,
+        Verb::ForgetDevices(whose) => forget_devices(world, &whose).await,
         Verb::Unlock(whose) => change(&whose, "unlocked", administer::unlock(world, &whose.login_id).await),
         Verb::EnrollTotp { whose, qr } => enroll_totp(world, &whose, qr).await,
     })?;
@@ -130,13 +139,13 @@ struct Told {
 }
 
 async fn add(world: &World, new: New) -> Result<Told, Failure> {
-    let New { login_id, name, email, groups, no_password } = new;
+    let New { login_id, name, email, phone, groups, no_password } = new;
     // Before the password is asked for, not after it was typed twice.
     if administer::account(world, &login_id).await.is_ok() {
         return Err(Failure::refused(administer::AdministerError::Taken(login_id)));
     }
     let password = if no_password { None } else { Some(password::read_new(login_id.as_str())?) };
-    let new = NewUser { login_id, name, email, groups };
+    let new = NewUser { login_id, name, email, phone, groups };
     let typed = password.as_ref().map(|password| password.as_str());
     let user = administer::add_user(world, new, typed).await.map_err(Failure::refused)?;
     let next = match password {
@@ -182,6 +191,15 @@ async fn reset_mfa(world: &World, whose: &Whose) -> Result<Told, Failure> {
             whose.login_id
         ),
         value: json!({ "login_id": whose.login_id.as_str(), "done": "reset", "removed": removed }),
+    })
+}
+
+async fn forget_devices(world: &World, whose: &Whose) -> Result<Told, Failure> {
+    let count = administer::forget_devices(world, &whose.login_id).await.map_err(Failure::refused)?;
+    let browsers = output::count(usize::try_from(count).unwrap_or(usize::MAX), "browser", "browsers");
+    Ok(Told {
+        text: format!("forgot {browsers} of {}", whose.login_id),
+        value: json!({ "login_id": whose.login_id.as_str(), "done": "devices forgotten", "forgotten": count }),
     })
 }
 

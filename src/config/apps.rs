@@ -1,72 +1,83 @@
-//! `[[app]]` and `[[app.route]]`: what is protected, and which policy holds where.
+//! `[[app]]`: what is protected.
 
 use super::{
     keys,
+    levels::{self, Levels, Minimum},
+    lints,
     policies::Policies,
     problem::{Code, Problem},
-    reader::{Fault, Reader, Section, Value},
+    reader::{Fault, Section, Value},
+    routes,
     settings::{
         AppSettings, Assertion, Health, HostHeader, IdentityHeaders, Origin, Scheme, StepUp, Upstream, WebSocket,
     },
-    values::{app_name, file, header_name, host, one_of, probe_path, some_time, truth, upstream, verb, words},
+    values::{app_name, file, header_name, host_pattern, one_of, probe_path, some_time, truth, upstream, words},
 };
 use crate::domain::{
-    policy::{
-        glob::PathGlob,
-        route::{App, Route, Streams},
-    },
-    target::{Allowed, CanonicalPath, Host},
+    policy::{call::Network, route::App},
+    target::{Allowed, HostPattern},
 };
 use std::{ops::Range, path::PathBuf, sync::Arc};
+
+/// What the rest of the file says that apps refer to.
+pub(super) struct Around<'a> {
+    pub(super) policies: &'a Policies,
+    pub(super) levels: &'a Levels,
+    /// `None` if something is wrong with them, which has been noted.
+    pub(super) networks: Option<&'a [Network]>,
+    pub(super) minimum: Option<&'a Minimum>,
+    pub(super) portal: Option<&'a Origin>,
+}
 
 /// What is taken already, and where it was written.
 struct Taken {
     names: Vec<(String, Range<usize>)>,
-    hosts: Vec<(Host, Range<usize>)>,
+    hosts: Vec<(HostPattern, Range<usize>)>,
 }
 
 /// Reads every app.
-pub(super) fn apps(
-    sections: &[Section<'_>],
-    policies: &Policies,
-    portal: Option<&Origin>,
-) -> Option<Vec<Arc<AppSettings>>> {
+pub(super) fn apps(sections: &[Section<'_>], around: &Around<'_>) -> Option<Vec<Arc<AppSettings>>> {
     let mut taken = Taken { names: Vec::new(), hosts: Vec::new() };
-    let read: Vec<_> = sections.iter().map(|section| app(section, policies, portal, &mut taken)).collect();
+    let read: Vec<_> = sections.iter().map(|section| app(section, around, &mut taken)).collect();
     read.into_iter().map(|app| app.map(Arc::new)).collect()
 }
 
-fn app(section: &Section<'_>, policies: &Policies, portal: Option<&Origin>, taken: &mut Taken) -> Option<AppSettings> {
+fn app(section: &Section<'_>, around: &Around<'_>, taken: &mut Taken) -> Option<AppSettings> {
     use keys::app as key;
     let name = section.read(&key::NAME, |value| unique(value, app_name(value)?, &mut taken.names, "an app"));
     let title = section.maybe(&key::TITLE, words);
-    let hosts = hosts(section, portal, &mut taken.hosts);
-    let fallback = section.maybe(&key::POLICY, |value| policies.find(value));
+    let hosts = hosts(section, around.portal, &mut taken.hosts);
+    let fallback = section.maybe(&key::POLICY, |value| Some((around.policies.find(value)?, value.at.clone())));
+    let minimum = section.maybe(&key::MINIMUM, |value| levels::minimum_of_app(value, around.levels));
     let allowed = section.read(&key::ALLOW_IN_PATH, allowed);
-    let routes = section.read(&key::ROUTE, |value| {
-        let routes: Vec<_> =
-            value.sections(keys::route::SHAPE)?.iter().map(|section| route(section, policies)).collect();
-        let routes: Vec<_> = routes.into_iter().collect::<Option<_>>()?;
-        lint(&routes, value.reader);
-        Some(routes)
-    });
+    let routes = section.read(&key::ROUTE, |value| routes::routes(value, around));
     let towards = towards(section);
-    let (name, fallback, routes) = (name?, fallback?, routes?);
+    let (name, fallback, minimum, routes) = (name?, fallback?, minimum?, routes?);
+    let at_own = fallback.as_ref().map(|(policy, at)| (policy, at));
+    let floors: Vec<_> = around.minimum.into_iter().chain(&minimum).collect();
+    lints::minimums(
+        routes.iter().map(|route| (&route.route.policy, &route.policy_at)).chain(at_own),
+        &floors,
+        section.reader,
+    );
+    lints::routes(&routes, at_own, section.reader);
+    let fallback = fallback.map(|(policy, _)| policy);
     if fallback.is_none() && routes.is_empty() {
         let problem =
             Problem::new(Code::Lax, "this app answers nothing", section.at.clone(), "neither `policy` nor routes");
         section.reader.note(problem.help("every request to it is \"not found\"; write `policy = \"…\"`"));
     }
     let title = title?.unwrap_or_else(|| capitalised(&name));
-    let routes = routes.into_iter().map(|written| written.route).collect();
-    let app = App { name, title, hosts: hosts?, routes, fallback, allowed: allowed? };
+    let routes: Vec<_> = routes.into_iter().map(|written| written.route).collect();
+    let app = App { name, title, hosts: hosts?, routes: routes.into(), fallback, allowed: allowed? };
     towards.map(|towards| towards(app))
 }
 
 /// Reads the proxy's side of an app; what comes back waits for the side that decides.
 fn towards(section: &Section<'_>) -> Option<impl FnOnce(App) -> AppSettings> {
     use keys::app as key;
-    let upstreams = section.read(&key::UPSTREAM, |value| value.some(upstream));
+    let upstreams = section
+        .read(&key::UPSTREAM, |value| value.some(|value| upstream(value).inspect(|at| lints::upstream(at, value))));
     let upstream_ca = upstream_ca(section, upstreams.as_deref());
     let identity = identity(section);
     let websocket = section.read(&key::WEBSOCKET, truth);
@@ -111,11 +122,15 @@ fn upstream_ca(section: &Section<'_>, upstreams: Option<&[Upstream]>) -> Option<
     })
 }
 
-fn hosts(section: &Section<'_>, portal: Option<&Origin>, taken: &mut Vec<(Host, Range<usize>)>) -> Option<Vec<Host>> {
+fn hosts(
+    section: &Section<'_>,
+    portal: Option<&Origin>,
+    taken: &mut Vec<(HostPattern, Range<usize>)>,
+) -> Option<Vec<HostPattern>> {
     use keys::app::{HOST, HOSTS};
     let mut one = |value: &Value<'_>| {
-        let host = host(value)?;
-        if portal.is_some_and(|portal| portal.host == host) {
+        let host = host_pattern(value)?;
+        if portal.is_some_and(|portal| host.exact() == Some(&portal.host)) {
             let fault = Fault::new("this host is the portal's", "an app must have its own");
             let fault =
                 fault.help("a script in the application could reach the login page otherwise; see `portal.url`");
@@ -214,96 +229,4 @@ fn health(value: &Value<'_>) -> Option<Health> {
     let path = section.read(&keys::health::PATH, probe_path);
     let interval = section.read(&keys::health::INTERVAL, some_time);
     Some(Health { path: path?, interval: interval? })
-}
-
-/// A route and where it is written.
-struct Written {
-    route: Route,
-    at: Range<usize>,
-    overlap: Overlap,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Overlap {
-    Mistake,
-    Intended,
-}
-
-fn route(section: &Section<'_>, policies: &Policies) -> Option<Written> {
-    use keys::route as key;
-    let path = section.read(&key::PATH, glob);
-    let methods = section.read(&key::METHODS, |value| value.list(verb));
-    let policy = section.read(&key::POLICY, |value| policies.find(value));
-    let label = section.maybe(&key::LABEL, words);
-    let case_sensitive = section.read(&key::CASE_SENSITIVE, truth);
-    let streams =
-        section.read(&key::STREAMS, |value| one_of(value, &[("session", Streams::Session), ("obey", Streams::Obey)]));
-    let overlap = section.maybe(&key::OVERLAP, |value| one_of(value, &[("intended", Overlap::Intended)]));
-    let at = section.written(&key::PATH).map(|value| value.at);
-    let (path, at, policy) = (path?, at?, policy?);
-    if policy.is_public() && !path.is_anchored() {
-        let problem = Problem::new(
-            Code::Unanchored,
-            "a public route must be one path, or one path and everything below it",
-            at.clone(),
-            "a star in the middle opens more than it shows",
-        );
-        section.reader.note(problem.help("write for example \"/healthz\" or \"/assets/**\""));
-        return None;
-    }
-    let streams = streams?;
-    let route = Route { label: label?, methods: methods?, path, case_sensitive: case_sensitive?, policy, streams };
-    Some(Written { route, at, overlap: overlap?.unwrap_or(Overlap::Mistake) })
-}
-
-fn glob(value: &Value<'_>) -> Option<PathGlob> {
-    value.parsed(|text| {
-        let glob = PathGlob::parse(text).map_err(|why| {
-            Fault::new("no request can have such a path", why).help("write for example \"/transfers/**\"")
-        })?;
-        let is_reserved =
-            CanonicalPath::parse(text, Allowed::default()).is_ok_and(|path| path.below_reserved().is_some());
-        if is_reserved {
-            return Err(Fault::new("the gateway answers these paths itself", "expected a path of the application")
-                .help("nothing under /.doorward/ ever reaches an application"));
-        }
-        Ok(glob)
-    })
-}
-
-/// Compares each route with the earlier ones.
-fn lint(routes: &[Written], reader: &Reader<'_>) {
-    for (position, later) in routes.iter().enumerate() {
-        let earlier = || routes.iter().take(position);
-        let hiding = earlier().find(|earlier| earlier.overlap == Overlap::Mistake && earlier.route.hides(&later.route));
-        if let Some(hiding) = hiding {
-            let title = "a public route hides one that protects";
-            let problem = Problem::new(Code::Hidden, title, later.at.clone(), "anybody gets in here");
-            reader.note(
-                problem
-                    .also(hiding.at.clone(), "this public route comes first")
-                    .help("put the protecting route first, or write `overlap = \"intended\"` in the public one"),
-            );
-        } else if let Some(taking) = earlier().find(|earlier| takes_all(&earlier.route, &later.route)) {
-            let title = "no request reaches this route";
-            let problem = Problem::new(Code::UnreachableRoute, title, later.at.clone(), "never decides");
-            reader.note(
-                problem
-                    .also(taking.at.clone(), "everything there is taken by this route")
-                    .help("the first match decides: put the narrower route first"),
-            );
-        }
-    }
-}
-
-/// Whether no request gets past `earlier` to `later`. May say no where it is so, never the reverse.
-fn takes_all(earlier: &Route, later: &Route) -> bool {
-    let is_exact = |route: &Route| route.policy.is_public() || route.case_sensitive;
-    // A rule that opens GET leaves OPTIONS to a later one that protects GET (PA-12).
-    let is_as_wide = !earlier.policy.is_public() || later.policy.is_public();
-    let has_its_methods = earlier.methods.is_empty()
-        || (!later.methods.is_empty() && later.methods.iter().all(|method| earlier.methods.contains(method)));
-    let has_its_spellings = !is_exact(earlier) || is_exact(later);
-    let has_its_paths = earlier.path.is_anchored() && earlier.path.covers(&later.path);
-    is_as_wide && has_its_methods && has_its_spellings && has_its_paths
 }

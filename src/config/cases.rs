@@ -1,16 +1,18 @@
 //! `[[test]]`: requests whose fate the config file itself claims.
 
 use super::{
-    explain::{Did, Explanation, Outcome, Request, Who, explain},
+    explain::{self, Did, Explanation, Outcome, Request, Who, explain, moment},
     keys,
+    people::login_id,
     policies::Policies,
     problem::{Code, Problem},
     reader::{Fault, Section, Value},
     settings::Settings,
     values::{one_of, words},
 };
-use crate::domain::{time::Timestamp, user::LoginId};
-use std::ops::Range;
+use crate::domain::time::Timestamp;
+use serde::Serialize;
+use std::{collections::HashSet, net::IpAddr, ops::Range};
 
 /// Ages are what counts, so any instant will do for the moment of a request.
 const NOON: Timestamp = Timestamp::from_millis(1_700_000_000_000);
@@ -26,6 +28,8 @@ pub struct Case {
     pub who: Option<Who>,
     /// What they have proven.
     pub did: Vec<Did>,
+    /// When.
+    pub now: Timestamp,
     /// What must become of it.
     pub expect: Outcome,
     route: Option<(String, Range<usize>)>,
@@ -46,20 +50,41 @@ pub(super) fn case(section: &Section<'_>, policies: &Policies) -> Option<Case> {
             })
         })
     });
+    let from = section.maybe(&key::FROM, |value| {
+        value.parsed(|text| {
+            text.parse::<IpAddr>().map_err(|_| {
+                Fault::new("this is no address", "expected an IP address").help("write for example \"192.0.2.7\"")
+            })
+        })
+    });
+    let fields = section.maybe(&key::HEADERS, fields);
+    let at = section.maybe(&key::AT, |value| {
+        value.parsed(|text| moment(text).map_err(|why| Fault::new("this is no date and time", why)))
+    });
     let who = section.maybe(&key::USER, who);
     let did = section.read(&key::DID, |value| value.list(did));
     let expect = section.read(&key::EXPECT, |value| Some((one_of(value, Outcome::EXPECTED)?, value.at.clone())));
     let route = section.maybe(&key::ROUTE, |value| placed(value, words(value)?));
     let policy = section.maybe(&key::POLICY, |value| placed(value, policies.named_by(value)?));
-    let (expect, at) = expect?;
-    Some(Case { name: name?, request: request?, who: who?, did: did?, expect, route: route?, policy: policy?, at })
+    let ((expect, expect_at), name, request) = (expect?, name?, request?);
+    let request = Request { fields: fields?.unwrap_or_default(), client: from?, ..request };
+    let (who, did, now) = (who?, did?, at?.unwrap_or(NOON));
+    Some(Case { name, request, who, did, now, expect, route: route?, policy: policy?, at: expect_at })
+}
+
+fn fields(value: &Value<'_>) -> Option<Vec<(String, String)>> {
+    let read = |(name, at, value): (&str, Range<usize>, Value<'_>)| match http::HeaderName::from_bytes(name.as_bytes())
+    {
+        Ok(_) => Some((name.to_owned(), value.text()?)),
+        Err(_) => value.placed(at).fail(Fault::new("this is no header name", "expected letters, digits and hyphens")),
+    };
+    let read: Vec<_> = value.entries("headers = { accept = \"text/html\" }")?.into_iter().map(read).collect();
+    read.into_iter().collect()
 }
 
 fn who(value: &Value<'_>) -> Option<Who> {
     let section = value.section(keys::test_user::SHAPE)?;
-    let name = section.read(&keys::test_user::NAME, |value| {
-        value.parsed(|text| LoginId::parse(text).map_err(|why| Fault::new("this is no login id", why)))
-    });
+    let name = section.read(&keys::test_user::NAME, login_id);
     let groups = section.read(&keys::test_user::GROUPS, |value| value.list(words));
     Some(Who { name: name?, groups: groups? })
 }
@@ -76,7 +101,7 @@ pub(super) fn run(cases: &[Case], settings: &Settings) -> Vec<Problem> {
 }
 
 fn failures(case: &Case, settings: &Settings) -> Vec<Problem> {
-    let told = explain(settings, &case.request, case.who.as_ref(), &case.did, NOON);
+    let told = explain(settings, &case.request, case.who.as_ref(), &case.did, case.now);
     let mut problems = Vec::new();
     let mut fail = |at: &Range<usize>, came: &str| {
         let title = format!("the test \"{}\" fails", case.name);
@@ -106,10 +131,39 @@ fn failures(case: &Case, settings: &Settings) -> Vec<Problem> {
     problems
 }
 
+/// A route that no test decides by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Untested {
+    /// Its app.
+    pub app: String,
+    /// The route, in words; `None` for the app's own policy.
+    pub route: Option<String>,
+}
+
+/// What no case touches, in the order of the file.
+pub(super) fn untested(cases: &[Case], settings: &Settings) -> Vec<Untested> {
+    let decided: HashSet<_> = cases
+        .iter()
+        .filter_map(|case| {
+            let told = explain(settings, &case.request, case.who.as_ref(), &case.did, case.now);
+            told.policy?;
+            Some((told.app?, told.tries.iter().position(|tried| tried.decides)))
+        })
+        .collect();
+    let places = settings.apps.iter().flat_map(|settings| {
+        let app = &settings.app;
+        let routes = app.routes.iter().enumerate().map(|(at, route)| (Some(at), Some(explain::route(route))));
+        let own = app.fallback.iter().map(|_| (None, None));
+        routes.chain(own).map(|(at, route)| (at, Untested { app: app.name.clone(), route }))
+    });
+    let is_touched = |(at, place): &(Option<usize>, Untested)| decided.contains(&(place.app.clone(), *at));
+    places.filter(|place| !is_touched(place)).map(|(_, place)| place).collect()
+}
+
 /// A route is named by its label or its path.
 fn is_decided_by(told: &Explanation, wanted: &str) -> bool {
     told.tries
         .iter()
         .filter(|tried| tried.decides)
-        .any(|tried| tried.label.as_deref() == Some(wanted) || tried.route.rsplit(' ').next() == Some(wanted))
+        .any(|tried| tried.label.as_deref() == Some(wanted) || tried.path == wanted)
 }

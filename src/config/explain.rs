@@ -1,18 +1,21 @@
 //! Why a request gets what it gets: the data plane's own functions, one step at a time, with what each saw.
 
 mod asked;
+mod words;
 
-pub use asked::{Did, NotADid, NotARequest, Request, Who};
+pub use asked::{Did, NotADid, NotAField, NotAMoment, NotARequest, Request, Who, field, moment};
 
-use super::{duration::spell, settings::Settings};
+use super::settings::Settings;
 use crate::domain::{
     factor::FactorId,
+    place::Place,
     policy::{
-        Access, Decision, Missing, Policy, Requirement, Visitor, WhyAnonymous, WhyDenied,
-        route::{App, Mismatch, Route},
+        Decision, Policy, Visitor, WhyAnonymous, WhyDenied,
+        call::{Call, Mismatch},
+        route::{App, Route, Unsettled},
     },
-    session::{Authentication, Identity, Level, Session, SessionId, Standing, latest},
-    target::{Authority, CanonicalPath, Host, path::check_query},
+    session::{Authentication, Identity, Session, SessionId, Standing},
+    target::{Authority, CanonicalPath, path::check_query},
     time::Timestamp,
     user::{LoginId, User, UserId},
 };
@@ -25,6 +28,8 @@ use uuid::Uuid;
 pub enum Outcome {
     /// It reaches the application.
     Forward,
+    /// It reaches the application only because the policy is not enforced.
+    Report,
     /// People must sign in.
     SignIn,
     /// People must prove more.
@@ -43,6 +48,7 @@ impl Outcome {
     /// What a `[[test]]` can expect, by name.
     pub const EXPECTED: &[(&str, Self)] = &[
         (Self::Forward.name(), Self::Forward),
+        (Self::Report.name(), Self::Report),
         (Self::SignIn.name(), Self::SignIn),
         (Self::StepUp.name(), Self::StepUp),
         (Self::Deny.name(), Self::Deny),
@@ -54,6 +60,7 @@ impl Outcome {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Forward => "forward",
+            Self::Report => "report",
             Self::SignIn => "sign-in",
             Self::StepUp => "step-up",
             Self::Deny => "deny",
@@ -102,8 +109,11 @@ pub struct Explanation {
 /// One route and whether it fitted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Try {
-    /// Methods and path of the route.
+    /// Methods, path and conditions of the route.
     pub route: String,
+    /// Its path alone.
+    #[serde(skip)]
+    pub path: String,
     /// Its label.
     pub label: Option<String>,
     /// What did not fit; nothing where it was the first that did, or stands behind that one.
@@ -123,12 +133,17 @@ pub struct Clause {
     pub met: bool,
 }
 
+/// A route in a line.
+pub fn route(route: &Route) -> String {
+    words::route(route)
+}
+
 /// Explains one request.
 pub fn explain(settings: &Settings, request: &Request, who: Option<&Who>, did: &[Did], now: Timestamp) -> Explanation {
     let visitor = visitor(settings, who, did, now);
     let mut told = Explanation {
         request: request.to_string(),
-        visitor: spell_visitor(&visitor, did),
+        visitor: words::visitor(&visitor, did),
         app: None,
         path: None,
         tries: Vec::new(),
@@ -158,8 +173,10 @@ fn follow(
     }
     let routing = settings.routing();
     let Some(app) = routing.find(&host) else {
-        let hosts: Vec<_> = settings.apps.iter().flat_map(|settings| &settings.app.hosts).map(Host::as_str).collect();
-        let near = super::suggest::nearest(host.as_str(), hosts).map(|near| format!("; did you mean {near}?"));
+        let patterns = settings.apps.iter().flat_map(|settings| &settings.app.hosts);
+        let hosts: Vec<_> = patterns.map(ToString::to_string).collect();
+        let near = super::suggest::nearest(host.as_str(), hosts.iter().map(String::as_str))
+            .map(|near| format!("; did you mean {near}?"));
         return (Outcome::NotFound, format!("no app has the host {host}{}", near.unwrap_or_default()));
     };
     told.app = Some(app.name.clone());
@@ -174,13 +191,31 @@ fn follow(
     if path.below_reserved().is_some() {
         return (Outcome::Gateway, "paths under /.doorward/ are answered by the gateway itself".to_owned());
     }
-    let matched = app.matched(&request.method, &path);
-    told.tries = tries(app, &request.method, &path);
-    let Some(matched) = matched else {
-        return (Outcome::NotFound, format!("no route fits, and the app `{}` has no `policy` of its own", app.name));
+    let call = Call {
+        method: &request.method,
+        path: &path,
+        query: request.query.as_deref(),
+        fields: &request.fields,
+        client: request.client,
+        visitor: Some(visitor),
+        now,
+    };
+    told.tries = tries(app, &call);
+    let matched = match app.matched(&call) {
+        Ok(Some(matched)) => matched,
+        Ok(None) => {
+            return (
+                Outcome::NotFound,
+                format!("no route fits, and the app `{}` has no `policy` of its own", app.name),
+            );
+        }
+        Err(Unsettled::Unclear { route }) => {
+            return (Outcome::Refuse, format!("servers would read in two ways what route {} asks for", route + 1));
+        }
+        Err(Unsettled::Unasked) => return (Outcome::Refuse, "nobody looked who sends it".to_owned()),
     };
     told.policy = Some(matched.policy.name.clone());
-    told.clauses = clauses(matched.policy, visitor, now);
+    told.clauses = words::clauses(matched.policy, visitor, now);
     verdict(matched.policy, visitor, now)
 }
 
@@ -195,7 +230,15 @@ fn visitor(settings: &Settings, who: Option<&Who>, did: &[Did], now: Timestamp) 
         .map(|did| Authentication { method: did.method, factor: FactorId(Uuid::nil()), at: now - did.ago })
         .collect();
     authentications.sort_by_key(|proof| proof.at);
-    let session = Session { id: SessionId(Uuid::nil()), user, authentications, started_at, seen_at: now };
+    let session = Session {
+        id: SessionId(Uuid::nil()),
+        user,
+        authentications,
+        started_at,
+        seen_at: now,
+        locked_at: None,
+        place: Place::default(),
+    };
     if session.standing(settings.session, now) != Standing::Live {
         return Visitor::Anonymous(WhyAnonymous::TooOld);
     }
@@ -217,85 +260,23 @@ fn somebody() -> Option<Who> {
     LoginId::parse("somebody").ok().map(|name| Who { name, groups: Vec::new() })
 }
 
-fn spell_visitor(visitor: &Visitor, did: &[Did]) -> String {
-    let identity = match visitor {
-        Visitor::Anonymous(why) => return format!("nobody known: {}", spell_anonymous(*why)),
-        Visitor::SignedIn(identity) => identity,
-    };
-    let groups = match identity.user.groups.as_slice() {
-        [] => String::new(),
-        groups => format!(" in {}", groups.join(", ")),
-    };
-    let did: Vec<_> = did.iter().map(ToString::to_string).collect();
-    format!("{}{groups}; {}", identity.user.login_id, did.join(", "))
-}
-
-fn spell_anonymous(why: WhyAnonymous) -> &'static str {
-    match why {
-        WhyAnonymous::NoCookie => "there is no session",
-        WhyAnonymous::BadCookie => "the session cookie can't be ours",
-        WhyAnonymous::Unknown => "no session has this cookie",
-        WhyAnonymous::TooOld => "the session is too old",
-        WhyAnonymous::Idle => "the session was unused for too long",
-        WhyAnonymous::Disabled => "the account is disabled",
-    }
-}
-
-fn tries(app: &App, method: &str, path: &CanonicalPath<'_>) -> Vec<Try> {
+fn tries(app: &App, call: &Call<'_>) -> Vec<Try> {
     let mut settled = false;
     let tell = |(_, route, fit): (usize, &Route, Result<(), Mismatch>)| {
+        // What can be read in two ways is where the data plane stops too.
+        let stops = matches!(fit, Ok(()) | Err(Mismatch::Unclear));
         let decides = fit.is_ok() && !settled;
-        settled |= decides;
-        let mismatch = fit.err().map(|part| spell_mismatch(part, route, method));
-        Try { route: spell_route(route), label: route.label.clone(), mismatch, decides }
+        settled |= stops;
+        let mismatch = fit.err().map(|part| words::mismatch(part, route, call));
+        let path = route.path.as_str().to_owned();
+        Try { route: words::route(route), path, label: route.label.clone(), mismatch, decides }
     };
-    app.tries(method, path).map(tell).collect()
-}
-
-fn spell_route(route: &Route) -> String {
-    let methods = if route.methods.is_empty() { "any method".to_owned() } else { route.methods.join(" ") };
-    format!("{methods} {}", route.path.as_str())
-}
-
-fn spell_mismatch(part: Mismatch, route: &Route, method: &str) -> String {
-    match part {
-        Mismatch::Path => "its path is another".to_owned(),
-        Mismatch::Method => format!("its path fits; it is for {}, not {method}", route.methods.join(", ")),
-    }
-}
-
-fn clauses(policy: &Policy, visitor: &Visitor, now: Timestamp) -> Vec<Clause> {
-    let Access::Require(requirement) = &policy.access else { return Vec::new() };
-    let Visitor::SignedIn(identity) = visitor else { return Vec::new() };
-    let proofs = &identity.session.authentications;
-    let reached = Level::reached(proofs, now);
-    let level = Clause {
-        demands: format!("level {}", requirement.level),
-        saw: reached.map_or("nothing proven".to_owned(), |reached| reached.to_string()),
-        met: reached >= Some(requirement.level),
-    };
-    let groups = (!requirement.groups.is_empty()).then(|| Clause {
-        demands: format!("in one of {}", requirement.groups.join(", ")),
-        saw: if identity.user.groups.is_empty() { "no group".to_owned() } else { identity.user.groups.join(", ") },
-        met: requirement.permits(&identity.user.groups),
-    });
-    groups.into_iter().chain([level]).chain(freshness(requirement, proofs, now)).collect()
-}
-
-fn freshness(requirement: &Requirement, proofs: &[Authentication], now: Timestamp) -> Option<Clause> {
-    let fresh = requirement.fresh.as_ref()?;
-    let methods: Vec<_> = fresh.any.iter().map(|method| method.name()).collect();
-    let latest = latest(proofs, &fresh.any, now).and_then(|proof| Some((proof.method, proof.at.age(now)?)));
-    Some(Clause {
-        demands: format!("{} within {}", methods.join(" or "), spell(fresh.within)),
-        saw: latest.map_or("none".to_owned(), |(method, age)| format!("{method} {} ago", spell(age))),
-        met: latest.is_some_and(|(_, age)| age <= fresh.within),
-    })
+    app.tries(call).map(tell).collect()
 }
 
 fn verdict(policy: &Policy, visitor: &Visitor, now: Timestamp) -> (Outcome, String) {
     let name = &policy.name;
-    match policy.decide(visitor, now) {
+    let told = |decision: &Decision| match decision {
         Decision::Admit(admission) => match admission.identity() {
             Some(identity) => (
                 Outcome::Forward,
@@ -306,64 +287,24 @@ fn verdict(policy: &Policy, visitor: &Visitor, now: Timestamp) -> (Outcome, Stri
             }
         },
         Decision::SignIn(why) => {
-            (Outcome::SignIn, format!("`{name}` wants somebody signed in: {}", spell_anonymous(why)))
+            (Outcome::SignIn, format!("`{name}` wants somebody signed in: {}", words::anonymous(*why)))
         }
-        Decision::StepUp(missing) => (Outcome::StepUp, spell_missing(name, &missing)),
-        Decision::Deny(why) => (
-            Outcome::Deny,
-            match why {
-                WhyDenied::Policy => format!("`{name}` lets nobody pass"),
-                WhyDenied::Groups => format!("`{name}` is for other groups, and no proof changes that"),
-            },
-        ),
-    }
-}
-
-fn spell_missing(policy: &str, missing: &Missing) -> String {
-    match missing {
-        Missing::Level { reached, wanted } => {
-            format!("`{policy}` wants the level {wanted}; this session has reached {reached}")
+        Decision::StepUp(missing) => (Outcome::StepUp, words::missing(name, missing)),
+        Decision::Deny(WhyDenied::Policy) => (Outcome::Deny, format!("`{name}` lets nobody pass")),
+        Decision::Deny(WhyDenied::Who) => {
+            (Outcome::Deny, format!("`{name}` is for other people, and no proof changes that"))
         }
-        Missing::Fresh { wanted, latest } => {
-            let methods: Vec<_> = wanted.any.iter().map(|method| method.name()).collect();
-            let wanted = format!("`{policy}` wants {} within {}", methods.join(" or "), spell(wanted.within));
-            match latest {
-                Some((method, age)) => format!("{wanted}; the last {method} was {} ago", spell(*age)),
-                None => format!("{wanted}; there never was one"),
+    };
+    let decision = policy.decide(visitor, now);
+    match &decision {
+        Decision::Admit(admission) => match admission.instead() {
+            None => told(&decision),
+            Some(instead) => {
+                let (outcome, why) = told(instead);
+                (Outcome::Report, format!("forwarded, as `{name}` only reports; enforced it would be {outcome}: {why}"))
             }
-        }
-    }
-}
-
-impl fmt::Display for Explanation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}", self.request)?;
-        writeln!(f, "  from    {}", self.visitor)?;
-        if let Some(app) = &self.app {
-            writeln!(f, "  app     {app}")?;
-        }
-        if let Some(path) = self.path.as_ref().filter(|path| !self.request.contains(path.as_str())) {
-            writeln!(f, "  path    {path} is what routes see, and the application receives")?;
-        }
-        for (at, tried) in self.tries.iter().enumerate() {
-            let mark = if tried.decides { "→" } else { " " };
-            let label = tried.label.as_ref().map(|label| format!(" ({label})")).unwrap_or_default();
-            let verdict = match &tried.mismatch {
-                Some(mismatch) => format!("no: {mismatch}"),
-                None if tried.decides => "fits, and decides".to_owned(),
-                None => "fits too, but comes later".to_owned(),
-            };
-            writeln!(f, "{mark} route {} {}{label}: {verdict}", at + 1, tried.route)?;
-        }
-        if let Some(policy) = &self.policy {
-            let whose =
-                if self.tries.iter().any(|tried| tried.decides) { "" } else { ", the app's own: no route fits" };
-            writeln!(f, "  policy  {policy}{whose}")?;
-        }
-        for clause in &self.clauses {
-            writeln!(f, "  {} {}; saw {}", if clause.met { "ok     " } else { "missing" }, clause.demands, clause.saw)?;
-        }
-        write!(f, "{}: {}", self.outcome, self.why)
+        },
+        _ => told(&decision),
     }
 }
 

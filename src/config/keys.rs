@@ -70,6 +70,13 @@ shapes! {
         SESSION "session" ("table") Absent("every key of it has a default"), "How long sessions live.";
         MFA "mfa" ("table") Absent("every key of it has a default"), "Second factors.";
         HOLD "hold" ("table") Absent("every key of it has a default"), "Forms that wait while people sign in or step up.";
+        PASSWORD "password" ("table") Absent("every key of it has a default"), "What new passwords must be like.";
+        MAIL "mail" ("table") Absent("no letters are sent"), "How letters leave.";
+        SMS "sms" ("table") Absent("no text messages are sent"), "How text messages leave.";
+        VOICE "voice" ("table") Absent("nobody is called"), "How calls are made that read a code out.";
+        NETWORKS "networks" ("lists by name") Absent("none has a name"), "Lists of addresses that routes can name.";
+        LEVEL "level" ("tables by name") Absent("only the built-in levels exist"), "Levels of your own.";
+        MINIMUM "minimum" ("table") Absent("there is no floor"), "What no route may go below.";
         POLICY "policy" ("tables by name") Absent("only `public` and `deny` exist"), "What routes demand.";
         APP "app" ("list of tables") Required, "The protected applications.";
         TEST "test" ("list of tables") Absent("nothing is claimed"), "Requests, and what must become of them.";
@@ -111,30 +118,99 @@ shapes! {
     }
     mfa "[mfa]" "Second factors." {
         REQUIREMENT "requirement" ("\"required\", \"optional\" or \"disabled\"") Value(r#""required""#), "Who must have one: everybody, whoever enrolled one, nobody.";
-        METHODS "methods" ("list of methods") Value(r#"["passkey", "totp"]"#), "What may be enrolled: `passkey`, `totp`.";
+        METHODS "methods" ("list of methods") Value(r#"["passkey", "security-key", "totp"]"#), "What may be enrolled: `passkey`, `security-key`, `totp`, `sms-code`, `voice-code`, `email-code`, `email-link`. Codes and links go to addresses that are known to be somebody's. Mail is never `mfa` beside a password, for it can reset it; phone numbers can be taken over, so offer something stronger too.";
         RECOVERY_CODES "recovery_codes" ("number") Value("10"), "Codes for the day a phone is lost, shown once after the first enrolment; 0 switches them off.";
+        REMEMBER "remember" ("duration or \"off\"") Value(r#""30d""#),
+            "How long a browser may spare its user the second step of a sign-in, if they tick that there; at most 30 days. It never counts where a policy asks for `mfa` or a fresh proof.";
+    }
+    mail "[mail]" "How letters leave: codes, links, and what happened to an account." {
+        FROM "from" ("address") Required, "Who they are from: `\"Example Corp <no-reply@example.com>\"`.";
+        URL "url" ("URL or \"outbox:FOLDER\"") Required,
+            "`smtps://HOST` is TLS from the start (port 465), `smtp://HOST` demands STARTTLS (port 587), `smtp+plain://HOST` hides nothing (port 25). `outbox:FOLDER` writes a file for each instead.";
+        USER "user" ("text") Absent("nobody logs in"), "The login at the server.";
+        PASSWORD "password" ("text or \"file:PATH\" that holds it") Absent("nobody logs in"), "Its password.";
+        CA "ca" ("path") Absent("the system's authorities"), "PEM file of authorities that vouch for the server.";
+        TIMEOUT "timeout" ("duration") Value(r#""10s""#), "How long one may take: somebody waits for the code.";
+    }
+    sms "[sms]" "How text messages leave." {
+        COUNTRIES "countries" ("list of prefixes") Required, "Whose numbers may be texted: `[\"+44\", \"+353\"]`. Some numbers abroad earn their owners money with each message; `[\"+\"]` is the whole world.";
+        URL "url" ("URL or \"outbox:FOLDER\"") Absent("the preset's own"), "Whom to ask. `outbox:FOLDER` writes a file for each instead, to try things out.";
+        PRESET "preset" ("\"twilio\"") Absent("`url` and `body` say it all"), "A service that is known: needs `account`, `token` and `from`.";
+        ACCOUNT "account" ("text") Absent("no preset"), "The preset's account.";
+        TOKEN "token" ("text or \"file:PATH\" that holds it") Absent("no preset"), "Its token.";
+        FROM "from" ("text") Absent("no preset"), "Our number or sender name there.";
+        METHOD "method" ("HTTP method") Value(r#""POST""#), "Without a preset: how to ask.";
+        HEADERS "headers" ("list of \"Name: value\", each may be a \"file:PATH\" that holds it") Value("[]"), "Without a preset: header fields, `[\"Authorization: Bearer ${SMS_TOKEN}\"]`.";
+        CONTENT_TYPE "content_type" ("\"json\", \"form\" or \"plain\"") Value(r#""json""#), "Without a preset: what the body is. Values are escaped for it.";
+        BODY "body" ("text") Absent("a preset or an outbox"), "Without a preset: the body. `{to}`, `{text}` and `{code}` are filled in; in JSON inside quotes.";
+        TIMEOUT "timeout" ("duration") Value(r#""10s""#), "How long one may take.";
+    }
+    voice "[voice]" "How calls are made that read a code out." {
+        COUNTRIES "countries" ("list of prefixes") Required, "Whose numbers may be called: `[\"+44\", \"+353\"]`. Some numbers abroad earn their owners money with each call; `[\"+\"]` is the whole world.";
+        URL "url" ("URL or \"outbox:FOLDER\"") Absent("the preset's own"), "Whom to ask. `outbox:FOLDER` writes a file for each instead, to try things out.";
+        PRESET "preset" ("\"twilio\"") Absent("`url` and `body` say it all"), "A service that is known: needs `account`, `token` and `from`.";
+        ACCOUNT "account" ("text") Absent("no preset"), "The preset's account.";
+        TOKEN "token" ("text or \"file:PATH\" that holds it") Absent("no preset"), "Its token.";
+        FROM "from" ("text") Absent("no preset"), "Our number there.";
+        METHOD "method" ("HTTP method") Value(r#""POST""#), "Without a preset: how to ask.";
+        HEADERS "headers" ("list of \"Name: value\", each may be a \"file:PATH\" that holds it") Value("[]"), "Without a preset: header fields, `[\"Authorization: Bearer ${SMS_TOKEN}\"]`.";
+        CONTENT_TYPE "content_type" ("\"json\", \"form\" or \"plain\"") Value(r#""json""#), "Without a preset: what the body is. Values are escaped for it.";
+        BODY "body" ("text") Absent("a preset or an outbox"), "Without a preset: the body. `{to}`, `{text}` and `{code}` are filled in; in JSON inside quotes.";
+        TIMEOUT "timeout" ("duration") Value(r#""10s""#), "How long one may take.";
+    }
+    password "[password]" "What new passwords must be like. Common ones, and those made of the owner's names, are always refused; nothing else is asked for." {
+        MIN_LENGTH "min_length" ("number") Value("8"), "Fewest characters where `mfa.requirement` is `required`; 8 to 64.";
+        MIN_LENGTH_ALONE "min_length_alone" ("number") Value("15"), "Fewest characters where a password may be all that one signs in with; 8 to 64.";
+        SCORE "score" ("number") Value("2"), "How hard to guess they must be, by the estimate of zxcvbn: 0, anything goes, to 4.";
+        BREACHED "breached" ("path") Absent("no such list is asked"),
+            "File of breached ones: SHA-1 hashes, one a line, sorted, as Have I Been Pwned offers them. It is searched where it lies.";
+    }
+    networks "[networks]" "Lists of addresses by name: `office = [\"10.0.0.0/8\", \"file:office.txt\"]`. A file has one network a line; what follows a # is left out." {}
+    level "[level.NAME]" "A level of your own: proofs by certain methods. Policies ask for it by its name, which is also the `acr` of assertions. It counts as at least the built-in level that its weakest way amounts to; no built-in level stands in for it." {
+        ALL_OF "all_of" ("list of { any, level }") Required, "What must be proven: all of it.";
+    }
+    part "all_of = [{ … }]" "A part of a level: one of two keys." {
+        ANY "any" ("list of methods") Absent("`level` is written instead"), "Methods of which one must have been proven.";
+        LEVEL "level" ("level name") Absent("`any` is written instead"), "Another level that must be reached.";
+    }
+    minimum "[minimum]" "What no route of any app may go below: an error of `check` names both. `deny` is above everything." {
+        LEVEL "level" ("level name") Required, "The least that a route may ask for.";
+        PUBLIC "public" ("true or false") Value("false"), "Whether public routes are allowed all the same: health checks, style sheets.";
     }
     hold "[hold]" "Forms that people sent without a session, or with a stale one: kept sealed in the store, and sent once they have proven who they are." {
         BODY_MAX "body_max" ("size") Value(r#""10MiB""#), "Longest form that is kept, files included. Who sends a longer one is told to confirm first and send again.";
         TOTAL_MAX "total_max" ("size") Value(r#""1GiB""#), "All that is kept at once. Visitors who are not signed in get half of it at most.";
     }
     policy "[policy.NAME]" "What routes demand. `public` lets everybody pass, `deny` nobody; both exist without being written." {
-        LEVEL "level" ("\"public\", \"login\", \"mfa\" or \"phishing-resistant\"") Required, "How strong a session must be: none, one proof, proofs of two kinds, a passkey.";
-        FRESH "fresh" ("{ any, within }") Absent("a proof of any age will do"), "How recent a proof must be.";
+        LEVEL "level" ("\"public\", \"deny\", \"login\", \"mfa\", \"phishing-resistant\" or a level name") Required, "How strong a session must be: none, one proof, proofs of two kinds, a passkey, a `[level.NAME]`. `deny` lets nobody pass.";
+        FRESH "fresh" ("{ any, within } or a list of them") Absent("a proof of any age will do"), "How recent a proof must be. All of a list must hold; they are asked for in its order.";
+        MAX_AGE "max_age" ("duration") Absent("as long as the session lives"), "How old a proof may be that counts towards `level`: a session limit of this policy, shorter than `session.lifetime`.";
         GROUPS "groups" ("list of text") Value("[]"), "Groups of which people must be in one; nobody is left out where it is empty.";
+        USERS "users" ("list of login ids") Value("[]"), "Login ids of which theirs must be one; nobody is left out where it is empty. Beside `groups` both must hold.";
+        ALLOW "allow" ("{ groups, users, any_of, all_of, not }") Absent("`groups` and `users` decide alone"), "Who may pass, put together. Beside `groups` and `users` all must hold.";
+        MESSAGE "message" ("text") Absent("the page names only the app"), "What people read whom this policy never lets pass: whom to ask.";
+        MODE "mode" ("\"enforce\" or \"report\"") Value(r#""enforce""#), "`report` forwards every request, and logs and counts what would have been refused.";
     }
     fresh "fresh = { … }" "How recent a proof must be." {
-        ANY "any" ("list of methods") Required, "Methods of which one will do: `password`, `totp`, `passkey`, `recovery-code`.";
-        WITHIN "within" ("duration") Required, "How old that proof may be.";
+        ANY "any" ("list of methods") Required, "Methods of which one will do: `password`, `totp`, `passkey`, `security-key`, `sms-code`, `voice-code`, `email-code`, `email-link`, `recovery-code`.";
+        WITHIN "within" ("duration or \"session\"") Required, "How old that proof may be; `\"session\"` for any of this session.";
+    }
+    allow "allow = { … }" "A set of people. All keys that are written must hold." {
+        GROUPS "groups" ("list of text") Absent("any group, or none"), "Whoever is in one of these.";
+        USERS "users" ("list of login ids") Absent("anybody"), "Whoever has one of these login ids.";
+        ANY_OF "any_of" ("list of { groups, users, any_of, all_of, not }") Absent("nothing more"), "Whoever is in one of these sets.";
+        ALL_OF "all_of" ("list of { groups, users, any_of, all_of, not }") Absent("nothing more"), "Whoever is in each of these sets.";
+        NOT "not" ("{ groups, users, any_of, all_of, not }") Absent("nobody is left out"), "Whoever is not in this set.";
     }
     app "[[app]]" "One protected application. Its routes are tried in order, the first that fits decides." {
         NAME "name" ("a-z, 0-9 and -") Required, "Its name in logs, and `aud` of assertions.";
         TITLE "title" ("text") Absent("the name, capitalised"), "What people call it: shown on the pages.";
         HOST "host" ("host name") Absent("`hosts` is written instead"), "The host it answers on.";
-        HOSTS "hosts" ("list of host names") Absent("`host` is written instead"), "The hosts it answers on; people are sent to the first.";
+        HOSTS "hosts" ("list of host names") Absent("`host` is written instead"), "The hosts it answers on; people are sent to the first. `*.example.com` is any one label; an exact host of another app wins.";
         UPSTREAM "upstream" ("list of URLs") Required, "Its servers: scheme, host and port.";
         UPSTREAM_CA "upstream_ca" ("path") Absent("the system's authorities"), "PEM file of authorities that vouch for `https://` upstreams.";
         POLICY "policy" ("policy name") Absent("what no route names is not found"), "What holds where no route fits.";
+        MINIMUM "minimum" ("level name or { level, public }") Absent("`[minimum]` holds alone"), "What no route of this app may go below, beside `[minimum]`.";
         ALLOW_IN_PATH "allow_in_path" ("list of \";\" and \"%2F\"") Value("[]"), "Characters that servers read differently and this application needs.";
         HEADERS "headers" ("preset or { user, name, email, groups }") Value(r#""default""#),
             "Names under which it is told who is there; presets: `default`, `authelia`, `oauth2-proxy`, `grafana`.";
@@ -161,18 +237,35 @@ shapes! {
     route "[[app.route]]" "A match inside an app, and the policy that holds there." {
         PATH "path" ("glob") Required, "`*` is within one segment, `**` is any depth; `/a/**` matches `/a` too.";
         METHODS "methods" ("list of methods") Value("[]"), "Methods it is for; all where it is empty. `GET` is `HEAD` too.";
-        POLICY "policy" ("policy name") Required, "What holds there.";
+        QUERY "query" ("{ name = \"value\" }") Absent("any query"), "Parameters it is for; `\"*\"` is any value. A request that spells one in a way servers read differently gets 400.";
+        HEADERS "headers" ("{ name = \"value\" }") Absent("any header"), "Header fields it is for; `\"*\"` is any value. Clients write what they like there.";
+        NETWORKS "networks" ("list of names") Value("[]"), "Names of `[networks]` it is for; any client where it is empty.";
+        HOURS "hours" ("{ days, from, to, zone }") Absent("at any time"), "Hours of the week it is for.";
+        GROUPS "groups" ("list of text") Value("[]"), "Groups it is for; anybody where it is empty. Strangers are in none.";
+        USERS "users" ("list of login ids") Value("[]"), "Login ids it is for; anybody where it is empty. Beside `groups` both must hold.";
+        POLICY "policy" ("policy name") Absent("`before` is written instead"), "What holds there.";
+        BEFORE "before" ("METHOD /path") Absent("`policy` is written instead"), "Asks for what that request of this app will ask for, before anything is typed: written at the page that shows the form.";
+        MODE "mode" ("\"enforce\" or \"report\"") Absent("the policy's"), "`report` forwards every request of this route, and logs and counts what would have been refused.";
         LABEL "label" ("text") Absent("pages name only the app"), "What people step up for: \"transfers\".";
         CASE_SENSITIVE "case_sensitive" ("true or false") Value("false"), "Whether the application tells `/Admin` from `/admin`. Public routes always compare exactly.";
         STREAMS "streams" ("\"session\" or \"obey\"") Value(r#""session""#), "What an open WebSocket or response goes on to need: a live session, or all that the policy asks for, so that it is cut when the last proof is too old.";
         OVERLAP "overlap" ("\"intended\"") Absent("hiding a later route is an error"), "Says that this public route means to hide a later, protecting one.";
     }
+    hours "hours = { … }" "Hours of the week, by the clock on the wall of a zone, through summer time and winter time." {
+        DAYS "days" ("list of days") Value(r#"["mon-sun"]"#), "`mon` to `sun`, or spans like `mon-fri`: days on which it begins.";
+        FROM "from" ("HH:MM") Value(r#""00:00""#), "When it begins.";
+        TO "to" ("HH:MM") Value(r#""24:00""#), "When it is over; not after `from` means the next morning.";
+        ZONE "zone" ("time zone") Required, "Whose clock: `Europe/Berlin`, `UTC`.";
+    }
     test "[[test]]" "A request, and what must become of it. `doorward check` runs them, and so does every reload." {
         NAME "name" ("text") Required, "What it claims.";
         REQUEST "request" ("METHOD https://host/path") Required, "The request.";
         USER "user" ("{ name, groups }") Absent("nobody known, unless `did` is written"), "Who sends it.";
+        FROM "from" ("address") Absent("nowhere: in no network"), "The client's address.";
+        HEADERS "headers" ("{ name = \"value\" }") Absent("none"), "Its header fields.";
+        AT "at" ("date and time") Absent("2023-11-14T22:13:20Z"), "When: `2026-02-06T09:00:00Z` or `2026-02-06T09:00[Europe/Berlin]`.";
         DID "did" ("list of \"METHOD AGE ago\"") Value("[]"), "What they have proven: `\"totp 10m ago\"`.";
-        EXPECT "expect" ("forward, sign-in, step-up, deny, not-found or refuse") Required, "What must become of it.";
+        EXPECT "expect" ("forward, report, sign-in, step-up, deny, not-found or refuse") Required, "What must become of it.";
         ROUTE "route" ("label or path of a route") Absent("any route"), "The route that must decide.";
         POLICY "policy" ("policy name") Absent("any policy"), "The policy that must decide.";
     }

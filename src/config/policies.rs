@@ -2,6 +2,8 @@
 
 use super::{
     keys,
+    levels::{Demanded, Levels},
+    people,
     problem::{Code, Problem},
     reader::{Fault, Reader, Section, Value},
     settings::{Mfa, MfaRequirement},
@@ -10,10 +12,10 @@ use super::{
 };
 use crate::domain::{
     factor::Method,
-    policy::{Access, Freshness, Policy, Requirement},
-    session::Level,
+    policy::{Access, Freshness, Mode, Policy, Requirement, Strength, Within},
+    session::{Level, Limits},
 };
-use std::{cell::Cell, ops::Range, sync::Arc};
+use std::{cell::Cell, ops::Range, sync::Arc, time::Duration};
 
 /// Every policy that has a name.
 pub(super) struct Policies(Vec<Known>);
@@ -25,6 +27,8 @@ struct Known {
     /// `None` if something is wrong with it, which has been noted.
     policy: Option<Arc<Policy>>,
     used: Cell<Used>,
+    /// Where it says that it only reports.
+    mode_at: Option<Range<usize>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -35,12 +39,13 @@ enum Used {
 
 impl Policies {
     /// Reads the tables by name; `public` and `deny` are there before.
-    pub(super) fn read(written: Option<&Value<'_>>) -> Self {
+    pub(super) fn read(written: Option<&Value<'_>>, levels: &Levels, session: Option<&Limits>) -> Self {
         let built_in = |name: &str, access| Known {
             name: name.to_owned(),
             at: None,
-            policy: Some(Arc::new(Policy { name: name.to_owned(), access })),
+            policy: Some(Arc::new(Policy::new(name, access))),
             used: Cell::new(Used::Never),
+            mode_at: None,
         };
         let mut known = vec![built_in("public", Access::Public), built_in("deny", Access::Deny)];
         for (name, at, value) in written.and_then(|value| value.named(keys::policy::SHAPE)).unwrap_or_default() {
@@ -50,9 +55,12 @@ impl Policies {
                 value.reader.note(problem.help("`public` lets everybody pass, `deny` nobody"));
                 continue;
             }
-            let access = value.section(keys::policy::SHAPE).and_then(|section| access(&section));
-            let policy = access.map(|access| Arc::new(Policy { name: name.to_owned(), access }));
-            known.push(Known { name: name.to_owned(), at: Some(at), policy, used: Cell::new(Used::Never) });
+            let section = value.section(keys::policy::SHAPE);
+            let policy = section.as_ref().and_then(|section| policy(name, section, levels, session)).map(Arc::new);
+            let reports = policy.as_ref().is_some_and(|policy| policy.mode == Mode::Report);
+            let mode_at = section.filter(|_| reports).and_then(|section| section.written(&keys::policy::MODE));
+            let (name, mode_at) = (name.to_owned(), mode_at.map(|value| value.at));
+            known.push(Known { name, at: Some(at), policy, used: Cell::new(Used::Never), mode_at });
         }
         Self(known)
     }
@@ -96,6 +104,12 @@ impl Policies {
                 let title = format!("no route points at the policy `{}`", known.name);
                 reader.note(Problem::new(Code::UnusedPolicy, title, at.clone(), "never used"));
             }
+            if let Some(at) = &known.mode_at {
+                let title = format!("the policy `{}` lets everybody pass and only reports", known.name);
+                let problem = Problem::new(Code::Reports, title, at.clone(), "nothing is enforced");
+                reader
+                    .note(problem.help("leave `mode` out once the log and `doorward_reported_total` show no surprise"));
+            }
             if let Some(why) = mfa.and_then(|mfa| unmeetable(&policy.access, mfa)) {
                 let title = format!("nobody can meet the policy `{}`", known.name);
                 reader.note(Problem::new(Code::Unmeetable, title, at.clone(), why).help("see `[mfa]`"));
@@ -104,52 +118,114 @@ impl Policies {
     }
 }
 
-fn access(section: &Section<'_>) -> Option<Access> {
+/// Whether a policy or route is enforced.
+pub(super) fn mode(value: &Value<'_>) -> Option<Mode> {
+    one_of(value, &[("enforce", Mode::Enforce), ("report", Mode::Report)])
+}
+
+fn policy(name: &str, section: &Section<'_>, levels: &Levels, session: Option<&Limits>) -> Option<Policy> {
     use keys::policy as key;
-    const LEVELS: &[(&str, Option<Level>)] = &[
-        ("public", None),
-        (Level::Login.name(), Some(Level::Login)),
-        (Level::Mfa.name(), Some(Level::Mfa)),
-        (Level::PhishingResistant.name(), Some(Level::PhishingResistant)),
+    let level = section.read(&key::LEVEL, |value| levels.demanded(value));
+    let fresh = section.maybe(&key::FRESH, |value| {
+        if value.is_list() { value.some(fresh) } else { fresh(value).map(|fresh| vec![fresh]) }
+    });
+    let max_age = section.maybe(&key::MAX_AGE, |value| max_age(value, session));
+    let who = people::named(section, &key::GROUPS, &key::USERS);
+    let allow = section.maybe(&key::ALLOW, people::allow);
+    let message = section.maybe(&key::MESSAGE, words);
+    let mode = section.read(&key::MODE, mode);
+    let (level, max_age, fresh) = (level?, max_age?, fresh?.unwrap_or_default());
+    let who = people::all(who?.into_iter().chain(allow?).collect());
+    let (message, mode) = (message?, mode?);
+    let demands = [
+        (&key::FRESH, !fresh.is_empty()),
+        (&key::MAX_AGE, max_age.is_some()),
+        (&key::GROUPS, who.is_some()),
+        (&key::USERS, who.is_some()),
+        (&key::ALLOW, who.is_some()),
+        (&key::MESSAGE, message.is_some()),
     ];
-    let level = section.read(&key::LEVEL, |value| one_of(value, LEVELS));
-    let fresh = section.maybe(&key::FRESH, fresh);
-    let groups = section.read(&key::GROUPS, |value| value.list(words));
-    let (level, fresh, groups) = (level?, fresh?, groups?);
-    if let Some(level) = level {
-        return Some(Access::Require(Requirement { level, fresh, groups }));
-    }
-    for (key, demanded) in [(&key::FRESH, fresh.is_some()), (&key::GROUPS, !groups.is_empty())] {
-        if let Some(value) = section.written(key).filter(|_| demanded) {
-            let fault = Fault::new("a public policy can't demand anything", "nobody is asked who they are");
-            let fault = fault.help("write `level = \"login\"`, or leave this out");
+    let access = match level {
+        Demanded::Require(level) => Access::Require(Requirement { level, max_age, fresh, who }),
+        Demanded::Public => {
+            forbid(section, &demands, "a public policy can't demand anything", "nobody is asked who they are")?;
+            Access::Public
+        }
+        Demanded::Deny => {
+            // It has something to say all the same.
+            let demands = demands.get(..5).unwrap_or_default();
+            forbid(section, demands, "a policy that lets nobody pass can't demand anything", "no proof would help")?;
+            Access::Deny
+        }
+    };
+    Some(Policy { name: name.to_owned(), access, mode, message })
+}
+
+fn forbid(section: &Section<'_>, demands: &[(&keys::Key, bool)], title: &str, label: &str) -> Option<()> {
+    for (key, demanded) in demands {
+        if let Some(value) = section.written(key).filter(|_| *demanded) {
+            let fault = Fault::new(title, label).help("write `level = \"login\"`, or leave this out");
             return value.fail(Fault { code: Code::Contradiction, ..fault });
         }
     }
-    Some(Access::Public)
+    Some(())
+}
+
+fn max_age(value: &Value<'_>, session: Option<&Limits>) -> Option<Duration> {
+    let age = some_time(value)?;
+    if session.is_some_and(|session| age >= session.lifetime) {
+        let fault = Fault::new("no session lives that long", "expected less than `session.lifetime`");
+        let fault = fault.help("a policy can only be stricter than `[session]`; leave this out otherwise");
+        return value.fail(Fault { code: Code::Contradiction, ..fault });
+    }
+    Some(age)
 }
 
 fn fresh(value: &Value<'_>) -> Option<Freshness> {
     let section = value.section(keys::fresh::SHAPE)?;
     let any = section.read(&keys::fresh::ANY, |value| value.some(method));
-    let within = section.read(&keys::fresh::WITHIN, some_time);
+    let within = section.read(&keys::fresh::WITHIN, |value| match value.as_str() {
+        Some("session") => Some(Within::Session),
+        Some(text) if nearest(text, ["session"]).is_some() => value.fail(
+            Fault::new("this is no duration", "expected a duration, or \"session\"").help("did you mean \"session\"?"),
+        ),
+        _ => some_time(value).map(Within::Age),
+    });
     Some(Freshness { any: any?, within: within? })
 }
 
 fn unmeetable(access: &Access, mfa: &Mfa) -> Option<String> {
     let Access::Require(Requirement { level, fresh, .. }) = access else { return None };
-    if *level >= Level::Mfa && mfa.requirement == MfaRequirement::Disabled {
+    if level.floor() >= Level::Mfa && mfa.requirement == MfaRequirement::Disabled {
         return Some("`mfa.requirement` is \"disabled\", so nobody has a second factor".to_owned());
     }
-    if *level == Level::PhishingResistant && !mfa.methods.iter().any(|method| method.resists_phishing()) {
+    if level.floor() >= Level::Mfa && mfa.methods.iter().all(|method| method.is_mail()) {
+        return Some("`mfa.methods` has only e-mail, which is no second factor: it can reset the password".to_owned());
+    }
+    if level.floor() == Level::PhishingResistant && !mfa.methods.iter().any(|method| method.resists_phishing()) {
         return Some("`mfa.methods` has no \"passkey\"".to_owned());
     }
-    let fresh = fresh.as_ref()?;
     let available = |method: &Method| match method {
         Method::Password => true,
         Method::RecoveryCode => mfa.recovery_codes > 0,
-        Method::Totp | Method::Passkey => mfa.methods.contains(method),
+        Method::Totp
+        | Method::Passkey
+        | Method::SecurityKey
+        | Method::EmailCode
+        | Method::EmailLink
+        | Method::SmsCode
+        | Method::VoiceCode => mfa.methods.contains(method),
     };
-    let missing = listed(fresh.any.iter().map(|method| method.name()));
-    (!fresh.any.iter().any(available)).then(|| format!("`mfa.methods` has none of {missing}"))
+    let methods: Vec<_> = Method::ALL.iter().copied().filter(available).collect();
+    if !Strength::Level(level.floor()).met_by(&methods) {
+        let names = listed(methods.iter().map(|method| method.name()));
+        return Some(format!("what people can have, {names}, never amounts to {}", level.floor()));
+    }
+    let parts = match level {
+        Strength::Level(_) => &[][..],
+        Strength::Custom(custom) => custom.all_of.as_slice(),
+    };
+    let asked = parts.iter().chain(fresh.iter().map(|fresh| &fresh.any));
+    let lacking = asked.into_iter().find(|any| !any.iter().any(available))?;
+    Some(format!("`mfa.methods` has none of {}", listed(lacking.iter().map(|method| method.name()))))
 }

@@ -111,6 +111,8 @@ pub enum Code {
     MissingFile,
     /// A `[[test]]` whose request meets another fate.
     FailedTest,
+    /// A route that asks for less than the operator's minimum.
+    BelowMinimum,
     /// A policy that nothing points at.
     UnusedPolicy,
     /// A route that no request reaches.
@@ -119,6 +121,12 @@ pub enum Code {
     Lax,
     /// A policy that nobody can meet.
     Unmeetable,
+    /// A route that opens, for some requests, what a later one protects.
+    HiddenForSome,
+    /// A route whose conditions are missed into the open.
+    LetsBy,
+    /// Something that reports and does not enforce.
+    Reports,
 }
 
 /// Whether a problem stops the start.
@@ -147,17 +155,27 @@ impl Code {
             Self::Hidden => "C0011",
             Self::MissingFile => "C0012",
             Self::FailedTest => "C0013",
+            Self::BelowMinimum => "C0014",
             Self::UnusedPolicy => "C0101",
             Self::UnreachableRoute => "C0102",
             Self::Lax => "C0103",
             Self::Unmeetable => "C0104",
+            Self::HiddenForSome => "C0105",
+            Self::LetsBy => "C0106",
+            Self::Reports => "C0107",
         }
     }
 
     /// Whether it stops the start.
     pub const fn severity(self) -> Severity {
         match self {
-            Self::UnusedPolicy | Self::UnreachableRoute | Self::Lax | Self::Unmeetable => Severity::Warning,
+            Self::UnusedPolicy
+            | Self::UnreachableRoute
+            | Self::Lax
+            | Self::Unmeetable
+            | Self::HiddenForSome
+            | Self::LetsBy
+            | Self::Reports => Severity::Warning,
             _ => Severity::Error,
         }
     }
@@ -226,7 +244,12 @@ impl Problems {
 
     /// Line and column of a problem, both from 1, the column in characters.
     pub fn position(&self, problem: &Problem) -> (usize, usize) {
-        let before = self.file.text().get(..problem.at.start).unwrap_or(self.file.text());
+        self.place(&problem.at)
+    }
+
+    /// Line and column of where a span begins.
+    pub fn place(&self, at: &Range<usize>) -> (usize, usize) {
+        let before = self.file.text().get(..at.start).unwrap_or(self.file.text());
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
         let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
         (1 + before.bytes().filter(|byte| *byte == b'\n').count(), column)

@@ -257,14 +257,30 @@ impl<'a> Value<'a> {
 
     /// Tables by name, each with where its name stands.
     pub(super) fn named(&self, shape: &'static Shape) -> Option<Vec<(&'a str, Range<usize>, Value<'a>)>> {
-        let DeValue::Table(table) = self.written else {
-            return self.wrong_type("tables by name", &format!("write {}", shape.header));
-        };
+        match self.written {
+            DeValue::Table(_) => self.entries(shape.header),
+            _ => self.wrong_type("tables by name", &format!("write {}", shape.header)),
+        }
+    }
+
+    /// A table whose keys are the operator's: each with where it stands, and its value.
+    pub(super) fn entries(&self, write: &str) -> Option<Vec<(&'a str, Range<usize>, Value<'a>)>> {
+        let DeValue::Table(table) = self.written else { return self.wrong_type("a table", &format!("write {write}")) };
         let entry = |(key, value): (&'a Spanned<std::borrow::Cow<'a, str>>, &'a Spanned<DeValue<'a>>)| {
             let value = Value { reader: self.reader, at: value.span(), written: value.get_ref() };
             (key.get_ref().as_ref(), key.span(), value)
         };
         Some(table.iter().map(entry).collect())
+    }
+
+    /// The same, to be complained about at another place.
+    pub(super) fn placed(&self, at: Range<usize>) -> Self {
+        Self { at, ..self.clone() }
+    }
+
+    /// Whether a list was written.
+    pub(super) fn is_list(&self) -> bool {
+        matches!(self.written, DeValue::Array(_))
     }
 
     /// Whether a text was written, as opposed to a list or table.

@@ -4,14 +4,19 @@ use super::{
     keys::{self, Key},
     problem::{Code, Problem},
     reader::{Fault, Section, Value},
-    settings::{Certificate, LogFormat, Mfa, MfaRequirement, Portal, Server, Store, StoreUrl, Tls},
+    settings::{Certificate, LogFormat, Mfa, MfaRequirement, Password, Portal, Server, Store, StoreUrl, Tls},
     values::{
         accent, duration, file, network, one_of, origin, path, secret, size, socket_address, some_time, support_url,
         words,
     },
 };
 use crate::{
-    domain::{factor::Method, secret::Secret, session::Limits},
+    domain::{
+        factor::Method,
+        password::{CHARS_FLOOR, Policy, Score},
+        secret::Secret,
+        session::Limits,
+    },
     flows::hold,
 };
 use std::{net::SocketAddr, num::NonZeroUsize, time::Duration};
@@ -87,8 +92,22 @@ pub(super) fn store(section: &Section<'_>) -> Option<Store> {
     // It may hold a password, so it is not drawn where it is wrong.
     section.reader.secrets.borrow_mut().extend(section.written(&keys::store::URL).map(|value| value.at));
     let url = section.read(&keys::store::URL, store_url);
+    if let Some(value) = section.written(&keys::store::URL).filter(|value| value.as_str().is_some_and(holds_password)) {
+        let title = "a password stands in the config file";
+        let problem = Problem::new(Code::Lax, title, value.at, "whoever reads this file can read the store");
+        section
+            .reader
+            .note(problem.help("write \"file:/run/secrets/store-url\", or fill it in: \"postgres://…:${PASSWORD}@…\""));
+    }
     let key_file = section.read(&keys::store::KEY_FILE, path);
     Some(Store { url: url?, key_file: key_file? })
+}
+
+/// Whether a URL has a password that is written out.
+fn holds_password(url: &str) -> bool {
+    let user = url.split_once("://").and_then(|(_, rest)| Some(rest.split('/').next()?.rsplit_once('@')?.0));
+    user.and_then(|user| user.split_once(':'))
+        .is_some_and(|(_, password)| !password.is_empty() && !password.contains("${"))
 }
 
 fn store_url(value: &Value<'_>) -> Option<StoreUrl> {
@@ -145,7 +164,8 @@ pub(super) fn mfa(section: &Section<'_>) -> Option<Mfa> {
     let requirement = section.read(&keys::mfa::REQUIREMENT, |value| one_of(value, REQUIREMENTS));
     let methods = section.read(&keys::mfa::METHODS, |value| value.some(second_factor));
     let recovery_codes = section.read(&keys::mfa::RECOVERY_CODES, recovery_codes);
-    Some(Mfa { requirement: requirement?, methods: methods?, recovery_codes: recovery_codes? })
+    let remember = section.read(&keys::mfa::REMEMBER, remember);
+    Some(Mfa { requirement: requirement?, methods: methods?, recovery_codes: recovery_codes?, remember: remember? })
 }
 
 /// More than anybody keeps; each takes a slow hash to make.
@@ -156,10 +176,71 @@ fn recovery_codes(value: &Value<'_>) -> Option<u8> {
     count.or_else(|| value.fail(Fault::new("this is no number of recovery codes", "expected 0 to 20")))
 }
 
+/// RD-01: a browser is asked again after this time at the latest.
+const REMEMBER_MAX: Duration = Duration::from_hours(30 * 24);
+
+#[expect(clippy::option_option, reason = "the outer `None` says that a problem was noted")]
+fn remember(value: &Value<'_>) -> Option<Option<Duration>> {
+    if value.as_str() == Some("off") {
+        return Some(None);
+    }
+    let lasts = some_time(value)?;
+    if lasts > REMEMBER_MAX {
+        let fault = Fault::new("this is too long to go without a second step", "more than 30d");
+        return value.fail(fault.help("write \"30d\" or less, or \"off\""));
+    }
+    Some(Some(lasts))
+}
+
 fn second_factor(value: &Value<'_>) -> Option<Method> {
     if value.as_str() == Some(Method::Password.name()) {
         let fault = Fault::new("a password is no second factor", "expected another method");
         return value.fail(fault.help("it is what people begin with"));
     }
-    one_of(value, &[(Method::Passkey.name(), Method::Passkey), (Method::Totp.name(), Method::Totp)])
+    let methods: Vec<_> = Method::ALL.iter().filter(|method| is_enrolled(**method)).collect();
+    let named: Vec<_> = methods.into_iter().map(|method| (method.name(), *method)).collect();
+    one_of(value, &named)
+}
+
+/// Whether people enrol it, and the operator chooses whether they may.
+const fn is_enrolled(method: Method) -> bool {
+    match method {
+        Method::Password | Method::RecoveryCode => false,
+        Method::Passkey
+        | Method::SecurityKey
+        | Method::Totp
+        | Method::SmsCode
+        | Method::VoiceCode
+        | Method::EmailCode
+        | Method::EmailLink => true,
+    }
+}
+
+/// SP 800-63B 3.1.1.2 asks every gateway to take passwords of this length, so none asks for more.
+const CHARS_MIN_MAX: usize = 64;
+
+pub(super) fn password(section: &Section<'_>) -> Option<Password> {
+    use keys::password as key;
+    let min = section.read(&key::MIN_LENGTH, chars_min);
+    let alone = section.read(&key::MIN_LENGTH_ALONE, chars_min);
+    let score_min = section.read(&key::SCORE, score);
+    let breached = section.maybe(&key::BREACHED, file);
+    let policy = Policy { chars_min: min?, chars_min_alone: alone?, score_min: score_min? };
+    let advised = Policy::default().chars_min_alone;
+    if let Some(value) = section.written(&key::MIN_LENGTH_ALONE).filter(|_| policy.chars_min_alone < advised) {
+        let title = "`min_length_alone` is shorter than NIST SP 800-63B allows";
+        let problem = Problem::new(Code::Lax, title, value.at.clone(), format!("less than {advised}"));
+        value.reader.note(problem.help("shorter ones are for passwords that a second factor always goes with"));
+    }
+    Some(Password { policy, breached: breached? })
+}
+
+fn chars_min(value: &Value<'_>) -> Option<usize> {
+    let count = usize::try_from(value.number()?).ok().filter(|count| (CHARS_FLOOR..=CHARS_MIN_MAX).contains(count));
+    count.or_else(|| value.fail(Fault::new("this is no minimum for passwords", "expected 8 to 64")))
+}
+
+fn score(value: &Value<'_>) -> Option<Score> {
+    let score = u8::try_from(value.number()?).ok().filter(|score| *score <= 4).map(Score::new);
+    score.or_else(|| value.fail(Fault::new("this is no score", "expected 0 to 4")))
 }

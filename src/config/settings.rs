@@ -1,8 +1,11 @@
 //! The config as run: parsed, complete, nothing left to check. The config as written never leaves [`super`].
 
+pub use crate::adapters::messages::settings::{Mail, Phone};
+
 use crate::{
     domain::{
         factor::Method,
+        password,
         policy::{
             Policy,
             route::{App, Apps},
@@ -34,6 +37,14 @@ pub struct Settings {
     pub mfa: Mfa,
     /// `[hold]`.
     pub hold: hold::Limits,
+    /// `[password]`.
+    pub password: Password,
+    /// `[mail]`.
+    pub mail: Option<Mail>,
+    /// `[sms]`.
+    pub sms: Option<Phone>,
+    /// `[voice]`.
+    pub voice: Option<Phone>,
     /// Every policy: `public` and `deny`, then those of `[policy.NAME]` in alphabetical order.
     pub policies: Vec<Arc<Policy>>,
     /// `[[app]]`, in the order of the file; never empty.
@@ -167,6 +178,17 @@ pub struct Mfa {
     pub methods: Vec<Method>,
     /// Recovery codes in a set; none where it is zero.
     pub recovery_codes: u8,
+    /// How long a browser may spare its user the second step; `None` where none may.
+    pub remember: Option<Duration>,
+}
+
+/// What new passwords must be like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Password {
+    /// Lengths and score.
+    pub policy: password::Policy,
+    /// The list of breached ones, if there is one.
+    pub breached: Option<PathBuf>,
 }
 
 /// Who must have a second factor.

@@ -2,7 +2,7 @@ use super::{
     settings::{Assertion, MfaRequirement, StoreUrl},
     *,
 };
-use crate::domain::factor::Method;
+use crate::domain::{factor::Method, password::Policy as PasswordPolicy};
 use proptest::prelude::*;
 use std::{collections::HashMap, time::Duration};
 
@@ -50,8 +50,9 @@ app = [{ name = "payroll", host = "payroll.example.com", upstream = ["http://127
 
 #[test]
 fn what_is_not_written_has_its_default() {
-    let Settings { server, tls, portal, store, session, mfa, hold, policies, apps } =
-        read_text(LEAST).unwrap().settings;
+    let settings = read_text(LEAST).unwrap().settings;
+    let Settings { server, tls, portal, store, session, mfa, hold, password, mail, sms, voice, policies, apps } =
+        settings;
 
     assert_eq!(server.listen, ["0.0.0.0:8443".parse().unwrap()]);
     assert_eq!(server.admin, Some("127.0.0.1:9443".parse().unwrap()));
@@ -63,8 +64,14 @@ fn what_is_not_written_has_its_default() {
     assert_eq!(portal.accent.to_string(), "#14634f");
     assert!(matches!(store.url, StoreUrl::Sqlite(path) if path == Path::new("/etc/doorward/doorward.db")));
     assert_eq!((session.lifetime, session.idle), (Duration::from_hours(12), Duration::from_mins(30)));
-    assert_eq!((mfa.requirement, mfa.methods), (MfaRequirement::Required, vec![Method::Passkey, Method::Totp]));
     assert_eq!((hold.body_max, hold.total_max), (10 << 20, 1 << 30));
+    assert_eq!(
+        (mfa.requirement, mfa.methods),
+        (MfaRequirement::Required, vec![Method::Passkey, Method::SecurityKey, Method::Totp])
+    );
+    assert_eq!(mfa.remember, Some(Duration::from_hours(30 * 24)));
+    assert!(mail.is_none() && sms.is_none() && voice.is_none());
+    assert_eq!((password.policy, password.breached), (PasswordPolicy::default(), None));
     assert_eq!(policies.iter().map(|policy| policy.name.as_str()).collect::<Vec<_>>(), ["public", "deny"]);
     assert_eq!(apps[0].app.title, "Payroll");
     assert_eq!(apps[0].upstreams[0].to_string(), "http://127.0.0.1:9000");
@@ -88,6 +95,41 @@ fn the_environment_fills_in_texts_and_secrets_may_stand_in_files() {
 }
 
 #[test]
+fn messages_leave_as_they_are_told_to() {
+    use crate::adapters::{
+        messages::settings::{BodyKind, MailRoute, PhoneRoute, Security},
+        upstream::Trust,
+    };
+    let text = format!(
+        r#"
+        mail = {{ from = "Example <no-reply@example.com>", url = "smtp://[::1]:2525", user = "ann", password = "file:pw", ca = "ca.pem", timeout = "3s" }}
+        sms = {{ preset = "twilio", account = "AC1", token = "${{TOKEN}}", from = "+441632960000", countries = ["+44"] }}
+        voice = {{ url = "https://calls.example.com/?n={{to}}", headers = ["X-Key: file"], content_type = "form", body = "say={{text}}", countries = ["+44"] }}
+        {LEAST}"#
+    );
+    let environment = Pretend {
+        variables: HashMap::from([("TOKEN", "hunter2")]),
+        files: HashMap::from([("/etc/doorward/pw".into(), "hunter3\n")]),
+    };
+
+    let settings = read_with(&text, &environment).unwrap_or_else(|problems| panic!("{problems}")).settings;
+
+    assert!(!format!("{settings:?}").contains("hunter"), "{settings:?}");
+    let (mail, sms, voice) = (settings.mail.unwrap(), settings.sms.unwrap(), settings.voice.unwrap());
+    assert_eq!((mail.from.to_string().as_str(), mail.timeout.as_secs()), ("Example <no-reply@example.com>", 3));
+    let MailRoute::Smtp(server) = mail.route else { panic!("no server") };
+    assert_eq!((server.host.as_str(), server.port, server.security), ("[::1]", 2525, Security::StartTls));
+    assert_eq!(server.trust, Trust::Authorities("/etc/doorward/ca.pem".into()));
+    assert!(server.login.unwrap().password.matches(b"hunter3"));
+    let PhoneRoute::Twilio(twilio) = sms.route else { panic!("not Twilio") };
+    assert_eq!(twilio.url.as_str(), "https://api.twilio.com/");
+    assert!(twilio.token.matches(b"hunter2"));
+    let PhoneRoute::Http(template) = voice.route else { panic!("not our own") };
+    assert_eq!((template.url.as_str(), template.content), ("https://calls.example.com/?n={to}", BodyKind::Form));
+    assert_eq!((template.method.as_str(), template.headers.len(), voice.timeout.as_secs()), ("POST", 1, 10));
+}
+
+#[test]
 fn the_password_of_a_store_is_never_repeated() {
     let text = format!("store.url = '''mysql://ann:hunter2\n@db'''\nportal.nam = \"x\"\n{LEAST}");
     let problems = read_text(&text).unwrap_err();
@@ -106,6 +148,10 @@ fn every_key_of_the_list_is_read() {
                 "headers = { … }" => format!("[[app]]\nheaders = {{ {} }}\n", inside.trim()),
                 "health = { … }" => format!("[[app]]\nhealth = {{ {} }}\n", inside.trim()),
                 "fresh = { … }" => format!("[policy.x]\nfresh = {{ {} }}\n", inside.trim()),
+                "allow = { … }" => format!("[policy.x]\nallow = {{ {} }}\n", inside.trim()),
+                "all_of = [{ … }]" => format!("[level.x]\nall_of = [{{ {} }}]\n", inside.trim()),
+                "[level.NAME]" => format!("[level.x]\n{inside}"),
+                "hours = { … }" => format!("[[app]]\n[[app.route]]\nhours = {{ {} }}\n", inside.trim()),
                 "user = { … }" => format!("[[test]]\nuser = {{ {} }}\n", inside.trim()),
                 "[[app.route]]" => format!("[[app]]\n[[app.route]]\n{inside}"),
                 "[policy.NAME]" => format!("[policy.x]\n{inside}"),

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::domain::{
     factor::Method,
-    target::{Allowed, Authority, CanonicalPath, Host, NotAHost, path::check_query},
+    target::{Allowed, Authority, CanonicalPath, Host, HostPattern, NotAHost, path::check_query},
 };
 use http::HeaderName;
 use ipnet::IpNet;
@@ -106,6 +106,11 @@ pub(super) fn words(value: &Value<'_>) -> Option<String> {
     })
 }
 
+/// Any text.
+pub(super) fn text(value: &Value<'_>) -> Option<String> {
+    value.text()
+}
+
 /// `true` or `false`.
 pub(super) fn truth(value: &Value<'_>) -> Option<bool> {
     value.truth()
@@ -158,8 +163,28 @@ pub(super) fn host(value: &Value<'_>) -> Option<Host> {
     })
 }
 
+/// A host, or `*.` and a host that is a domain somebody can own: never `*.com`.
+pub(super) fn host_pattern(value: &Value<'_>) -> Option<HostPattern> {
+    if value.as_str().is_none_or(|text| !text.contains('*')) {
+        return host(value).map(HostPattern::Exact);
+    }
+    value.parsed(|text| {
+        let fault = || {
+            Fault::new("this is no host name", "a star stands for one whole label, the first")
+                .help("write for example \"*.apps.example.com\"")
+        };
+        let pattern = HostPattern::parse(text).map_err(|_| fault())?;
+        match &pattern {
+            HostPattern::Wildcard(parent) if !parent.as_str().contains('.') => {
+                Err(Fault::new("this wildcard is too wide", "expected at least two labels behind the star"))
+            }
+            _ => Ok(pattern),
+        }
+    })
+}
+
 /// Splits `scheme://host:port/` where nothing else may follow.
-fn split_origin(text: &str) -> Result<(&str, Authority), Fault> {
+pub(super) fn split_origin(text: &str) -> Result<(&str, Authority), Fault> {
     let (scheme, rest) =
         text.split_once("://").ok_or_else(|| Fault::new("this is no URL", "expected a scheme, `://` and a host"))?;
     let authority = rest.strip_suffix('/').unwrap_or(rest);

@@ -40,8 +40,8 @@ pub struct Claims {
     pub exp: u64,
     /// When the user last proved who they are.
     pub auth_time: u64,
-    /// The level the session amounts to.
-    pub acr: &'static str,
+    /// The level the session amounts to; the operator's own where the policy asked for one.
+    pub acr: String,
     /// How they proved it (RFC 8176 2); `mfa` only with two different classes.
     pub amr: Vec<&'static str>,
     /// Each proof.
@@ -59,12 +59,13 @@ pub struct Proof {
     pub time: u64,
 }
 
-/// What is asserted about `identity` to the app `aud`. `None` if nothing is proven.
+/// What is asserted about `identity` to the app `aud`, which a policy may have admitted at an operator's own level. `None` if nothing is proven.
 pub fn claims(
     identity: &Identity,
     iss: &str,
     aud: &str,
     route: &str,
+    custom_level: Option<&str>,
     jti: uuid::Uuid,
     now: Timestamp,
 ) -> Option<Claims> {
@@ -90,7 +91,7 @@ pub fn claims(
         nbf: now.as_secs(),
         exp: (now + LIFETIME).as_secs(),
         auth_time: proofs().map(|proof| proof.at.as_secs()).max()?,
-        acr: level.name(),
+        acr: custom_level.unwrap_or(level.name()).to_owned(),
         amr,
         authentications: proofs()
             .map(|proof| Proof { method: proof.method.name(), time: proof.at.as_secs() })

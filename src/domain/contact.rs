@@ -2,7 +2,11 @@
 //!
 //! An address proves nothing until something that was sent to it came back, or an operator vouched for it.
 
-use crate::domain::{factor::FactorId, time::Timestamp, user::UserId};
+use crate::domain::{
+    factor::{FactorId, Method},
+    time::Timestamp,
+    user::UserId,
+};
 use unicode_normalization::UnicodeNormalization as _;
 
 /// A way by which words reach a person.
@@ -26,6 +30,55 @@ impl Channel {
             Self::Email => "email",
             Self::Sms => "sms",
             Self::Voice => "voice",
+        }
+    }
+}
+
+/// What kind of address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// An e-mail address.
+    Email,
+    /// A phone number.
+    Phone,
+}
+
+impl Kind {
+    /// Both.
+    pub const ALL: &[Self] = &[Self::Email, Self::Phone];
+
+    /// The name in tables, links and logs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Email => "email",
+            Self::Phone => "phone",
+        }
+    }
+
+    /// The kind of that name.
+    pub fn by_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| kind.name() == name)
+    }
+}
+
+impl Channel {
+    /// What kind of address it ends at.
+    pub const fn kind(self) -> Kind {
+        match self {
+            Self::Email => Kind::Email,
+            Self::Sms | Self::Voice => Kind::Phone,
+        }
+    }
+}
+
+impl Method {
+    /// The way by which its codes and links come, where they are sent at all.
+    pub const fn channel(self) -> Option<Channel> {
+        match self {
+            Self::EmailCode | Self::EmailLink => Some(Channel::Email),
+            Self::SmsCode => Some(Channel::Sms),
+            Self::VoiceCode => Some(Channel::Voice),
+            Self::Password | Self::Totp | Self::RecoveryCode | Self::Passkey | Self::SecurityKey => None,
         }
     }
 }
@@ -110,6 +163,35 @@ impl PhoneNumber {
     }
 }
 
+/// How phone numbers of some countries begin: `+44`. Messages to numbers that nobody expects cost money, and to some of
+/// them that is the purpose.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct NumberPrefix(String);
+
+impl NumberPrefix {
+    /// Reads `+44`, or `+` alone for the whole world.
+    pub fn parse(written: &str) -> Option<Self> {
+        let digits = written.strip_prefix('+')?;
+        let dialable = digits.len() <= 14 && digits.bytes().all(|digit| digit.is_ascii_digit());
+        (dialable && !digits.starts_with('0')).then(|| Self(written.to_owned()))
+    }
+
+    /// Whether it is the beginning of this number.
+    pub fn covers(&self, number: &PhoneNumber) -> bool {
+        number.as_str().starts_with(&self.0)
+    }
+
+    /// `+44`.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it is the beginning of every number.
+    pub fn is_everywhere(&self) -> bool {
+        self.0 == "+"
+    }
+}
+
 impl std::fmt::Display for EmailAddress {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)
@@ -132,6 +214,22 @@ pub enum Address {
 }
 
 impl Address {
+    /// Reads what was typed as an address of this kind.
+    pub fn parse(kind: Kind, typed: &str) -> Result<Self, NotAnAddress> {
+        match kind {
+            Kind::Email => EmailAddress::parse(typed).map(Self::Email),
+            Kind::Phone => PhoneNumber::parse(typed).map(Self::Phone),
+        }
+    }
+
+    /// What kind it is.
+    pub const fn kind(&self) -> Kind {
+        match self {
+            Self::Email(_) => Kind::Email,
+            Self::Phone(_) => Kind::Phone,
+        }
+    }
+
     /// Whether this channel ends there.
     pub const fn takes(&self, channel: Channel) -> bool {
         match self {
@@ -207,6 +305,16 @@ mod tests {
     fn a_masked_address_tells_its_owner_which_one_it_is() {
         assert_eq!(EmailAddress::parse("ann@example.com").unwrap().masked(), "a…@example.com");
         assert_eq!(PhoneNumber::parse("+442079460123").unwrap().masked(), "+44 … 123");
+    }
+
+    #[test]
+    fn a_prefix_covers_the_numbers_that_begin_with_it() {
+        let number = PhoneNumber::parse("+442079460000").unwrap();
+        let covers = |written| NumberPrefix::parse(written).map(|prefix| prefix.covers(&number));
+
+        assert_eq!((covers("+44"), covers("+4420"), covers("+")), (Some(true), Some(true), Some(true)));
+        assert_eq!((covers("+1"), covers("+4421")), (Some(false), Some(false)));
+        assert_eq!((covers("44"), covers("+0"), covers("+44 20"), covers("")), (None, None, None, None));
     }
 
     proptest! {

@@ -7,16 +7,26 @@
 //!
 //! - More proof never admits less.
 //! - An older proof never admits more.
+//! - A lock never admits more, and takes nothing from the level.
 //! - A proof from the future is none.
+//! - A policy that only reports refuses nobody, and what it reports is what it would do.
 //! - Only this module can make an [`Admission`]. Nothing reaches an upstream without one.
 
+pub mod call;
 pub mod demand;
 pub mod glob;
+pub mod hours;
+pub mod index;
 pub mod route;
+pub mod strength;
+pub mod who;
+
+pub use strength::{CustomLevel, Strength};
+pub use who::Who;
 
 use crate::domain::{
     factor::Method,
-    session::{Authentication, Identity, Level, latest, proven},
+    session::{Authentication, Identity, Level, Session, proven},
     time::Timestamp,
 };
 use std::{sync::Arc, time::Duration};
@@ -28,6 +38,19 @@ pub struct Policy {
     pub name: String,
     /// What it demands.
     pub access: Access,
+    /// Whether it is enforced.
+    pub mode: Mode,
+    /// What people are told whom it never lets pass, in the operator's words.
+    pub message: Option<String>,
+}
+
+/// Whether a policy is enforced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// It is.
+    Enforce,
+    /// It lets everything pass, and says what it would have done.
+    Report,
 }
 
 /// What a policy demands.
@@ -45,11 +68,13 @@ pub enum Access {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Requirement {
     /// How strong their session must be.
-    pub level: Level,
-    /// How recent a proof must be, if at all.
-    pub fresh: Option<Freshness>,
-    /// Groups of which they must be in one; nobody is left out where it is empty.
-    pub groups: Vec<String>,
+    pub level: Strength,
+    /// How old a proof may be that counts towards the level; any age where there is none.
+    pub max_age: Option<Duration>,
+    /// How recent proofs must be: each of these, asked for in this order.
+    pub fresh: Vec<Freshness>,
+    /// Who may pass at all; everybody where there is none.
+    pub who: Option<Who>,
 }
 
 /// A proof by one of these methods, at most this old.
@@ -58,7 +83,32 @@ pub struct Freshness {
     /// Methods that count; never empty.
     pub any: Vec<Method>,
     /// How old the latest proof may be.
-    pub within: Duration,
+    pub within: Within,
+}
+
+/// How old a proof may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Within {
+    /// At most this old.
+    Age(Duration),
+    /// Of this session, at whatever time.
+    Session,
+}
+
+impl From<Duration> for Within {
+    fn from(age: Duration) -> Self {
+        Self::Age(age)
+    }
+}
+
+impl Within {
+    /// Whether a proof of this age is recent enough.
+    pub fn includes(self, age: Duration) -> bool {
+        match self {
+            Self::Age(max) => age <= max,
+            Self::Session => true,
+        }
+    }
 }
 
 /// Who sends a request.
@@ -106,16 +156,18 @@ pub enum Decision {
 pub enum Missing {
     /// It is not strong enough.
     Level {
-        /// What it amounts to.
-        reached: Level,
+        /// What it amounts to; `None` where all of it is too old to count.
+        reached: Option<Level>,
         /// What is asked for.
-        wanted: Level,
+        wanted: Strength,
+        /// How old a proof may be that counts, if that matters.
+        max_age: Option<Duration>,
     },
     /// No proof is recent enough.
     Fresh {
         /// What is asked for.
         wanted: Freshness,
-        /// The latest proof that would count, and its age; `None` if there never was one.
+        /// The latest proof that would count, and its age; `None` if there was none, or none since the session was locked.
         latest: Option<(Method, Duration)>,
     },
 }
@@ -125,8 +177,8 @@ pub enum Missing {
 pub enum WhyDenied {
     /// The policy lets nobody pass.
     Policy,
-    /// The user is in none of the groups.
-    Groups,
+    /// The user is not among those it is for.
+    Who,
 }
 
 /// Proof that policy let one request through.
@@ -135,12 +187,14 @@ pub enum WhyDenied {
 /// that skips policy does not compile:
 ///
 /// ```compile_fail,E0451
-/// let forged = doorward::domain::policy::Admission { identity: None };
+/// let forged = doorward::domain::policy::Admission { identity: None, custom: None, instead: None };
 /// ```
 #[derive(Debug)]
 #[must_use]
 pub struct Admission {
     identity: Option<Arc<Identity>>,
+    custom: Option<Arc<CustomLevel>>,
+    instead: Option<Box<Decision>>,
 }
 
 impl Admission {
@@ -148,18 +202,52 @@ impl Admission {
     pub fn identity(&self) -> Option<&Arc<Identity>> {
         self.identity.as_ref()
     }
+
+    /// The operator's own level that was asked for and reached, if the policy asks for one.
+    pub fn custom_level(&self) -> Option<&str> {
+        self.custom.as_ref().map(|custom| custom.name.as_str())
+    }
+
+    /// What would have been decided, were the policy enforced and not only reported.
+    pub fn instead(&self) -> Option<&Decision> {
+        self.instead.as_deref()
+    }
 }
 
 impl Policy {
+    /// A policy that is enforced, and has nothing to say to those it refuses.
+    pub fn new(name: impl Into<String>, access: Access) -> Self {
+        Self { name: name.into(), access, mode: Mode::Enforce, message: None }
+    }
+
     /// Whether this policy can be met without looking the visitor up.
     pub fn is_public(&self) -> bool {
         self.access == Access::Public
     }
 
+    /// Whether it keeps nobody out: it is public, or it only reports.
+    pub fn opens(&self) -> bool {
+        self.is_public() || self.mode == Mode::Report
+    }
+
     /// Decides for one visitor at one instant.
     pub fn decide(&self, visitor: &Visitor, now: Timestamp) -> Decision {
+        match (self.mode, self.enforced(visitor, now)) {
+            (Mode::Enforce, decision) | (Mode::Report, decision @ Decision::Admit(_)) => decision,
+            (Mode::Report, instead) => {
+                let identity = match (visitor, &instead) {
+                    // Somebody who has proven nothing that counts is nobody.
+                    (Visitor::Anonymous(_), _) | (_, Decision::SignIn(_)) => None,
+                    (Visitor::SignedIn(identity), _) => Some(Arc::clone(identity)),
+                };
+                Decision::Admit(Admission { identity, custom: None, instead: Some(Box::new(instead)) })
+            }
+        }
+    }
+
+    fn enforced(&self, visitor: &Visitor, now: Timestamp) -> Decision {
         let requirement = match &self.access {
-            Access::Public => return Decision::Admit(Admission { identity: None }),
+            Access::Public => return Decision::Admit(Admission { identity: None, custom: None, instead: None }),
             Access::Deny => return Decision::Deny(WhyDenied::Policy),
             Access::Require(requirement) => requirement,
         };
@@ -167,11 +255,17 @@ impl Policy {
             Visitor::Anonymous(why) => return Decision::SignIn(*why),
             Visitor::SignedIn(identity) => identity,
         };
-        if !requirement.permits(&identity.user.groups) {
-            return Decision::Deny(WhyDenied::Groups);
+        if requirement.who.as_ref().is_some_and(|who| !who.includes(&identity.user)) {
+            return Decision::Deny(WhyDenied::Who);
         }
-        match requirement.missing(&identity.session.authentications, now) {
-            Ok(()) => Decision::Admit(Admission { identity: Some(Arc::clone(identity)) }),
+        match requirement.missing(&identity.session, now) {
+            Ok(()) => {
+                let custom = match &requirement.level {
+                    Strength::Level(_) => None,
+                    Strength::Custom(custom) => Some(Arc::clone(custom)),
+                };
+                Decision::Admit(Admission { identity: Some(Arc::clone(identity)), custom, instead: None })
+            }
             Err(Lack::Everything) => Decision::SignIn(WhyAnonymous::TooOld),
             Err(Lack::Some(missing)) => Decision::StepUp(missing),
         }
@@ -188,37 +282,67 @@ pub enum Lack {
 }
 
 impl Requirement {
-    /// Whether somebody in `groups` may pass at all.
-    pub fn permits(&self, groups: &[String]) -> bool {
-        self.groups.is_empty() || self.groups.iter().any(|group| groups.contains(group))
+    /// This level and nothing else, of anybody.
+    pub fn at(level: impl Into<Strength>) -> Self {
+        Self { level: level.into(), max_age: None, fresh: Vec::new(), who: None }
     }
 
-    /// What `authentications` lack at `now`.
-    pub fn missing(&self, authentications: &[Authentication], now: Timestamp) -> Result<(), Lack> {
+    /// What `session` lacks at `now`: the level first, then each freshness in its order.
+    pub fn missing(&self, session: &Session, now: Timestamp) -> Result<(), Lack> {
+        let authentications = &session.authentications;
         let reached = Level::reached(authentications, now).ok_or(Lack::Everything)?;
-        if reached < self.level {
-            return Err(Lack::Some(Missing::Level { reached, wanted: self.level }));
+        match (&self.level, self.max_age) {
+            // The way of most requests, without a list of methods.
+            (Strength::Level(level), None) if reached >= *level => {}
+            (wanted, max_age) => {
+                let methods = counting(authentications, max_age, now);
+                if !wanted.met_by(&methods) {
+                    let reached = Level::shown_by(methods.into_iter());
+                    return Err(Lack::Some(Missing::Level { reached, wanted: wanted.clone(), max_age }));
+                }
+            }
         }
-        let Some(fresh) = &self.fresh else { return Ok(()) };
-        let latest =
-            latest(authentications, &fresh.any, now).and_then(|proof| Some((proof.method, proof.at.age(now)?)));
-        match latest {
-            Some((_, age)) if age <= fresh.within => Ok(()),
-            _ => Err(Lack::Some(Missing::Fresh { wanted: fresh.clone(), latest })),
+        match self.fresh.iter().find_map(|fresh| fresh.missing(session, now)) {
+            Some(missing) => Err(Lack::Some(missing)),
+            None => Ok(()),
         }
     }
 }
 
+impl Freshness {
+    /// The latest proof that would count, and its age.
+    pub fn latest(&self, session: &Session, now: Timestamp) -> Option<(Method, Duration)> {
+        session.latest_fresh(&self.any, now).and_then(|proof| Some((proof.method, proof.at.age(now)?)))
+    }
+
+    fn missing(&self, session: &Session, now: Timestamp) -> Option<Missing> {
+        match self.latest(session, now) {
+            Some((_, age)) if self.within.includes(age) => None,
+            latest => Some(Missing::Fresh { wanted: self.clone(), latest }),
+        }
+    }
+}
+
+/// Methods of the proofs that are no older than `max_age`.
+fn counting(authentications: &[Authentication], max_age: Option<Duration>, now: Timestamp) -> Vec<Method> {
+    proven(authentications, now)
+        .filter(|proof| max_age.is_none_or(|max| proof.at.age(now).is_some_and(|age| age <= max)))
+        .map(|proof| proof.method)
+        .collect()
+}
+
 impl Missing {
-    /// Whether a proof by `method`, now, would do.
+    /// Whether a proof by `method`, now, would do, or be the first half of what would.
     pub fn helped_by(&self, method: Method, authentications: &[Authentication], now: Timestamp) -> bool {
         match self {
             Self::Fresh { wanted, .. } => wanted.any.contains(&method),
-            Self::Level { wanted, .. } => {
-                let methods = proven(authentications, now).map(|proof| proof.method);
-                Level::shown_by(methods.chain([method])) >= Some(*wanted)
-            }
+            Self::Level { wanted, max_age, .. } => wanted.helped_by(method, &counting(authentications, *max_age, now)),
         }
+    }
+
+    /// The methods that help: what a page names for somebody who has enrolled none of them.
+    pub fn needs(&self, authentications: &[Authentication], now: Timestamp) -> Vec<Method> {
+        Method::ALL.iter().copied().filter(|method| self.helped_by(*method, authentications, now)).collect()
     }
 }
 

@@ -8,9 +8,12 @@
 //! - A proof from the future is no proof.
 //! - More proof is never a lower level.
 //! - Two methods of one class are not two factors.
+//! - What was proven before a lock is never fresh after it, and counts for the level as before.
+//! - A mailbox is no second factor beside a password: whoever reads the mail resets the password (OB-04).
 
 use crate::domain::{
     factor::{FactorClass, FactorId, Method},
+    place::Place,
     time::Timestamp,
     user::{User, UserId},
 };
@@ -45,6 +48,10 @@ pub struct Session {
     pub started_at: Timestamp,
     /// When a request last used it, to the minute.
     pub seen_at: Timestamp,
+    /// When its owner last locked it, if ever.
+    pub locked_at: Option<Timestamp>,
+    /// Where it was begun.
+    pub place: Place,
 }
 
 /// How long sessions live.
@@ -72,7 +79,7 @@ pub enum Standing {
 pub enum Level {
     /// One proof of any kind.
     Login,
-    /// Proofs of two classes.
+    /// Proofs of two classes, a mailbox not counted.
     Mfa,
     /// One that a look-alike page can't pass on, of two factors: a passkey.
     PhishingResistant,
@@ -98,17 +105,17 @@ impl Level {
 
     /// What proofs by these methods amount to; `None` if there are none.
     pub fn shown_by(methods: impl Iterator<Item = Method>) -> Option<Self> {
-        let mut shown: Option<(FactorClass, Self)> = None;
+        let mut shown: Option<Self> = None;
+        let (mut is_known, mut is_held) = (false, false);
         for method in methods {
-            let class = method.class();
+            match method.class() {
+                FactorClass::Knowledge => is_known = true,
+                FactorClass::Possession => is_held |= !method.is_mail(),
+            }
             let alone = if method.resists_phishing() { Self::PhishingResistant } else { Self::Login };
-            shown = Some(match shown {
-                None => (class, alone),
-                Some((first, level)) if first == class => (first, level.max(alone)),
-                Some((first, level)) => (first, level.max(alone).max(Self::Mfa)),
-            });
+            shown = shown.max(Some(alone));
         }
-        shown.map(|(_, level)| level)
+        if is_known && is_held { shown.max(Some(Self::Mfa)) } else { shown }
     }
 }
 
@@ -133,6 +140,12 @@ pub fn latest<'a>(
 }
 
 impl Session {
+    /// The latest authentication by one of `methods` that can be fresh at `now`: none from before a lock.
+    pub fn latest_fresh(&self, methods: &[Method], now: Timestamp) -> Option<&Authentication> {
+        let latest = latest(&self.authentications, methods, now);
+        latest.filter(|proof| self.locked_at.is_none_or(|locked_at| proof.at > locked_at))
+    }
+
     /// Whether it still counts at `now`.
     pub fn standing(&self, limits: Limits, now: Timestamp) -> Standing {
         if self.started_at.age(now).is_none_or(|age| age >= limits.lifetime) {
@@ -167,7 +180,15 @@ mod tests {
     }
 
     fn session(started_at: Timestamp, seen_at: Timestamp) -> Session {
-        Session { id: SessionId(Uuid::nil()), user: UserId(Uuid::nil()), authentications: vec![], started_at, seen_at }
+        Session {
+            id: SessionId(Uuid::nil()),
+            user: UserId(Uuid::nil()),
+            authentications: vec![],
+            started_at,
+            seen_at,
+            locked_at: None,
+            place: Place::default(),
+        }
     }
 
     #[test]
@@ -178,6 +199,20 @@ mod tests {
         assert_eq!(Level::reached(&two_codes, NOON), Some(Level::Login));
         assert_eq!(Level::reached(&both, NOON), Some(Level::Mfa));
         assert_eq!(Level::reached(&[], NOON), None);
+    }
+
+    #[test]
+    fn a_mailbox_is_no_second_factor() {
+        let level = |methods: &[Method]| Level::shown_by(methods.iter().copied());
+
+        for mail in [Method::EmailCode, Method::EmailLink] {
+            assert_eq!(level(&[Method::Password, mail]), Some(Level::Login), "{mail}");
+            assert_eq!(level(&[mail, Method::RecoveryCode]), Some(Level::Login), "{mail}");
+            assert_eq!(level(&[mail, Method::Password, Method::Totp]), Some(Level::Mfa), "{mail}");
+        }
+        assert_eq!(level(&[Method::EmailCode, Method::EmailLink]), Some(Level::Login));
+        assert_eq!(level(&[Method::SmsCode, Method::VoiceCode]), Some(Level::Login));
+        assert_eq!(level(&[Method::Password, Method::SmsCode]), Some(Level::Mfa));
     }
 
     #[test]
@@ -215,6 +250,20 @@ mod tests {
         assert_eq!(session(NOON + minute, NOON).standing(LIMITS, NOON), Standing::TooOld);
     }
 
+    #[test]
+    fn what_was_proven_before_a_lock_is_not_fresh_after_it() {
+        let minute = Duration::from_mins(1);
+        let mut session = session(NOON - minute, NOON);
+        session.authentications = vec![proof(Method::Totp, NOON - minute)];
+        assert!(session.latest_fresh(&[Method::Totp], NOON).is_some());
+
+        session.locked_at = Some(NOON - minute);
+        assert_eq!(session.latest_fresh(&[Method::Totp], NOON), None, "proven in the very instant of the lock");
+        session.authentications.push(proof(Method::Password, NOON));
+        assert!(session.latest_fresh(&[Method::Password], NOON).is_some(), "proven since");
+        assert_eq!(Level::reached(&session.authentications, NOON), Some(Level::Mfa), "both count for the level");
+    }
+
     fn any_proof() -> impl Strategy<Value = Authentication> {
         (prop::sample::select(Method::ALL), -7_200_000i64..600_000)
             .prop_map(|(method, offset)| proof(method, Timestamp::from_millis(NOON.as_millis() + offset)))
@@ -230,6 +279,16 @@ mod tests {
             let mut more = proofs;
             more.push(extra);
             prop_assert!(Level::reached(&more, NOON) >= before);
+        }
+
+        #[test]
+        fn without_a_password_and_something_held_beside_mail_there_is_no_mfa(
+            methods in prop::collection::vec(prop::sample::select(Method::ALL), 0..6),
+        ) {
+            let knows = methods.contains(&Method::Password);
+            let holds = methods.iter().any(|method| *method != Method::Password && !method.is_mail());
+            let level = Level::shown_by(methods.iter().copied());
+            prop_assert_eq!(level >= Some(Level::Mfa), (knows && holds) || methods.contains(&Method::Passkey));
         }
     }
 }

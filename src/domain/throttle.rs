@@ -4,6 +4,7 @@
 //! guesses are all counted (TH-03). This module says what a charge costs; the store decides who may charge.
 
 use crate::domain::{
+    contact::{Address, NumberPrefix},
     secret::{TokenHash, sha256},
     time::Timestamp,
     user::{LoginId, UserId},
@@ -45,6 +46,57 @@ pub const ADDRESS: Schedule = Schedule {
     locked_at: u32::MAX,
     forgotten_after: Duration::from_hours(1),
 };
+
+/// Challenges to passkeys that one address may ask for: each is kept until it is answered or too old, and asking costs
+/// nothing else. A page asks for one whenever it is opened and the office next door shares the address, so beyond the free
+/// ones there is one a second.
+pub const CEREMONIES: Schedule = Schedule {
+    free: 300,
+    delay_first: Duration::from_secs(1),
+    delay_max: Duration::from_secs(1),
+    locked_at: u32::MAX,
+    forgotten_after: Duration::from_mins(10),
+};
+
+/// Codes and links to one account, and to one address: one a minute (OB-03).
+pub const SEND_PACE: Schedule = Schedule {
+    free: 1,
+    delay_first: Duration::from_mins(1),
+    delay_max: Duration::from_mins(1),
+    locked_at: u32::MAX,
+    forgotten_after: Duration::from_mins(1),
+};
+
+/// The same: five an hour.
+pub const SENDS: Schedule = Schedule {
+    free: 5,
+    delay_first: Duration::from_hours(1),
+    delay_max: Duration::from_hours(1),
+    locked_at: u32::MAX,
+    forgotten_after: Duration::from_hours(1),
+};
+
+/// Codes and links that nobody has typed in or opened, asked for from one network, or going to one country: what a robot
+/// leaves behind that is paid by the message. Many people share both, so what arrived is taken back.
+pub const SENDS_LOST: Schedule = Schedule {
+    free: 50,
+    delay_first: Duration::from_mins(1),
+    delay_max: Duration::from_hours(1),
+    locked_at: u32::MAX,
+    forgotten_after: Duration::from_hours(1),
+};
+
+/// Links to one account, whoever asks for them: one in any minute, five in any hour (OB-03).
+pub const LINKS: Schedule = Schedule {
+    free: 1,
+    delay_first: Duration::from_mins(2),
+    delay_max: Duration::from_hours(1),
+    locked_at: u32::MAX,
+    forgotten_after: Duration::from_hours(1),
+};
+
+/// Links that one address asks for, whoever they are for. Many people share one.
+pub const LINKS_BY_ADDRESS: Schedule = Schedule { free: 5, delay_first: Duration::from_mins(1), ..LINKS };
 
 /// Until when a budget is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,9 +165,50 @@ impl BudgetKey {
         Self::of_account("second", user, lane)
     }
 
+    /// Codes and links sent to an account, against [`SEND_PACE`] and [`SENDS`].
+    pub fn sends_to(user: UserId) -> [Self; 2] {
+        ["pace", "sends"].map(|kind| Self::of_account(kind, user, Lane::Stranger))
+    }
+
+    /// Codes and links sent to one address, whosever it is; likewise.
+    pub fn sends_to_address(address: &Address) -> [Self; 2] {
+        let hash = hex(&sha256(address.as_str().to_lowercase().as_bytes()));
+        ["pace", "sends"].map(|kind| Self { text: format!("{kind}:to:{hash}"), owner: None })
+    }
+
+    /// Codes and links asked for from one network.
+    pub fn sends_from(address: IpAddr) -> Self {
+        Self { text: format!("sends:from:{}", network(address)), owner: None }
+    }
+
+    /// Codes sent to one country.
+    pub fn sends_to_country(prefix: &NumberPrefix) -> Self {
+        Self { text: format!("sends:country:{}", prefix.as_str()), owner: None }
+    }
+
     /// Wrong answers from an address.
     pub fn address(address: IpAddr) -> Self {
         Self { text: format!("address:{}", network(address)), owner: None }
+    }
+
+    /// Challenges to passkeys that an address asked for.
+    pub fn ceremonies(address: IpAddr) -> Self {
+        Self { text: format!("ceremonies:{}", network(address)), owner: None }
+    }
+
+    /// Links to choose a new password, for an account.
+    pub fn reset(user: UserId) -> Self {
+        Self { text: format!("reset:{}", user.0), owner: Some(user) }
+    }
+
+    /// The same for a name nobody has: counted alike, so that it tells nothing.
+    pub fn reset_of_nobody(login_id: &LoginId) -> Self {
+        Self { text: format!("reset-nobody:{}", hex(&sha256(login_id.as_str().as_bytes()))), owner: None }
+    }
+
+    /// Links to choose a new password that an address asks for.
+    pub fn resets_from(address: IpAddr) -> Self {
+        Self { text: format!("resets-from:{}", network(address)), owner: None }
     }
 
     /// The text the store keeps.
@@ -172,6 +265,21 @@ mod tests {
     }
 
     #[test]
+    fn links_are_one_in_a_minute_and_five_in_an_hour() {
+        let mut asked = vec![NOON];
+        for failures in 1..12 {
+            asked.push(LINKS.blocked_until(failures, asked[asked.len() - 1]));
+        }
+
+        for window in asked.windows(2) {
+            assert!(window[0].age(window[1]).unwrap() >= Duration::from_mins(1));
+        }
+        for window in asked.windows(6) {
+            assert!(window[0].age(window[5]).unwrap() >= Duration::from_hours(1));
+        }
+    }
+
+    #[test]
     fn a_known_browser_has_its_own_lane() {
         let ann = UserId(uuid::Uuid::from_u128(1));
         let known = Lane::Known(TokenHash::from_bytes([1; 32]));
@@ -188,6 +296,23 @@ mod tests {
         assert_eq!(key("2001:db8:1:2:3:4:5:6"), key("2001:db8:1:2::1"));
         assert_ne!(key("2001:db8:1:2::1"), key("2001:db8:1:3::1"));
         assert_eq!(key("::ffff:192.0.2.1"), key("192.0.2.1"));
+    }
+
+    #[test]
+    fn a_message_a_minute_and_five_an_hour() {
+        let wait = |schedule: Schedule, sent| schedule.blocked_until(sent, NOON).as_millis() - NOON.as_millis();
+
+        assert_eq!([1, 2, 9].map(|sent| wait(SEND_PACE, sent)), [60_000; 3]);
+        assert_eq!([1, 4, 5, 6].map(|sent| wait(SENDS, sent)), [0, 0, 3_600_000, 3_600_000]);
+    }
+
+    #[test]
+    fn every_spelling_of_an_address_is_one_budget() {
+        let key =
+            |typed| BudgetKey::sends_to_address(&Address::parse(crate::domain::contact::Kind::Email, typed).unwrap());
+
+        assert_eq!(key("Ann@example.com"), key("ann@EXAMPLE.com"));
+        assert_ne!(key("ann@example.com"), key("ann@example.org"));
     }
 
     proptest! {

@@ -70,7 +70,7 @@ pub struct User {
     pub login_id: LoginId,
     /// Shown to people and sent to applications; the login id where none was given.
     pub name: String,
-    /// Sent to applications; not yet a proof of anything.
+    /// Their e-mail address, where it is known to be theirs; sent to applications.
     pub email: Option<String>,
     /// What policies ask for, sorted, each once.
     pub groups: Vec<String>,

@@ -5,9 +5,11 @@
 //! here where more than the portal shows them.
 
 pub mod assets;
+pub mod browser;
 pub mod client;
 pub mod cookies;
 pub mod ended;
+mod fields;
 pub mod fold;
 pub mod forwarded;
 #[cfg(test)]

@@ -5,10 +5,14 @@
 
 pub mod account;
 pub mod challenge;
+pub mod contact;
+pub mod devices;
 pub mod enroll;
 pub mod login;
 pub mod logout;
 pub mod message;
+pub mod not_me;
+pub mod password;
 pub mod recovery_codes;
 pub mod serve;
 pub mod signed_out;

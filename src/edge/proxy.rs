@@ -23,6 +23,7 @@ mod hold;
 pub mod incoming;
 pub mod kind;
 pub mod outgoing;
+pub mod reports;
 mod reserved;
 pub mod serve;
 pub mod tether;

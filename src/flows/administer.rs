@@ -1,19 +1,25 @@
 //! What an operator does to accounts and sessions.
 
-use super::{World, challenge::totp_seal, enroll::UNNAMED, sign_in::password_bytes};
+pub use super::factors::SecondFactor;
+use super::{
+    World,
+    challenge::totp_seal,
+    factors,
+    password::{Unfit, accept, hashed},
+};
 use crate::{
     domain::{
+        contact::{Address, Contact, EmailAddress, PhoneNumber},
         factor::{
             FactorId, Method,
             totp::{KEY_BYTES, Key},
         },
         session::SessionId,
-        time::Timestamp,
         user::{LoginId, User, UserId},
     },
     ports::{
         HasherBusy, StoreError,
-        store::{Account, Added, PasswordFactor, SessionSummary, TotpFactor},
+        store::{Account, Added, SessionSummary, TotpFactor},
     },
 };
 use std::time::Duration;
@@ -28,8 +34,10 @@ pub struct NewUser {
     pub login_id: LoginId,
     /// Shown to people; the login id if there is none.
     pub name: Option<String>,
-    /// For applications.
-    pub email: Option<String>,
+    /// Their e-mail address. The operator vouches for it, so it counts at once.
+    pub email: Option<EmailAddress>,
+    /// Their phone number; likewise.
+    pub phone: Option<PhoneNumber>,
     /// What policies ask for.
     pub groups: Vec<String>,
 }
@@ -46,9 +54,9 @@ pub enum AdministerError {
     /// No session has this id.
     #[error("there is no session {0}")]
     NoSuchSession(uuid::Uuid),
-    /// The password has the wrong length (PW-01, PW-02).
-    #[error("a password needs at least {PASSWORD_CHARS_MIN} characters and at most 1024")]
-    PasswordLength,
+    /// The password can't be chosen.
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
     /// Too many hashes at once.
     #[error(transparent)]
     Busy(#[from] HasherBusy),
@@ -57,16 +65,9 @@ pub enum AdministerError {
     Store(#[from] StoreError),
 }
 
-/// Fewest characters of a password that is one of two factors (PW-01).
-pub const PASSWORD_CHARS_MIN: usize = 8;
-
 /// Adds an account. Without a password nobody can sign in to it yet.
 pub async fn add_user(world: &World, new: NewUser, password: Option<&str>) -> Result<User, AdministerError> {
     let now = world.now();
-    let password = match password {
-        Some(typed) => Some(hashed(world, typed).await?),
-        None => None,
-    };
     let mut groups = new.groups;
     groups.sort();
     groups.dedup();
@@ -74,16 +75,29 @@ pub async fn add_user(world: &World, new: NewUser, password: Option<&str>) -> Re
         id: UserId(world.entropy.id(now)),
         name: new.name.unwrap_or_else(|| new.login_id.to_string()),
         login_id: new.login_id,
-        email: new.email,
+        email: new.email.as_ref().map(ToString::to_string),
         groups,
         disabled: false,
         created_at: now,
     };
+    let password = match password {
+        Some(typed) => Some(hashed(world, accept(world, &user, typed).await?).await?),
+        None => None,
+    };
     let account = Account { user: user.clone(), password, enrol_until: Some(now + ENROL_WITHIN) };
-    match world.store.add_account(&account).await? {
-        Added::New => Ok(user),
-        Added::Taken => Err(AdministerError::Taken(user.login_id)),
+    if world.store.add_account(&account).await? == Added::Taken {
+        return Err(AdministerError::Taken(user.login_id));
     }
+    for address in new.email.map(Address::Email).into_iter().chain(new.phone.map(Address::Phone)) {
+        let id = FactorId(world.entropy.id(now));
+        world.store.put_contact(&Contact { id, user: user.id, address, verified_at: Some(now) }).await?;
+    }
+    Ok(user)
+}
+
+/// Where somebody is reached, e-mail first.
+pub async fn contacts(world: &World, user: UserId) -> Result<Vec<Contact>, AdministerError> {
+    Ok(world.store.contacts(user).await?)
 }
 
 /// The account with this login id.
@@ -97,38 +111,9 @@ pub async fn accounts(world: &World) -> Result<Vec<Account>, AdministerError> {
     Ok(world.store.accounts().await?)
 }
 
-/// A second factor, as lists show it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SecondFactor {
-    /// Its name in authentications.
-    pub id: FactorId,
-    /// What it is.
-    pub method: Method,
-    /// What its owner calls it.
-    pub name: String,
-    /// When it was enrolled.
-    pub created_at: Timestamp,
-    /// When it last proved something.
-    pub used_at: Option<Timestamp>,
-}
-
 /// The second factors of an account, the strongest method first.
 pub async fn second_factors(world: &World, user: UserId) -> Result<Vec<SecondFactor>, AdministerError> {
-    let passkeys = world.store.passkeys(user).await?.into_iter().map(|passkey| SecondFactor {
-        id: passkey.id,
-        method: Method::Passkey,
-        name: passkey.name,
-        created_at: passkey.created_at,
-        used_at: passkey.used_at,
-    });
-    let apps = world.store.totp_factors(user).await?.into_iter().map(|app| SecondFactor {
-        id: app.id,
-        method: Method::Totp,
-        name: app.name,
-        created_at: app.created_at,
-        used_at: app.used_at,
-    });
-    Ok(passkeys.chain(apps).collect())
+    Ok(factors::second_factors(world, user).await?)
 }
 
 /// How many recovery codes an account has left.
@@ -136,7 +121,7 @@ pub async fn recovery_codes_left(world: &World, user: UserId) -> Result<u64, Adm
     Ok(super::recovery::left(world, user).await?)
 }
 
-/// Disables or enables an account. Disabling ends its sessions.
+/// Disables or enables an account. Disabling ends its sessions and forgets its devices.
 pub async fn set_disabled(world: &World, login_id: &LoginId, disabled: bool) -> Result<(), AdministerError> {
     let account = account(world, login_id).await?;
     found(world.store.set_disabled(account.user.id, disabled).await?, login_id)
@@ -148,10 +133,10 @@ pub async fn delete_user(world: &World, login_id: &LoginId) -> Result<(), Admini
     found(world.store.delete_account(account.user.id).await?, login_id)
 }
 
-/// Sets an account's password, which ends its sessions.
+/// Sets an account's password, which ends its sessions and forgets its devices.
 pub async fn set_password(world: &World, login_id: &LoginId, typed: &str) -> Result<(), AdministerError> {
     let account = account(world, login_id).await?;
-    let password = hashed(world, typed).await?;
+    let password = hashed(world, accept(world, &account.user, typed).await?).await?;
     found(world.store.set_password(account.user.id, &password).await?, login_id)
 }
 
@@ -164,12 +149,13 @@ pub async fn enroll_totp(world: &World, login_id: &LoginId) -> Result<Key, Admin
     let factor = TotpFactor {
         id,
         user: account.user.id,
-        name: UNNAMED.to_owned(),
+        name: factors::called("", Method::Totp),
         sealed_key: world.vault.seal(&totp_seal(id.0), secret.expose()),
         spent_step: 0,
         created_at: now,
         used_at: None,
     };
+    world.store.forget_devices(account.user.id).await?;
     // The id is new, so this can't be taken.
     let _: Added = world.store.add_totp(&factor).await?;
     world.store.set_enrol_until(account.user.id, None).await?;
@@ -177,13 +163,19 @@ pub async fn enroll_totp(world: &World, login_id: &LoginId) -> Result<Key, Admin
         .ok_or_else(|| AdministerError::NoSuchUser(login_id.clone()))
 }
 
-/// Removes an account's second factors and recovery codes, ends its sessions, and lets its owner set up new ones for a day. Returns how
-/// many factors there were.
+/// Removes an account's second factors and recovery codes, ends its sessions, forgets its devices, and lets its owner
+/// set up new ones for a day. Returns how many factors there were.
 pub async fn reset_mfa(world: &World, login_id: &LoginId) -> Result<u64, AdministerError> {
     let account = account(world, login_id).await?;
     let removed = world.store.remove_second_factors(account.user.id).await?;
     world.store.set_enrol_until(account.user.id, Some(world.now() + ENROL_WITHIN)).await?;
     Ok(removed)
+}
+
+/// Forgets the browsers that an account's owner has remembered. Returns how many.
+pub async fn forget_devices(world: &World, login_id: &LoginId) -> Result<u64, AdministerError> {
+    let account = account(world, login_id).await?;
+    Ok(world.store.forget_devices(account.user.id).await?)
 }
 
 /// Forgets an account's failed tries.
@@ -206,18 +198,10 @@ pub async fn revoke_session(world: &World, session: SessionId) -> Result<(), Adm
     if world.store.end_session(session).await? { Ok(()) } else { Err(AdministerError::NoSuchSession(session.0)) }
 }
 
-/// Ends all sessions of an account. Returns how many.
+/// Ends all sessions of an account, and forgets its devices. Returns how many.
 pub async fn revoke_sessions_of(world: &World, login_id: &LoginId) -> Result<u64, AdministerError> {
     let account = account(world, login_id).await?;
     Ok(world.store.end_sessions_of(account.user.id, None).await?)
-}
-
-async fn hashed(world: &World, typed: &str) -> Result<PasswordFactor, AdministerError> {
-    let long_enough = typed.chars().count() >= PASSWORD_CHARS_MIN;
-    let bytes = password_bytes(typed).filter(|_| long_enough).ok_or(AdministerError::PasswordLength)?;
-    let now = world.now();
-    let phc = world.hasher.hash(bytes).await?;
-    Ok(PasswordFactor { id: FactorId(world.entropy.id(now)), phc, changed_at: now })
 }
 
 fn found(done: bool, login_id: &LoginId) -> Result<(), AdministerError> {

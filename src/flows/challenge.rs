@@ -1,19 +1,20 @@
 //! Answering a challenge: the second step of a sign-in, or a step-up. Both take one more proof and rotate the token.
 
 use super::{
-    Caller, TryError, World,
+    Caller, TryError, World, devices, factors,
     sessions::{Bearer, Half},
-    sign_in::{Opened, password_bytes},
+    sign_in::Opened,
 };
 use crate::{
     domain::{
+        event::What,
         factor::{
-            Method,
+            KeyKind, Method,
             totp::{Code, Key},
         },
+        password::Typed,
         session::{Authentication, Session, SessionId},
         throttle::{BudgetKey, Closed},
-        time::Timestamp,
         user::{User, UserId},
     },
     ports::{HasherBusy, StoreError, passkeys::PasskeyError, store::TotpFactor},
@@ -28,6 +29,9 @@ pub enum ChallengeError {
     /// It was right, and used before.
     #[error("a code that was used before")]
     AlreadyUsed,
+    /// Nothing was sent to this browser, or its time is over.
+    #[error("no code is out, or its time is over")]
+    Over,
     /// Too many tries.
     #[error("too many tries")]
     Throttled(Closed),
@@ -72,7 +76,10 @@ pub async fn answer_totp(
     let code = Code::parse(typed).ok_or(ChallengeError::Wrong)?;
     let budget = BudgetKey::second_factor(user.id, world.lane(caller, user.id).await?);
     let charged = world.charge(caller, budget).await?;
-    let proof = prove_totp(world, user, &code).await?;
+    let proof = match prove_totp(world, user, &code).await {
+        Ok(proof) => proof,
+        Err(error) => return Err(refused(world, user.id, Method::Totp, error, caller).await),
+    };
     charged.succeeded().await?;
     record(world, bearer, proof, caller).await
 }
@@ -87,10 +94,10 @@ pub async fn answer_password(
     let Bearer::Full(full) = bearer else { return Err(ChallengeError::Gone) };
     let user = full.identity.user.id;
     let factor = world.store.account(user).await?.and_then(|account| account.password);
-    let (Some(factor), Some(password)) = (factor, password_bytes(typed)) else { return Err(ChallengeError::Wrong) };
+    let (Some(factor), Some(password)) = (factor, Typed::read(typed)) else { return Err(ChallengeError::Wrong) };
     let charged = world.charge(caller, BudgetKey::password(user, world.lane(caller, user).await?)).await?;
-    if !world.hasher.verify(password, Some(factor.phc)).await? {
-        return Err(ChallengeError::Wrong);
+    if !world.hasher.verify(password.secret(), Some(factor.phc)).await? {
+        return Err(refused(world, user, Method::Password, ChallengeError::Wrong, caller).await);
     }
     charged.succeeded().await?;
     record(world, bearer, Authentication { method: Method::Password, factor: factor.id, at: world.now() }, caller).await
@@ -100,15 +107,28 @@ pub async fn answer_password(
 pub async fn held(world: &World, user: UserId) -> Result<Vec<Method>, StoreError> {
     let has_password = world.store.account(user).await?.is_some_and(|account| account.password.is_some());
     let has_totp = !world.store.totp_factors(user).await?.is_empty();
-    let has_passkey = !world.store.passkeys(user).await?.is_empty();
+    let keys = world.store.passkeys(user).await?;
+    let has_key = |kind| keys.iter().any(|key| key.kind == kind);
+    let sent = super::codes::methods_of(world, user).await?;
     let has_codes = super::recovery::left(world, user).await? > 0;
     let has = |method: &Method| match method {
         Method::Password => has_password,
         Method::Totp => has_totp,
-        Method::Passkey => has_passkey,
+        Method::Passkey => has_key(KeyKind::Passkey),
+        Method::SecurityKey => has_key(KeyKind::SecurityKey),
         Method::RecoveryCode => has_codes,
+        Method::EmailCode | Method::EmailLink | Method::SmsCode | Method::VoiceCode => sent.contains(method),
     };
     Ok(Method::ALL.iter().copied().filter(has).collect())
+}
+
+/// The same, in the order in which they are offered: first what its owner chose to be asked for first.
+pub async fn offered(world: &World, user: UserId) -> Result<Vec<Method>, StoreError> {
+    let mut methods = held(world, user).await?;
+    if let Some(primary) = factors::primary(world, user).await? {
+        methods.sort_by_key(|method| *method != primary.method);
+    }
+    Ok(methods)
 }
 
 impl Bearer {
@@ -120,6 +140,32 @@ impl Bearer {
             Self::Full(full) => Some(&full.identity.user),
         }
     }
+}
+
+/// Writes a wrong try down, and hands the error back. What was never checked is no try.
+pub(super) async fn refused(
+    world: &World,
+    user: UserId,
+    method: Method,
+    error: ChallengeError,
+    caller: &Caller,
+) -> ChallengeError {
+    let recorded = match &error {
+        ChallengeError::Wrong
+        | ChallengeError::AlreadyUsed
+        | ChallengeError::Passkey(PasskeyError::Refused(_) | PasskeyError::Copied) => {
+            world.record(user, What::WrongTry { method }, caller).await
+        }
+        ChallengeError::Throttled(_)
+        | ChallengeError::Over
+        | ChallengeError::Gone
+        | ChallengeError::NotEnrolled
+        | ChallengeError::Sealed(_)
+        | ChallengeError::Passkey(PasskeyError::Unavailable(_))
+        | ChallengeError::Busy(_)
+        | ChallengeError::Store(_) => Ok(()),
+    };
+    recorded.map_or_else(ChallengeError::Store, |()| error)
 }
 
 async fn prove_totp(world: &World, user: &User, code: &Code) -> Result<Authentication, ChallengeError> {
@@ -164,30 +210,38 @@ pub(super) async fn record(
     caller: &Caller,
 ) -> Result<Opened, ChallengeError> {
     let token = world.entropy.token();
-    let (user, done) = match bearer {
+    let method = proof.method;
+    let (browser, user, what) = match bearer {
         Bearer::Nobody(_) => return Err(ChallengeError::Gone),
         Bearer::Half(half) => {
-            let session = whole(world, half, proof, world.now());
-            (half.account.user.id, world.store.promote(half.attempt.token, &session, token.hash()).await?)
+            let session = whole(world, half, proof, caller);
+            if !world.store.promote(half.attempt.token, &session, token.hash()).await? {
+                return Err(ChallengeError::Gone);
+            }
+            let user = &half.account.user;
+            (devices::welcome(world, caller, user, session.id).await?, user.id, What::SignedIn { method })
         }
         Bearer::Full(full) => {
-            let session = full.identity.session.id;
-            (full.identity.user.id, world.store.step_up(session, proof, full.token, token.hash()).await?)
+            if !world.store.step_up(full.identity.session.id, proof, full.token, token.hash()).await? {
+                return Err(ChallengeError::Gone);
+            }
+            let user = full.identity.user.id;
+            (world.know_browser(caller, user).await?, user, What::SteppedUp { method })
         }
     };
-    if !done {
-        return Err(ChallengeError::Gone);
-    }
-    let browser = world.know_browser(caller, user).await?;
+    world.record(user, what, caller).await?;
     Ok(Opened { token, browser })
 }
 
-fn whole(world: &World, half: &Half, proof: Authentication, now: Timestamp) -> Session {
+fn whole(world: &World, half: &Half, proof: Authentication, caller: &Caller) -> Session {
+    let now = world.now();
     Session {
         id: SessionId(world.entropy.id(now)),
         user: half.account.user.id,
         authentications: vec![half.attempt.first, proof],
         started_at: now,
         seen_at: now,
+        locked_at: None,
+        place: caller.place(),
     }
 }

@@ -1,17 +1,19 @@
 //! Setting up an authenticator app.
 //!
 //! The key that is offered is sealed into the page, not kept: an offer nobody takes costs nothing. Confirming it with a
-//! right code adds the factor, once, and that code counts as used (TO-04). Somebody who has just used a recovery code may
-//! set up an app although there is one: it takes the place of those that were lost.
+//! right code adds the factor, once, and that code counts as used (TO-04). What somebody adds who has just used a recovery
+//! code takes the place of the apps that were lost.
 
 use super::{
     Caller, World,
     challenge::{ChallengeError, record, totp_seal},
-    recovery,
+    factors::{ChangeError, Right, called, may_add},
+    notices,
     sessions::Bearer,
 };
 use crate::{
     domain::{
+        event::What,
         factor::{
             FactorId, Method,
             totp::{Code, KEY_BYTES, Key},
@@ -23,14 +25,14 @@ use crate::{
         user::{User, UserId},
     },
     flows::sign_in::Opened,
-    ports::store::{Account, Added, TotpFactor},
+    ports::{
+        messages::Notice,
+        store::{Account, Added, TotpFactor},
+    },
 };
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use std::time::Duration;
 use uuid::Uuid;
-
-/// What an authenticator app is called whose owner gave it no name.
-pub const UNNAMED: &str = "Authenticator app";
 
 /// How long an offered key may be confirmed.
 const OFFER_LIFETIME: Duration = Duration::from_mins(10);
@@ -51,32 +53,34 @@ pub async fn is_open(world: &World, account: &Account) -> Result<bool, Challenge
 }
 
 /// Offers a new key to whoever holds the portal token.
-pub async fn offer(world: &World, bearer: &Bearer) -> Result<Offer, ChallengeError> {
-    let user = permitted(world, bearer).await?;
+pub async fn offer(world: &World, bearer: &Bearer) -> Result<Offer, ChangeError> {
+    let (user, _) = may_add(world, bearer, Method::Totp).await?;
     let secret = world.entropy.key(KEY_BYTES);
     let plain = Plain { factor: FactorId(world.entropy.id(world.now())), made_at: world.now(), secret };
-    seal(world, &user, &plain)
+    Ok(seal(world, &user, &plain)?)
 }
 
 /// Shows the same offer again, after a wrong code.
-pub async fn offer_again(world: &World, bearer: &Bearer, sealed: &str) -> Result<Offer, ChallengeError> {
-    let user = permitted(world, bearer).await?;
+pub async fn offer_again(world: &World, bearer: &Bearer, sealed: &str) -> Result<Offer, ChangeError> {
+    let (user, _) = may_add(world, bearer, Method::Totp).await?;
     let plain = unseal(world, user.id, sealed).ok_or(ChallengeError::Gone)?;
-    seal(world, &user, &plain)
+    Ok(seal(world, &user, &plain)?)
 }
 
-/// Adds the offered key if `typed` is a code of it, and counts that as a proof.
+/// Adds the offered key under this name if `typed` is a code of it, and counts that as a proof.
 pub async fn confirm(
     world: &World,
     bearer: &Bearer,
     sealed: &str,
     typed: &str,
+    name: &str,
     caller: &Caller,
-) -> Result<Opened, ChallengeError> {
-    let user = permitted(world, bearer).await?;
+) -> Result<Opened, ChangeError> {
+    let (user, right) = may_add(world, bearer, Method::Totp).await?;
     let plain = unseal(world, user.id, sealed).ok_or(ChallengeError::Gone)?;
     let code = Code::parse(typed).ok_or(ChallengeError::Wrong)?;
-    let charged = world.charge(caller, BudgetKey::second_factor(user.id, world.lane(caller, user.id).await?)).await?;
+    let budget = BudgetKey::second_factor(user.id, world.lane(caller, user.id).await?);
+    let charged = world.charge(caller, budget).await.map_err(ChallengeError::from)?;
     let now = world.now();
     let key = plain.key(world, &user).ok_or(ChallengeError::Gone)?;
     let step = key.matched_step(&code, None, now).ok_or(ChallengeError::Wrong)?;
@@ -84,34 +88,27 @@ pub async fn confirm(
     let factor = TotpFactor {
         id: plain.factor,
         user: user.id,
-        name: UNNAMED.to_owned(),
+        name: called(name, Method::Totp),
         sealed_key: world.vault.seal(&totp_seal(plain.factor.0), plain.secret.expose()),
         spent_step: step,
         created_at: now,
         used_at: Some(now),
     };
-    let added = if is_recovered(world, bearer) {
-        world.store.replace_totp(&factor).await?
-    } else {
-        world.store.add_first_totp(&factor, now).await?
+    // First, so that what was remembered before the change is never left after it (RD-03).
+    world.store.forget_devices(user.id).await?;
+    let added = match right {
+        Right::First => world.store.add_first_totp(&factor, now).await?,
+        Right::Recovered => world.store.replace_totp(&factor).await?,
+        Right::Fresh => world.store.add_totp(&factor).await?,
     };
     if added == Added::Taken {
-        return Err(ChallengeError::Gone);
+        return Err(ChallengeError::Gone.into());
     }
     charged.succeeded().await?;
-    record(world, bearer, Authentication { method: Method::Totp, factor: factor.id, at: now }, caller).await
-}
-
-fn is_recovered(world: &World, bearer: &Bearer) -> bool {
-    matches!(bearer, Bearer::Full(full) if recovery::is_recovered(&full.identity.session, world.now()))
-}
-
-async fn permitted(world: &World, bearer: &Bearer) -> Result<User, ChallengeError> {
-    let user = bearer.user().ok_or(ChallengeError::Gone)?;
-    match world.store.account(user.id).await? {
-        Some(account) if is_recovered(world, bearer) || is_open(world, &account).await? => Ok(account.user),
-        _ => Err(ChallengeError::NotEnrolled),
-    }
+    world.record(user.id, What::FactorAdded { method: Method::Totp, name: factor.name.clone() }, caller).await?;
+    let notice = Notice::FactorAdded { method: Method::Totp, name: factor.name };
+    notices::tell(world, &user, notice, caller).await?;
+    Ok(record(world, bearer, Authentication { method: Method::Totp, factor: factor.id, at: now }, caller).await?)
 }
 
 /// What an offer holds.

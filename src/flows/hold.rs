@@ -180,6 +180,8 @@ pub struct Waiting {
     pub user: Option<UserId>,
     /// Where it goes.
     pub target: ReturnPath,
+    /// Its `Content-Type`.
+    pub content_type: String,
     /// The page the form was on.
     pub page: ReturnPath,
     /// The names of its fields.
@@ -199,7 +201,8 @@ pub async fn find(world: &World, token: &Token, host: &Host, browser: &Token) ->
         let target: ReturnPath = head.target.parse().ok()?;
         let is_meant = found.browser == browser.hash() && found.place == place(host, &target);
         let page = head.page.parse().ok().filter(|_| is_meant)?;
-        Some(Waiting { user: found.user, target, page, fields: head.fields, made_at: found.made_at })
+        let Head { content_type, fields, .. } = head;
+        Some(Waiting { user: found.user, target, content_type, page, fields, made_at: found.made_at })
     });
     Ok(waiting.map_or(Found::Gone, Found::Waiting))
 }
@@ -266,16 +269,6 @@ impl Delivery {
     /// The token that it was taken with.
     pub const fn token(&self) -> &Token {
         &self.token
-    }
-
-    /// The `Content-Type` it came with.
-    pub fn content_type(&self) -> &str {
-        &self.head.content_type
-    }
-
-    /// The page the form was on.
-    pub fn page(&self) -> &str {
-        &self.head.page
     }
 
     /// How long its body is.

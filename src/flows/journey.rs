@@ -28,8 +28,20 @@ pub struct Journey {
     pub held: Option<Token>,
     /// Where it ends; at `path` where this is not said.
     pub back: Option<ReturnPath>,
+    /// What asked for a further proof, if that is what it is made for.
+    pub asks: Option<Asks>,
     /// What the application asks for, beside its policy.
     pub demand: Option<Demand>,
+}
+
+/// What asks for a further proof. The portal asks for what this policy lacks: it does not see the request itself or its
+/// fields.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asks {
+    /// The policy's name.
+    pub policy: String,
+    /// What the route guards, in the operator's words.
+    pub label: Option<String>,
 }
 
 const PURPOSE: &str = "journey";
@@ -44,6 +56,8 @@ struct Written<'a> {
     t: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     r: Option<&'a str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    a: Option<Asks>,
     /// Level, and seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     d: Option<(Option<&'a str>, Option<u64>)>,
@@ -66,6 +80,7 @@ impl Journey {
             b: browser,
             t: held,
             r: self.back.as_ref().map(ReturnPath::as_str),
+            a: self.asks.clone(),
             d: self
                 .demand
                 .map(|demand| (demand.level().map(Level::name), demand.within().map(|within| within.as_secs()))),
@@ -78,7 +93,7 @@ impl Journey {
     pub fn open(world: &World, text: &str) -> Option<Self> {
         let sealed = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
         let plain = world.vault.open(PURPOSE, &sealed)?;
-        let Written { h, p, m, b, t, r, d } = serde_json::from_slice(plain.expose()).ok()?;
+        let Written { h, p, m, b, t, r, a, d } = serde_json::from_slice(plain.expose()).ok()?;
         let browser = BASE64_URL_SAFE_NO_PAD.decode(b).ok()?.try_into().ok()?;
         Some(Self {
             host: Host::parse(h).ok()?,
@@ -87,6 +102,7 @@ impl Journey {
             browser: TokenHash::from_bytes(browser),
             held: t.map(|text| Token::parse(&text).ok_or(())).transpose().ok()?,
             back: r.map(str::parse).transpose().ok()?,
+            asks: a,
             demand: d.and_then(|(level, within)| {
                 let level = level.and_then(|name| Level::ALL.iter().copied().find(|level| level.name() == name));
                 Demand::new(level, within.map(Duration::from_secs))

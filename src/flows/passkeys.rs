@@ -1,36 +1,32 @@
-//! Passkeys: signing in with one and nothing else, proving with one, making and removing them.
+//! Passkeys and security keys: signing in with a passkey and nothing else, proving with either, making them.
 //!
 //! Each begins with a challenge that the store keeps. Whoever answers takes it away first, before the answer is read, so
 //! that no answer counts twice (WA-01).
 
 use super::{
-    Caller, Requirement as SignInRequirement, World,
-    challenge::{ChallengeError, held, record},
-    enroll,
-    sessions::{Bearer, Full},
+    Caller, World,
+    challenge::{ChallengeError, record, refused},
+    devices,
+    factors::{ChangeError, Right, called, may_add},
+    notices,
+    sessions::Bearer,
     sign_in::Opened,
 };
 use crate::{
     domain::{
-        factor::{FactorId, Method},
-        policy::{Freshness, Lack, Missing, Requirement},
+        event::What,
+        factor::{FactorId, KeyKind, Method},
         secret::Token,
-        session::{Authentication, Level, Session, SessionId},
-        user::{User, UserId},
+        session::{Authentication, Session, SessionId},
+        throttle::{BudgetKey, CEREMONIES},
+        user::UserId,
     },
     ports::{
-        StoreError,
-        passkeys::PasskeyError,
-        store::{Added, Ceremony, LastFactor, PasskeyFactor, Purpose},
+        messages::Notice,
+        passkeys::{Begun, PasskeyError},
+        store::{Added, Ceremony, PasskeyFactor, Purpose},
     },
 };
-use std::time::Duration;
-
-/// How old the proof may be that a change to how one signs in asks for (EN-01).
-pub const FRESH_FOR_CHANGES: Duration = Duration::from_mins(5);
-
-/// Most characters of what somebody calls a passkey.
-pub const NAME_CHARS_MAX: usize = 60;
 
 /// A challenge on its way to a browser.
 #[derive(Debug)]
@@ -52,61 +48,45 @@ pub struct Answer<'a> {
     pub browser: &'a Token,
 }
 
-/// Why nothing was changed.
-#[derive(Debug, thiserror::Error)]
-pub enum ChangeError {
-    /// A fresh proof comes first.
-    #[error("a fresh proof comes first")]
-    NeedsProof(Missing),
-    /// The first second factor takes an operator's approval (EN-04).
-    #[error("a first second factor may not be set up with the password alone")]
-    NeedsOperator,
-    /// The operator does not want such factors.
-    #[error("passkeys are not among `mfa.methods`")]
-    NotOffered,
-    /// There is no such passkey, or it is the last second factor where one is required.
-    #[error("no such passkey, or the last second factor")]
-    Kept,
-    /// The answer proves nothing.
-    #[error(transparent)]
-    Challenge(#[from] ChallengeError),
-}
-
-impl From<StoreError> for ChangeError {
-    fn from(error: StoreError) -> Self {
-        Self::Challenge(error.into())
-    }
-}
-
-impl From<PasskeyError> for ChangeError {
-    fn from(error: PasskeyError) -> Self {
-        Self::Challenge(error.into())
-    }
-}
-
 /// Asks whoever is there for any of their passkeys.
-pub async fn begin_sign_in(world: &World, browser: &Token) -> Result<Challenge, ChallengeError> {
-    let begun = world.passkeys.begin_authentication(&[])?;
-    open(world, Purpose::SignIn, browser, None, begun.options, begun.state).await
+pub async fn begin_sign_in(world: &World, browser: &Token, caller: &Caller) -> Result<Challenge, ChallengeError> {
+    let begun = world.passkeys.begin_discovery()?;
+    open(world, Asked { purpose: Purpose::SignIn, user: None, browser, caller }, begun).await
 }
 
-/// Asks somebody known for one of their passkeys. Who has none can't be asked (WA-04).
-pub async fn begin_proof(world: &World, bearer: &Bearer, browser: &Token) -> Result<Challenge, ChallengeError> {
+/// Asks somebody known for one of their keys of this kind. Who has none can't be asked (WA-04).
+pub async fn begin_proof(
+    world: &World,
+    bearer: &Bearer,
+    kind: KeyKind,
+    browser: &Token,
+    caller: &Caller,
+) -> Result<Challenge, ChallengeError> {
     let user = bearer.user().ok_or(ChallengeError::Gone)?.id;
-    let credentials: Vec<_> = world.store.passkeys(user).await?.into_iter().map(|passkey| passkey.credential).collect();
+    let held = world.store.passkeys(user).await?.into_iter().filter(|key| key.kind == kind);
+    let credentials: Vec<_> = held.map(|key| key.credential).collect();
     if credentials.is_empty() {
         return Err(ChallengeError::NotEnrolled);
     }
-    let begun = world.passkeys.begin_authentication(&credentials)?;
-    open(world, Purpose::Prove, browser, Some(user), begun.options, begun.state).await
+    let begun = world.passkeys.begin_authentication(kind, &credentials)?;
+    open(world, Asked { purpose: Purpose::Prove(kind), user: Some(user), browser, caller }, begun).await
 }
 
-/// Asks for a new passkey.
-pub async fn begin_enrolment(world: &World, bearer: &Bearer, browser: &Token) -> Result<Challenge, ChangeError> {
-    let user = may_enroll(world, bearer).await?;
-    let known: Vec<_> = world.store.passkeys(user.id).await?.into_iter().map(|passkey| passkey.credential_id).collect();
-    let begun = world.passkeys.begin_registration(user.id, user.login_id.as_str(), &known)?;
-    Ok(open(world, Purpose::Enroll, browser, Some(user.id), begun.options, begun.state).await?)
+/// Asks for a new key of this kind.
+pub async fn begin_enrolment(
+    world: &World,
+    bearer: &Bearer,
+    kind: KeyKind,
+    browser: &Token,
+    caller: &Caller,
+) -> Result<Challenge, ChangeError> {
+    let (user, _) = may_add(world, bearer, kind.method()).await?;
+    // A token that holds a passkey serves as a second step already; one that is only touched may still get a passkey.
+    let is_known = |key: &PasskeyFactor| kind == KeyKind::SecurityKey || key.kind == KeyKind::Passkey;
+    let held = world.store.passkeys(user.id).await?;
+    let known: Vec<_> = held.into_iter().filter(is_known).map(|key| key.credential_id).collect();
+    let begun = world.passkeys.begin_registration(kind, user.id, user.login_id.as_str(), &known)?;
+    Ok(open(world, Asked { purpose: Purpose::Enroll(kind), user: Some(user.id), browser, caller }, begun).await?)
 }
 
 /// Signs in with a passkey alone: it says who is there, and proves it.
@@ -114,10 +94,15 @@ pub async fn sign_in(world: &World, answer: Answer<'_>, caller: &Caller) -> Resu
     let state = take(world, Purpose::SignIn, None, answer).await?;
     let charged = world.charge_address(caller).await?;
     let claimed = world.passkeys.claim(answer.credential)?.user.ok_or(ChallengeError::Wrong)?;
-    let proof = prove(world, claimed, &state, answer.credential).await?;
-    if world.store.account(claimed).await?.is_none_or(|account| account.user.disabled) {
+    let proof = match prove(world, claimed, KeyKind::Passkey, &state, answer.credential).await {
+        Ok(proof) => proof,
+        // Whose passkey it claims to be is proven by nothing yet: no stranger fills somebody's list with wrong tries.
+        Err(ChallengeError::Wrong) => return Err(ChallengeError::Wrong),
+        Err(error) => return Err(refused(world, claimed, Method::Passkey, error, caller).await),
+    };
+    let Some(account) = world.store.account(claimed).await?.filter(|account| !account.user.disabled) else {
         return Err(ChallengeError::Wrong);
-    }
+    };
     charged.succeeded().await?;
     let session = Session {
         id: SessionId(world.entropy.id(proof.at)),
@@ -125,6 +110,8 @@ pub async fn sign_in(world: &World, answer: Answer<'_>, caller: &Caller) -> Resu
         authentications: vec![proof],
         started_at: proof.at,
         seen_at: proof.at,
+        locked_at: None,
+        place: caller.place(),
     };
     let token = world.entropy.token();
     world.store.open_session(&session, token.hash()).await?;
@@ -133,118 +120,95 @@ pub async fn sign_in(world: &World, answer: Answer<'_>, caller: &Caller) -> Resu
         world.store.end_session(session.id).await?;
         return Err(ChallengeError::Wrong);
     }
-    let browser = world.know_browser(caller, claimed).await?;
+    world.record(claimed, What::SignedIn { method: Method::Passkey }, caller).await?;
+    let browser = devices::welcome(world, caller, &account.user, session.id).await?;
     Ok(Opened { token, browser })
 }
 
-/// Proves a passkey, for whoever holds the portal token.
+/// Proves a key of this kind, for whoever holds the portal token.
 pub async fn answer(
     world: &World,
     bearer: &Bearer,
+    kind: KeyKind,
     answer: Answer<'_>,
     caller: &Caller,
 ) -> Result<Opened, ChallengeError> {
     let user = bearer.user().ok_or(ChallengeError::Gone)?.id;
-    let state = take(world, Purpose::Prove, Some(user), answer).await?;
+    let state = take(world, Purpose::Prove(kind), Some(user), answer).await?;
     let charged = world.charge_address(caller).await?;
-    let proof = prove(world, user, &state, answer.credential).await?;
+    let proof = match prove(world, user, kind, &state, answer.credential).await {
+        Ok(proof) => proof,
+        Err(error) => return Err(refused(world, user, kind.method(), error, caller).await),
+    };
     charged.succeeded().await?;
     record(world, bearer, proof, caller).await
 }
 
-/// Adds the passkey that was made, under this name, and counts that as a proof.
+/// Adds the key that was made, under this name, and counts that as a proof.
 pub async fn enroll(
     world: &World,
     bearer: &Bearer,
+    kind: KeyKind,
     answer: Answer<'_>,
     name: &str,
     caller: &Caller,
 ) -> Result<Opened, ChangeError> {
-    let user = may_enroll(world, bearer).await?.id;
-    let state = take(world, Purpose::Enroll, Some(user), answer).await?;
+    let (owner, right) = may_add(world, bearer, kind.method()).await?;
+    let user = owner.id;
+    let state = take(world, Purpose::Enroll(kind), Some(user), answer).await?;
     let charged = world.charge_address(caller).await.map_err(ChallengeError::from)?;
     let made = world.passkeys.finish_registration(&state, answer.credential)?;
+    // First, so that what was remembered before the change is never left after it (RD-03).
+    world.store.forget_devices(user).await?;
     let now = world.now();
     let passkey = PasskeyFactor {
         id: FactorId(world.entropy.id(now)),
         user,
-        name: called(name),
+        kind,
+        name: called(name, kind.method()),
         credential_id: made.credential_id,
         credential: made.credential,
         created_at: now,
         used_at: Some(now),
     };
-    if world.store.add_passkey(&passkey).await? == Added::Taken {
+    let added = match right {
+        Right::First => world.store.add_first_passkey(&passkey, now).await?,
+        Right::Fresh | Right::Recovered => world.store.add_passkey(&passkey).await?,
+    };
+    if added == Added::Taken {
         return Err(ChallengeError::Wrong.into());
     }
-    world.store.set_enrol_until(user, None).await?;
     charged.succeeded().await?;
-    let proof = Authentication { method: Method::Passkey, factor: passkey.id, at: now };
+    world.record(user, What::FactorAdded { method: kind.method(), name: passkey.name.clone() }, caller).await?;
+    let notice = Notice::FactorAdded { method: kind.method(), name: passkey.name };
+    notices::tell(world, &owner, notice, caller).await?;
+    let proof = Authentication { method: kind.method(), factor: passkey.id, at: now };
     Ok(record(world, bearer, proof, caller).await?)
 }
 
-/// Removes one of one's own passkeys; not the last second factor where one is required.
-pub async fn remove(world: &World, full: &Full, passkey: FactorId) -> Result<(), ChangeError> {
-    if let Some(missing) = missing_for_change(world, full).await? {
-        return Err(ChangeError::NeedsProof(missing));
-    }
-    let last = match world.settings.requirement {
-        SignInRequirement::Required => LastFactor::Stays,
-        SignInRequirement::Optional | SignInRequirement::Disabled => LastFactor::MayGo,
-    };
-    let removed = world.store.remove_passkey(full.identity.user.id, passkey, last).await?;
-    if removed { Ok(()) } else { Err(ChangeError::Kept) }
-}
-
-/// Whether this bearer may make a passkey now: as their first second factor while the operator's approval lasts, or
-/// with a fresh proof at the highest level that their account has (EN-01, EN-04).
-pub async fn may_enroll(world: &World, bearer: &Bearer) -> Result<User, ChangeError> {
-    let user = bearer.user().ok_or(ChallengeError::Gone)?;
-    if !world.settings.methods.contains(&Method::Passkey) {
-        return Err(ChangeError::NotOffered);
-    }
-    let account = world.store.account(user.id).await?.ok_or(ChallengeError::Gone)?;
-    if !world.has_second_factor(user.id).await? {
-        return if enroll::is_open(world, &account).await? {
-            Ok(account.user)
-        } else {
-            Err(ChangeError::NeedsOperator)
-        };
-    }
-    let Bearer::Full(full) = bearer else { return Err(ChallengeError::Gone.into()) };
-    match missing_for_change(world, full).await? {
-        None => Ok(account.user),
-        Some(missing) => Err(ChangeError::NeedsProof(missing)),
-    }
-}
-
-/// What this session lacks for a change to how its owner signs in: all that they have, the strongest of it fresh.
-pub async fn missing_for_change(world: &World, full: &Full) -> Result<Option<Missing>, StoreError> {
-    let held = held(world, full.identity.user.id).await?;
-    let level = Level::shown_by(held.iter().copied()).unwrap_or(Level::Login);
-    let strongest = held.first().copied().unwrap_or(Method::Password);
-    let fresh = Freshness { any: vec![strongest], within: FRESH_FOR_CHANGES };
-    let requirement = Requirement { level, fresh: Some(fresh.clone()), groups: Vec::new() };
-    Ok(match requirement.missing(&full.identity.session.authentications, world.now()) {
-        Ok(()) => None,
-        Err(Lack::Some(missing)) => Some(missing),
-        Err(Lack::Everything) => Some(Missing::Fresh { wanted: fresh, latest: None }),
-    })
-}
-
-async fn open(
-    world: &World,
+/// Who is asked for a passkey, and what for.
+struct Asked<'a> {
     purpose: Purpose,
-    browser: &Token,
     user: Option<UserId>,
-    options: String,
-    state: String,
-) -> Result<Challenge, ChallengeError> {
+    browser: &'a Token,
+    caller: &'a Caller,
+}
+
+/// Keeps a ceremony, on a budget of the address that asks: nothing else makes asking cost anything.
+async fn open(world: &World, asked: Asked<'_>, begun: Begun) -> Result<Challenge, ChallengeError> {
+    let budget = BudgetKey::ceremonies(asked.caller.address);
+    world.charge_one(budget, &CEREMONIES).await?;
     let token = world.entropy.token();
-    let made_at = world.now();
-    let ceremony = Ceremony { token: token.hash(), purpose, browser: browser.hash(), user, state, made_at };
+    let ceremony = Ceremony {
+        token: token.hash(),
+        purpose: asked.purpose,
+        browser: asked.browser.hash(),
+        user: asked.user,
+        state: begun.state,
+        made_at: world.now(),
+    };
     world.store.open_ceremony(&ceremony).await?;
-    Ok(Challenge { options, token })
+    Ok(Challenge { options: begun.options, token })
 }
 
 /// Takes a ceremony away; what it holds, if it was made for exactly this, and lately.
@@ -261,21 +225,22 @@ async fn take(
     if is_meant && is_fresh { Ok(ceremony.state) } else { Err(ChallengeError::Wrong) }
 }
 
-/// Checks an answer by the passkey it claims, which must be `user`'s (WA-03).
-async fn prove(world: &World, user: UserId, state: &str, answer: &str) -> Result<Authentication, ChallengeError> {
+/// Checks an answer by the key it claims, which must be `user`'s (WA-03) and of the kind that was asked for.
+async fn prove(
+    world: &World,
+    user: UserId,
+    kind: KeyKind,
+    state: &str,
+    answer: &str,
+) -> Result<Authentication, ChallengeError> {
     let claim = world.passkeys.claim(answer)?;
-    let passkey = world.store.passkey(&claim.credential_id).await?.filter(|passkey| passkey.user == user);
+    let is_meant = |key: &PasskeyFactor| key.user == user && key.kind == kind;
+    let passkey = world.store.passkey(&claim.credential_id).await?.filter(is_meant);
     let passkey = passkey.filter(|_| claim.user.is_none_or(|claimed| claimed == user)).ok_or(ChallengeError::Wrong)?;
     let after = world.passkeys.finish_authentication(state, answer, &passkey.credential)?;
     let at = world.now();
     if !world.store.use_passkey(passkey.id, &passkey.credential, &after, at).await? {
         return Err(PasskeyError::Copied.into());
     }
-    Ok(Authentication { method: Method::Passkey, factor: passkey.id, at })
-}
-
-/// What a passkey is called, whatever was typed.
-fn called(typed: &str) -> String {
-    let name: String = typed.trim().chars().filter(|c| !c.is_control()).take(NAME_CHARS_MAX).collect();
-    if name.is_empty() { "Passkey".to_owned() } else { name }
+    Ok(Authentication { method: kind.method(), factor: passkey.id, at })
 }

@@ -5,22 +5,24 @@
 
 use super::{
     Caller, World,
-    challenge::{ChallengeError, record},
+    challenge::{ChallengeError, record, refused},
+    notices,
     sessions::{Bearer, Full},
     sign_in::Opened,
 };
 use crate::{
     domain::{
+        event::What,
         factor::{
             FactorId, Method,
             recovery::{Code, RANDOM_BYTES},
         },
-        session::{Authentication, Level, Session, latest},
+        session::{Authentication, Level, Session},
         throttle::BudgetKey,
         time::Timestamp,
         user::UserId,
     },
-    ports::{HasherBusy, StoreError, store::HashedCode},
+    ports::{HasherBusy, StoreError, messages::Notice, store::HashedCode},
 };
 use std::time::Duration;
 
@@ -46,7 +48,7 @@ pub enum GenerateError {
 
 /// Makes a new set of codes for somebody who has just proven a second factor (EN-01); older ones are over. This is the
 /// only time that anybody sees them.
-pub async fn generate(world: &World, full: &Full) -> Result<Vec<Code>, GenerateError> {
+pub async fn generate(world: &World, full: &Full, caller: &Caller) -> Result<Vec<Code>, GenerateError> {
     let now = world.now();
     let count = world.settings.recovery_codes;
     if count == 0 {
@@ -62,7 +64,10 @@ pub async fn generate(world: &World, full: &Full) -> Result<Vec<Code>, GenerateE
         hashed.push(HashedCode { head: code.head().to_owned(), phc: world.hasher.hash(code.secret()).await? });
     }
     let set = FactorId(world.entropy.id(now));
-    world.store.replace_recovery_codes(full.identity.user.id, set, &hashed).await?;
+    let user = &full.identity.user;
+    world.store.replace_recovery_codes(user.id, set, &hashed).await?;
+    world.record(user.id, What::RecoveryCodesReplaced, caller).await?;
+    notices::tell(world, user, Notice::RecoveryCodesReplaced, caller).await?;
     Ok(codes)
 }
 
@@ -88,7 +93,8 @@ pub async fn answer_recovery(
     typed: &str,
     caller: &Caller,
 ) -> Result<Opened, ChallengeError> {
-    let user = bearer.user().ok_or(ChallengeError::Gone)?.id;
+    let owner = bearer.user().ok_or(ChallengeError::Gone)?;
+    let user = owner.id;
     if world.settings.recovery_codes == 0 {
         return Err(ChallengeError::NotEnrolled);
     }
@@ -97,12 +103,17 @@ pub async fn answer_recovery(
     let charged = world.charge(caller, BudgetKey::second_factor(user, world.lane(caller, user).await?)).await?;
     let found = world.store.recovery_code(user, code.head()).await?;
     let matches = world.hasher.verify(code.secret(), found.as_ref().map(|found| found.phc.clone())).await?;
-    let Some(found) = found.filter(|_| matches) else { return Err(ChallengeError::Wrong) };
+    let Some(found) = found.filter(|_| matches) else {
+        return Err(refused(world, user, Method::RecoveryCode, ChallengeError::Wrong, caller).await);
+    };
     let now = world.now();
     if !world.store.spend_recovery_code(user, found.set, code.head(), now).await? {
-        return Err(ChallengeError::AlreadyUsed);
+        return Err(refused(world, user, Method::RecoveryCode, ChallengeError::AlreadyUsed, caller).await);
     }
     charged.succeeded().await?;
+    let left = left(world, user).await?;
+    world.record(user, What::RecoveryCodeUsed { left }, caller).await?;
+    notices::tell(world, owner, Notice::RecoveryCodeUsed { left }, caller).await?;
     record(world, bearer, Authentication { method: Method::RecoveryCode, factor: found.set, at: now }, caller).await
 }
 
@@ -117,16 +128,15 @@ pub fn is_recovered(session: &Session, now: Timestamp) -> bool {
 }
 
 fn is_recent(session: &Session, methods: &[Method], now: Timestamp) -> bool {
-    let proofs = &session.authentications;
-    let age = latest(proofs, methods, now).and_then(|proof| proof.at.age(now));
-    age.is_some_and(|age| age <= CHANGE_WITHIN) && Level::reached(proofs, now) >= Some(Level::Mfa)
+    let age = session.latest_fresh(methods, now).and_then(|proof| proof.at.age(now));
+    age.is_some_and(|age| age <= CHANGE_WITHIN) && Level::reached(&session.authentications, now) >= Some(Level::Mfa)
 }
 
 /// The methods that open a change to an account by themselves.
 fn second_factors() -> Vec<Method> {
     let opens_changes = |method: &Method| match method {
-        Method::Totp | Method::Passkey => true,
-        Method::Password | Method::RecoveryCode => false,
+        Method::Totp | Method::Passkey | Method::SecurityKey | Method::SmsCode | Method::VoiceCode => true,
+        Method::Password | Method::RecoveryCode | Method::EmailCode | Method::EmailLink => false,
     };
     Method::ALL.iter().copied().filter(opens_changes).collect()
 }

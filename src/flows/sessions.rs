@@ -1,17 +1,21 @@
 //! Recognising sessions, handing them to app hosts, ending them.
 
-use super::World;
+use super::{
+    BROWSER_KNOWN_FOR, Caller, World,
+    factors::{ChangeError, missing_for_change},
+};
 use crate::{
     domain::{
+        event::{KEPT_FOR, What},
         policy::{Visitor, WhyAnonymous},
         secret::{Token, TokenHash},
-        session::{Identity, SessionId, Standing},
+        session::{Identity, Session, SessionId, Standing},
         target::Host,
         user::UserId,
     },
     ports::{
         StoreError,
-        store::{Account, Attempt, Handoff, Held},
+        store::{Account, Attempt, Handoff, Held, PasswordReset, Undo},
     },
 };
 use std::{sync::Arc, time::Duration};
@@ -137,9 +141,52 @@ pub async fn sign_out(world: &World, token: &Token) -> Result<Option<SessionId>,
     Ok(Some(identity.session.id))
 }
 
-/// Signs out everywhere: every sign-in of this account ends. Returns how many.
-pub async fn sign_out_everywhere(world: &World, user: UserId) -> Result<u64, StoreError> {
-    world.store.end_sessions_of(user, None).await
+/// Signs out everywhere: every sign-in of this account ends, and no browser is remembered. Returns how many.
+pub async fn sign_out_everywhere(world: &World, user: UserId, caller: &Caller) -> Result<u64, StoreError> {
+    let count = world.store.end_sessions_of(user, None).await?;
+    world.record(user, What::SessionsEnded { count }, caller).await?;
+    Ok(count)
+}
+
+/// The other sessions of whoever this is, last used first.
+pub async fn others(world: &World, full: &Full) -> Result<Vec<Session>, StoreError> {
+    let (limits, now) = (world.settings.limits, world.now());
+    let all = world.store.sessions(Some(full.identity.user.id)).await?.into_iter().map(|summary| summary.session);
+    let is_other = |session: &Session| session.id != full.identity.session.id;
+    Ok(all.filter(|session| is_other(session) && session.standing(limits, now) == Standing::Live).collect())
+}
+
+/// Ends one of one's own other sessions; `false` if there is none of that id (SE-06).
+pub async fn end_other(world: &World, full: &Full, other: SessionId, caller: &Caller) -> Result<bool, ChangeError> {
+    if let Some(missing) = missing_for_change(world, full).await? {
+        return Err(ChangeError::NeedsProof(missing));
+    }
+    let is_own = others(world, full).await?.iter().any(|session| session.id == other);
+    if !is_own || !world.store.end_session(other).await? {
+        return Ok(false);
+    }
+    world.record(full.identity.user.id, What::SessionsEnded { count: 1 }, caller).await?;
+    Ok(true)
+}
+
+/// Ends all of one's sessions but this one (EN-03, SE-06). Returns how many.
+pub async fn end_others(world: &World, full: &Full, caller: &Caller) -> Result<u64, ChangeError> {
+    if let Some(missing) = missing_for_change(world, full).await? {
+        return Err(ChangeError::NeedsProof(missing));
+    }
+    let user = full.identity.user.id;
+    let count = world.store.end_sessions_of(user, Some(full.identity.session.id)).await?;
+    if count > 0 {
+        world.record(user, What::SessionsEnded { count }, caller).await?;
+    }
+    Ok(count)
+}
+
+/// Ends the freshness of whatever was proven in this session; its level stays. It asks for no proof: nobody who locks
+/// what they leave behind is to be kept waiting.
+pub async fn lock(world: &World, full: &Full, caller: &Caller) -> Result<(), StoreError> {
+    world.store.lock_session(full.identity.session.id, world.now()).await?;
+    world.record(full.identity.user.id, What::Locked, caller).await
 }
 
 /// Forgets what is over. To be called now and then.
@@ -149,5 +196,9 @@ pub async fn sweep(world: &World) -> Result<(), StoreError> {
     let budgets = crate::domain::throttle::ACCOUNT.forgotten_after;
     // What was sent stays known for as long again, so that whoever comes back to it is told.
     world.store.sweep_held(now - Held::LIFETIME * 2).await?;
-    world.store.sweep(now - limits.lifetime, now - limits.idle, now - Attempt::LIFETIME, now - budgets).await
+    world.store.sweep_resets(now - PasswordReset::LIFETIME).await?;
+    world.store.sweep_events(now - KEPT_FOR).await?;
+    world.store.sweep(now - limits.lifetime, now - limits.idle, now - Attempt::LIFETIME, now - budgets).await?;
+    let devices = world.settings.remember.unwrap_or_default();
+    world.store.sweep_devices(now - BROWSER_KNOWN_FOR, now - devices, now - Undo::LIFETIME).await
 }

@@ -1,10 +1,12 @@
 //! Signing in with a password.
 
-use super::{Caller, Requirement, TryError, World};
+use super::{Caller, Requirement, TryError, World, devices};
 use crate::{
     domain::{
+        event::What,
         factor::Method,
-        secret::{Secret, Token},
+        password::Typed,
+        secret::Token,
         session::{Authentication, Session, SessionId},
         throttle::{BudgetKey, Closed},
         user::LoginId,
@@ -14,7 +16,6 @@ use crate::{
         store::{Account, Attempt, PasswordFactor},
     },
 };
-use unicode_normalization::UnicodeNormalization as _;
 
 /// What a right password leads to.
 #[derive(Debug)]
@@ -33,7 +34,7 @@ pub enum Outcome {
 pub struct Opened {
     /// The portal's new token; any older one is dead.
     pub token: Token,
-    /// A token to keep in the browser for its next sign-in, if it has none.
+    /// A token to keep in the browser for its next sign-in; `None` where what it has will do.
     pub browser: Option<Token>,
 }
 
@@ -66,15 +67,6 @@ impl From<TryError> for SignInError {
     }
 }
 
-/// Longest password that is looked at, in code points (PW-02).
-const PASSWORD_CHARS_MAX: usize = 1024;
-
-/// The bytes of a password that are hashed: all of it, in NFKC (PW-05). `None` if it is longer than anybody's is.
-pub fn password_bytes(typed: &str) -> Option<Secret> {
-    let fits = typed.chars().nth(PASSWORD_CHARS_MAX).is_none();
-    fits.then(|| Secret::new(typed.nfkc().collect::<String>().into_bytes()))
-}
-
 /// Signs in with a login id and a password.
 pub async fn with_password(
     world: &World,
@@ -82,7 +74,7 @@ pub async fn with_password(
     typed_password: &str,
     caller: &Caller,
 ) -> Result<Outcome, SignInError> {
-    let (Ok(login_id), Some(password)) = (LoginId::parse(typed_login), password_bytes(typed_password)) else {
+    let (Ok(login_id), Some(password)) = (LoginId::parse(typed_login), Typed::read(typed_password)) else {
         return Err(SignInError::Mismatch);
     };
     let account = world.store.account_by_login(&login_id).await?;
@@ -93,13 +85,31 @@ pub async fn with_password(
     let charged = world.charge(caller, budget).await?;
 
     let factor = account.as_ref().and_then(|account| account.password.clone());
-    let matches = world.hasher.verify(password, factor.as_ref().map(|factor| factor.phc.clone())).await?;
+    let matches = world.hasher.verify(password.secret(), factor.as_ref().map(|factor| factor.phc.clone())).await?;
     match (account, factor) {
         (Some(account), Some(factor)) if matches && !account.user.disabled => {
             charged.succeeded().await?;
+            renew(world, &account, &factor, &password).await?;
             admit(world, account, &factor, caller).await
         }
-        _ => Err(SignInError::Mismatch),
+        (account, _) => {
+            // A name that nobody has costs the same write.
+            let user = account.map(|account| account.user.id);
+            world.record(user, What::WrongTry { method: Method::Password }, caller).await?;
+            Err(SignInError::Mismatch)
+        }
+    }
+}
+
+/// Hashes a right password as new ones are, where it was hashed in another way (PW-06). If the hasher is busy, the next
+/// sign-in does it.
+async fn renew(world: &World, account: &Account, old: &PasswordFactor, password: &Typed) -> Result<(), StoreError> {
+    if !world.hasher.is_outdated(&old.phc) {
+        return Ok(());
+    }
+    match world.hasher.hash(password.secret()).await {
+        Ok(phc) => world.store.rehash_password(account.user.id, &old.phc, &phc).await,
+        Err(HasherBusy) => Ok(()),
     }
 }
 
@@ -113,6 +123,12 @@ async fn admit(
     let now = world.now();
     let proof = Authentication { method: Method::Password, factor: password.id, at: now };
     let enrolled = world.has_second_factor(account.user.id).await?;
+    if enrolled
+        && world.settings.requirement != Requirement::Disabled
+        && let Some(opened) = open_remembered(world, &account, password, proof, caller).await?
+    {
+        return Ok(Outcome::Done(opened));
+    }
     let next: fn(Token) -> Outcome = match (world.settings.requirement, enrolled) {
         (Requirement::Optional | Requirement::Required, true) => Outcome::SecondFactor,
         (Requirement::Required, false) if account.enrol_until.is_some_and(|until| now < until) => Outcome::Enrol,
@@ -145,20 +161,56 @@ async fn open(
     proof: Authentication,
     caller: &Caller,
 ) -> Result<Opened, SignInError> {
-    let now = world.now();
-    let session = Session {
-        id: SessionId(world.entropy.id(now)),
-        user: account.user.id,
-        authentications: vec![proof],
-        started_at: now,
-        seen_at: now,
-    };
+    let session = begun(world, account, proof, caller);
     let token = world.entropy.token();
     world.store.open_session(&session, token.hash()).await?;
+    settle(world, account, password, &session, token, caller).await
+}
+
+/// Opens a session without the second step, if this browser is remembered. The password is all that it holds (RD-02).
+async fn open_remembered(
+    world: &World,
+    account: &Account,
+    password: &PasswordFactor,
+    proof: Authentication,
+    caller: &Caller,
+) -> Result<Option<Opened>, SignInError> {
+    let (Some(kept_for), Some(browser)) = (world.settings.remember, &caller.browser) else { return Ok(None) };
+    let session = begun(world, account, proof, caller);
+    let token = world.entropy.token();
+    let since = session.started_at - kept_for;
+    if !world.store.open_remembered_session(&session, token.hash(), browser.hash(), since).await? {
+        return Ok(None);
+    }
+    settle(world, account, password, &session, token, caller).await.map(Some)
+}
+
+fn begun(world: &World, account: &Account, proof: Authentication, caller: &Caller) -> Session {
+    Session {
+        id: SessionId(world.entropy.id(proof.at)),
+        user: account.user.id,
+        authentications: vec![proof],
+        started_at: proof.at,
+        seen_at: proof.at,
+        locked_at: None,
+        place: caller.place(),
+    }
+}
+
+/// Keeps a session that was just opened, unless the account has changed since its password was checked.
+async fn settle(
+    world: &World,
+    account: &Account,
+    password: &PasswordFactor,
+    session: &Session,
+    token: Token,
+    caller: &Caller,
+) -> Result<Opened, SignInError> {
     if !still_stands(world, account, password).await? {
         world.store.end_session(session.id).await?;
         return Err(SignInError::Mismatch);
     }
-    let browser = world.know_browser(caller, account.user.id).await?;
+    world.record(account.user.id, What::SignedIn { method: Method::Password }, caller).await?;
+    let browser = devices::welcome(world, caller, &account.user, session.id).await?;
     Ok(Opened { token, browser })
 }

@@ -1,15 +1,22 @@
 //! The flows over a store in memory, with a clock, chance and a hasher of the test's own.
 
+mod activity;
 mod challenge;
 mod clock;
+mod codes;
+mod contacts;
+mod devices;
 mod enroll;
+mod factors;
 mod failing_store;
 mod gated;
 mod hold;
 mod journey;
 mod machine;
 mod passkeys;
+mod password;
 mod recovery;
+mod security_keys;
 mod sessions;
 mod sign_in;
 mod throttle;
@@ -25,15 +32,19 @@ use super::{
 use crate::{
     adapters::{passkeys::Passkeys, store::MemoryStore, system::FileVault},
     domain::{
-        contact::Channel,
+        contact::{Channel, NumberPrefix},
         factor::{Method, totp::Key},
+        password::{Exposure, Policy as PasswordPolicy, Score, Typed, Words},
         secret::{Secret, Token},
         session::{Limits, Session},
         target::Host,
         time::Timestamp,
         user::{LoginId, User},
     },
-    ports::{Clock, Entropy, HasherBusy, Messenger, NotSent, PasswordHasher, Store, Vault, messages::Message},
+    ports::{
+        Clock, Entropy, HasherBusy, LoreError, Messenger, NotSent, PasswordHasher, PasswordLore, Store, Vault,
+        messages::Message,
+    },
 };
 use async_trait::async_trait;
 use std::{
@@ -57,7 +68,7 @@ const LIMITS_OF_HOLDING: holding::Limits = holding::Limits { body_max: 200_000, 
 /// The portal's origin.
 const ORIGIN: &str = "https://auth.example.com";
 const ANN: &str = "ann";
-const PASSWORD: &str = "correct horse";
+const PASSWORD: &str = "correct horse battery";
 
 /// A clock that goes where the test wants it.
 struct FakeClock(AtomicI64);
@@ -98,7 +109,29 @@ impl PasswordHasher for PlainHasher {
 
     async fn verify(&self, password: Secret, phc: Option<String>) -> Result<bool, HasherBusy> {
         self.verified.fetch_add(1, Ordering::SeqCst);
-        Ok(phc.is_some_and(|phc| password.matches(phc.as_bytes())))
+        Ok(phc.is_some_and(|phc| password.matches(phc.trim_start_matches(OUTDATED).as_bytes())))
+    }
+
+    fn is_outdated(&self, phc: &str) -> bool {
+        phc.starts_with(OUTDATED)
+    }
+}
+
+/// What hashes begin with that are made in another way today.
+const OUTDATED: &str = "$outdated$";
+
+/// Finds any password hard to guess but this one, and any unknown but the other.
+struct Gossip;
+
+const GUESSABLE: &str = "guess me if you can";
+const BREACHED: &str = "stolen from elsewhere";
+
+#[async_trait]
+impl PasswordLore for Gossip {
+    async fn assess(&self, password: &Typed, _words: &Words) -> Result<(Score, Exposure), LoreError> {
+        let score = if password.expose() == GUESSABLE { 1 } else { 3 };
+        let exposure = if password.expose() == BREACHED { Exposure::Breached } else { Exposure::Unknown };
+        Ok((Score::new(score), exposure))
     }
 }
 
@@ -173,6 +206,7 @@ impl Scene {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             entropy: Arc::new(Seeded(Mutex::new(1))),
             hasher: Arc::clone(&hasher) as Arc<dyn PasswordHasher>,
+            lore: Arc::new(Gossip),
             vault: vault(),
             passkeys: Arc::new(Passkeys::new("auth.example.com", ORIGIN, "Example Corp")),
             messenger: Arc::clone(&inbox) as Arc<dyn Messenger>,
@@ -180,9 +214,14 @@ impl Scene {
                 organisation: "Example Corp".to_owned(),
                 limits: LIMITS,
                 requirement,
+                origin: ORIGIN.to_owned(),
                 recovery_codes: 10,
-                methods: vec![Method::Passkey, Method::Totp],
                 hold: LIMITS_OF_HOLDING,
+                methods: vec![Method::Passkey, Method::SecurityKey, Method::Totp],
+                remember: Some(Duration::from_hours(30 * 24)),
+                countries: NumberPrefix::parse("+44").map(|prefix| (Channel::Sms, prefix)).into_iter().collect(),
+                passwords: PasswordPolicy::default(),
+                names: vec!["Example Corp".to_owned(), "Payroll".to_owned()],
             },
         };
         Self { world, clock, hasher, inbox }
@@ -201,7 +240,13 @@ impl Scene {
     }
 
     async fn add(&self, name: &str) -> User {
-        let new = NewUser { login_id: LoginId::parse(name).unwrap(), name: None, email: None, groups: Vec::new() };
+        let new = NewUser {
+            login_id: LoginId::parse(name).unwrap(),
+            name: None,
+            email: None,
+            phone: None,
+            groups: Vec::new(),
+        };
         administer::add_user(&self.world, new, Some(PASSWORD)).await.unwrap()
     }
 
@@ -258,7 +303,7 @@ impl Scene {
 
 /// Somebody at this address, in a browser that was never here.
 fn from(address: &str) -> Caller {
-    Caller { address: address.parse::<IpAddr>().unwrap(), browser: None }
+    Caller { address: address.parse::<IpAddr>().unwrap(), browser: None, agent: Some("Firefox on Linux".to_owned()) }
 }
 
 fn anywhere() -> Caller {

@@ -7,7 +7,7 @@ use crate::{
         upstream::{self, Probe, Trust, Upstreams},
     },
     config::settings::{AppSettings, Assertion, HostHeader, Origin, Settings, StepUp, WebSocket},
-    domain::target::{Host, HostPattern},
+    domain::policy::route::ByHost,
     edge::{
         http::{
             assets::Asset,
@@ -26,7 +26,7 @@ use crate::{
     ports::Signer,
 };
 use http::HeaderValue;
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 use tokio::runtime::Handle;
 
 /// The colour of `static/style.css`.
@@ -38,7 +38,7 @@ pub struct Shared {
     /// What flows are given.
     pub world: World,
     /// Every app, by host.
-    pub apps: Arc<HashMap<Host, Arc<Served>>>,
+    pub apps: Arc<ByHost<Arc<Served>>>,
     /// Who is behind a cookie.
     pub visitors: Visitors,
     /// What applications are told.
@@ -87,13 +87,12 @@ impl Shared {
 
 fn desk(settings: &Settings, world: World, brand: &Brand, ended: Ended, jwks: String) -> Desk {
     let port_suffix = port_suffix(&settings.portal.url);
-    let hosts = settings.apps.iter().flat_map(|app| &app.app.hosts);
-    let patterns: Vec<_> = hosts.cloned().map(HostPattern::Exact).collect();
+    let patterns = settings.apps.iter().flat_map(|app| &app.app.hosts);
     let port = Some(settings.portal.url.port).filter(|&port| port != 443);
     let directory = settings
         .apps
         .iter()
-        .filter_map(|app| Some((app.app.title.clone(), format!("https://{}{port_suffix}/", app.app.hosts.first()?))));
+        .filter_map(|app| Some((app.app.title.clone(), format!("https://{}{port_suffix}/", app.app.front_door()?))));
     Desk {
         world,
         brand: brand.clone(),
@@ -101,7 +100,7 @@ fn desk(settings: &Settings, world: World, brand: &Brand, ended: Ended, jwks: St
         directory: directory.collect(),
         port_suffix,
         apps: Arc::new(settings.routing()),
-        content: ContentPolicy::with_form_targets(&patterns, port),
+        content: ContentPolicy::with_form_targets(patterns, port),
         ended,
         jwks,
     }
@@ -112,9 +111,8 @@ pub fn port_suffix(origin: &Origin) -> String {
     if origin.port == 443 { String::new() } else { format!(":{}", origin.port) }
 }
 
-fn served(apps: &[Arc<AppSettings>]) -> HashMap<Host, Arc<Served>> {
-    let mut by_host = HashMap::new();
-    for (index, settings) in apps.iter().enumerate() {
+fn served(apps: &[Arc<AppSettings>]) -> ByHost<Arc<Served>> {
+    let serve = |(index, settings): (usize, &Arc<AppSettings>)| {
         let identity = &settings.identity;
         let served = Arc::new(Served {
             app: Arc::clone(&settings.app),
@@ -130,11 +128,9 @@ fn served(apps: &[Arc<AppSettings>]) -> HashMap<Host, Arc<Served>> {
             websockets: settings.websocket == WebSocket::Allowed,
             host: host_seen_by(settings),
         });
-        for host in &settings.app.hosts {
-            by_host.insert(host.clone(), Arc::clone(&served));
-        }
-    }
-    by_host
+        settings.app.hosts.clone().into_iter().map(move |host| (host, Arc::clone(&served)))
+    };
+    apps.iter().enumerate().flat_map(serve).collect()
 }
 
 /// The host the application sees, where that is not the browser's.

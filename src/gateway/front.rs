@@ -10,6 +10,7 @@ use crate::{
     edge::{
         http::{
             client::{self, TrustedProxies},
+            forwarded,
             page::Brand,
             refusal::Refusal,
             request::{ClientAddress, RequestId, RequestIds},
@@ -47,6 +48,8 @@ pub struct Facts {
     pub certificate: Arc<Entry>,
     /// The guard of an HTTP/1 connection.
     pub guard: Option<Arc<wire::Connection>>,
+    /// What its last request was forwarded with.
+    pub last: forwarded::Last,
 }
 
 /// One core's way in.
@@ -104,10 +107,10 @@ impl<U: Upstream<RequestBody>> Front<U> {
         if authority.host == self.portal_host {
             return self.ask_portal(request, client, id, ticket).await;
         }
-        let Some(served) = self.proxy.apps.get(&authority.host).cloned() else {
+        let Some(served) = self.proxy.apps.find(&authority.host).cloned() else {
             return self.turn_away(&request, id, &Turned::away(Refusal::NotFound), ticket);
         };
-        let arrival = Arrival { authority: &authority, client, id };
+        let arrival = Arrival { authority: &authority, client, last: &facts.last, id };
         match self.proxy.serve(&served, request, &arrival).await {
             Reply::Own(own) => self.own(own, version, ticket),
             Reply::App(response) => {

@@ -9,7 +9,7 @@ use super::{
     tls::Certificates,
 };
 use crate::{
-    edge::{proxy::body::RequestBody, wire},
+    edge::{http::forwarded, proxy::body::RequestBody, wire},
     ports::upstream::Upstream,
 };
 use hyper::{
@@ -41,6 +41,9 @@ const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
 const BACKLOG: u32 = 1024;
 /// An HTTP/2 connection without a request for this long is closed.
 const IDLE_MAX: Duration = Duration::from_secs(75);
+/// How long an HTTP/2 connection that is to end may stay without a request. It ends sooner where the client acknowledges
+/// the farewell; one that is silent would stay to the end of the drain time.
+const FAREWELL_MAX: Duration = Duration::from_secs(5);
 /// Requests at once on one HTTP/2 connection.
 const STREAMS_MAX: u32 = 100;
 /// A block of fields over HTTP/2, in bytes.
@@ -160,11 +163,12 @@ impl<U: Upstream<RequestBody>> Core<U> {
         let Some(certificate) = self.certificates.find(session.server_name()) else { return Ok(()) };
         let peer = peer.ip().to_canonical();
         if session.alpn_protocol() == Some(b"h2") {
-            let facts = Facts { peer, certificate, guard: None };
+            let facts = Facts { peer, certificate, guard: None, last: forwarded::Last::default() };
             self.http2(tls, facts, shutdown).await
         } else {
             let guarded = wire::GuardedIo::new(tls, wire::Limits::default());
-            let facts = Facts { peer, certificate, guard: Some(guarded.connection()) };
+            let guard = Some(guarded.connection());
+            let facts = Facts { peer, certificate, guard, last: forwarded::Last::default() };
             self.http1(guarded, facts, shutdown).await
         }
     }
@@ -219,10 +223,14 @@ impl<U: Upstream<RequestBody>> Core<U> {
         let mut connection = std::pin::pin!(connection);
         tokio::select! {
             ended = connection.as_mut() => return Ok(ended?),
-            () = use_of.idle() => connection.as_mut().graceful_shutdown(),
-            _ = shutdown.changed() => connection.as_mut().graceful_shutdown(),
+            () = use_of.idle(IDLE_MAX) => {}
+            _ = shutdown.changed() => {}
         }
-        Ok(connection.await?)
+        connection.as_mut().graceful_shutdown();
+        tokio::select! {
+            ended = connection.as_mut() => Ok(ended?),
+            () = use_of.idle(FAREWELL_MAX) => Ok(()),
+        }
     }
 }
 
@@ -259,12 +267,12 @@ impl Use {
         InUse(Arc::clone(self))
     }
 
-    /// Ready once no request was open, and none began, for [`IDLE_MAX`].
-    async fn idle(&self) {
+    /// Ready once no request was open, and none began, for so long.
+    async fn idle(&self, time: Duration) {
         loop {
             let before = self.begun.load(Ordering::Relaxed);
             let was_open = self.open.load(Ordering::Relaxed) > 0;
-            tokio::time::sleep(IDLE_MAX).await;
+            tokio::time::sleep(time).await;
             if !was_open && self.begun.load(Ordering::Relaxed) == before {
                 return;
             }

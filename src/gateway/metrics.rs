@@ -1,5 +1,6 @@
 //! What is counted, for `/metrics`.
 
+use crate::edge::proxy::reports::Reports;
 use http::StatusCode;
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
@@ -36,6 +37,8 @@ pub struct Metrics {
     pub refused: Counter,
     /// TLS handshakes that came to nothing.
     pub handshakes_failed: Counter,
+    /// What policies that only report would have done.
+    pub reports: Reports,
 }
 
 impl Default for Metrics {
@@ -51,8 +54,15 @@ impl Default for Metrics {
         registry.register("connections", "Open connections of browsers", connections.clone());
         registry.register("requests_refused", "Requests that can be read in two ways", refused.clone());
         registry.register("tls_handshakes_failed", "Handshakes that came to nothing", handshakes_failed.clone());
+        let reports = Reports::default();
+        registry.register(
+            "reported",
+            "Forwarded requests that would not have been, were their policy not in report mode",
+            reports.counters(),
+        );
         let of = |by| CODES.map(|code| answers.get_or_create(&Labels { by, code }).clone());
-        Self { registry, answers: [of("gateway"), of("portal"), of("app")], connections, refused, handshakes_failed }
+        let answers = [of("gateway"), of("portal"), of("app")];
+        Self { registry, answers, connections, refused, handshakes_failed, reports }
     }
 }
 

@@ -1,7 +1,10 @@
 //! Plain HTTP: answered with the way to HTTPS, and with nothing else (HO-08).
 
 use crate::{
-    domain::target::{Allowed, Authority, CanonicalPath, Host, path::check_query},
+    domain::{
+        policy::route::ByHost,
+        target::{Allowed, Authority, CanonicalPath, path::check_query},
+    },
     edge::wire,
 };
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
@@ -12,7 +15,7 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::TokioIo;
-use std::{collections::HashSet, convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Semaphore, watch},
@@ -26,7 +29,7 @@ const CONNECTION_MAX: Duration = Duration::from_secs(30);
 /// Where plain HTTP is sent.
 pub struct Redirect {
     /// Hosts that there is something on.
-    pub hosts: HashSet<Host>,
+    pub hosts: ByHost<()>,
     /// The port that browsers see, behind a colon, or nothing where it is 443.
     pub port_suffix: String,
 }
@@ -88,7 +91,8 @@ impl Redirect {
         CanonicalPath::parse(target.path(), Allowed { semicolon: true, encoded_slash: true }).ok()?;
         check_query(target.query().unwrap_or_default()).ok()?;
         self.hosts
-            .contains(&host)
+            .find(&host)
+            .is_some()
             .then(|| HeaderValue::try_from(format!("https://{host}{}{target}", self.port_suffix)).ok())?
     }
 }

@@ -17,12 +17,13 @@ use crate::{
         upstream::{Client, NotAServer, NotTrusted},
     },
     config::settings::Settings,
+    domain::target::HostPattern,
     edge::{
         http::{client::TrustedProxies, request::RequestIds},
         proxy::{Proxy, body::RequestBody, tether},
     },
     flows::{World, sessions},
-    ports::Entropy as _,
+    ports::{Entropy as _, Messenger},
 };
 use http::HeaderValue;
 use std::{
@@ -50,6 +51,8 @@ const SLOW_THREADS: usize = 2;
 const SWEEP_EVERY: Duration = Duration::from_mins(10);
 /// How often certificate files are looked at.
 const REREAD_EVERY: Duration = Duration::from_secs(10);
+/// How long messages that were posted may take to go out when the gateway stops.
+const SETTLE_MAX: Duration = Duration::from_secs(5);
 /// A year (BR-02). Subdomains are not ours to promise for.
 const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
@@ -98,6 +101,7 @@ pub struct Running {
     cores: Vec<JoinHandle<io::Result<()>>>,
     shutdown: watch::Sender<()>,
     admin: Arc<Admin>,
+    messenger: Arc<dyn Messenger>,
     told: [Signal; 2],
 }
 
@@ -135,6 +139,8 @@ pub fn start(settings: &Settings) -> Result<Running, StartError> {
     slow.spawn(tether::watch(shared.world.clone(), shared.visitors.ended().clone()));
     slow.spawn(reread_when_changed(Arc::clone(&certificates)));
 
+    let messenger = Arc::clone(&shared.world.messenger);
+
     let workers =
         settings.server.workers.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
     let cores = (0..workers)
@@ -150,7 +156,7 @@ pub fn start(settings: &Settings) -> Result<Running, StartError> {
         helpers.start(settings, &admin, &stopping);
     }
     tracing::info!(listen = ?settings.server.listen, workers, portal = %settings.portal.url, "ready");
-    Ok(Running { slow, cores, shutdown, admin, told })
+    Ok(Running { slow, cores, shutdown, admin, messenger, told })
 }
 
 impl Running {
@@ -184,6 +190,7 @@ impl Running {
                 Err(_) => tracing::error!("a core panicked"),
             }
         }
+        self.slow.block_on(self.messenger.settle(SETTLE_MAX));
         self.slow.shutdown_timeout(Duration::from_secs(1));
         tracing::info!("stopped");
     }
@@ -243,6 +250,7 @@ impl Spawn {
                 brand: Arc::clone(&shared.brand),
                 portal: settings.portal.url.to_string().into(),
                 body_max: settings.server.body_max,
+                reports: metrics.reports.clone(),
                 hsts: HSTS,
                 slow: shared.slow,
             },
@@ -287,7 +295,7 @@ impl Helpers {
         }
         let hosts = settings.apps.iter().flat_map(|app| app.app.hosts.iter().cloned());
         let redirect = Arc::new(Redirect {
-            hosts: hosts.chain([settings.portal.url.host.clone()]).collect(),
+            hosts: hosts.chain([HostPattern::Exact(settings.portal.url.host.clone())]).map(|host| (host, ())).collect(),
             port_suffix: port_suffix(&settings.portal.url),
         });
         for listener in self.redirect {

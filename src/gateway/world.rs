@@ -2,18 +2,27 @@
 
 use crate::{
     adapters::{
-        messages::Senders,
+        messages::{self, NoSender, Senders},
         passkeys::Passkeys,
+        passwords::KnownPasswords,
         signer::{JwtSigner, KeyError},
         store,
         system::{Argon2Hasher, FileVault, SystemClock, SystemEntropy, VaultError},
     },
     config::settings::{MfaRequirement, Settings, StoreUrl},
-    domain::factor::Method,
+    domain::{
+        contact::Channel,
+        factor::{KeyKind, Method},
+    },
     flows::{self, Requirement, World},
     ports::{Clock as _, Store, StoreError},
 };
-use std::{net::Ipv4Addr, path::Path, sync::Arc};
+use std::{net::Ipv4Addr, path::Path, sync::Arc, time::Duration};
+
+/// Between tries to send a posted message: servers that are restarted, then servers that turn strangers away once
+/// (greylisting), then servers that somebody has to look at.
+const PAUSES: [Duration; 4] =
+    [Duration::from_secs(5), Duration::from_secs(30), Duration::from_mins(2), Duration::from_mins(10)];
 
 /// Why the store and its key can't be opened.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +41,12 @@ pub enum OpenError {
         "the key file {0} is missing, but the store holds secrets that were sealed with it: put it back from your backup"
     )]
     KeyLost(String),
+    /// There is a channel that could carry nothing.
+    #[error(transparent)]
+    Senders(#[from] NoSender),
+    /// The list of breached passwords can't be opened.
+    #[error("the file of breached passwords can't be opened: {0}")]
+    Breached(#[source] std::io::Error),
     /// A secret of the config is no text.
     #[error("the store's URL is not UTF-8")]
     Url,
@@ -46,13 +61,14 @@ pub async fn open_world(settings: &Settings) -> Result<World, OpenError> {
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
         hasher: Arc::new(Argon2Hasher::new()),
+        lore: Arc::new(KnownPasswords::open(settings.password.breached.as_deref()).map_err(OpenError::Breached)?),
         vault: Arc::new(vault),
         passkeys: Arc::new(Passkeys::new(
             settings.portal.url.host.as_str(),
             &settings.portal.url.to_string(),
             &settings.portal.name,
         )),
-        messenger: Arc::new(Senders::default()),
+        messenger: Arc::new(senders(settings)?),
         settings: flow_settings(settings),
     })
 }
@@ -61,6 +77,7 @@ pub async fn open_world(settings: &Settings) -> Result<World, OpenError> {
 pub fn flow_settings(settings: &Settings) -> flows::Settings {
     flows::Settings {
         organisation: settings.portal.name.clone(),
+        origin: settings.portal.url.to_string(),
         limits: settings.session,
         requirement: match settings.mfa.requirement {
             MfaRequirement::Required => Requirement::Required,
@@ -70,15 +87,42 @@ pub fn flow_settings(settings: &Settings) -> flows::Settings {
         recovery_codes: settings.mfa.recovery_codes,
         methods: enrollable(settings),
         hold: settings.hold,
+        passwords: settings.password.policy,
+        names: names(settings),
+        countries: [(Channel::Sms, &settings.sms), (Channel::Voice, &settings.voice)]
+            .into_iter()
+            .flat_map(|(channel, phone)| phone.iter().map(move |phone| (channel, phone)))
+            .flat_map(|(channel, phone)| phone.countries.iter().map(move |prefix| (channel, prefix.clone())))
+            .collect(),
+        remember: settings.mfa.remember,
     }
 }
 
-/// What may be enrolled at this portal. Browsers make passkeys for names, not for addresses.
+/// What everybody knows about this house, and no password may be made of.
+fn names(settings: &Settings) -> Vec<String> {
+    let apps = settings.apps.iter().flat_map(|settings| [settings.app.name.clone(), settings.app.title.clone()]);
+    apps.chain([settings.portal.name.clone()]).collect()
+}
+
+/// Senders for every channel that is set up. To be called on the runtime that is to bring posted messages out.
+pub fn senders(settings: &Settings) -> Result<Senders, NoSender> {
+    let settings = messages::Settings {
+        organisation: settings.portal.name.clone(),
+        host: settings.portal.url.host.to_string(),
+        mail: settings.mail.clone(),
+        sms: settings.sms.clone(),
+        voice: settings.voice.clone(),
+        pauses: PAUSES.to_vec(),
+    };
+    Senders::new(settings, Arc::new(SystemEntropy))
+}
+
+/// What may be enrolled at this portal. Browsers make passkeys and use security keys for names, not for addresses.
 fn enrollable(settings: &Settings) -> Vec<Method> {
     let is_named = settings.portal.url.host.as_str().parse::<Ipv4Addr>().is_err()
         && !settings.portal.url.host.as_str().starts_with('[');
     let methods = settings.mfa.methods.iter().copied();
-    methods.filter(|method| *method != Method::Passkey || is_named).collect()
+    methods.filter(|method| is_named || KeyKind::ALL.iter().all(|kind| kind.method() != *method)).collect()
 }
 
 fn store_url(url: &StoreUrl) -> Result<String, OpenError> {

@@ -56,6 +56,31 @@ pub enum Content {
         /// Where its owner can undo it; a link of our own, to a page that asks before it does anything.
         undo: Option<Zeroizing<String>>,
     },
+    /// Nothing: its sender wants to know whether messages arrive.
+    Trial {
+        /// Who asked.
+        asked: Asked,
+    },
+}
+
+impl Content {
+    /// Who asked.
+    pub const fn asked(&self) -> &Asked {
+        match self {
+            Self::Code { asked, .. }
+            | Self::Link { asked, .. }
+            | Self::Notice { asked, .. }
+            | Self::Trial { asked } => asked,
+        }
+    }
+
+    /// How long it is worth anything.
+    pub const fn lifetime(&self) -> Option<Duration> {
+        match self {
+            Self::Code { lifetime, .. } | Self::Link { lifetime, .. } => Some(*lifetime),
+            Self::Notice { .. } | Self::Trial { .. } => None,
+        }
+    }
 }
 
 /// What a code is for.
@@ -141,6 +166,10 @@ pub trait Messenger: Send + Sync {
     /// Sends without waiting, and tries again for a while if that fails. For notices, and wherever the time that
     /// sending takes would tell a stranger something (EE-01).
     fn post(&self, message: Message);
+
+    /// Waits until what was posted has gone out or was given up, so long at most. Nothing waits for another try
+    /// any more.
+    async fn settle(&self, _patience: Duration) {}
 }
 
 /// Why a message is not on its way.

@@ -1,6 +1,6 @@
-//! The arithmetic of passkeys (`WebAuthn` Level 3), over texts that nobody else reads.
+//! The arithmetic of passkeys and security keys (`WebAuthn` Level 3), over texts that nobody else reads.
 
-use crate::domain::user::UserId;
+use crate::domain::{factor::KeyKind, user::UserId};
 
 /// What a ceremony begins with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub struct Begun {
     pub state: String,
 }
 
-/// A passkey that was just made.
+/// A passkey or security key that was just made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Made {
     /// Its name among all passkeys.
@@ -46,15 +46,26 @@ pub enum PasskeyError {
 /// Makes challenges, and checks answers to them. It remembers nothing: that a challenge is answered once is for the
 /// store to see to.
 pub trait PasskeyVerifier: Send + Sync {
-    /// Begins to make a passkey for `user`, on none of the devices that hold one of `known`.
-    fn begin_registration(&self, user: UserId, login_id: &str, known: &[Vec<u8>]) -> Result<Begun, PasskeyError>;
-    /// Checks a new passkey: challenge, origin, algorithm, and that its device knew its user (WA-02, WA-05, WA-08).
+    /// Begins to make a key for `user`, on none of the devices that hold one of `known`.
+    fn begin_registration(
+        &self,
+        kind: KeyKind,
+        user: UserId,
+        login_id: &str,
+        known: &[Vec<u8>],
+    ) -> Result<Begun, PasskeyError>;
+    /// Checks a new key: challenge, origin, algorithm, that somebody was present, and for a passkey that its device knew
+    /// its user (WA-02, WA-05, WA-08).
     fn finish_registration(&self, state: &str, answer: &str) -> Result<Made, PasskeyError>;
 
-    /// Asks for one of these credentials, or where there are none for any that says whose it is.
-    fn begin_authentication(&self, credentials: &[String]) -> Result<Begun, PasskeyError>;
+    /// Asks for any passkey that says whose it is.
+    fn begin_discovery(&self) -> Result<Begun, PasskeyError>;
+    /// Asks for one of these credentials, all of one kind. That there are none is an error: a browser would offer any
+    /// it finds (WA-04).
+    fn begin_authentication(&self, kind: KeyKind, credentials: &[String]) -> Result<Begun, PasskeyError>;
     /// Whose passkey an answer claims to be.
     fn claim(&self, answer: &str) -> Result<Claim, PasskeyError>;
-    /// Checks an answer by `credential`, and returns the credential as it is from now on (WA-02, WA-05 to WA-07).
+    /// Checks an answer by `credential`, which is of the kind that was asked for, and returns the credential as it is
+    /// from now on (WA-02, WA-05 to WA-07).
     fn finish_authentication(&self, state: &str, answer: &str, credential: &str) -> Result<String, PasskeyError>;
 }

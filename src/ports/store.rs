@@ -4,16 +4,26 @@
 //! decides races, so several nodes may share it.
 
 pub mod accounts;
+pub mod activity;
 pub mod budgets;
+pub mod contacts;
+pub mod devices;
+pub mod factors;
 pub mod held;
 pub mod passkeys;
+pub mod passwords;
 pub mod recovery;
 pub mod sessions;
 
 pub use accounts::{Account, AccountStore, Added, PasswordFactor, SealedKey, TotpFactor};
+pub use activity::ActivityStore;
 pub use budgets::{BudgetStore, Charge};
+pub use contacts::{ContactStore, SentCode, SentPurpose};
+pub use devices::{Device, DeviceId, DeviceStore, Undo};
+pub use factors::{FactorStore, LastFactor};
 pub use held::{Claim, FoundHeld, Held, HeldStore, Room, Sender, WaitingHeld};
-pub use passkeys::{Ceremony, LastFactor, PasskeyFactor, PasskeyStore, Purpose};
+pub use passkeys::{Ceremony, PasskeyFactor, PasskeyStore, Purpose};
+pub use passwords::{OtherSessions, PasswordChange, PasswordReset, PasswordStore};
 pub use recovery::{FoundCode, HashedCode, RecoveryStore};
 pub use sessions::{Attempt, Handoff, SessionStore, SessionSummary};
 
@@ -21,7 +31,19 @@ use async_trait::async_trait;
 
 /// Everything that is kept.
 #[async_trait]
-pub trait Store: AccountStore + PasskeyStore + RecoveryStore + SessionStore + BudgetStore + HeldStore {
+pub trait Store:
+    AccountStore
+    + ContactStore
+    + FactorStore
+    + PasskeyStore
+    + PasswordStore
+    + RecoveryStore
+    + SessionStore
+    + DeviceStore
+    + ActivityStore
+    + BudgetStore
+    + HeldStore
+{
     /// Whether the store answers; for readiness.
     async fn ping(&self) -> Result<(), StoreError>;
 }

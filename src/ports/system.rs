@@ -50,6 +50,9 @@ pub trait PasswordHasher: Send + Sync {
     /// Whether `password` is the one behind `phc`. Without a `phc` it does the same work and says no, so that an
     /// unknown name costs what a known one does (PW-07).
     async fn verify(&self, password: Secret, phc: Option<String>) -> Result<bool, HasherBusy>;
+
+    /// Whether `phc` was made in another way than new hashes are, so that it should be made anew (PW-06).
+    fn is_outdated(&self, phc: &str) -> bool;
 }
 
 /// Too many hashes are waiting already.

@@ -47,6 +47,13 @@ fresh = {{ any = ["totp"], within = "4s" }}
 level = "phishing-resistant"
 fresh = {{ any = ["passkey"], within = "1s" }}
 
+[policy.touched]
+level = "mfa"
+fresh = {{ any = ["security-key"], within = "1s" }}
+
+[policy.signed-in]
+level = "login"
+
 [policy.audit]
 level = "mfa"
 groups = ["audit"]
@@ -74,6 +81,11 @@ policy = "standard"
   label = "reports"
 
   [[app.route]]
+  path = "/whoami"
+  policy = "touched"
+  label = "that page"
+
+  [[app.route]]
   path = "/files"
   policy = "audit"
 
@@ -83,6 +95,10 @@ title = "Reports"
 host = "{REPORTS}"
 upstream = ["{server}"]
 policy = "standard"
+
+  [[app.route]]
+  path = "/whoami"
+  policy = "signed-in"
 "#,
         site.preamble()
     ));
@@ -135,6 +151,13 @@ pub(crate) async fn type_into(page: &WebDriver, id: &str, text: &str) {
 pub(crate) async fn press(page: &WebDriver, button: &str) {
     let found = page.find(By::XPath(format!("//button[normalize-space()='{button}']"))).await;
     let found = found.unwrap_or_else(|error| panic!("no button {button}: {error}"));
+    found.click().await.unwrap();
+    found.wait_until().wait(PATIENCE, POLL).stale().await.unwrap();
+}
+
+/// Follows the first link whose text holds this, and waits for the page it leads to.
+pub(crate) async fn follow(page: &WebDriver, link: &str) {
+    let found = page.find(By::PartialLinkText(link)).await.unwrap_or_else(|error| panic!("no link {link}: {error}"));
     found.click().await.unwrap();
     found.wait_until().wait(PATIENCE, POLL).stale().await.unwrap();
 }

@@ -2,9 +2,13 @@
 
 #![cfg(test)]
 
+mod account;
 mod demo_app;
+mod devices;
 mod front_door;
 mod held;
 mod house;
 mod passkeys;
+mod password;
 mod recovery;
+mod security_keys;

@@ -1,6 +1,6 @@
 //! Passkeys in Chromium, with an authenticator that it believes is built in.
 
-use crate::house::{PAYROLL, answer, heading, house, look, press, says, sign_in, type_into, until_stale, url};
+use crate::house::{PAYROLL, answer, follow, heading, house, look, press, says, sign_in, type_into, until_stale, url};
 use std::time::Duration;
 use support::{
     browser::{Scripts, VirtualAuthenticator},
@@ -63,7 +63,8 @@ async fn a_passkey_is_set_up_signs_in_alone_and_steps_up() {
 
             // What was removed opens nothing.
             page.goto(house.portal("/account")).await.unwrap();
-            press(page, "Remove Work laptop").await;
+            follow(page, "Work laptop").await;
+            press(page, "Remove").await;
             assert_eq!(url(page).await, house.portal("/account"));
             press(page, "Sign out").await;
             authenticator.verifies(false).await;
@@ -72,6 +73,72 @@ async fn a_passkey_is_set_up_signs_in_alone_and_steps_up() {
             authenticator.verifies(true).await;
             press(page, "Sign in with a passkey").await;
             says(page, "That passkey didn't work. Try again or use another way.").await;
+        })
+        .await;
+}
+
+/// Makes the browser ask every authenticator for less than we do: any key that it holds, whoever it knows.
+const ASK_FOR_LESS: &str = "
+    const get = navigator.credentials.get.bind(navigator.credentials);
+    navigator.credentials.get = (options) => {
+        options.publicKey.allowCredentials = [];
+        options.publicKey.userVerification = 'discouraged';
+        return get(options);
+    };";
+
+/// Goes to a page that asks for a passkey, in a browser that asks for less, and hears that it did not do.
+async fn give_less(page: &WebDriver, target: &str) {
+    until_stale(page, target).await;
+    page.execute(ASK_FOR_LESS, Vec::new()).await.unwrap();
+    press(page, "Continue").await;
+    says(page, "That didn't work. Try again or use another way.").await;
+}
+
+#[tokio::test]
+async fn what_a_browser_lets_pass_we_do_not() {
+    let (house, (ann, bo)) = house(|site| (Person::add(site, "ann", &[]), Person::add(site, "bo", &[]))).await;
+    house
+        .open(Scripts::On, "passkeys-less", async |page| {
+            let enrolled = async |person: &Person| {
+                page.goto(house.portal("/account")).await.unwrap();
+                sign_in(page, &person.login_id, PASSWORD).await;
+                answer(page, &person.code()).await;
+                page.goto(house.portal("/enroll/passkey")).await.unwrap();
+                press(page, "Set up").await;
+            };
+            let bos = VirtualAuthenticator::plug_in(page).await;
+            enrolled(&bo).await;
+            let bos_passkey = bos.credentials().await.remove(0);
+            bos.unplug().await;
+            press(page, "Sign out").await;
+            let authenticator = VirtualAuthenticator::plug_in(page).await;
+            enrolled(&ann).await;
+            let passkey = authenticator.credentials().await.remove(0);
+            let reports = house.url(PAYROLL, "/reports");
+
+            // A device that does not know its user (WA-05).
+            authenticator.verifies(false).await;
+            give_less(page, &reports).await;
+            authenticator.verifies(true).await;
+            until_stale(page, &reports).await;
+            press(page, "Continue").await;
+            assert_eq!(url(page).await, reports);
+            authenticator.unplug().await;
+
+            // A copy, which has not counted along (WA-07).
+            let copy = VirtualAuthenticator::plug_in(page).await;
+            let mut older = passkey.clone();
+            older["signCount"] = 0.into();
+            copy.hold(older).await;
+            give_less(page, &reports).await;
+            copy.unplug().await;
+
+            // Somebody else's (WA-03).
+            let other = VirtualAuthenticator::plug_in(page).await;
+            other.hold(bos_passkey).await;
+            give_less(page, &reports).await;
+            page.goto(house.portal("/account")).await.unwrap();
+            says(page, "ann").await;
         })
         .await;
 }

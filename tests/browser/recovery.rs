@@ -1,6 +1,6 @@
 //! The day the phone is gone: codes shown once, used once, and a way to a new app.
 
-use crate::house::{House, PAYROLL, answer, heading, house, look, press, says, sign_in, type_into, url};
+use crate::house::{House, PAYROLL, answer, follow, heading, house, look, press, says, sign_in, type_into, url};
 use support::{
     browser::Scripts,
     person::{PASSWORD, Person},
@@ -25,11 +25,6 @@ async fn codes(page: &WebDriver) -> Vec<String> {
     }
     assert_eq!(codes.len(), 10);
     codes
-}
-
-/// Follows the link that says this.
-async fn follow(page: &WebDriver, link: &str) {
-    page.find(By::LinkText(link)).await.unwrap().click().await.unwrap();
 }
 
 async fn sign_out(house: &House, page: &WebDriver) {

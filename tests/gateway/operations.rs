@@ -9,6 +9,7 @@ use support::{
     gateway::Site,
     person::visit,
     process::{Signal, free_port},
+    raw::tls,
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -55,6 +56,19 @@ async fn told_to_stop_it_finishes_what_it_began_and_takes_nothing_new() {
     assert_eq!(connection.bytes(5).await, b"-last");
     assert!(connection.is_closed().await);
     assert_eq!(gateway.ended().await.code(), Some(0), "{}", gateway.log());
+}
+
+#[tokio::test]
+async fn a_client_that_acknowledges_nothing_does_not_hold_up_the_end() {
+    let mut gateway = gateway(&format!("http://127.0.0.1:{}", free_port())).await;
+    let mut silent = tls(&gateway.site.authority, APP, gateway.site.https, "h2").await.unwrap();
+    silent.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
+    silent.read_u8().await.expect("the gateway's side of the preface");
+
+    gateway.signal(Signal::Terminate);
+
+    assert_eq!(gateway.ended().await.code(), Some(0), "{}", gateway.log());
+    assert!(!gateway.log().contains("drain"), "{}", gateway.log());
 }
 
 #[tokio::test]

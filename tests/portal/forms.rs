@@ -169,7 +169,16 @@ async fn halfway_in_every_page_is_the_next_step() {
     let client = gateway.client();
     let half = ann.type_password(&client, &visit(&client, &gateway.url(APP, "/")).await).await;
     assert!(half.is_at("/challenge/totp"), "{half:?}");
-    for path in ["/enroll/totp", "/account", "/login", "/challenge", "/challenge/password"] {
+    for path in [
+        "/enroll/totp",
+        "/account",
+        "/account/activity",
+        "/account/changed",
+        "/account/factors/00000000-0000-0000-0000-000000000001",
+        "/login",
+        "/challenge",
+        "/challenge/password",
+    ] {
         let page = visit(&client, &gateway.url(PORTAL, path)).await;
         assert!(page.is_at("/challenge/totp"), "{path} leads to {}", page.url);
     }

@@ -2,11 +2,15 @@
 
 #![cfg(test)]
 
+mod account;
 mod applications;
 mod cookies;
+mod devices;
 mod forms;
 mod house;
 mod pages;
+mod password;
+mod policies;
 mod programs;
 mod recovery;
 mod returns;

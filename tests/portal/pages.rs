@@ -32,7 +32,8 @@ fn is_protected(page: &Page) {
     assert!(!loads.contains("http://"), "{}: {loads}", page.url);
     // A script is a file of ours, and only where the policy of the page knows of one (BR-03).
     let scripts: Vec<&str> = loads.split("<script").skip(1).collect();
-    assert!(scripts.iter().all(|script| script.contains(" src=\"/static/passkey.")), "{}: {loads}", page.url);
+    let ours = |script: &&str| ["passkey", "password"].iter().any(|name| script.contains(&format!("/static/{name}.")));
+    assert!(scripts.iter().all(ours), "{}: {loads}", page.url);
     assert_eq!(policy.contains("script-src 'self'"), !scripts.is_empty(), "{}: {policy}", page.url);
 }
 
@@ -40,9 +41,14 @@ fn is_protected(page: &Page) {
 async fn every_page_of_ours_is_unframed_uncached_and_self_contained() {
     let (gateway, ann) = house_of_ann().await;
     let stranger = gateway.client();
-    for (host, path, status) in
-        [(PORTAL, "/login", 200), (PORTAL, "/logout", 200), (PORTAL, "/nowhere", 404), (APP, "/.doorward/nowhere", 404)]
-    {
+    for (host, path, status) in [
+        (PORTAL, "/login", 200),
+        (PORTAL, "/logout", 200),
+        (PORTAL, "/forgot", 200),
+        (PORTAL, "/reset", 410),
+        (PORTAL, "/nowhere", 404),
+        (APP, "/.doorward/nowhere", 404),
+    ] {
         let page = visit(&stranger, &gateway.url(host, path)).await;
         assert_eq!(page.status, status, "{host}{path}");
         is_protected(&page);
@@ -50,6 +56,8 @@ async fn every_page_of_ours_is_unframed_uncached_and_self_contained() {
     let (client, _) = signed_in(&gateway, &ann, "/").await;
     for (host, path, status) in [
         (PORTAL, "/account", 200),
+        (PORTAL, "/account/activity", 200),
+        (PORTAL, "/account/factors/x", 404),
         (PORTAL, "/logout", 200),
         (PORTAL, "/enroll/totp", 200),
         (APP, "/audit/", 403),

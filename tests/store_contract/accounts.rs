@@ -18,7 +18,6 @@ use uuid::Uuid;
 pub(crate) async fn an_account_is_found_as_it_was_added(store: Arc<dyn Store>) {
     let mut ann = account(ANN, "ann@example.com");
     ann.user.name = String::from("Ann “A” O'Neill");
-    ann.user.email = Some("ann@example.com".to_owned());
     ann.user.groups = vec!["finance".to_owned(), "quoted \" group".to_owned()];
     ann.password = Some(password("$argon2id$one"));
     ann.enrol_until = Some(NOON + MINUTE);

@@ -1,6 +1,6 @@
 //! What an operator meets: files and servers that are missing, damaged, foreign, or too new.
 
-use super::{people::*, postgres::Server, race};
+use super::{passkeys::passkey, people::*, postgres::Server, race};
 use doorward::{
     adapters::store::{self, SqlStore},
     domain::throttle::{ACCOUNT, BudgetKey, Lane},
@@ -9,11 +9,12 @@ use doorward::{
         store::{Added, Charge},
     },
 };
-use sqlx::{Connection as _, PgConnection, SqliteConnection};
+use sqlx::{Connection as _, PgConnection, SqliteConnection, migrate::Migrator, sqlite::SqliteConnectOptions};
 use std::{
     fs,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
+    str::FromStr as _,
     sync::Arc,
 };
 use tempfile::TempDir;
@@ -28,8 +29,12 @@ const IMPOSSIBLE: &[(&str, &str)] = &[
     ("UPDATE accounts SET groups = '[]', login_id = 'ANN'", "accounts.login_id"),
     ("UPDATE accounts SET login_id = 'ann', password_phc = 'x'", "accounts.password_phc"),
     ("UPDATE totp_factors SET spent_step = -1", "totp_factors.spent_step"),
+    ("UPDATE passkeys SET kind = 'pigeon'", "passkeys.kind"),
     ("UPDATE attempts SET method = 'pigeon'", "attempts.method"),
+    ("UPDATE sessions SET address = 'here'", "sessions.address"),
     ("UPDATE authentications SET method = 'pigeon'", "authentications.method"),
+    ("UPDATE events SET what = '{}'", "events.what"),
+    ("UPDATE events SET what = '{\"event\":\"locked\"}', address = 'here'", "events.address"),
 ];
 
 fn file(folder: &TempDir) -> (PathBuf, String) {
@@ -70,6 +75,41 @@ async fn what_was_kept_is_there_after_a_restart() {
 
     assert!(is_live(&store, 1).await);
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[tokio::test]
+async fn addresses_from_before_there_were_contacts_are_kept_if_they_can_be_any() {
+    let folder = tempfile::tempdir().unwrap();
+    let older = folder.path().join("migrations");
+    fs::create_dir(&older).unwrap();
+    for name in ["0001_begin.sql", "0002_passkeys.sql", "0003_recovery_codes.sql"] {
+        fs::copy(format!("migrations/sqlite/{name}"), older.join(name)).unwrap();
+    }
+    let (_, url) = file(&folder);
+    let options = SqliteConnectOptions::from_str(&url).unwrap().create_if_missing(true);
+    let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+    Migrator::new(older.as_path()).await.unwrap().run_direct(None, &mut connection, false).await.unwrap();
+    for (id, login_id, email) in [(ANN, "ann", "Ann.Smith+x@Example.com"), (BOB, "bob", "ask at the desk")] {
+        sqlx::query(
+            "INSERT INTO accounts (id, login_id, name, email, groups, disabled, created_at) \
+             VALUES ($1, $2, $2, $3, '[]', 0, $4)",
+        )
+        .bind(id.0)
+        .bind(login_id)
+        .bind(email)
+        .bind(NOON.as_millis())
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    }
+    connection.close().await.unwrap();
+
+    let store = store::open(&url).await.unwrap();
+
+    let contact = store.contacts(ANN).await.unwrap().remove(0);
+    assert_eq!((contact.address.as_str(), contact.verified_at), ("Ann.Smith+x@example.com", Some(NOON)));
+    assert!(store.account(ANN).await.unwrap().unwrap().user.email.is_some());
+    assert!(store.contacts(BOB).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -203,15 +243,19 @@ pub(crate) async fn an_impossible_postgres_row_is_named(server: &Server) {
 async fn fill(store: &dyn Store) {
     assert_eq!(store.add_account(&account(ANN, "ann")).await.unwrap(), Added::New);
     assert_eq!(store.add_totp(&totp(1, ANN)).await.unwrap(), Added::New);
+    assert_eq!(store.add_passkey(&passkey(2, ANN)).await.unwrap(), Added::New);
     store.open_attempt(&attempt(1, ANN)).await.unwrap();
     store.open_session(&session(1, ANN), hash(1)).await.unwrap();
+    store.append_event(&super::activity::event(Some(ANN), NOON)).await.unwrap();
 }
 
 /// The column that the last change made impossible: nothing that reads it goes on.
 async fn inconsistency(store: &dyn Store) -> String {
     let readings = [
+        store.recent_events(ANN, 1).await.err(),
         store.identity(hash(1)).await.err(),
         store.attempt(hash(1), NOON - SECOND).await.err(),
+        store.passkeys(ANN).await.err(),
         store.totp_factors(ANN).await.err(),
         store.account(ANN).await.err(),
     ];

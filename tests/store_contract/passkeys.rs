@@ -1,19 +1,20 @@
 //! Passkeys and their ceremonies.
 
-use super::{RACERS, people::*, race};
+use super::{people::*, race};
 use doorward::{
-    domain::user::UserId,
+    domain::{factor::KeyKind, user::UserId},
     ports::{
         Store,
-        store::{Added, Ceremony, LastFactor, PasskeyFactor, Purpose},
+        store::{Added, Ceremony, PasskeyFactor, Purpose},
     },
 };
 use std::sync::Arc;
 
-fn passkey(id: u8, user: UserId) -> PasskeyFactor {
+pub(crate) fn passkey(id: u8, user: UserId) -> PasskeyFactor {
     PasskeyFactor {
         id: factor(id),
         user,
+        kind: KeyKind::Passkey,
         name: "Ann's laptop".to_owned(),
         credential_id: vec![id, 0, 255],
         credential: "{\"counter\":0}".to_owned(),
@@ -34,7 +35,12 @@ async fn add(store: &Arc<dyn Store>, passkey: &PasskeyFactor) {
 pub(crate) async fn a_passkey_is_found_as_it_was_added(store: Arc<dyn Store>) {
     settle(&store).await;
     let first = passkey(2, ANN);
-    let second = PasskeyFactor { created_at: NOON + SECOND, used_at: Some(NOON + MINUTE), ..passkey(1, ANN) };
+    let second = PasskeyFactor {
+        kind: KeyKind::SecurityKey,
+        created_at: NOON + SECOND,
+        used_at: Some(NOON + MINUTE),
+        ..passkey(1, ANN)
+    };
     for passkey in [&second, &first] {
         add(&store, passkey).await;
     }
@@ -70,35 +76,6 @@ pub(crate) async fn of_racing_uses_of_one_state_one_counts(store: Arc<dyn Store>
 
     assert_eq!(answers.iter().filter(|&&used| used).count(), 1);
     assert_eq!(store.passkeys(ANN).await.unwrap()[0].used_at, Some(NOON + SECOND));
-}
-
-pub(crate) async fn the_last_second_factor_may_stay(store: Arc<dyn Store>) {
-    settle(&store).await;
-    add(&store, &passkey(1, ANN)).await;
-    add(&store, &passkey(2, BOB)).await;
-    let remove = async |user, id, last| store.remove_passkey(user, factor(id), last).await.unwrap();
-
-    assert!(!remove(ANN, 1, LastFactor::Stays).await, "it is the last");
-    assert!(!remove(ANN, 2, LastFactor::MayGo).await, "it is Bob's");
-    assert_eq!(store.add_totp(&totp(3, ANN)).await.unwrap(), Added::New);
-    assert!(remove(ANN, 1, LastFactor::Stays).await, "an app is left");
-    assert!(remove(BOB, 2, LastFactor::MayGo).await);
-    assert!(!remove(BOB, 2, LastFactor::MayGo).await, "it is gone");
-}
-
-pub(crate) async fn of_racing_removals_one_second_factor_stays(store: Arc<dyn Store>) {
-    settle(&store).await;
-    for id in 0..RACERS {
-        add(&store, &passkey(id, ANN)).await;
-    }
-
-    let answers = race(&store, |store, racer| async move {
-        store.remove_passkey(ANN, factor(racer), LastFactor::Stays).await.unwrap()
-    })
-    .await;
-
-    assert_eq!(answers.iter().filter(|&&removed| !removed).count(), 1);
-    assert_eq!(store.passkeys(ANN).await.unwrap().len(), 1);
 }
 
 pub(crate) async fn a_reset_and_a_deletion_take_passkeys_along(store: Arc<dyn Store>) {

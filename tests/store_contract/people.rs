@@ -3,6 +3,7 @@
 use doorward::{
     domain::{
         factor::{FactorId, Method},
+        place::Place,
         secret::TokenHash,
         session::{Authentication, Session, SessionId},
         target::Host,
@@ -96,6 +97,8 @@ pub(crate) fn session(id: u8, user: UserId) -> Session {
         authentications: vec![proof(Method::Password, 1, NOON), proof(Method::Totp, 2, NOON + SECOND)],
         started_at: NOON,
         seen_at: NOON,
+        locked_at: None,
+        place: Place { browser: Some("Firefox on Linux".to_owned()), address: Some([192, 0, 2, 1].into()) },
     }
 }
 

@@ -114,6 +114,22 @@ pub(crate) async fn a_note_of_use_never_moves_back(store: Arc<dyn Store>) {
     assert_eq!(store.identity(hash(1)).await.unwrap().unwrap().session.seen_at, NOON + MINUTE);
 }
 
+pub(crate) async fn a_lock_is_noted_and_never_moves_back(store: Arc<dyn Store>) {
+    settle(&store).await;
+    store.open_session(&session(1, ANN), hash(1)).await.unwrap();
+    store.open_session(&session(2, ANN), hash(2)).await.unwrap();
+    let locked_at = async |token| store.identity(hash(token)).await.unwrap().unwrap().session.locked_at;
+    assert_eq!(locked_at(1).await, None);
+
+    for at in [NOON + MINUTE, NOON + SECOND] {
+        store.lock_session(session_id(1), at).await.unwrap();
+    }
+
+    assert_eq!((locked_at(1).await, locked_at(2).await), (Some(NOON + MINUTE), None));
+    assert_eq!(store.sessions(Some(ANN)).await.unwrap()[0].session.locked_at, Some(NOON + MINUTE));
+    store.lock_session(session_id(9), NOON).await.unwrap();
+}
+
 pub(crate) async fn an_ended_session_takes_its_children_along(store: Arc<dyn Store>) {
     let app = host("app.example");
     settle(&store).await;

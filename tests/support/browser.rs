@@ -133,14 +133,23 @@ fn axe() -> String {
     fs::read_to_string(script).unwrap()
 }
 
-/// An authenticator that the browser believes is built into the machine.
+/// What an authenticator that one plugs in and touches speaks.
+#[derive(Clone, Copy)]
+pub enum Speech {
+    /// As they do today.
+    Ctap2,
+    /// As they did before, and many still do.
+    U2f,
+}
+
+/// An authenticator that the browser believes in.
 pub struct VirtualAuthenticator<'a> {
     driver: &'a WebDriver,
     id: String,
 }
 
 impl<'a> VirtualAuthenticator<'a> {
-    /// Plugs it in. It keeps passkeys, and its user is present and verified.
+    /// One that is built in. It keeps passkeys, and its user is present and verified.
     pub async fn plug_in(driver: &'a WebDriver) -> Self {
         let options = json!({
             "protocol": "ctap2",
@@ -150,8 +159,38 @@ impl<'a> VirtualAuthenticator<'a> {
             "isUserVerified": true,
             "isUserConsenting": true,
         });
+        Self::with(driver, options).await
+    }
+
+    /// One that is plugged in. It keeps no passkeys, and answers whoever touches it.
+    pub async fn plug_in_key(driver: &'a WebDriver, speech: Speech) -> Self {
+        let options = json!({
+            "protocol": match speech {
+                Speech::Ctap2 => "ctap2",
+                Speech::U2f => "ctap1/u2f",
+            },
+            "transport": "usb",
+            "hasResidentKey": false,
+            "hasUserVerification": false,
+            "isUserConsenting": true,
+        });
+        Self::with(driver, options).await
+    }
+
+    async fn with(driver: &'a WebDriver, options: Value) -> Self {
         let id = send(driver, http::Method::POST, "/webauthn/authenticator".to_owned(), Some(options)).await;
         Self { driver, id: id.as_str().unwrap().to_owned() }
+    }
+
+    /// Takes it out, with all that it holds.
+    pub async fn unplug(self) {
+        send(self.driver, http::Method::DELETE, format!("/webauthn/authenticator/{}", self.id), None).await;
+    }
+
+    /// Puts a credential into it: a copy of what another holds, or one that was changed.
+    pub async fn hold(&self, credential: Value) {
+        let endpoint = format!("/webauthn/authenticator/{}/credential", self.id);
+        send(self.driver, http::Method::POST, endpoint, Some(credential)).await;
     }
 
     /// Says whether its user can be verified from now on: the finger that is not recognised.

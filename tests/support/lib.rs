@@ -9,6 +9,7 @@ pub mod browser;
 pub mod certificates;
 pub mod client;
 pub mod gateway;
+pub mod mail_server;
 pub mod person;
 pub mod postgres;
 pub mod process;

@@ -3,14 +3,21 @@
 //! It never waits while it holds the lock, so each method is one transaction.
 
 mod accounts;
+mod activity;
 mod budgets;
+mod contacts;
+mod devices;
+mod factors;
 mod held;
 mod passkeys;
+mod passwords;
 mod recovery;
 mod sessions;
 
 use crate::{
     domain::{
+        contact::{Contact, Kind},
+        event::Event,
         factor::FactorId,
         secret::TokenHash,
         session::{Session, SessionId},
@@ -20,7 +27,10 @@ use crate::{
     },
     ports::{
         Store, StoreError,
-        store::{Account, Attempt, Ceremony, Handoff, PasskeyFactor, SealedKey, TotpFactor},
+        store::{
+            Account, Attempt, Ceremony, Device, DeviceId, Handoff, PasskeyFactor, PasswordReset, SealedKey, SentCode,
+            TotpFactor, Undo,
+        },
     },
 };
 use async_trait::async_trait;
@@ -43,12 +53,19 @@ struct Tables {
     recovery_sets: BTreeMap<UserId, RecoverySet>,
     passkeys: BTreeMap<FactorId, PasskeyFactor>,
     ceremonies: HashMap<TokenHash, Ceremony>,
+    contacts: BTreeMap<(UserId, Kind), Contact>,
+    codes: HashMap<(TokenHash, &'static str), SentCode>,
+    password_resets: HashMap<TokenHash, PasswordReset>,
     browsers: HashMap<(UserId, TokenHash), Timestamp>,
+    devices: BTreeMap<DeviceId, Device>,
+    undos: HashMap<TokenHash, Undo>,
     signing_keys: Vec<SealedKey>,
     attempts: HashMap<TokenHash, Attempt>,
     sessions: BTreeMap<SessionId, Kept>,
     handoffs: HashMap<TokenHash, Handoff>,
     children: HashMap<TokenHash, (SessionId, Host)>,
+    primary_factors: HashMap<UserId, FactorId>,
+    events: Vec<Event>,
     budgets: HashMap<String, Budget>,
     held: HashMap<TokenHash, held::Kept>,
 }
@@ -87,6 +104,11 @@ impl Tables {
     fn sign_out(&mut self, user: UserId) {
         self.attempts.retain(|_, attempt| attempt.user != user);
         self.end_sessions_where(|session| session.user == user);
+        self.forget_devices(user);
+    }
+
+    fn forget_devices(&mut self, user: UserId) -> u64 {
+        self.devices.extract_if(.., |_, device| device.user == user).count() as u64
     }
 }
 

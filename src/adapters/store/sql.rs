@@ -49,20 +49,82 @@ macro_rules! transaction {
     };
 }
 
+/// Adds a session with its authentications, inside a transaction.
+macro_rules! add_session {
+    ($tx:ident, $session:expr, $token:expr) => {
+        sqlx::query(super::sessions::OPEN_SESSION)
+            .bind($session.id.0)
+            .bind($token.as_bytes().as_slice())
+            .bind($session.user.0)
+            .bind($session.started_at.as_millis())
+            .bind($session.seen_at.as_millis())
+            .bind($session.locked_at.map(crate::domain::time::Timestamp::as_millis))
+            .bind(&$session.place.browser)
+            .bind($session.place.address.map(|address| address.to_string()))
+            .execute(&mut *$tx)
+            .await?;
+        for proof in &$session.authentications {
+            add_authentication!($tx, $session.id, proof);
+        }
+    };
+}
+
+/// Adds an authentication to a session, inside a transaction.
+macro_rules! add_authentication {
+    ($tx:ident, $session:expr, $proof:expr) => {
+        sqlx::query(super::sessions::ADD_AUTHENTICATION)
+            .bind($session.0)
+            .bind($proof.factor.0)
+            .bind($proof.method.name())
+            .bind($proof.at.as_millis())
+            .execute(&mut *$tx)
+            .await?;
+    };
+}
+
 /// Names statements, and lists them so that none is forgotten where all are prepared.
 macro_rules! statements {
     ($($(#[$doc:meta])* $name:ident = $sql:expr;)+) => {
-        $($(#[$doc])* const $name: &str = $sql;)+
+        $($(#[$doc])* pub(super) const $name: &str = $sql;)+
         /// Every statement of this file.
         pub(super) const STATEMENTS: &[&str] = &[$($name),+];
     };
 }
 
+/// How many second factors of any kind the account in this parameter has: whatever can be a second step is counted here.
+macro_rules! second_factors {
+    ($user:literal) => {
+        concat!(
+            "((SELECT COUNT(*) FROM passkeys p WHERE p.user_id = ",
+            $user,
+            ") + (SELECT COUNT(*) FROM totp_factors t WHERE t.user_id = ",
+            $user,
+            "))"
+        )
+    };
+}
+
+/// Closes the time in which the account $1 may enrol its first second factor, if it lasts at $2 and there is none.
+macro_rules! close_enrolment {
+    () => {
+        concat!(
+            "UPDATE accounts SET enrol_until = NULL WHERE id = $1 AND enrol_until > $2 AND ",
+            second_factors!("$1"),
+            " = 0"
+        )
+    };
+}
+
 mod accounts;
+mod activity;
 mod budgets;
+mod contacts;
+mod devices;
+mod factors;
 mod held;
 mod open;
 mod passkeys;
+mod passwords;
 mod recovery;
 mod rows;
 mod sessions;
@@ -87,7 +149,7 @@ enum Pools {
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         Self::Unavailable(match &error {
-            sqlx::Error::PoolTimedOut => format!("no connection became free within {} s", open::PATIENCE.as_secs()),
+            sqlx::Error::PoolTimedOut => "no connection in time".to_owned(),
             sqlx::Error::Database(refusal) if refusal.is_foreign_key_violation() => {
                 "the account or session it belongs to is gone".to_owned()
             }

@@ -79,6 +79,11 @@ impl PasswordHasher for Argon2Hasher {
         })
         .await
     }
+
+    fn is_outdated(&self, phc: &str) -> bool {
+        let made = |phc| PasswordHash::new(phc).ok().map(|hash| (hash.algorithm, hash.version, hash.params));
+        made(phc) != made(NOBODY)
+    }
 }
 
 #[cfg(test)]
@@ -112,6 +117,17 @@ mod tests {
         assert_eq!((nobody.algorithm, nobody.version, &nobody.params), (fresh.algorithm, fresh.version, &fresh.params));
         assert_eq!(nobody.hash.unwrap().len(), fresh.hash.unwrap().len());
         assert_eq!(nobody.salt.unwrap().len(), fresh.salt.unwrap().len());
+    }
+
+    #[tokio::test]
+    async fn a_hash_of_other_parameters_is_outdated() {
+        let hasher = Argon2Hasher::new();
+        let phc = hasher.hash(secret("correct horse")).await.unwrap();
+
+        assert!(!hasher.is_outdated(&phc));
+        for (from, to) in [("m=19456", "m=8192"), ("t=2", "t=3"), ("argon2id", "argon2i"), ("$v=19", "$v=16")] {
+            assert!(hasher.is_outdated(&phc.replace(from, to)), "{to}");
+        }
     }
 
     #[tokio::test]

@@ -74,7 +74,7 @@ impl Connector {
     }
 }
 
-fn client_config(trust: &Trust) -> Result<ClientConfig, NotTrusted> {
+pub(in crate::adapters) fn client_config(trust: &Trust) -> Result<ClientConfig, NotTrusted> {
     let mut roots = RootCertStore::empty();
     match trust {
         Trust::System => {

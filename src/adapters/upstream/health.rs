@@ -61,6 +61,7 @@ impl HealthCheck for Checker {
     }
 
     async fn health_status_change(&self, target: &Backend, healthy: bool) {
+        self.route.note_change();
         if healthy {
             tracing::info!(app = self.app, server = %target.addr, "the server is well again");
         } else {

@@ -12,6 +12,7 @@ use crate::{
     ports::upstream::{BoxError, Upstream, UpstreamError},
 };
 use bytes::Bytes;
+use foldhash::fast::RandomState;
 use http::{
     HeaderMap, Request, Response, StatusCode,
     header::{AUTHORIZATION, HeaderName, UPGRADE, WWW_AUTHENTICATE},
@@ -23,7 +24,7 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     net::SocketAddr,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
@@ -34,7 +35,7 @@ use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::oneshot,
     task::yield_now,
-    time::{Instant, sleep, timeout},
+    time::{Instant, Sleep, sleep, timeout},
 };
 
 /// Most servers that are tried for one request.
@@ -48,7 +49,7 @@ const SETTLE_MAX: Duration = Duration::from_secs(5);
 
 /// One core's way to the applications. Cheap to clone; connections stay on the core.
 pub struct Client<B> {
-    lanes: Arc<HashMap<String, Lane<B>>>,
+    lanes: Arc<HashMap<String, Lane<B>, RandomState>>,
 }
 
 impl<B> Clone for Client<B> {
@@ -109,7 +110,7 @@ impl<B: RequestBody> Lane<B> {
         let mut failure = UpstreamError::NoneHealthy;
         while tried.len() < SERVERS_MAX {
             let Some(address) = self.group.next(&tried) else { break };
-            let (mut sender, past) = match self.connection(address, upgrades).await {
+            let (mut link, past) = match self.connection(address, upgrades).await {
                 Ok(connection) => connection,
                 Err(error) => {
                     tracing::debug!(%address, %error, "no connection to the server");
@@ -119,13 +120,13 @@ impl<B: RequestBody> Lane<B> {
                 }
             };
             let copy = if past == Past::Rested { copy_of(&request) } else { None };
-            match exchange(&mut sender, request, self.group.settings().answer_max).await {
+            match exchange(&mut link, request, self.group.settings().answer_max).await {
                 Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS && !upgrades => {
                     return Err(UpstreamError::Exchange("the app switched protocols unasked".into()));
                 }
                 Ok(response) => {
                     let reusable = !upgrades && !bound && !is_connection_bound(response.headers(), &WWW_AUTHENTICATE);
-                    let lease = Lease { sender, home: reusable.then(|| (Arc::clone(&self.idle), address)) };
+                    let lease = Lease { link, home: reusable.then(|| (Arc::clone(&self.idle), address)) };
                     return Ok(response.map(|incoming| ReplyBody::new(incoming, lease)));
                 }
                 Err(Broken::Unsent(unsent, error)) => {
@@ -146,11 +147,7 @@ impl<B: RequestBody> Lane<B> {
     }
 
     /// One that was kept, or a new one. Whoever upgrades gets a new one.
-    async fn connection(
-        &self,
-        address: SocketAddr,
-        upgrades: bool,
-    ) -> Result<(SendRequest<Upload<B>>, Past), UpstreamError> {
+    async fn connection(&self, address: SocketAddr, upgrades: bool) -> Result<(Link<B>, Past), UpstreamError> {
         if !upgrades && let Some(kept) = self.idle.take(address).await {
             return Ok(kept);
         }
@@ -158,8 +155,18 @@ impl<B: RequestBody> Lane<B> {
             Connection::Plain(stream) => start(stream, upgrades).await,
             Connection::Tls(stream) => start(*stream, upgrades).await,
         };
-        sender.map(|sender| (sender, Past::Fresh)).map_err(|error| UpstreamError::Exchange(error.into()))
+        let sender = sender.map_err(|error| UpstreamError::Exchange(error.into()))?;
+        let alarm = Box::pin(sleep(self.group.settings().answer_max));
+        Ok((Link { sender, alarm }, Past::Fresh))
     }
+}
+
+/// A connection that takes one request after the other.
+struct Link<B> {
+    sender: SendRequest<Upload<B>>,
+    /// For the time that answers may take. It lives as long as the connection: to move an alarm later costs next to
+    /// nothing, to set and remove one for each request does.
+    alarm: Pin<Box<Sleep>>,
 }
 
 /// Runs HTTP/1.1 on a connection, as strict as hyper is by default.
@@ -199,17 +206,19 @@ enum Broken<B> {
 }
 
 async fn exchange<B: RequestBody>(
-    sender: &mut SendRequest<Upload<B>>,
+    link: &mut Link<B>,
     mut request: Request<Upload<B>>,
     answer_max: Duration,
 ) -> Result<Response<Incoming>, Broken<B>> {
+    let Link { sender, alarm } = link;
     let sent = request.body_mut().watch();
     let too_late = async {
         // Nobody owes an answer before they have the question. An error here means that the body is gone: sent.
         if let Some(sent) = sent {
             let _ = sent.await;
         }
-        sleep(answer_max).await;
+        alarm.as_mut().reset(Instant::now() + answer_max);
+        alarm.await;
     };
     let mut error = tokio::select! {
         biased;
@@ -283,7 +292,7 @@ impl<B: RequestBody> Body for Upload<B> {
 
 /// A connection in use. Dropped, it closes; returned, it is used again.
 struct Lease<B> {
-    sender: SendRequest<Upload<B>>,
+    link: Link<B>,
     /// Where it goes after a clean end; `None` if it must not be used again.
     home: Option<(Arc<Idle<B>>, SocketAddr)>,
 }
@@ -291,15 +300,15 @@ struct Lease<B> {
 impl<B: RequestBody> Lease<B> {
     /// The response is whole.
     fn end(self) {
-        let Self { mut sender, home: Some((idle, address)) } = self else { return };
-        if sender.is_ready() {
-            idle.park(address, sender);
+        let Self { mut link, home: Some((idle, address)) } = self else { return };
+        if link.sender.is_ready() {
+            idle.park(address, link);
             return;
         }
         // The answer came before the end of the question.
         tokio::spawn(async move {
-            if let Ok(Ok(())) = timeout(SETTLE_MAX, sender.ready()).await {
-                idle.park(address, sender);
+            if let Ok(Ok(())) = timeout(SETTLE_MAX, link.sender.ready()).await {
+                idle.park(address, link);
             }
         });
     }
@@ -355,41 +364,36 @@ impl<B: RequestBody> Body for ReplyBody<B> {
 /// One core's unused connections to the servers of one app. The lock is never contended: only that core takes it.
 struct Idle<B> {
     idle_max: Duration,
-    parked: Mutex<HashMap<SocketAddr, Vec<Parked<B>>>>,
+    parked: Mutex<BTreeMap<SocketAddr, Vec<Parked<B>>>>,
 }
 
 struct Parked<B> {
-    sender: SendRequest<Upload<B>>,
+    link: Link<B>,
     since: Instant,
-}
-
-impl<B> Parked<B> {
-    fn is_good(&self, idle_max: Duration) -> bool {
-        !self.sender.is_closed() && self.since.elapsed() < idle_max
-    }
 }
 
 impl<B: RequestBody> Idle<B> {
     /// The connection that was used last: the others get old and are closed.
-    async fn take(&self, address: SocketAddr) -> Option<(SendRequest<Upload<B>>, Past)> {
+    async fn take(&self, address: SocketAddr) -> Option<(Link<B>, Past)> {
         loop {
-            let candidate = self.lock().get_mut(&address)?.pop()?;
-            let past = if candidate.since.elapsed() > QUIET { Past::Rested } else { Past::Busy };
+            let Parked { link, since } = self.lock().get_mut(&address)?.pop()?;
+            let rest = since.elapsed();
+            let past = if rest > QUIET { Past::Rested } else { Past::Busy };
             if past == Past::Rested {
                 // The server may have said goodbye, and the runtime not have had the time to tell.
                 yield_now().await;
             }
-            if candidate.is_good(self.idle_max) && candidate.sender.is_ready() {
-                return Some((candidate.sender, past));
+            if rest < self.idle_max && link.sender.is_ready() {
+                return Some((link, past));
             }
         }
     }
 
-    fn park(&self, address: SocketAddr, sender: SendRequest<Upload<B>>) {
+    fn park(&self, address: SocketAddr, link: Link<B>) {
         let mut parked = self.lock();
         let stack = parked.entry(address).or_default();
         if stack.len() < IDLE_PER_SERVER_MAX {
-            stack.push(Parked { sender, since: Instant::now() });
+            stack.push(Parked { link, since: Instant::now() });
         }
     }
 
@@ -398,7 +402,7 @@ impl<B: RequestBody> Idle<B> {
         while let Some(strong) = idle.upgrade() {
             let idle_max = strong.idle_max;
             strong.lock().retain(|_, stack| {
-                stack.retain(|parked| parked.is_good(idle_max));
+                stack.retain(|parked| !parked.link.sender.is_closed() && parked.since.elapsed() < idle_max);
                 !stack.is_empty()
             });
             drop(strong);
@@ -406,7 +410,7 @@ impl<B: RequestBody> Idle<B> {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<SocketAddr, Vec<Parked<B>>>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<SocketAddr, Vec<Parked<B>>>> {
         self.parked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -12,20 +12,26 @@ use crate::{
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use pingora::lb::{
-    Backend, Backends, LoadBalancer, discovery::ServiceDiscovery, health_check::HealthCheck, selection::RoundRobin,
+    Backend, Backends,
+    discovery::ServiceDiscovery,
+    health_check::HealthCheck,
+    selection::{BackendIter as _, BackendSelection as _, RoundRobin},
 };
 use rustls_pki_types::ServerName;
 use std::{
     collections::{BTreeSet, HashMap},
     net::{IpAddr, SocketAddr},
     str::FromStr,
-    sync::Arc,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 use tokio::{sync::watch, task::JoinSet, time::interval};
 
-/// Most servers that are looked at for one request.
-const CANDIDATES_MAX: usize = 256;
+/// Turns that are taken to get past each server that failed already.
+const TURNS_FOR_EACH_TRIED: usize = 8;
 /// How often names are resolved.
 const RESOLVE_EVERY: Duration = Duration::from_secs(30);
 
@@ -152,17 +158,29 @@ impl Upstreams {
 pub(super) struct Group {
     app: String,
     settings: Settings,
-    balancer: LoadBalancer<RoundRobin>,
+    backends: Backends,
     route: Arc<Route>,
+    /// Those that get requests, each in its turn. To ask `backends` about each server at each request costs more than the
+    /// rest of a choice.
+    well: ArcSwap<RoundRobin>,
+    /// Held by whoever counts `well` anew, so that an older count never replaces a newer one.
+    counting: Mutex<()>,
 }
 
 /// How a server is reached; shared by requests and probes.
 pub(super) struct Route {
     connector: Connector,
     names: ArcSwap<HashMap<SocketAddr, Server>>,
+    /// A server came, went, fell ill or got well, and nobody has counted since.
+    has_changed: AtomicBool,
 }
 
 impl Route {
+    /// Says that a server came, went, fell ill or got well.
+    pub(super) fn note_change(&self) {
+        self.has_changed.store(true, Ordering::Release);
+    }
+
     /// Connects to one of the servers.
     pub(super) async fn connect(&self, address: SocketAddr) -> Result<Connection, UpstreamError> {
         let names = self.names.load_full();
@@ -179,13 +197,18 @@ impl Route {
 
 impl Group {
     fn new(app: String, settings: Settings) -> Result<Self, NotTrusted> {
-        let route = Arc::new(Route { connector: Connector::new(&settings)?, names: ArcSwap::default() });
+        let route = Arc::new(Route {
+            connector: Connector::new(&settings)?,
+            names: ArcSwap::default(),
+            has_changed: AtomicBool::default(),
+        });
         let resolver = Resolver { servers: settings.servers.clone(), route: Arc::clone(&route) };
         let mut backends = Backends::new(Box::new(resolver));
         let checker: Box<dyn HealthCheck + Send + Sync> =
             Box::new(Checker::new(app.clone(), &settings, Arc::clone(&route)));
         backends.set_health_check(checker);
-        Ok(Self { app, settings, balancer: LoadBalancer::from_backends(backends), route })
+        let well = ArcSwap::from_pointee(RoundRobin::build(&BTreeSet::new()));
+        Ok(Self { app, settings, backends, route, well, counting: Mutex::default() })
     }
 
     pub(super) fn settings(&self) -> &Settings {
@@ -198,15 +221,30 @@ impl Group {
 
     /// The next healthy server that is not among `tried`.
     pub(super) fn next(&self, tried: &[SocketAddr]) -> Option<SocketAddr> {
-        let accept = |backend: &Backend, healthy: bool| {
-            healthy && backend.addr.as_inet().is_some_and(|address| !tried.contains(address))
-        };
-        self.balancer.select_with(b"", CANDIDATES_MAX, accept).and_then(|backend| backend.addr.as_inet().copied())
+        if self.route.has_changed.load(Ordering::Acquire) {
+            self.count();
+        }
+        let mut turns = self.well.load().iter(b"");
+        // Others take turns at the same time, so one of `tried` may come up more than once.
+        (0..=TURNS_FOR_EACH_TRIED * tried.len())
+            .map_while(|_| turns.next().and_then(|backend| backend.addr.as_inet().copied()))
+            .find(|address| !tried.contains(address))
+    }
+
+    /// Finds out who gets requests, if that changed.
+    fn count(&self) {
+        let _counting = self.counting.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.route.has_changed.swap(false, Ordering::AcqRel) {
+            let mut well = BTreeSet::clone(&self.backends.get_backend());
+            well.retain(|backend| self.backends.ready(backend));
+            self.well.store(Arc::new(RoundRobin::build(&well)));
+        }
     }
 
     async fn refresh(&self) {
-        if let Err(error) = self.balancer.update().await {
-            tracing::warn!(app = self.app, %error, "the servers could not be looked up");
+        match self.backends.update(|_| ()).await {
+            Ok(()) => self.route.note_change(),
+            Err(error) => tracing::warn!(app = self.app, %error, "the servers could not be looked up"),
         }
     }
 
@@ -221,7 +259,7 @@ impl Group {
     }
 
     async fn probe(&self) {
-        self.balancer.backends().run_health_check(true).await;
+        self.backends.run_health_check(true).await;
     }
 }
 

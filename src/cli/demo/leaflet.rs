@@ -3,7 +3,7 @@
 use super::{
     PAYROLL, PORTAL, REPORTS,
     person::Person,
-    state::{CA, CONFIG, StateFolder},
+    state::{CA, CONFIG, OUTBOX, StateFolder},
 };
 use crate::cli::{
     Failure,
@@ -22,6 +22,7 @@ impl Leaflet<'_> {
     pub(super) fn text(&self) -> Result<String, Failure> {
         let Self { folder, port, person: Person { login_id, password, totp_key, totp_uri } } = self;
         let ca = quoted(&absolute(folder.path(CA)).map_err(Failure::refused)?);
+        let outbox = quoted(&folder.path(OUTBOX));
         let config = quoted(&folder.path(CONFIG));
         let qr = qr(totp_uri).map_err(Failure::refused)?;
         let grouped = grouped(totp_key);
@@ -41,6 +42,8 @@ impl Leaflet<'_> {
              or run: oathtool --totp --base32 {totp_key}
 
 {qr}
+
+Mail, text messages and calls become files in {outbox}.
 
 Browsers warn until they trust the authority that this demo made for itself.
 It can vouch for names under localhost and for no others. Its certificate:

@@ -3,7 +3,7 @@
 use super::state::{PERSON, StateFolder};
 use crate::{
     cli::Failure,
-    domain::user::LoginId,
+    domain::{contact::EmailAddress, user::LoginId},
     flows::{
         World,
         administer::{self, AdministerError, NewUser},
@@ -50,7 +50,8 @@ async fn make(
     let new = NewUser {
         login_id: login_id.clone(),
         name: Some("Ann Example".to_owned()),
-        email: Some("ann@example.com".to_owned()),
+        email: EmailAddress::parse("ann@example.com").ok(),
+        phone: None,
         groups: vec!["finance".to_owned()],
     };
     administer::add_user(world, new, Some(&password)).await.map_err(Failure::refused)?;

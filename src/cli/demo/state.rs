@@ -20,6 +20,8 @@ pub(super) const CERTIFICATE: &str = "localhost.pem";
 pub(super) const KEY: &str = "localhost.key";
 /// How to sign in.
 pub(super) const PERSON: &str = "ann.json";
+/// Messages to people, as `config.toml` has them.
+pub(super) const OUTBOX: &str = "outbox";
 /// What the payroll application remembers.
 pub(super) const TRANSFERS: &str = "transfers.json";
 

@@ -7,7 +7,11 @@ use crate::{
         output::{self, minute, rfc3339},
         session,
     },
-    domain::{factor::Method, user::LoginId},
+    domain::{
+        contact::{Contact, Kind},
+        factor::Method,
+        user::LoginId,
+    },
     flows::{
         World,
         administer::{self, SecondFactor},
@@ -21,20 +25,22 @@ pub(super) async fn all(world: &World) -> Result<Told, Failure> {
     let (mut rows, mut values) = (Vec::new(), Vec::new());
     for account in administer::accounts(world).await.map_err(Failure::refused)? {
         let factors = factors(world, &account).await?;
+        let contacts = administer::contacts(world, account.user.id).await.map_err(Failure::refused)?;
         rows.push([
             account.user.login_id.to_string(),
             account.user.name.clone(),
+            reached(&contacts),
             account.user.groups.join(", "),
             state(&account).to_owned(),
             if factors.is_empty() { "none".to_owned() } else { methods(&factors) },
             minute(account.user.created_at),
         ]);
-        values.push(as_json(&account, &factors));
+        values.push(as_json(&account, &factors, &contacts));
     }
     let text = if rows.is_empty() {
         "there is no account yet; `doorward user add` makes one".to_owned()
     } else {
-        output::table(["LOGIN ID", "NAME", "GROUPS", "STATE", "SECOND FACTORS", "ADDED"], &rows)
+        output::table(["LOGIN ID", "NAME", "REACHED AT", "GROUPS", "STATE", "SECOND FACTORS", "ADDED"], &rows)
     };
     Ok(Told { text, value: Value::Array(values) })
 }
@@ -43,12 +49,14 @@ pub(super) async fn all(world: &World) -> Result<Told, Failure> {
 pub(super) async fn one(world: &World, login_id: &LoginId) -> Result<Told, Failure> {
     let account = administer::account(world, login_id).await.map_err(Failure::refused)?;
     let factors = factors(world, &account).await?;
+    let contacts = administer::contacts(world, account.user.id).await.map_err(Failure::refused)?;
     let (sessions, now) = session::live(world, Some(login_id)).await?;
     let user = &account.user;
     let mut lines = vec![
         ("Login id", user.login_id.to_string()),
         ("Name", user.name.clone()),
-        ("E-mail", user.email.clone().unwrap_or_else(|| "none".to_owned())),
+        ("E-mail", known(&contacts, Kind::Email)),
+        ("Phone", known(&contacts, Kind::Phone)),
         ("Groups", if user.groups.is_empty() { "none".to_owned() } else { user.groups.join(", ") }),
         ("State", state(&account).to_owned()),
         ("Added", minute(user.created_at)),
@@ -70,7 +78,7 @@ pub(super) async fn one(world: &World, login_id: &LoginId) -> Result<Told, Failu
     ));
     lines.push(("Sessions", sessions.len().to_string()));
     let text: Vec<_> = lines.iter().map(|(label, text)| output::plain(&format!("{label:<10}{text}"))).collect();
-    let mut value = as_json(&account, &factors);
+    let mut value = as_json(&account, &factors, &contacts);
     if let Some(fields) = value.as_object_mut() {
         fields.insert("factors".to_owned(), factors.iter().map(factor_as_json).collect());
         fields.insert("recovery_codes_left".to_owned(), codes.into());
@@ -104,18 +112,45 @@ fn spell(factor: &SecondFactor) -> String {
     format!("{}, {}, added {}, {used}", factor.method, factor.name, minute(factor.created_at))
 }
 
-fn as_json(Account { user, password, enrol_until }: &Account, factors: &[SecondFactor]) -> Value {
+/// Every address on one line; those that serve nothing yet are marked.
+fn reached(contacts: &[Contact]) -> String {
+    let addresses = contacts.iter().map(|contact| match contact.verified_at {
+        Some(_) => contact.address.as_str().to_owned(),
+        None => format!("{} (unverified)", contact.address.as_str()),
+    });
+    addresses.collect::<Vec<_>>().join(", ")
+}
+
+/// The address of this kind, and whether it is known to be theirs.
+fn known(contacts: &[Contact], kind: Kind) -> String {
+    let contact = contacts.iter().find(|contact| contact.address.kind() == kind);
+    contact.map_or("none".to_owned(), |contact| match contact.verified_at {
+        Some(at) => format!("{}, verified {}", contact.address.as_str(), minute(at)),
+        None => format!("{}, not verified: it serves nothing", contact.address.as_str()),
+    })
+}
+
+fn as_json(Account { user, password, enrol_until }: &Account, factors: &[SecondFactor], contacts: &[Contact]) -> Value {
     json!({
         "id": user.id.0,
         "login_id": user.login_id.as_str(),
         "name": user.name,
         "email": user.email,
+        "contacts": contacts.iter().map(contact_as_json).collect::<Vec<_>>(),
         "groups": user.groups,
         "disabled": user.disabled,
         "created_at": rfc3339(user.created_at),
         "password_changed_at": password.as_ref().map(|password| rfc3339(password.changed_at)),
         "second_factors": factors.len(),
         "enrol_until": enrol_until.map(rfc3339),
+    })
+}
+
+fn contact_as_json(contact: &Contact) -> Value {
+    json!({
+        "kind": contact.address.kind().name(),
+        "address": contact.address.as_str(),
+        "verified_at": contact.verified_at.map(rfc3339),
     })
 }
 

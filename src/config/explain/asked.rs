@@ -5,9 +5,9 @@ use crate::{
         duration::{self, NotADuration},
         suggest::either,
     },
-    domain::{factor::Method, user::LoginId},
+    domain::{factor::Method, time::Timestamp, user::LoginId},
 };
-use std::{fmt, time::Duration};
+use std::{fmt, net::IpAddr, time::Duration};
 
 /// A request as a browser would send it. Host and path are kept as written: whether they are any good is part of the
 /// explanation.
@@ -21,6 +21,10 @@ pub struct Request {
     pub path: String,
     /// What follows the question mark.
     pub query: Option<String>,
+    /// Its header fields.
+    pub fields: Vec<(String, String)>,
+    /// For whom it is made; nobody knows where it is not said.
+    pub client: Option<IpAddr>,
 }
 
 /// Why a text is no request.
@@ -50,7 +54,14 @@ impl Request {
         };
         // A browser writes the slash where people leave it out.
         let path = if path.is_empty() { "/" } else { path };
-        Ok(Self { method: method.to_owned(), authority: authority.to_owned(), path: path.to_owned(), query })
+        Ok(Self {
+            method: method.to_owned(),
+            authority: authority.to_owned(),
+            path: path.to_owned(),
+            query,
+            fields: Vec::new(),
+            client: None,
+        })
     }
 }
 
@@ -60,6 +71,30 @@ impl fmt::Display for Request {
         let query = self.query.as_deref().unwrap_or_default();
         write!(f, "{} https://{}{}{question}{query}", self.method, self.authority, self.path)
     }
+}
+
+/// Why a text is no instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected a date, a time and a zone: 2026-02-06T09:00:00Z or 2026-02-06T09:00[Europe/Berlin]")]
+pub struct NotAMoment;
+
+/// Reads `2026-02-06T09:00:00Z` or `2026-02-06T09:00[Europe/Berlin]`.
+pub fn moment(text: &str) -> Result<Timestamp, NotAMoment> {
+    let zoned = || text.parse::<jiff::Zoned>().map(|zoned| zoned.timestamp());
+    let instant = text.parse::<jiff::Timestamp>().or_else(|_| zoned()).map_err(|_| NotAMoment)?;
+    Ok(Timestamp::from_millis(instant.as_millisecond()))
+}
+
+/// Why a text is no header field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected a name, a colon and a value: `Accept: text/html`")]
+pub struct NotAField;
+
+/// Reads `Name: value`.
+pub fn field(text: &str) -> Result<(String, String), NotAField> {
+    let (name, value) = text.split_once(':').ok_or(NotAField)?;
+    http::HeaderName::from_bytes(name.as_bytes()).map_err(|_| NotAField)?;
+    Ok((name.to_owned(), value.trim().to_owned()))
 }
 
 /// One proof and its age: `totp 10m ago`.

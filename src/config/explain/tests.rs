@@ -27,8 +27,12 @@ fn a_stale_transfer_is_explained_step_by_step() {
       app     payroll
       route 1 GET /healthz: no: its path is another
     → route 2 POST PUT DELETE /transfers/** (transfers): fits, and decides
+      route 3 GET /forms/transfer (transfers): no: its path is another
+      route 4 any method /index.php, query action=wire (wiring money): no: its path is another
+      route 5 any method /reports/**, from office, at its hours: no: its path is another
+      route 6 any method /safe/**, for whoever is in one of finance: no: its path is another
       policy  payments
-      ok      in one of finance; saw finance
+      ok      in one of finance; saw ann, in finance
       ok      level mfa; saw mfa
       missing totp within 5m; saw totp 10m ago
     step-up: `payments` wants totp within 5m; the last totp was 10m ago
@@ -62,7 +66,7 @@ fn each_outcome_says_why() {
     sign-in: `standard` wants somebody signed in: the session is too old
     step-up: `standard` wants the level mfa; this session has reached login
     forward: `standard` is met; the application is told who it is: ann
-    deny: `payments` is for other groups, and no proof changes that
+    deny: `payments` is for other people, and no proof changes that
     not-found: no app has the host payrol.example.com; did you mean payroll.example.com?
     gateway: this host is the portal: the gateway answers itself
     gateway: paths under /.doorward/ are answered by the gateway itself
@@ -94,6 +98,30 @@ fn programs_get_the_same() {
           "label": "transfers",
           "mismatch": "its path is another",
           "decides": false
+        },
+        {
+          "route": "GET /forms/transfer",
+          "label": "transfers",
+          "mismatch": "its path is another",
+          "decides": false
+        },
+        {
+          "route": "any method /index.php, query action=wire",
+          "label": "wiring money",
+          "mismatch": "its path is another",
+          "decides": false
+        },
+        {
+          "route": "any method /reports/**, from office, at its hours",
+          "label": null,
+          "mismatch": "its path is another",
+          "decides": false
+        },
+        {
+          "route": "any method /safe/**, for whoever is in one of finance",
+          "label": null,
+          "mismatch": "its path is another",
+          "decides": false
         }
       ],
       "policy": "standard",
@@ -121,7 +149,103 @@ fn what_is_no_request_and_no_proof() {
     assert_eq!(Did::parse("totp 1h 30m ago").unwrap().to_string(), "totp 1h 30m ago");
 }
 
+#[test]
+fn conditions_are_told_one_by_one() {
+    let told = |line: &str, from: &str, at: &str, did: &[&str]| {
+        let request = Request { client: from.parse().ok(), ..Request::parse(line).unwrap() };
+        let did: Vec<_> = did.iter().map(|text| Did::parse(text).unwrap()).collect();
+        let told = explain(&shipped(), &request, None, &did, moment(at).unwrap()).to_string();
+        let telling: Vec<_> = told.lines().filter(|line| !line.contains("its path is another")).collect();
+        telling.join("\n")
+    };
+    let password = ["password 1h ago"];
+
+    insta::assert_snapshot!([
+        told("GET https://payroll.example.com/reports/q3", "192.0.2.7", "2026-02-07T09:00:00Z", &password),
+        told("GET https://payroll.example.com/reports/q3", "203.0.113.9", "2026-02-06T09:00:00Z", &password),
+        told("GET https://payroll.example.com/index.php?action=view&action=wire", "", "2026-02-06T09:00:00Z", &password),
+    ].join("\n\n"), @r"
+    GET https://payroll.example.com/reports/q3
+      from    somebody; password 1h ago
+      app     payroll
+      route 5 any method /reports/**, from office, at its hours: no: its path fits; these are not its hours
+      policy  standard, the app's own: no route fits
+      missing level mfa; saw login
+    step-up: `standard` wants the level mfa; this session has reached login
+
+    GET https://payroll.example.com/reports/q3
+      from    somebody; password 1h ago
+      app     payroll
+      route 5 any method /reports/**, from office, at its hours: no: its path fits; 203.0.113.9 is in none of its networks
+      policy  standard, the app's own: no route fits
+      missing level mfa; saw login
+    step-up: `standard` wants the level mfa; this session has reached login
+
+    GET https://payroll.example.com/index.php?action=view&action=wire
+      from    somebody; password 1h ago
+      app     payroll
+      route 4 any method /index.php, query action=wire (wiring money): no: its path fits; what it asks for can be read in two ways, so the request is refused
+    refuse: servers would read in two ways what route 4 asks for
+    ");
+}
+
+#[test]
+fn a_policy_that_reports_says_what_it_would_have_done() {
+    let text =
+        include_str!("../../../config.toml").replace("[policy.payments]\n", "[policy.payments]\nmode = \"report\"\n");
+    let text = text.replace("[minimum]\nlevel = \"login\"\npublic = true", "").replace("minimum = {", "# minimum = {");
+    let settings = read(&Source::new("config.toml", &text), Path::new("/"), &ProcessEnvironment).unwrap().settings;
+    let request = Request::parse("POST https://payroll.example.com/transfers/42").unwrap();
+
+    let told = explain(&settings, &request, None, &[], NOON);
+
+    assert_eq!(told.outcome, Outcome::Report);
+    insta::assert_snapshot!(told.why, @"forwarded, as `payments` only reports; enforced it would be sign-in: `payments` wants somebody signed in: there is no session");
+}
+
 proptest! {
+    /// What is explained is what the data plane's own two questions come to.
+    #[test]
+    fn explain_and_the_data_plane_agree(
+        method in prop::sample::select(&["GET", "POST", "HEAD", "OPTIONS"][..]),
+        path in prop::sample::select(&["/", "/transfers/1", "/forms/transfer", "/index.php", "/reports/q3", "/Safe/"][..]),
+        query in prop::sample::select(&["", "action=wire", "action=view", "Action=wire", "action=wire&action=view"][..]),
+        client in prop::sample::select(&["192.0.2.7", "203.0.113.9", ""][..]),
+        hour in 0u64..168,
+        in_finance: bool,
+        proofs in prop::collection::vec((prop::sample::select(crate::domain::factor::Method::ALL), 0u64..40_000), 0..4),
+    ) {
+        let (settings, now) = (shipped(), NOON + std::time::Duration::from_hours(hour));
+        let request = Request {
+            client: client.parse().ok(),
+            ..Request::parse(&format!("{method} https://payroll.example.com{path}?{query}")).unwrap()
+        };
+        let groups = if in_finance { vec!["finance".to_owned(), "board".to_owned()] } else { vec![] };
+        let who = Who { name: LoginId::parse("bob").unwrap(), groups };
+        let did: Vec<_> = proofs
+            .into_iter()
+            .map(|(method, age)| Did { method, ago: std::time::Duration::from_secs(age) })
+            .collect();
+
+        let told = explain(&settings, &request, Some(&who), &did, now);
+
+        let visitor = visitor(&settings, Some(&who), &did, now);
+        let path = CanonicalPath::parse(path, crate::domain::target::Allowed::default()).unwrap();
+        let (query, fields, visitor) = (Some(query), &request.fields, Some(&visitor));
+        let call = Call { method, path: &path, query, fields, client: request.client, visitor, now };
+        let decided = match settings.apps[0].app.matched(&call) {
+            Err(_) => Outcome::Refuse,
+            Ok(None) => Outcome::NotFound,
+            Ok(Some(matched)) => match matched.policy.decide(visitor.unwrap(), now) {
+                Decision::Admit(_) => Outcome::Forward,
+                Decision::SignIn(_) => Outcome::SignIn,
+                Decision::StepUp(_) => Outcome::StepUp,
+                Decision::Deny(_) => Outcome::Deny,
+            },
+        };
+        prop_assert_eq!(told.outcome, decided, "{}", told);
+    }
+
     #[test]
     fn a_request_passes_exactly_when_every_clause_is_met(
         path in prop::sample::select(&["/", "/transfers/1", "/healthz"][..]),

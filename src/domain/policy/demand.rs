@@ -3,7 +3,7 @@
 use super::{Freshness, Lack, Missing, Requirement};
 use crate::domain::{
     factor::Method,
-    session::{Authentication, Level},
+    session::{Level, Session},
     time::Timestamp,
 };
 use std::time::Duration;
@@ -37,30 +37,64 @@ impl Demand {
 
     /// What a policy would say that asked for the same. Any proof is fresh but one that stands in for a lost one.
     pub fn requirement(&self) -> Requirement {
-        let any: Vec<Method> = Method::ALL.iter().copied().filter(|method| *method != Method::RecoveryCode).collect();
-        let fresh = self.within.map(|within| Freshness { any, within });
-        Requirement { level: self.level.unwrap_or(Level::Login), fresh, groups: Vec::new() }
+        let any = || Method::ALL.iter().copied().filter(|method| shows_presence(*method)).collect();
+        let fresh = self.within.map(|within| Freshness { any: any(), within: within.into() });
+        Requirement { fresh: fresh.into_iter().collect(), ..Requirement::at(self.level.unwrap_or(Level::Login)) }
     }
 
-    /// What somebody with these authentications lacks for it.
-    pub fn missing(&self, authentications: &[Authentication], now: Timestamp) -> Option<Missing> {
-        match self.requirement().missing(authentications, now) {
+    /// What a session lacks for it.
+    pub fn missing(&self, session: &Session, now: Timestamp) -> Option<Missing> {
+        match self.requirement().missing(session, now) {
             Err(Lack::Some(missing)) => Some(missing),
             Ok(()) | Err(Lack::Everything) => None,
         }
     }
 }
 
+/// Whether a proof by this method says that somebody is there now. A mailbox says so as well as a password does, for it
+/// resets one; who types a recovery code has lost what they sign in with.
+const fn shows_presence(method: Method) -> bool {
+    match method {
+        Method::Password
+        | Method::Totp
+        | Method::Passkey
+        | Method::SecurityKey
+        | Method::EmailCode
+        | Method::EmailLink
+        | Method::SmsCode
+        | Method::VoiceCode => true,
+        Method::RecoveryCode => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::factor::FactorId;
+    use crate::domain::{
+        factor::FactorId,
+        place::Place,
+        session::{Authentication, SessionId},
+        user::UserId,
+    };
     use uuid::Uuid;
 
     const NOON: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
-    fn proofs(age: Duration) -> [Authentication; 1] {
-        [Authentication { method: Method::Password, factor: FactorId(Uuid::from_u128(1)), at: NOON - age }]
+    fn proven(method: Method, age: Duration) -> Session {
+        let proof = Authentication { method, factor: FactorId(Uuid::from_u128(1)), at: NOON - age };
+        Session {
+            id: SessionId(Uuid::from_u128(2)),
+            user: UserId(Uuid::from_u128(3)),
+            authentications: vec![proof],
+            started_at: proof.at,
+            seen_at: proof.at,
+            locked_at: None,
+            place: Place::default(),
+        }
+    }
+
+    fn proofs(age: Duration) -> Session {
+        proven(Method::Password, age)
     }
 
     #[test]
@@ -72,6 +106,16 @@ mod tests {
         assert_eq!(fresh.missing(&proofs(Duration::from_mins(4)), NOON), None);
         assert!(matches!(fresh.missing(&proofs(Duration::from_mins(6)), NOON), Some(Missing::Fresh { .. })));
         assert!(matches!(level.missing(&proofs(Duration::ZERO), NOON), Some(Missing::Level { .. })));
+    }
+
+    #[test]
+    fn a_lock_and_a_recovery_code_leave_nothing_fresh() {
+        let fresh = Demand::new(None, Some(Duration::from_mins(5))).unwrap();
+        let locked = Session { locked_at: Some(NOON), ..proofs(Duration::from_mins(1)) };
+
+        for session in [locked, proven(Method::RecoveryCode, Duration::from_mins(1))] {
+            assert!(matches!(fresh.missing(&session, NOON), Some(Missing::Fresh { latest: None, .. })), "{session:?}");
+        }
     }
 
     #[test]

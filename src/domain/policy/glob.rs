@@ -84,6 +84,17 @@ impl PathGlob {
         }
     }
 
+    /// The literal segments that every path of this glob begins with, in lower case.
+    pub fn literal_prefix(&self) -> impl Iterator<Item = Vec<u8>> {
+        self.segments.iter().map_while(|segment| match segment {
+            Segment::Pieces(pieces) => match pieces.as_slice() {
+                [only] if !only.is_empty() => Some(only.to_ascii_lowercase()),
+                _ => None,
+            },
+            Segment::AnyDepth => None,
+        })
+    }
+
     /// Whether every path of `other` is also one of this anchored glob's. May say no where it is so, never the reverse.
     pub fn covers(&self, other: &Self) -> bool {
         match self.segments.as_slice() {

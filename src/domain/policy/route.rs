@@ -1,16 +1,53 @@
 //! From a request to the policy that holds for it: host, then the app's routes in order, first match.
 
 use super::{
-    Policy,
+    Mode, Policy,
+    call::{Call, Conditions, Mismatch},
     glob::{Compare, PathGlob},
+    index::Index,
 };
-use crate::domain::target::{Allowed, CanonicalPath, Host};
-use std::{collections::HashMap, sync::Arc};
+use crate::domain::target::{Allowed, Host, HostPattern};
+use std::{collections::HashMap, ops::Deref, sync::Arc};
+
+/// Something for each of many hosts. A host that is named exactly wins over a wildcard.
+#[derive(Debug, Clone)]
+pub struct ByHost<T> {
+    exact: HashMap<Host, T>,
+    /// By what stands behind the star.
+    wildcard: HashMap<Host, T>,
+}
+
+impl<T> Default for ByHost<T> {
+    fn default() -> Self {
+        Self { exact: HashMap::new(), wildcard: HashMap::new() }
+    }
+}
+
+impl<T> FromIterator<(HostPattern, T)> for ByHost<T> {
+    /// Where two name the same pattern the first has it; the config refuses that before.
+    fn from_iter<I: IntoIterator<Item = (HostPattern, T)>>(hosts: I) -> Self {
+        let mut table = Self::default();
+        for (pattern, value) in hosts {
+            match pattern {
+                HostPattern::Exact(host) => table.exact.entry(host).or_insert(value),
+                HostPattern::Wildcard(parent) => table.wildcard.entry(parent).or_insert(value),
+            };
+        }
+        table
+    }
+}
+
+impl<T> ByHost<T> {
+    /// What there is for `host`.
+    pub fn find(&self, host: &Host) -> Option<&T> {
+        self.exact.get(host).or_else(|| self.wildcard.get(host.as_str().split_once('.')?.1))
+    }
+}
 
 /// Every protected application, by host.
 #[derive(Debug, Default)]
 pub struct Apps {
-    by_host: HashMap<Host, Arc<App>>,
+    by_host: ByHost<Arc<App>>,
 }
 
 /// One protected application.
@@ -20,14 +57,39 @@ pub struct App {
     pub name: String,
     /// What people call it.
     pub title: String,
-    /// The hosts it answers on; never empty, the first is where people are sent.
-    pub hosts: Vec<Host>,
+    /// The hosts it answers on; never empty, the first that is no wildcard is where people are sent.
+    pub hosts: Vec<HostPattern>,
     /// Tried in order.
-    pub routes: Vec<Route>,
+    pub routes: Routes,
     /// Where no route matches; without it such a request is not found.
     pub fallback: Option<Arc<Policy>>,
     /// What its paths may hold beyond the safe set.
     pub allowed: Allowed,
+}
+
+/// Routes in order, and an index over them.
+#[derive(Debug, Default)]
+pub struct Routes {
+    list: Vec<Route>,
+    index: Index,
+}
+
+impl From<Vec<Route>> for Routes {
+    fn from(list: Vec<Route>) -> Self {
+        let mut index = Index::default();
+        for (place, route) in list.iter().enumerate() {
+            index.add(place, &route.path);
+        }
+        Self { list, index }
+    }
+}
+
+impl Deref for Routes {
+    type Target = [Route];
+
+    fn deref(&self) -> &[Route] {
+        &self.list
+    }
 }
 
 /// A match inside an app, with the policy that holds there.
@@ -41,6 +103,8 @@ pub struct Route {
     pub path: PathGlob,
     /// Whether the application tells `/Admin` from `/admin`.
     pub case_sensitive: bool,
+    /// What it asks for beside method and path.
+    pub conditions: Conditions,
     /// What holds there.
     pub policy: Arc<Policy>,
     /// What is asked of a stream once it is open.
@@ -57,15 +121,6 @@ pub enum Streams {
     Obey,
 }
 
-/// Which part of a route did not fit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mismatch {
-    /// Its methods.
-    Method,
-    /// Its path.
-    Path,
-}
-
 /// Where a request was matched.
 #[derive(Debug, Clone, Copy)]
 pub struct Matched<'a> {
@@ -75,65 +130,103 @@ pub struct Matched<'a> {
     pub policy: &'a Arc<Policy>,
 }
 
+/// Why nobody can say yet which route a request is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unsettled {
+    /// It depends on who sends it, and nobody has looked.
+    Unasked,
+    /// A parameter or field that this route names can be read in two ways. Such a request is refused, never guessed.
+    Unclear {
+        /// The route's place in the app.
+        route: usize,
+    },
+}
+
 impl Apps {
-    /// A table of these apps. A host that two of them name goes to the first; the config refuses that before.
+    /// A table of these apps.
     pub fn new(apps: Vec<Arc<App>>) -> Self {
-        let mut by_host = HashMap::new();
-        for app in apps {
-            for host in &app.hosts {
-                by_host.entry(host.clone()).or_insert_with(|| Arc::clone(&app));
-            }
-        }
-        Self { by_host }
+        let hosts = |app: Arc<App>| app.hosts.clone().into_iter().map(move |host| (host, Arc::clone(&app)));
+        Self { by_host: apps.into_iter().flat_map(hosts).collect() }
     }
 
     /// The app that answers on `host`.
     pub fn find(&self, host: &Host) -> Option<&Arc<App>> {
-        self.by_host.get(host)
+        self.by_host.find(host)
     }
 }
 
 impl App {
     /// The first route that fits, or the app's own policy. `None` is "not found": nothing goes upstream.
-    pub fn matched<'a>(&'a self, method: &str, path: &CanonicalPath<'_>) -> Option<Matched<'a>> {
-        self.tries(method, path)
-            .find_map(|(at, route, fit)| {
-                fit.is_ok().then_some(Matched { route: Some((at, route)), policy: &route.policy })
-            })
-            .or_else(|| self.fallback.as_ref().map(|policy| Matched { route: None, policy }))
+    pub fn matched<'a>(&'a self, call: &Call<'_>) -> Result<Option<Matched<'a>>, Unsettled> {
+        let mut first: Option<(usize, &Route, Result<(), Mismatch>)> = None;
+        for places in self.routes.index.candidates(call.path) {
+            let nearer = places.iter().take_while(|place| first.is_none_or(|(first, ..)| **place < first));
+            let fitting = nearer
+                .filter_map(|&place| self.routes.get(place).map(|route| (place, route, route.fits(call))))
+                .find(|(.., fit)| matches!(fit, Ok(()) | Err(Mismatch::Unasked | Mismatch::Unclear)));
+            first = fitting.or(first);
+        }
+        match first {
+            Some((_, _, Err(Mismatch::Unasked))) => Err(Unsettled::Unasked),
+            Some((route, _, Err(_))) => Err(Unsettled::Unclear { route }),
+            Some((place, route, Ok(()))) => Ok(Some(Matched { route: Some((place, route)), policy: &route.policy })),
+            None => Ok(self.fallback.as_ref().map(|policy| Matched { route: None, policy })),
+        }
     }
 
-    /// Every route in order with its verdict: what [`matched`](Self::matched) decides by, and `explain` prints.
-    pub fn tries<'a, 'r>(
-        &'a self,
-        method: &'r str,
-        path: &'r CanonicalPath<'r>,
-    ) -> impl Iterator<Item = (usize, &'a Route, Result<(), Mismatch>)> + use<'a, 'r> {
-        self.routes.iter().enumerate().map(move |(at, route)| (at, route, route.fits(method, path)))
+    /// Every route in order with its verdict: what `explain` prints. The first that fits is what
+    /// [`matched`](Self::matched) finds.
+    pub fn tries<'a>(&'a self, call: &Call<'_>) -> impl Iterator<Item = (usize, &'a Route, Result<(), Mismatch>)> {
+        self.routes.iter().enumerate().map(move |(at, route)| (at, route, route.fits(call)))
+    }
+
+    /// The policy of that name, if this app enforces it anywhere.
+    pub fn enforced(&self, name: &str) -> Option<&Arc<Policy>> {
+        let policies = self.routes.iter().map(|route| &route.policy).chain(&self.fallback);
+        policies.into_iter().find(|policy| policy.name == name && policy.mode == Mode::Enforce)
+    }
+
+    /// Where people are sent who want this app.
+    pub fn front_door(&self) -> Option<&Host> {
+        self.hosts.iter().find_map(HostPattern::exact)
     }
 }
 
 impl Route {
     /// Whether this route is for such a request.
-    pub fn fits(&self, method: &str, path: &CanonicalPath<'_>) -> Result<(), Mismatch> {
-        let compare = if self.policy.is_public() || self.case_sensitive { Compare::Exactly } else { Compare::Loosely };
-        if !self.path.matches(path, compare) {
+    pub fn fits(&self, call: &Call<'_>) -> Result<(), Mismatch> {
+        if !self.path.matches(call.path, self.compare()) {
             return Err(Mismatch::Path);
         }
+        let method = call.method;
         if self.methods.is_empty() || self.lists(method) || (self.lists("GET") && self.judged_like_get(method)) {
-            Ok(())
+            self.conditions.fit(call)
         } else {
             Err(Mismatch::Method)
         }
     }
 
-    /// Whether this route opens all of what the later `other` would protect (PA-10).
+    /// Whether this route opens, for some requests at least, all of what the later `other` would protect (PA-10).
     pub fn hides(&self, other: &Self) -> bool {
-        self.policy.is_public()
-            && !other.policy.is_public()
-            && self.path.covers(&other.path)
-            && (self.methods.is_empty()
-                || (!other.methods.is_empty() && other.methods.iter().all(|method| self.lists(method))))
+        self.policy.opens() && !other.policy.opens() && self.path.covers(&other.path) && self.has_methods_of(other)
+    }
+
+    /// Whether no request gets past this route to the later `other`. May say no where it is so, never the reverse.
+    pub fn takes_all(&self, other: &Self) -> bool {
+        // A rule that opens GET leaves OPTIONS to a later one that protects GET (PA-12).
+        let is_as_wide = !self.policy.opens() || other.policy.opens();
+        let has_its_spellings = self.compare() == Compare::Loosely || other.compare() == Compare::Exactly;
+        let has_its_paths = self.path.is_anchored() && self.path.covers(&other.path);
+        let has_its_calls = self.conditions.is_empty() || self.conditions == other.conditions;
+        is_as_wide && self.has_methods_of(other) && has_its_spellings && has_its_paths && has_its_calls
+    }
+
+    fn compare(&self) -> Compare {
+        if self.policy.opens() || self.case_sensitive { Compare::Exactly } else { Compare::Loosely }
+    }
+
+    fn has_methods_of(&self, other: &Self) -> bool {
+        self.methods.is_empty() || (!other.methods.is_empty() && other.methods.iter().all(|method| self.lists(method)))
     }
 
     fn lists(&self, method: &str) -> bool {
@@ -146,112 +239,10 @@ impl Route {
         match method {
             "HEAD" => true,
             "POST" | "PUT" | "PATCH" | "DELETE" => false,
-            _ => !self.policy.is_public(),
+            _ => !self.policy.opens(),
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::{
-        policy::{Access, Requirement},
-        session::Level,
-    };
-    use proptest::prelude::*;
-
-    fn policy(name: &str, access: Access) -> Arc<Policy> {
-        Arc::new(Policy { name: name.into(), access })
-    }
-
-    fn protecting(name: &str) -> Arc<Policy> {
-        policy(name, Access::Require(Requirement { level: Level::Mfa, fresh: None, groups: vec![] }))
-    }
-
-    fn route(methods: &[&str], path: &str, policy: &Arc<Policy>) -> Route {
-        Route {
-            label: None,
-            methods: methods.iter().map(ToString::to_string).collect(),
-            path: PathGlob::parse(path).unwrap(),
-            case_sensitive: false,
-            policy: Arc::clone(policy),
-            streams: Streams::Session,
-        }
-    }
-
-    fn app(routes: Vec<Route>, fallback: Option<Arc<Policy>>) -> App {
-        let hosts = vec![Host::parse("app.example.com").unwrap()];
-        App { name: "app".into(), title: "App".into(), hosts, routes, fallback, allowed: Allowed::default() }
-    }
-
-    fn policy_of(app: &App, method: &str, path: &str) -> Option<String> {
-        let path = CanonicalPath::parse(path, Allowed::default()).unwrap();
-        app.matched(method, &path).map(|matched| matched.policy.name.clone())
-    }
-
-    fn payroll() -> App {
-        let public = policy("public", Access::Public);
-        app(
-            vec![
-                route(&["GET"], "/healthz", &public),
-                route(&["POST", "PUT"], "/transfers/**", &protecting("payments")),
-                route(&["GET"], "/reports/**", &protecting("reports")),
-            ],
-            Some(protecting("standard")),
-        )
-    }
-
-    #[test]
-    fn the_first_match_decides_and_the_app_has_the_last_word() {
-        let policy = |method, path| policy_of(&payroll(), method, path);
-
-        assert_eq!(policy("POST", "/transfers/42").as_deref(), Some("payments"));
-        assert_eq!(policy("POST", "/TRANSFERS").as_deref(), Some("payments"));
-        assert_eq!(policy("GET", "/transfers/42").as_deref(), Some("standard"));
-        assert_eq!(policy("GET", "/healthz").as_deref(), Some("public"));
-    }
-
-    #[test]
-    fn a_method_never_lowers_protection() {
-        let policy = |method, path| policy_of(&payroll(), method, path);
-
-        for method in ["GET", "HEAD", "OPTIONS", "FROBNICATE", "get"] {
-            assert_eq!(policy(method, "/reports/1").as_deref(), Some("reports"), "{method}");
-        }
-        assert_eq!(policy("HEAD", "/healthz").as_deref(), Some("public"));
-        for (method, path) in [("OPTIONS", "/healthz"), ("POST", "/healthz"), ("GET", "/Healthz"), ("GET", "/healthz/")]
-        {
-            assert_eq!(policy(method, path).as_deref(), Some("standard"), "{method} {path}");
-        }
-    }
-
-    #[test]
-    fn no_route_and_no_fallback_is_nothing() {
-        assert_eq!(policy_of(&app(vec![], None), "GET", "/"), None);
-    }
-
-    #[test]
-    fn an_opening_route_that_hides_a_protecting_one_is_told() {
-        let public = policy("public", Access::Public);
-        let open = route(&[], "/api/**", &public);
-
-        assert!(open.hides(&route(&[], "/api/admin", &protecting("p"))));
-        assert!(open.hides(&route(&["POST"], "/api/admin", &protecting("p"))));
-        assert!(!route(&["GET"], "/api/**", &public).hides(&route(&[], "/api/admin", &protecting("p"))));
-        assert!(!open.hides(&route(&[], "/**", &protecting("p"))) && !open.hides(&route(&[], "/api/x", &public)));
-    }
-
-    proptest! {
-        #[test]
-        fn explain_and_the_data_plane_agree(
-            globs in prop::collection::vec(prop::sample::select(&["/a", "/a/**", "/*", "/b/*", "/**"][..]), 0..5),
-            path in prop::sample::select(&["/", "/a", "/a/b", "/b/c", "/B/c/", "/c"][..]),
-            method in prop::sample::select(&["GET", "POST", "HEAD"][..]),
-        ) {
-            let app = app(globs.iter().map(|glob| route(&["GET"], glob, &protecting(glob))).collect(), None);
-            let path = CanonicalPath::parse(path, Allowed::default()).unwrap();
-            let first = app.tries(method, &path).find(|(_, _, fit)| fit.is_ok()).map(|(at, ..)| at);
-            prop_assert_eq!(app.matched(method, &path).and_then(|matched| matched.route.map(|(at, _)| at)), first);
-        }
-    }
-}
+mod tests;

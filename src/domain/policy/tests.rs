@@ -1,6 +1,7 @@
-use super::*;
+use super::{strength::tests::any_strength, *};
 use crate::domain::{
     factor::FactorId,
+    place::Place,
     session::{Session, SessionId},
     user::{LoginId, User, UserId},
 };
@@ -15,6 +16,10 @@ fn proof(method: Method, at: Timestamp) -> Authentication {
 }
 
 fn visitor(proofs: &[Authentication]) -> Visitor {
+    locked_visitor(proofs, None)
+}
+
+fn locked_visitor(proofs: &[Authentication], locked_at: Option<Timestamp>) -> Visitor {
     let user = UserId(Uuid::nil());
     Visitor::SignedIn(Arc::new(Identity {
         user: User {
@@ -32,21 +37,35 @@ fn visitor(proofs: &[Authentication]) -> Visitor {
             authentications: proofs.to_vec(),
             started_at: NOON,
             seen_at: NOON,
+            locked_at,
+            place: Place::default(),
         },
     }))
 }
 
-fn policy(level: Level, fresh: Option<Freshness>, groups: &[&str]) -> Policy {
-    let groups = groups.iter().map(ToString::to_string).collect();
-    Policy { name: "test".into(), access: Access::Require(Requirement { level, fresh, groups }) }
+fn requires(requirement: Requirement) -> Policy {
+    Policy::new("test", Access::Require(requirement))
+}
+
+fn policy(level: Level, groups: &[&str]) -> Policy {
+    let groups: Vec<_> = groups.iter().map(ToString::to_string).collect();
+    requires(Requirement { who: (!groups.is_empty()).then_some(Who::Groups(groups)), ..Requirement::at(level) })
+}
+
+fn fresh(any: &[Method], within: impl Into<Within>) -> Freshness {
+    Freshness { any: any.to_vec(), within: within.into() }
 }
 
 fn step_up() -> Policy {
-    policy(Level::Mfa, Some(Freshness { any: vec![Method::Totp], within: 2 * MINUTE }), &[])
+    requires(Requirement { fresh: vec![fresh(&[Method::Totp], 2 * MINUTE)], ..Requirement::at(Level::Mfa) })
 }
 
 fn admits(policy: &Policy, proofs: &[Authentication], now: Timestamp) -> bool {
-    matches!(policy.decide(&visitor(proofs), now), Decision::Admit(_))
+    admits_locked(policy, proofs, None, now)
+}
+
+fn admits_locked(policy: &Policy, proofs: &[Authentication], locked_at: Option<Timestamp>, now: Timestamp) -> bool {
+    matches!(policy.decide(&locked_visitor(proofs, locked_at), now), Decision::Admit(_))
 }
 
 #[test]
@@ -64,7 +83,7 @@ fn a_password_alone_is_not_mfa() {
     let proofs = [proof(Method::Password, NOON)];
 
     let Decision::StepUp(missing) = step_up().decide(&visitor(&proofs), NOON) else { panic!() };
-    assert_eq!(missing, Missing::Level { reached: Level::Login, wanted: Level::Mfa });
+    assert_eq!(missing, Missing::Level { reached: Some(Level::Login), wanted: Level::Mfa.into(), max_age: None });
     assert!(missing.helped_by(Method::Totp, &proofs, NOON) && !missing.helped_by(Method::Password, &proofs, NOON));
 }
 
@@ -74,25 +93,40 @@ fn a_proof_from_the_future_is_none() {
 
     assert!(!admits(&step_up(), &proofs, NOON));
     assert!(matches!(
-        policy(Level::Login, None, &[]).decide(&visitor(&[proof(Method::Password, NOON + MINUTE)]), NOON),
+        policy(Level::Login, &[]).decide(&visitor(&[proof(Method::Password, NOON + MINUTE)]), NOON),
         Decision::SignIn(_)
     ));
+}
+
+#[test]
+fn a_lock_ends_freshness_at_once_and_a_proof_since_brings_it_back() {
+    let mut proofs = vec![proof(Method::Password, NOON), proof(Method::Totp, NOON)];
+    let locked_at = Some(NOON + MINUTE);
+    let now = NOON + MINUTE;
+
+    let Decision::StepUp(missing) = step_up().decide(&locked_visitor(&proofs, locked_at), now) else { panic!() };
+    let Missing::Fresh { latest, .. } = missing else { panic!() };
+    assert_eq!(latest, None, "the one before the lock would count no more");
+    assert!(admits_locked(&policy(Level::Mfa, &[]), &proofs, locked_at, now), "the level stays");
+
+    proofs.push(proof(Method::Totp, now + Duration::from_millis(1)));
+    assert!(admits_locked(&step_up(), &proofs, locked_at, now + MINUTE));
 }
 
 #[test]
 fn no_proof_helps_outside_the_groups_or_against_deny() {
     let proofs = [proof(Method::Password, NOON), proof(Method::Totp, NOON)];
 
-    assert!(admits(&policy(Level::Mfa, None, &["finance", "board"]), &proofs, NOON));
-    let elsewhere = policy(Level::Mfa, None, &["board"]);
-    assert!(matches!(elsewhere.decide(&visitor(&proofs), NOON), Decision::Deny(WhyDenied::Groups)));
-    let nobody = Policy { name: "deny".into(), access: Access::Deny };
+    assert!(admits(&policy(Level::Mfa, &["finance", "board"]), &proofs, NOON));
+    let elsewhere = policy(Level::Mfa, &["board"]);
+    assert!(matches!(elsewhere.decide(&visitor(&proofs), NOON), Decision::Deny(WhyDenied::Who)));
+    let nobody = Policy::new("deny", Access::Deny);
     assert!(matches!(nobody.decide(&visitor(&proofs), NOON), Decision::Deny(WhyDenied::Policy)));
 }
 
 #[test]
 fn public_admits_anybody_as_nobody() {
-    let public = Policy { name: "public".into(), access: Access::Public };
+    let public = Policy::new("public", Access::Public);
 
     for who in [Visitor::Anonymous(WhyAnonymous::BadCookie), visitor(&[proof(Method::Password, NOON)])] {
         let Decision::Admit(admission) = public.decide(&who, NOON) else { panic!() };
@@ -105,12 +139,88 @@ fn any_proof() -> impl Strategy<Value = Authentication> {
         .prop_map(|(method, offset)| proof(method, Timestamp::from_millis(NOON.as_millis() + offset)))
 }
 
-fn any_policy() -> impl Strategy<Value = Policy> {
-    let fresh = prop::option::of((prop::sample::subsequence(Method::ALL, 1..=Method::ALL.len()), 0u64..7200));
-    (prop::sample::select(Level::ALL), fresh).prop_map(|(level, fresh)| {
-        let fresh = fresh.map(|(any, seconds)| Freshness { any, within: Duration::from_secs(seconds) });
-        policy(level, fresh, &[])
+fn any_lock() -> impl Strategy<Value = Option<Timestamp>> {
+    prop::option::of((-7_200_000i64..600_000).prop_map(|offset| Timestamp::from_millis(NOON.as_millis() + offset)))
+}
+
+fn any_freshness() -> impl Strategy<Value = Freshness> {
+    let within = prop::option::of(0u64..7200);
+    (prop::sample::subsequence(Method::ALL, 1..=Method::ALL.len()), within).prop_map(|(any, seconds)| Freshness {
+        any,
+        within: seconds.map_or(Within::Session, |seconds| Duration::from_secs(seconds).into()),
     })
+}
+
+fn any_policy() -> impl Strategy<Value = Policy> {
+    let max_age = prop::option::of((0u64..7200).prop_map(Duration::from_secs));
+    (any_strength(), max_age, prop::collection::vec(any_freshness(), 0..3))
+        .prop_map(|(level, max_age, fresh)| requires(Requirement { level, max_age, fresh, who: None }))
+}
+
+#[test]
+fn every_freshness_must_hold_and_the_first_that_fails_is_asked_for() {
+    let clauses = vec![fresh(&[Method::Passkey], 5 * MINUTE), fresh(&[Method::Password], 60 * MINUTE)];
+    let policy = requires(Requirement { fresh: clauses.clone(), ..Requirement::at(Level::Login) });
+    let asked = |proofs: &[Authentication]| match policy.decide(&visitor(proofs), NOON) {
+        Decision::StepUp(Missing::Fresh { wanted, .. }) => Some(wanted),
+        _ => None,
+    };
+    let (passkey, password) = (proof(Method::Passkey, NOON), proof(Method::Password, NOON));
+
+    assert_eq!(asked(&[proof(Method::Totp, NOON)]).as_ref(), Some(&clauses[0]));
+    assert_eq!(asked(&[passkey, proof(Method::Password, NOON - 61 * MINUTE)]).as_ref(), Some(&clauses[1]));
+    assert_eq!(asked(&[password]).as_ref(), Some(&clauses[0]));
+    assert!(admits(&policy, &[passkey, password], NOON));
+}
+
+#[test]
+fn within_the_session_any_age_will_do() {
+    let clause = fresh(&[Method::Passkey], Within::Session);
+    let policy = requires(Requirement { fresh: vec![clause], ..Requirement::at(Level::Login) });
+    let password = proof(Method::Password, NOON);
+
+    assert!(admits(&policy, &[proof(Method::Passkey, NOON - 600 * MINUTE), password], NOON));
+    assert!(!admits(&policy, &[password], NOON));
+}
+
+#[test]
+fn what_is_older_than_the_policy_allows_counts_for_nothing() {
+    let policy = requires(Requirement { max_age: Some(60 * MINUTE), ..Requirement::at(Level::Mfa) });
+    let proofs = [proof(Method::Password, NOON - 90 * MINUTE), proof(Method::Totp, NOON - 70 * MINUTE)];
+
+    let Decision::StepUp(missing) = policy.decide(&visitor(&proofs), NOON) else { panic!() };
+    assert!(matches!(missing, Missing::Level { reached: None, .. }));
+    // One after the other they lead back in: the first is no dead end.
+    assert!(missing.helped_by(Method::Password, &proofs, NOON) && missing.helped_by(Method::Totp, &proofs, NOON));
+    assert!(admits(&policy, &[proof(Method::Password, NOON), proof(Method::Totp, NOON - 60 * MINUTE)], NOON));
+}
+
+#[test]
+fn a_policy_that_only_reports_forwards_and_says_what_it_would_have_done() {
+    let reported = Policy { mode: Mode::Report, ..step_up() };
+    let stale = visitor(&[proof(Method::Password, NOON)]);
+    let admission = |policy: &Policy, visitor: &Visitor| match policy.decide(visitor, NOON) {
+        Decision::Admit(admission) => admission,
+        other => panic!("{other:?}"),
+    };
+
+    let let_through = admission(&reported, &stale);
+    assert!(matches!(let_through.instead(), Some(Decision::StepUp(_))) && let_through.identity().is_some());
+    let stranger = admission(&reported, &Visitor::Anonymous(WhyAnonymous::NoCookie));
+    assert!(matches!(stranger.instead(), Some(Decision::SignIn(_))) && stranger.identity().is_none());
+    let good = visitor(&[proof(Method::Password, NOON), proof(Method::Totp, NOON)]);
+    assert!(admission(&reported, &good).instead().is_none());
+}
+
+#[test]
+fn a_custom_level_is_named_only_where_it_was_reached() {
+    let vault = strength::tests::custom(Level::Login, &[&[Method::Passkey], &[Method::Password]]);
+    let policy = requires(Requirement::at(vault));
+    let both = visitor(&[proof(Method::Password, NOON), proof(Method::Passkey, NOON)]);
+
+    let Decision::Admit(admission) = policy.decide(&both, NOON) else { panic!() };
+    assert_eq!(admission.custom_level(), Some("vault"));
+    assert!(!admits(&policy, &[proof(Method::Passkey, NOON)], NOON));
 }
 
 proptest! {
@@ -119,11 +229,38 @@ proptest! {
         policy in any_policy(),
         proofs in prop::collection::vec(any_proof(), 0..6),
         extra in any_proof(),
+        lock in any_lock(),
     ) {
-        let before = admits(&policy, &proofs, NOON);
+        let before = admits_locked(&policy, &proofs, lock, NOON);
         let mut more = proofs;
         more.push(extra);
-        prop_assert!(!before || admits(&policy, &more, NOON));
+        prop_assert!(!before || admits_locked(&policy, &more, lock, NOON));
+    }
+
+    #[test]
+    fn a_lock_never_admits_more_and_a_later_one_not_either(
+        policy in any_policy(),
+        proofs in prop::collection::vec(any_proof(), 0..6),
+        lock in any_lock(),
+        later_by_seconds in 0u64..7200,
+    ) {
+        let later = lock.map(|lock| lock + Duration::from_secs(later_by_seconds));
+        let (never, once, again) = (
+            admits(&policy, &proofs, NOON),
+            admits_locked(&policy, &proofs, lock, NOON),
+            admits_locked(&policy, &proofs, later, NOON),
+        );
+        prop_assert!(never >= once && once >= again);
+    }
+
+    #[test]
+    fn a_lock_takes_nothing_from_the_level(
+        level in prop::sample::select(Level::ALL),
+        proofs in prop::collection::vec(any_proof(), 0..6),
+        lock in any_lock(),
+    ) {
+        let policy = policy(level, &[]);
+        prop_assert_eq!(admits(&policy, &proofs, NOON), admits_locked(&policy, &proofs, lock, NOON));
     }
 
     #[test]
@@ -132,6 +269,7 @@ proptest! {
         proofs in prop::collection::vec(any_proof(), 1..6),
         which: prop::sample::Index,
         older_by_seconds in 0u64..7200,
+        lock in any_lock(),
     ) {
         // Ageing a proof from the future would make it one, so only those of the past are aged.
         let proofs: Vec<_> = proofs.into_iter().filter(|proof| proof.at <= NOON).collect();
@@ -139,7 +277,7 @@ proptest! {
         let mut older = proofs.clone();
         let aged = which.index(older.len());
         older[aged].at = older[aged].at - Duration::from_secs(older_by_seconds);
-        prop_assert!(!admits(&policy, &older, NOON) || admits(&policy, &proofs, NOON));
+        prop_assert!(!admits_locked(&policy, &older, lock, NOON) || admits_locked(&policy, &proofs, lock, NOON));
     }
 
     #[test]
@@ -147,21 +285,39 @@ proptest! {
         policy in any_policy(),
         proofs in prop::collection::vec(any_proof(), 0..6),
         wait in 0u64..7200,
+        lock in any_lock(),
     ) {
         let proofs: Vec<_> = proofs.into_iter().filter(|proof| proof.at <= NOON).collect();
-        prop_assert!(!admits(&policy, &proofs, NOON + Duration::from_secs(wait)) || admits(&policy, &proofs, NOON));
+        let later = NOON + Duration::from_secs(wait);
+        prop_assert!(!admits_locked(&policy, &proofs, lock, later) || admits_locked(&policy, &proofs, lock, NOON));
     }
 
     #[test]
-    fn what_helps_does_help(policy in any_policy(), proofs in prop::collection::vec(any_proof(), 1..6)) {
-        // Somebody who gives every proof that is said to help gets through in as many steps as there are methods.
+    fn reporting_refuses_nobody_and_enforcing_is_what_it_reports(
+        policy in any_policy(),
+        proofs in prop::collection::vec(any_proof(), 0..6),
+    ) {
+        let reported = Policy { mode: Mode::Report, ..policy.clone() };
+        let Decision::Admit(admission) = reported.decide(&visitor(&proofs), NOON) else { panic!("it refused") };
+        prop_assert_eq!(admission.instead().is_none(), admits(&policy, &proofs, NOON));
+    }
+
+    #[test]
+    fn what_helps_does_help(
+        policy in any_policy(),
+        proofs in prop::collection::vec(any_proof(), 1..6),
+        lock in any_lock(),
+    ) {
+        // In the very instant of a lock nothing is fresh.
+        let lock = lock.filter(|lock| *lock < NOON);
+        // Somebody who gives every proof that is said to help gets through, each method once and one to begin with.
         let mut proofs = proofs;
-        for _ in Method::ALL {
-            if let Decision::StepUp(missing) = policy.decide(&visitor(&proofs), NOON) {
+        for _ in 0..=Method::ALL.len() {
+            if let Decision::StepUp(missing) = policy.decide(&locked_visitor(&proofs, lock), NOON) {
                 let helper = Method::ALL.iter().find(|method| missing.helped_by(**method, &proofs, NOON));
                 proofs.push(proof(*helper.expect("some method helps"), NOON));
             }
         }
-        prop_assert!(!matches!(policy.decide(&visitor(&proofs), NOON), Decision::StepUp(_)));
+        prop_assert!(!matches!(policy.decide(&locked_visitor(&proofs, lock), NOON), Decision::StepUp(_)));
     }
 }

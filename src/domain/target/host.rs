@@ -131,11 +131,28 @@ impl HostPattern {
         }
     }
 
+    /// The one host that is meant, if it is one.
+    pub fn exact(&self) -> Option<&Host> {
+        match self {
+            Self::Exact(host) => Some(host),
+            Self::Wildcard(_) => None,
+        }
+    }
+
     /// Whether `host` is meant.
     pub fn matches(&self, host: &Host) -> bool {
         match self {
             Self::Exact(own) => own == host,
             Self::Wildcard(parent) => host.0.split_once('.').is_some_and(|(_, rest)| rest == parent.0),
+        }
+    }
+}
+
+impl std::fmt::Display for HostPattern {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Exact(host) => write!(f, "{host}"),
+            Self::Wildcard(parent) => write!(f, "*.{parent}"),
         }
     }
 }

@@ -2,8 +2,10 @@
 
 use std::net::IpAddr;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use ipnet::IpNet;
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// Proxies in front of a chain that are looked at; no honest chain is longer.
 const HOPS_MAX: usize = 32;
@@ -31,7 +33,7 @@ impl TrustedProxies {
 /// address ends the walk: the hop before it is then the client.
 pub fn address(peer: IpAddr, headers: &HeaderMap, trusted: &TrustedProxies) -> IpAddr {
     let mut client = peer.to_canonical();
-    let fields = headers.get_all("x-forwarded-for").iter().rev();
+    let fields = headers.get_all(X_FORWARDED_FOR).iter().rev();
     for entry in fields.flat_map(|field| field.as_bytes().rsplit(|&byte| byte == b',')).take(HOPS_MAX) {
         if !trusted.contains(client) {
             break;

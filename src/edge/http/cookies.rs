@@ -5,7 +5,9 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+
+const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 
 /// What the names of all our cookies begin with.
 pub const PREFIX: &str = "__Host-doorward";
@@ -83,13 +85,20 @@ pub fn find(headers: &HeaderMap, name: Name) -> Found<'_> {
 /// The application's cookies pass byte for byte.
 pub fn remove_ours(headers: &mut HeaderMap) {
     let fields = headers.get_all(header::COOKIE);
-    let is_single = fields.iter().nth(1).is_none();
-    if is_single && !fields.iter().flat_map(pairs).any(could_be_ours) {
+    let mut untouched = fields.iter().nth(1).is_none();
+    let mut theirs = Vec::new();
+    for pair in fields.iter().flat_map(pairs) {
+        if could_be_ours(pair) {
+            untouched = false;
+        } else {
+            theirs.extend_from_slice(b"; ");
+            theirs.extend_from_slice(pair);
+        }
+    }
+    if untouched {
         return;
     }
-    let theirs: Vec<&[u8]> = fields.iter().flat_map(pairs).filter(|pair| !could_be_ours(pair)).collect();
-    let joined = HeaderValue::from_bytes(&theirs.join(&b"; "[..]));
-    match joined {
+    match HeaderValue::from_bytes(theirs.strip_prefix(b"; ").unwrap_or_default()) {
         Ok(value) if !value.is_empty() => {
             headers.insert(header::COOKIE, value);
         }
@@ -140,8 +149,8 @@ pub fn protect_ours(response: &mut HeaderMap) {
             response.append(header::SET_COOKIE, value);
         }
     }
-    if response.get_all("clear-site-data").iter().any(clears_cookies) {
-        response.remove("clear-site-data");
+    if response.get_all(CLEAR_SITE_DATA).iter().any(clears_cookies) {
+        response.remove(CLEAR_SITE_DATA);
     }
 }
 

@@ -1,7 +1,8 @@
-//! Sessions that ended a moment ago.
+//! Sessions that ended or were locked a moment ago.
 
 use super::streams::{Bond, Streams};
 use crate::domain::session::{Identity, SessionId};
+use foldhash::fast::RandomState;
 use moka::sync::Cache;
 use std::{sync::Arc, time::Duration};
 
@@ -9,29 +10,43 @@ use std::{sync::Arc, time::Duration};
 /// node has noticed after this.
 pub const CACHED_FOR: Duration = Duration::from_secs(1);
 
-/// Sessions that ended a moment ago: what the portal ends, the data plane of this node stops letting through at once, not
-/// only when its cached copy has run out; and what is open of it is cut.
+/// Sessions that ended or were locked a moment ago: what the portal takes from them, the data plane of this node stops
+/// letting through at once, not only when its cached copy has run out; and what is open of one that ended is cut.
 #[derive(Debug, Clone)]
 pub struct Ended {
-    recent: Cache<SessionId, ()>,
+    recent: Cache<SessionId, Change, RandomState>,
     streams: Streams,
+}
+
+/// What became of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Change {
+    /// It is over.
+    Ended,
+    /// It goes on, with less that counts as fresh.
+    Locked,
 }
 
 impl Default for Ended {
     fn default() -> Self {
-        let recent = Cache::builder().time_to_live(CACHED_FOR * 2).max_capacity(100_000).build();
-        Self { recent, streams: Streams::default() }
+        let cache = Cache::builder().time_to_live(CACHED_FOR * 2).max_capacity(100_000);
+        Self { recent: cache.build_with_hasher(RandomState::default()), streams: Streams::default() }
     }
 }
 
 impl Ended {
-    /// Notes that a session ended.
+    /// Notes that a session ended, and cuts what is open of it.
     pub fn note(&self, session: SessionId) {
-        self.recent.insert(session, ());
+        self.recent.insert(session, Change::Ended);
         self.streams.end(session);
     }
 
-    /// Whether a session ended a moment ago.
+    /// Notes that a session was locked. What is open of it stays open: a stream that obeys its policy finds out by itself.
+    pub fn note_lock(&self, session: SessionId) {
+        self.recent.insert(session, Change::Locked);
+    }
+
+    /// Whether a session ended or was locked a moment ago: what is remembered of it may be wrong.
     pub fn has(&self, session: SessionId) -> bool {
         self.recent.contains_key(&session)
     }
@@ -39,7 +54,7 @@ impl Ended {
     /// Binds a stream to its session, which may have ended since the stream was let through.
     pub fn bind(&self, identity: &Arc<Identity>) -> Bond {
         let bond = self.streams.bind(identity);
-        if self.has(identity.session.id) {
+        if self.recent.get(&identity.session.id) == Some(Change::Ended) {
             self.streams.end(identity.session.id);
         }
         bond

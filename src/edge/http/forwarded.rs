@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use http::header::InvalidHeaderValue;
@@ -60,9 +61,44 @@ impl Forwarding {
     }
 }
 
+/// What the last request of a connection made of it. Mostly the next one is for the same host, and needs the same.
+#[derive(Debug, Default)]
+pub struct Last(Mutex<Option<(IpAddr, Authority, Forwarding)>>);
+
+impl Last {
+    /// [`Forwarding::new`], made anew only where something differs.
+    pub fn forwarding(&self, client: IpAddr, authority: &Authority) -> Result<Forwarding, InvalidHeaderValue> {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*last {
+            Some((same_client, same, forwarding)) if *same_client == client && same == authority => {
+                Ok(forwarding.clone())
+            }
+            _ => {
+                let forwarding = Forwarding::new(client, authority)?;
+                *last = Some((client, authority.clone(), forwarding.clone()));
+                Ok(forwarding)
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_connection_is_remembered_by_client_and_host() {
+        let last = Last::default();
+        let told = |client: &str, authority: &str| {
+            let authority = Authority::parse(authority).unwrap();
+            let told = last.forwarding(client.parse().unwrap(), &authority).unwrap();
+            told.forwarded.to_str().unwrap().to_owned()
+        };
+
+        for (client, authority) in [("192.0.2.1", "a"), ("192.0.2.2", "a"), ("192.0.2.2", "a"), ("192.0.2.2", "b:1")] {
+            assert_eq!(told(client, authority), format!("for={client};host=\"{authority}\";proto=https"));
+        }
+    }
 
     fn written(client: &str, authority: &str) -> [String; 4] {
         let mut headers = HeaderMap::new();

@@ -5,7 +5,7 @@
 use crate::{
     domain::time::Timestamp,
     edge::http::{
-        assets::{self, Base},
+        assets::{self, Asset, Base},
         page::{Brand, Frame, Hidden},
         words::Upcoming,
     },
@@ -43,10 +43,19 @@ pub(in crate::edge) fn in_five_minutes() -> Upcoming {
     Upcoming { at: now + Duration::from_mins(5), now }
 }
 
+/// Every script of ours, and where its pages are.
+static SCRIPTS: [(&LazyLock<Asset>, Base); 4] = [
+    (&assets::SCRIPT, Base::Portal),
+    (&assets::PASSWORD_SCRIPT, Base::Portal),
+    (&assets::SEND, Base::App),
+    (&assets::DONE, Base::App),
+];
+
 /// Looks at each state of a page, and returns what a snapshot should hold: its title and its content.
 pub(in crate::edge) fn exhibit<T: Template>(page: &str, states: Vec<(&'static str, T)>) -> Vec<(&'static str, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/pages");
-    for asset in [&*assets::STYLE, &*assets::SCRIPT, &*assets::SEND, &*assets::DONE, &*assets::ICON] {
+    let scripts = SCRIPTS.iter().map(|(script, _)| &***script);
+    for asset in scripts.chain([&*assets::STYLE, &*assets::ICON]) {
         for base in [Base::Portal, Base::App] {
             let path = folder.join(asset.url(base).trim_start_matches('/'));
             fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -102,15 +111,15 @@ fn inspect(html: &str) {
     assert_eq!(html.contains("role=\"alert\""), html.contains("<title>Error: "), "errors show in the title");
 
     for tag in &tags {
-        let ours = [assets::SCRIPT.url(Base::Portal), assets::SEND.url(Base::App), assets::DONE.url(Base::App)];
-        let is_ours = tag.value("src").is_some_and(|src| ours.iter().any(|url| url == src));
+        let is_ours = tag.value("src").is_some_and(|src| SCRIPTS.iter().any(|(script, base)| src == script.url(*base)));
         assert!(tag.name != "script" || is_ours, "{tag:?} would break the content policy");
         assert!(!matches!(tag.name, "style" | "iframe" | "base"), "{tag:?} would break the content policy");
         let foreign = tag.attributes.iter().find(|(name, _)| *name == "style" || name.starts_with("on"));
         assert_eq!(foreign, None, "{tag:?} would break the content policy");
         assert!(tag.name != "form" || tag.value("method") == Some("post"), "{tag:?} would show what it carries");
     }
-    let script = if html.contains("<script") { assets::SCRIPT.response().body().len() } else { 0 };
+    let named = SCRIPTS.iter().filter(|(script, base)| html.contains(&script.url(*base)));
+    let script: usize = named.map(|(script, _)| script.response().body().len()).sum();
     assert!(!html.contains("<script") || html.contains("defer></script>"), "nothing stands in a script");
     assert!(html.len() + script + assets::STYLE.response().body().len() < BYTES_MAX, "{} bytes", html.len());
 }

@@ -1,4 +1,4 @@
-//! Fields that end at the next hop (ID-06, RFC 9110 7.6.1).
+//! Fields that end here: those of one connection (ID-06, RFC 9110 7.6.1), and what else may not pass.
 
 use http::{HeaderMap, HeaderName, header};
 
@@ -19,26 +19,29 @@ const HOP_BY_HOP: &[&str] = &[
     "upgrade",
 ];
 
-/// Removes what `Connection` names, and every field that belongs to one connection.
+/// Removes what `Connection` names, every field that belongs to one connection, and those whose folded name `also` is
+/// to go: one walk for all of them.
 ///
 /// Spellings that application servers fold into one of them, or into `Content-Length`, go too. Gateway fields
 /// are added afterwards, so no nomination can remove them.
-pub fn remove(headers: &mut HeaderMap) {
+pub fn remove(headers: &mut HeaderMap, also: impl Fn(&str) -> bool) {
     let mut doomed: Vec<HeaderName> = headers
         .get_all(header::CONNECTION)
         .iter()
         .flat_map(|value| value.as_bytes().split(|&byte| byte == b','))
-        .filter_map(|option| HeaderName::from_bytes(option.trim_ascii()).ok())
+        .map(<[u8]>::trim_ascii)
+        // The two that everybody sends: one is no field, and the other goes anyway.
+        .filter(|option| !option.eq_ignore_ascii_case(b"close") && !option.eq_ignore_ascii_case(b"keep-alive"))
+        .filter_map(|option| HeaderName::from_bytes(option).ok())
         .collect();
-    doomed.extend(headers.keys().filter(|name| ends_here(name)).cloned());
+    let ends_here = |name: &&HeaderName| {
+        let folded = fold(name.as_str());
+        HOP_BY_HOP.contains(&&*folded) || (folded == "content-length" && folded != name.as_str()) || also(&folded)
+    };
+    doomed.extend(headers.keys().filter(ends_here).cloned());
     for name in doomed {
         headers.remove(name);
     }
-}
-
-fn ends_here(name: &HeaderName) -> bool {
-    let folded = fold(name.as_str());
-    HOP_BY_HOP.contains(&&*folded) || (folded == "content-length" && folded != name.as_str())
 }
 
 #[cfg(test)]
@@ -50,7 +53,7 @@ mod tests {
         for (name, value) in fields {
             headers.append(HeaderName::from_bytes(name.as_bytes()).unwrap(), value.parse().unwrap());
         }
-        remove(&mut headers);
+        remove(&mut headers, |folded| folded == "remote-user");
         headers.keys().map(|name| name.as_str().to_owned()).collect()
     }
 
@@ -61,6 +64,12 @@ mod tests {
         }
         assert_eq!(left(&[("transfer_encoding", "chunked"), ("Content_Length", "5")]), Vec::<String>::new());
         assert_eq!(left(&[("content-length", "5"), ("teapot", "1")]), ["content-length", "teapot"]);
+    }
+
+    #[test]
+    fn every_line_and_spelling_of_what_else_is_to_go_goes() {
+        let fields = [("remote_user", "root"), ("remote_user", "ann"), ("Remote-User", "ann"), ("accept", "*/*")];
+        assert_eq!(left(&fields), ["accept"]);
     }
 
     #[test]

@@ -58,6 +58,11 @@ impl Frame<'_> {
         assets::DONE.url(self.base)
     }
 
+    /// Where the script is that shows what is typed as a password.
+    pub fn password_script_url(&self) -> String {
+        assets::PASSWORD_SCRIPT.url(self.base)
+    }
+
     /// Where the tab's icon is.
     pub fn icon_url(&self) -> String {
         assets::ICON.url(self.base)

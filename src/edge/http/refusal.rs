@@ -36,6 +36,8 @@ pub enum Refusal<'a> {
     NotAllowed {
         /// The application's title.
         app: &'a str,
+        /// What the operator says to those whom the policy keeps out.
+        message: Option<&'a str>,
     },
     /// A form arrived that needs a sign-in or a fresh proof first. It was not passed on.
     NotSent {
@@ -167,7 +169,17 @@ mod tests {
         };
         let confirm = "https://auth.example.com/challenge?to=s3aled";
         let states = vec![
-            ("not_allowed", RefusalPage { login_id: Some(gallery::ANN), ..page(Refusal::NotAllowed { app }) }),
+            (
+                "not_allowed",
+                RefusalPage { login_id: Some(gallery::ANN), ..page(Refusal::NotAllowed { app, message: None }) },
+            ),
+            (
+                "not_allowed_with_words",
+                page(Refusal::NotAllowed {
+                    app,
+                    message: Some("Transfers are for the treasury. Its desk is in room 4."),
+                }),
+            ),
             ("not_sent", page(Refusal::NotSent { app, confirm })),
             ("too_large_to_keep", page(Refusal::TooLargeToKeep { app, confirm })),
             ("not_found", page(Refusal::NotFound)),

@@ -122,6 +122,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use super::*;
     use crate::domain::{
+        place::Place,
         session::Session,
         time::Timestamp,
         user::{LoginId, User, UserId},
@@ -141,7 +142,15 @@ mod tests {
             created_at: noon,
         };
         let id = SessionId(Uuid::from_u128(session));
-        let session = Session { id, user: user.id, authentications: Vec::new(), started_at: noon, seen_at: noon };
+        let session = Session {
+            id,
+            user: user.id,
+            authentications: Vec::new(),
+            started_at: noon,
+            seen_at: noon,
+            locked_at: None,
+            place: Place::default(),
+        };
         Arc::new(Identity { user, session })
     }
 

@@ -1,6 +1,6 @@
-//! Times and methods in plain English: the one place that words them.
+//! Times, places and methods in plain English: the one place that words them.
 
-use crate::domain::{factor::Method, time::Timestamp};
+use crate::domain::{factor::Method, place::Place, time::Timestamp};
 use std::{
     fmt::{Display, Formatter, Result},
     time::Duration,
@@ -76,6 +76,24 @@ impl Display for Upcoming {
     }
 }
 
+/// A place: "Firefox on Linux · 192.0.2.7".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Somewhere<'a>(pub &'a Place);
+
+impl<'a> Somewhere<'a> {
+    /// The browser, or what stands for one that says nothing we know.
+    pub fn browser(self) -> &'a str {
+        self.0.browser.as_deref().unwrap_or("An unknown browser")
+    }
+}
+
+impl Display for Somewhere<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.write_str(self.browser())?;
+        self.0.address.map_or(Ok(()), |address| write!(f, " · {address}"))
+    }
+}
+
 /// The name of a method in a list of what somebody has: "Authenticator app".
 pub const fn method_name(method: Method) -> &'static str {
     match method {
@@ -83,6 +101,11 @@ pub const fn method_name(method: Method) -> &'static str {
         Method::Totp => "Authenticator app",
         Method::RecoveryCode => "Recovery code",
         Method::Passkey => "Passkey",
+        Method::SecurityKey => "Security key",
+        Method::EmailCode => "E-mail code",
+        Method::EmailLink => "E-mail link",
+        Method::SmsCode => "Text message",
+        Method::VoiceCode => "Phone call",
     }
 }
 
@@ -93,13 +116,33 @@ pub const fn method_proof(method: Method) -> &'static str {
         Method::Totp => "code from your authenticator app",
         Method::RecoveryCode => "recovery code",
         Method::Passkey => "passkey",
+        Method::SecurityKey => "security key",
+        Method::EmailCode => "code sent by e-mail",
+        Method::EmailLink => "link sent by e-mail",
+        Method::SmsCode => "code sent by text message",
+        Method::VoiceCode => "code from a phone call",
+    }
+}
+
+/// With what somebody proved who they are, to stand after "with": "a code from your authenticator app".
+pub const fn method_means(method: Method) -> &'static str {
+    match method {
+        Method::Password => "your password",
+        Method::Totp => "a code from your authenticator app",
+        Method::RecoveryCode => "a recovery code",
+        Method::Passkey => "your passkey",
+        Method::SecurityKey => "your security key",
+        Method::EmailCode => "a code sent by e-mail",
+        Method::EmailLink => "a link sent by e-mail",
+        Method::SmsCode => "a code sent by text message",
+        Method::VoiceCode => "a code from a phone call",
     }
 }
 
 /// The same for templates: `{{ age|ago }}`.
 #[expect(missing_docs, clippy::inline_always, reason = "what askama writes for each filter")]
 pub mod filters {
-    use super::{Ago, Span, method_name as name, method_proof as proof};
+    use super::{Ago, Span, method_means as means, method_name as name, method_proof as proof};
     use crate::domain::factor::Method;
     use askama::{Result, Values, filter_fn};
     use std::time::Duration;
@@ -120,6 +163,12 @@ pub mod filters {
     #[filter_fn]
     pub fn method_name(method: &Method, _: &dyn Values) -> Result<&'static str> {
         Ok(name(*method))
+    }
+
+    /// [`method_means`](means).
+    #[filter_fn]
+    pub fn method_means(method: &Method, _: &dyn Values) -> Result<&'static str> {
+        Ok(means(*method))
     }
 
     /// [`method_proof`](proof).
@@ -156,6 +205,18 @@ mod tests {
         assert_eq!(said(47 * HOUR), "1 day ago");
         assert_eq!(said(100 * DAY), "3 months ago");
         assert_eq!(said(400 * DAY), "1 year ago");
+    }
+
+    #[test]
+    fn a_place_is_said_as_far_as_it_is_known() {
+        let place = |browser: Option<&str>, address: Option<[u8; 4]>| {
+            let place = Place { browser: browser.map(ToOwned::to_owned), address: address.map(Into::into) };
+            Somewhere(&place).to_string()
+        };
+
+        assert_eq!(place(Some("Firefox on Linux"), Some([192, 0, 2, 7])), "Firefox on Linux · 192.0.2.7");
+        assert_eq!(place(None, Some([192, 0, 2, 7])), "An unknown browser · 192.0.2.7");
+        assert_eq!(place(None, None), "An unknown browser");
     }
 
     #[test]

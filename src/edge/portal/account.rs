@@ -1,17 +1,24 @@
 //! `/account`: who one is, what one has, what is open.
 
+pub mod activity;
+pub mod changed;
+pub mod factor;
+
 use crate::{
-    domain::factor::Method,
+    domain::{contact::Kind, factor::Method, place::Place},
     edge::http::{
         page::{Frame, Hidden},
-        words::{Upcoming, filters},
+        words::{Somewhere, Upcoming, filters},
     },
 };
+use activity::ActivityRow;
 use askama::Template;
+use factor::FactorRow;
 use std::time::Duration;
 use uuid::Uuid;
 
-/// `GET /account`. Posts `everywhere` (present or not) to `/logout`.
+/// `GET /account`. Posts `session` to `/account/sessions/end`, nothing to `/account/sessions/end-others` and
+/// `/account/lock`, and `everywhere` (present or not) to `/logout`.
 #[derive(Debug, Clone, Copy, Template)]
 #[template(path = "pages/account.html")]
 pub struct AccountPage<'a> {
@@ -27,43 +34,45 @@ pub struct AccountPage<'a> {
     pub notice: Option<AccountNotice>,
     /// What people may enrol here.
     pub methods: &'a [Method],
-    /// What they can prove with.
+    /// Their second factors.
     pub factors: &'a [FactorRow<'a>],
+    /// Whether browsers may be remembered here.
+    pub remembers: bool,
+    /// Where they are reached.
+    pub contacts: &'a [ContactRow<'a>],
     /// How many recovery codes they have left; `None` where they can't have any.
     pub recovery_codes: Option<u64>,
+    /// How long ago their password was set, if they have one.
+    pub password: Option<Duration>,
     /// What they can open.
     pub apps: &'a [AppRow<'a>],
     /// The session of this browser.
     pub session: SessionRow<'a>,
+    /// Their other sessions.
+    pub others: &'a [OtherRow],
+    /// What happened last.
+    pub activity: &'a [ActivityRow],
 }
 
 /// What just happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AccountNotice {
-    /// An authenticator app was added.
-    Enrolled,
     /// They signed in with a recovery code.
     Recovered {
         /// Whether that was a moment ago, so that the app may be set up again.
         reopened: bool,
     },
-    /// A passkey stays: it is the last second factor.
-    PasskeyKept,
+    /// The password is another one.
+    PasswordChanged,
 }
 
-/// One factor.
+/// An address that they have, or could have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FactorRow<'a> {
-    /// What it is.
-    pub method: Method,
-    /// What they call it.
-    pub name: Option<&'a str>,
-    /// How long ago it was added.
-    pub added: Duration,
-    /// How long ago it was last used, if ever.
-    pub used: Option<Duration>,
-    /// What names it where it can be removed.
-    pub removable: Option<Uuid>,
+pub struct ContactRow<'a> {
+    /// What kind of address.
+    pub kind: Kind,
+    /// The address, if it is known to be theirs.
+    pub address: Option<&'a str>,
 }
 
 /// One application.
@@ -76,14 +85,40 @@ pub struct AppRow<'a> {
 }
 
 /// The session of this browser.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub struct SessionRow<'a> {
-    /// How long ago it began.
-    pub age: Duration,
+    /// As the others are shown.
+    pub here: &'a OtherRow,
     /// When it ends, however busy.
     pub ends: Upcoming,
     /// What was proven, and how long ago; the latest first.
     pub proofs: &'a [(Method, Duration)],
+    /// How long ago it was locked, if nothing was proven since.
+    pub locked: Option<Duration>,
+}
+
+/// One session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OtherRow {
+    /// What names it in forms.
+    pub id: Uuid,
+    /// Where it was begun.
+    pub place: Place,
+    /// How long ago it began.
+    pub began: Duration,
+    /// How long ago it was last used.
+    pub seen: Duration,
+}
+
+impl OtherRow {
+    fn browser(&self) -> &str {
+        Somewhere(&self.place).browser()
+    }
+
+    /// The address, to stand before the times.
+    fn address(&self) -> String {
+        self.place.address.map(|address| format!("{address} · ")).unwrap_or_default()
+    }
 }
 
 impl AppRow<'_> {
@@ -95,93 +130,111 @@ impl AppRow<'_> {
 }
 
 impl AccountPage<'_> {
-    fn has(&self, method: Method) -> bool {
-        self.factors.iter().any(|factor| factor.method == method)
-    }
-
     fn offers(&self, method: Method) -> bool {
         self.methods.contains(&method)
-    }
-
-    fn has_error(&self) -> bool {
-        match self.notice {
-            Some(AccountNotice::PasskeyKept) => true,
-            Some(AccountNotice::Enrolled | AccountNotice::Recovered { .. }) | None => false,
-        }
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(in crate::edge::portal) mod tests {
     use super::*;
     use crate::edge::http::{assets::Base, gallery};
 
-    const PASSWORD: FactorRow<'_> = FactorRow {
-        method: Method::Password,
-        name: None,
-        added: Duration::from_hours(24 * 400),
-        used: Some(Duration::from_mins(41)),
-        removable: None,
-    };
     const LAPTOP: FactorRow<'_> = FactorRow {
+        id: Uuid::from_u128(7),
         method: Method::Passkey,
-        name: Some("Work laptop"),
+        name: "Work laptop",
         added: Duration::from_hours(24 * 30),
         used: Some(Duration::from_mins(2)),
-        removable: Some(Uuid::from_u128(7)),
+        is_primary: false,
     };
+    const KEY: FactorRow<'_> =
+        FactorRow { id: Uuid::from_u128(9), method: Method::SecurityKey, name: "Key ring", ..LAPTOP };
     const PHONE: FactorRow<'_> = FactorRow {
+        id: Uuid::from_u128(8),
         method: Method::Totp,
-        name: Some("Ann's phone"),
+        name: "Authenticator app",
         added: Duration::from_hours(24 * 90),
         used: None,
-        removable: None,
+        is_primary: false,
     };
+
+    /// Where Ann is signed in, too.
+    pub(in crate::edge::portal) fn others() -> Vec<OtherRow> {
+        let row = |id, browser: Option<&str>, hours| OtherRow {
+            id: Uuid::from_u128(id),
+            place: Place { browser: browser.map(ToOwned::to_owned), address: Some([198, 51, 100, 9].into()) },
+            began: Duration::from_hours(hours),
+            seen: Duration::from_mins(3),
+        };
+        vec![row(20, Some("Safari on iPhone"), 5), row(21, None, 11)]
+    }
 
     #[test]
     fn every_state_is_worded() {
+        let here = OtherRow {
+            id: Uuid::from_u128(19),
+            place: Place { browser: Some("Firefox on Linux".to_owned()), address: Some([192, 0, 2, 7].into()) },
+            began: Duration::from_mins(41),
+            seen: Duration::ZERO,
+        };
+        let (others, activity) = (others(), activity::tests::rows());
         let full = AccountPage {
             frame: gallery::frame(Base::Portal),
             hidden: Hidden { to: None, ..gallery::HIDDEN },
             name: "Ann Smith",
             login_id: gallery::ANN,
             notice: None,
-            methods: &[Method::Passkey, Method::Totp],
-            factors: &[PASSWORD, PHONE],
+            methods: &[Method::Passkey, Method::SecurityKey, Method::Totp],
+            remembers: true,
+            factors: &[LAPTOP, KEY, FactorRow { is_primary: true, ..PHONE }],
+            contacts: &[],
             recovery_codes: Some(10),
+            password: Some(Duration::from_hours(24 * 400)),
             apps: &[
                 AppRow { title: "Payroll", url: "https://payroll.example.com/" },
                 AppRow { title: "Wiki", url: "https://wiki.example.com:8443/start" },
             ],
             session: SessionRow {
-                age: Duration::from_mins(41),
+                here: &here,
                 ends: gallery::in_five_minutes(),
                 proofs: &[(Method::Totp, Duration::from_mins(12)), (Method::Password, Duration::from_mins(41))],
+                locked: None,
             },
+            others: &others,
+            activity: &activity[..3],
         };
         let bare = AccountPage {
             name: gallery::ANN,
-            factors: &[PASSWORD],
+            remembers: false,
+            factors: &[],
             recovery_codes: None,
             apps: &[],
-            session: SessionRow { proofs: &[(Method::Password, Duration::ZERO)], age: Duration::ZERO, ..full.session },
+            session: SessionRow { proofs: &[(Method::Password, Duration::ZERO)], ..full.session },
+            others: &[],
+            activity: &[],
             ..full
         };
-        let with_passkey = AccountPage { factors: &[PASSWORD, PHONE, LAPTOP], ..full };
-        let kept = AccountPage { notice: Some(AccountNotice::PasskeyKept), factors: &[PASSWORD, LAPTOP], ..full };
-        let enrolled = AccountPage { notice: Some(AccountNotice::Enrolled), ..full };
-
+        let locked =
+            AccountPage { session: SessionRow { locked: Some(Duration::from_mins(1)), ..full.session }, ..full };
+        let reached = AccountPage {
+            contacts: &[
+                ContactRow { kind: Kind::Email, address: Some(gallery::ANN) },
+                ContactRow { kind: Kind::Phone, address: None },
+            ],
+            ..full
+        };
         let recovered = |reopened| AccountPage {
             notice: Some(AccountNotice::Recovered { reopened }),
             recovery_codes: Some(u64::from(reopened)),
-            ..full
+            ..bare
         };
         let states = vec![
             ("full", full),
             ("bare", bare),
-            ("enrolled", enrolled),
-            ("with_passkey", with_passkey),
-            ("passkey_kept", kept),
+            ("locked", locked),
+            ("reached", reached),
+            ("password_changed", AccountPage { notice: Some(AccountNotice::PasswordChanged), ..full }),
             ("recovered", recovered(true)),
             ("recovered_earlier", recovered(false)),
         ];

@@ -1,13 +1,89 @@
-//! `/challenge`: one more proof, and why.
+//! `/challenge/{method}`: one more proof, and why.
 
 pub mod dead_end;
-pub mod passkey;
-pub mod password;
-pub mod recovery_code;
-pub mod totp;
 
-use crate::{domain::factor::Method, edge::http::words::Upcoming};
+use crate::{
+    domain::factor::Method,
+    edge::http::{
+        page::{Frame, Hidden},
+        words::{Upcoming, filters},
+    },
+};
+use askama::Template;
 use std::time::Duration;
+
+/// `GET /challenge/{method}`, and `POST` when it did not work. Posts to `action` what the method takes: `code`,
+/// `password`, or `challenge` and `credential`.
+#[derive(Debug, Clone, Copy, Template)]
+#[template(path = "pages/challenge.html")]
+pub struct ChallengePage<'a> {
+    /// What stands around it.
+    pub frame: Frame<'a>,
+    /// What the form carries unseen.
+    pub hidden: Hidden<'a>,
+    /// What is asked for.
+    pub method: Method,
+    /// Where the form goes: to `/challenge/{method}`, or to the change that waits for the proof.
+    pub action: &'a str,
+    /// Why it is asked for.
+    pub reason: Reason<'a>,
+    /// Who is asked.
+    pub answerer: Answerer<'a>,
+    /// Where a code or link goes, for methods that send one.
+    pub delivery: Option<Delivery<'a>>,
+    /// What was wrong with the last answer.
+    pub notice: Option<ProofNotice>,
+    /// Whether their browser may be remembered, which posts `remember`.
+    pub remember: Option<Tick>,
+}
+
+/// The choice to have a browser remembered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tick {
+    /// For how long.
+    pub lasts: Duration,
+    /// Whether it was made with an answer that did not work.
+    pub made: bool,
+}
+
+impl ChallengePage<'_> {
+    const fn needs_script(&self) -> bool {
+        matches!(self.method, Method::Passkey | Method::SecurityKey)
+    }
+
+    const fn asks_password(&self) -> bool {
+        matches!(self.method, Method::Password)
+    }
+}
+
+impl ChallengePage<'_> {
+    /// Whether a link was opened, and only a word is missing.
+    fn is_opened(&self) -> bool {
+        self.delivery.is_some_and(|delivery| delivery.opened.is_some())
+    }
+}
+
+/// Where a code or link goes, and whether one is out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Delivery<'a> {
+    /// The address, masked.
+    pub to: &'a str,
+    /// Where the form goes that has one sent.
+    pub send: &'a str,
+    /// The one that was sent, while its time lasts.
+    pub sent: Option<OnItsWay>,
+    /// The token of the link that was opened, if it is that one.
+    pub opened: Option<&'a str>,
+}
+
+/// A code or link that was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OnItsWay {
+    /// When its time is over.
+    pub ends: Upcoming,
+    /// When another can be sent; `None` if that is now.
+    pub again: Option<Upcoming>,
+}
 
 /// Why somebody is asked for a proof.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,14 +95,21 @@ pub enum Reason<'a> {
         /// Its title.
         app: &'a str,
     },
+    /// An application asks for everything anew: what was proven is older than it allows.
+    TooOld {
+        /// Its title.
+        app: &'a str,
+        /// How old a proof may be there.
+        max_age: Duration,
+    },
     /// An application asks for a recent proof.
     Fresh {
         /// Its title.
         app: &'a str,
         /// What it guards in this way, to stand after "before": "transfers".
         before: Option<&'a str>,
-        /// How old a proof may be.
-        within: Duration,
+        /// How old a proof may be; `None` where any of this session will do.
+        within: Option<Duration>,
         /// The latest proof that would have counted, and its age.
         latest: Option<(Method, Duration)>,
     },
@@ -48,8 +131,28 @@ pub enum ProofNotice {
     },
     /// The budget is closed until an operator opens it.
     Locked,
+    /// Nothing is waiting for it any more, or yet.
+    Over,
+    /// Nothing was sent.
+    NotSent(WhyNotSent),
     /// Something of ours failed. Nothing was checked.
     OurFault,
+}
+
+/// Why no code or link was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhyNotSent {
+    /// One was sent a moment ago, or often enough.
+    TooSoon {
+        /// When another can be.
+        again: Upcoming,
+    },
+    /// The operator sends nothing to numbers of that country.
+    Country,
+    /// The other end does not take it.
+    Refused,
+    /// It can't be sent just now.
+    Unavailable,
 }
 
 /// Who answers, and how they can step aside.
@@ -82,14 +185,4 @@ impl Kept {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::edge::http::gallery;
-
-    pub(super) const ANSWERER: Answerer<'_> =
-        Answerer { login_id: gallery::ANN, back: None, others: &[], kept: Kept::Nothing };
-
-    pub(super) fn fresh(latest: Option<(Method, Duration)>) -> Reason<'static> {
-        Reason::Fresh { app: "Payroll", before: Some("transfers"), within: Duration::from_mins(5), latest }
-    }
-}
+mod tests;

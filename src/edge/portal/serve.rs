@@ -5,11 +5,16 @@
 
 mod account;
 mod challenge;
+mod contacts;
+mod devices;
 mod enroll;
+mod factors;
 mod login;
 mod logout;
 mod passkeys;
+mod password;
 mod recovery_codes;
+mod sessions;
 mod way;
 
 use crate::{
@@ -21,6 +26,7 @@ use crate::{
     edge::{
         http::{
             assets::{self, Base},
+            browser,
             cookies::{self, Found, Name},
             ended::Ended,
             page::{Brand, ContentPolicy, Frame, Hidden, respond},
@@ -80,16 +86,30 @@ pub fn router(desk: Arc<Desk>) -> Router {
         .route("/challenge", get(challenge::choose))
         .route("/login/passkey", post(passkeys::sign_in))
         .route("/passkey/options", post(passkeys::options))
-        .route("/challenge/passkey", get(challenge::show_passkey).post(passkeys::answer))
-        .route("/challenge/totp", get(challenge::show_totp).post(challenge::submit_totp))
-        .route("/challenge/password", get(challenge::show_password).post(challenge::submit_password))
-        .route("/challenge/recovery-code", get(challenge::show_recovery_code).post(challenge::submit_recovery_code))
+        .route("/challenge/{method}", get(challenge::show).post(challenge::submit))
+        .route("/challenge/{method}/send", post(challenge::send))
+        .merge(contacts::router())
         .route("/enroll/totp", get(enroll::show).post(enroll::submit))
         .route("/recovery-codes", get(recovery_codes::elsewhere).post(recovery_codes::make))
         .route("/recovery-codes.txt", post(recovery_codes::download))
-        .route("/enroll/passkey", get(passkeys::show_enrolment).post(passkeys::enroll))
+        .route("/enroll/{key}", get(passkeys::show_enrolment).post(passkeys::submit_enrolment))
         .route("/account", get(account::show))
-        .route("/account/passkeys/remove", post(passkeys::remove))
+        .route("/account/activity", get(account::show_activity))
+        .route("/account/changed", get(sessions::changed))
+        .route("/account/factors/{id}", get(factors::show))
+        .route("/account/factors/{id}/rename", post(factors::rename))
+        .route("/account/factors/{id}/primary", post(factors::set_primary))
+        .route("/account/factors/{id}/remove", post(factors::remove))
+        .route("/account/sessions/end", post(sessions::end))
+        .route("/account/sessions/end-others", post(sessions::end_others))
+        .route("/account/lock", post(sessions::lock))
+        .route("/account/devices", get(devices::show))
+        .route("/account/devices/forget", post(devices::forget))
+        .route("/not-me", get(devices::ask).post(devices::end))
+        .route("/account/password", get(password::show_change).post(password::change))
+        .route("/.well-known/change-password", get(password::well_known))
+        .route("/forgot", get(password::show_forgot).post(password::request))
+        .route("/reset", get(password::show_reset).post(password::reset))
         .route("/logout", get(logout::show).post(logout::submit))
         .route("/.well-known/jwks.json", get(jwks))
         .route("/static/{*name}", get(asset))
@@ -149,8 +169,8 @@ impl FromRequestParts<Arc<Desk>> for Visit {
             // Two cookies of one name: somebody else planted one of them, so neither counts (CK-03).
             Found::None | Found::Ambiguous => None,
         };
-        let browser = token(Name::Device);
-        Ok(Self { token: token(Name::SignIn), caller: Caller { address, browser } })
+        let caller = Caller { address, browser: token(Name::Device), agent: browser::name(&parts.headers) };
+        Ok(Self { token: token(Name::SignIn), caller })
     }
 }
 

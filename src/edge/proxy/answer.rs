@@ -2,10 +2,7 @@
 
 use super::kind::Kind;
 use crate::{
-    domain::{
-        policy::{Missing, Requirement},
-        session::Level,
-    },
+    domain::policy::{Missing, Requirement, Within},
     edge::http::{
         assets::Base,
         page::{Brand, ContentPolicy, Frame, respond},
@@ -52,14 +49,20 @@ pub fn unauthorized(wanted: &Wanted<'_>, step_up_url: &str, id: RequestId) -> Ow
         ),
         Wanted::StepUp(missing, requirement) => {
             let detail = match missing {
-                Missing::Level { reached, wanted } => format!("The session is at level {reached}; {wanted} is needed."),
+                Missing::Level { reached: Some(reached), wanted, max_age: None } => {
+                    format!("The session is at level {reached}; {wanted} is needed.")
+                }
+                Missing::Level { wanted, max_age, .. } => {
+                    let age = max_age.map(|age| format!(", by proofs that are at most {} s old", age.as_secs()));
+                    format!("The level {wanted} is needed{}.", age.unwrap_or_default())
+                }
                 Missing::Fresh { wanted, .. } => {
                     let names: Vec<_> = wanted.any.iter().map(|method| method.name()).collect();
-                    format!(
-                        "A proof by {} is needed that is at most {} s old.",
-                        names.join(" or "),
-                        wanted.within.as_secs()
-                    )
+                    let age = match wanted.within {
+                        Within::Age(age) => format!("at most {} s old", age.as_secs()),
+                        Within::Session => "of this session".to_owned(),
+                    };
+                    format!("A proof by {} is needed that is {age}.", names.join(" or "))
                 }
             };
             (step_up_challenge(requirement, &detail), "step_up_required", "A further proof is required.", detail)
@@ -80,8 +83,13 @@ pub fn unauthorized(wanted: &Wanted<'_>, step_up_url: &str, id: RequestId) -> Ow
 }
 
 fn step_up_challenge(requirement: &Requirement, detail: &str) -> String {
-    let level: Level = requirement.level;
-    let age = requirement.fresh.as_ref().map(|fresh| format!(", max_age=\"{}\"", fresh.within.as_secs()));
+    let level = &requirement.level;
+    let ages = requirement.fresh.iter().filter_map(|fresh| match fresh.within {
+        Within::Age(age) => Some(age),
+        Within::Session => None,
+    });
+    // The strictest of them: what satisfies it satisfies all that ask for an age.
+    let age = ages.chain(requirement.max_age).min().map(|age| format!(", max_age=\"{}\"", age.as_secs()));
     format!(
         "Bearer realm=\"doorward\", error=\"insufficient_user_authentication\", error_description=\"{detail}\", \
          acr_values=\"{level}\"{}",
@@ -115,10 +123,14 @@ pub fn refuse(kind: Kind, brand: &Brand, refused: &Refused<'_>) -> Own {
         }
         Kind::Program | Kind::WebSocket => {
             let title = status.canonical_reason().unwrap_or_default();
-            let body = json!({
+            let mut body = json!({
                 "type": "about:blank", "status": status.as_u16(), "title": title,
                 "code": code_of(status), "request_id": id.to_string(),
             });
+            if let (Refusal::NotAllowed { message: Some(message), .. }, Some(members)) = (refusal, body.as_object_mut())
+            {
+                members.insert("detail".to_owned(), json!(message));
+            }
             problem(status, &body)
         }
     }

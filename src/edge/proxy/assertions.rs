@@ -8,6 +8,7 @@ use crate::{
     },
     ports::{Entropy, SignError, Signer},
 };
+use foldhash::fast::RandomState;
 use http::HeaderValue;
 use moka::sync::Cache;
 use std::sync::Arc;
@@ -29,7 +30,7 @@ pub struct Assertions {
     issuer: Arc<str>,
     signer: Arc<dyn Signer>,
     entropy: Arc<dyn Entropy>,
-    signed: Cache<Key, HeaderValue>,
+    signed: Cache<Key, HeaderValue, RandomState>,
 }
 
 /// What an assertion is about.
@@ -41,12 +42,15 @@ pub struct About<'a> {
     pub app_index: usize,
     /// The route's place in the app, and its glob.
     pub route: Option<(usize, &'a str)>,
+    /// The operator's own level that the policy asked for, if it did.
+    pub level: Option<&'a str>,
 }
 
 impl Assertions {
     /// Assertions of the portal at `issuer`.
     pub fn new(issuer: &str, signer: Arc<dyn Signer>, entropy: Arc<dyn Entropy>) -> Self {
-        let remembered = Cache::builder().max_capacity(100_000).time_to_live(LIFETIME / 2).build();
+        let remembered = Cache::builder().max_capacity(100_000).time_to_live(LIFETIME / 2);
+        let remembered = remembered.build_with_hasher(RandomState::default());
         Self { issuer: issuer.into(), signer, entropy, signed: remembered }
     }
 
@@ -60,7 +64,7 @@ impl Assertions {
 
     fn sign(&self, key: Key, identity: &Identity, about: About<'_>, now: Timestamp) -> Result<HeaderValue, SignError> {
         let route = about.route.map_or("*", |(_, glob)| glob);
-        let claims = claims(identity, &self.issuer, about.app, route, self.entropy.id(now), now)
+        let claims = claims(identity, &self.issuer, about.app, route, about.level, self.entropy.id(now), now)
             .ok_or_else(|| SignError("nothing is proven".to_owned()))?;
         let value = HeaderValue::try_from(self.signer.sign(&claims)?).map_err(|error| SignError(error.to_string()))?;
         self.signed.insert(key, value.clone());

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     domain::{
-        policy::{Missing, Requirement, demand::Demand},
+        policy::{Missing, Requirement, demand::Demand, route::Matched},
         secret::Token,
         session::Identity,
         target::ReturnPath,
@@ -17,7 +17,7 @@ use crate::{
         cookies::{self, Found, Name},
         refusal::Refusal,
     },
-    flows::journey::Journey,
+    flows::journey::{Asks, Journey},
     ports::{store::Held, upstream::Upstream},
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -29,6 +29,8 @@ pub(super) struct Lack<'a> {
     pub(super) identity: Option<Arc<Identity>>,
     /// What they must prove; `None` where they must sign in.
     pub(super) missing: Option<(Missing, &'a Requirement)>,
+    /// The policy that holds where they want to go; `None` where they must sign in, for then another may.
+    pub(super) asks: Option<Asks>,
     /// What the application asked for, where it was not its policy.
     pub(super) demand: Option<Demand>,
 }
@@ -138,11 +140,18 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             browser: flow.browser.hash(),
             held,
             back,
+            asks: lack.asks.clone(),
             demand: lack.demand,
         };
         let page = if lack.missing.is_some() { "/challenge" } else { "/login" };
         format!("{}{page}?to={}", self.portal, journey.seal(&self.world))
     }
+}
+
+/// What a journey says of the policy that holds at a route.
+pub(super) fn asks(matched: &Matched<'_>) -> Asks {
+    let label = matched.route.and_then(|(_, route)| route.label.clone());
+    Asks { policy: matched.policy.name.clone(), label }
 }
 
 /// The page of this host that a form was on, or its start page.

@@ -6,14 +6,17 @@
 use super::{
     Arrival, Asked, Passage, Proxy, Reply, Served,
     answer::Own,
-    body::{BodyError, RequestBody},
-    challenge::{Lack, browser_of, target_of},
+    body::RequestBody,
+    challenge::{Lack, asks, browser_of, target_of},
     held_page::{HeldPage, HeldState, Ticket},
-    hold::{is_own_form, submission},
+    hold::{is_own_form, refusal_for, submission},
     visitors::Seen,
 };
 use crate::{
-    domain::{secret::Token, target::ReturnPath},
+    domain::{
+        secret::Token,
+        target::{Authority, ReturnPath},
+    },
     edge::http::{
         assets::Base,
         page::{ContentPolicy, Frame, respond},
@@ -46,22 +49,33 @@ const PARTS_AHEAD: usize = 2;
 pub(super) enum Brought {
     /// Its own body.
     Body(RequestBody),
-    /// The token of a form that was kept.
-    Token(Token),
+    /// The token of a form that was kept, and what became of that.
+    Form(Token, Found),
 }
 
 impl<U: Upstream<RequestBody>> Proxy<U> {
     /// Tells a token from every other body. Only a body that has its exact length and type is looked into.
-    pub(super) async fn brought(&self, asked: &Asked<'_>, incoming: Incoming) -> Result<Brought, BodyError> {
-        let mut body = RequestBody::stream(incoming, self.body_max)?;
+    pub(super) async fn brought(&self, asked: &Asked<'_>, incoming: Incoming) -> Result<Brought, Box<Own>> {
+        let refused = |error| Box::new(self.refuse(asked, refusal_for(&error), None));
+        let mut body = RequestBody::stream(incoming, self.body_max).map_err(refused)?;
         let is_plain = || asked.headers.get(header::CONTENT_TYPE).is_some_and(|value| value == "text/plain");
         if body.size_hint().exact() != Some(BODY_BYTES) || !is_plain() || !is_own_form(asked) {
             return Ok(Brought::Body(body));
         }
-        let read = (&mut body).collect().await?.to_bytes();
+        let read = (&mut body).collect().await.map_err(refused)?.to_bytes();
         let text = std::str::from_utf8(&read).unwrap_or_default();
-        let token = text.strip_prefix(FIELD).and_then(|text| Token::parse(text.trim_end()));
-        Ok(token.map_or_else(|| Brought::Body(RequestBody::held(read)), Brought::Token))
+        let Some(token) = text.strip_prefix(FIELD).and_then(|text| Token::parse(text.trim_end())) else {
+            return Ok(Brought::Body(RequestBody::held(read)));
+        };
+        let found = self.found(asked, &token).await.map_err(|error| Box::new(self.unavailable(asked, &error)))?;
+        Ok(Brought::Form(token, found))
+    }
+
+    /// What became of a kept form, as far as this browser may know.
+    async fn found(&self, asked: &Asked<'_>, token: &Token) -> Result<Found, StoreError> {
+        let Some(browser) = browser_of(asked) else { return Ok(Found::Gone) };
+        let (world, host, token) = (self.world.clone(), asked.authority.host.clone(), token.clone());
+        self.on_slow(async move { hold::find(&world, &token, &host, &browser).await }).await
     }
 
     /// Delivers a kept form, for whoever was just admitted to its target.
@@ -69,7 +83,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         &self,
         served: &Served,
         parts: Parts,
-        token: Token,
+        (token, found): (Token, Found),
         passage: Passage<'_>,
         arrival: &Arrival<'_>,
     ) -> Reply<U::Body> {
@@ -79,30 +93,30 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             let own = self.held_page(&asked, known.as_deref(), state, page);
             Reply::Own(with_status(own, StatusCode::CONFLICT))
         };
+        let waiting = match found {
+            Found::Waiting(waiting) => waiting,
+            Found::Sent => return show(HeldState::Sent, "/"),
+            Found::Gone => return show(HeldState::Gone, "/"),
+        };
         let target = target_of(passage.path.as_str(), parts.uri.query()).parse::<ReturnPath>();
         let (Some(browser), Ok(target)) = (browser_of(&asked), target) else { return show(HeldState::Gone, "/") };
         let (world, host) = (self.world.clone(), arrival.authority.host.clone());
-        let Passage { admission, seen, matched, path } = passage;
+        let is_elsewhere = waiting.target != target;
+        let Passage { admission, seen, matched, path, now } = passage;
         let taking = self.on_slow(async move {
             let outcome = hold::take(&world, &token, &host, &target, &browser, &admission).await?;
-            let found = match outcome {
-                Taken::Refused => Some(hold::find(&world, &token, &host, &browser).await?),
-                Taken::Now(_) | Taken::Before => None,
-            };
-            Ok::<_, StoreError>((outcome, found, admission))
+            Ok::<_, StoreError>((outcome, admission))
         });
         let (delivery, admission) = match taking.await {
-            Ok((Taken::Now(delivery), _, admission)) => (delivery, admission),
-            Ok((Taken::Before, ..)) => return show(HeldState::Sent, "/"),
+            Ok((Taken::Now(delivery), admission)) => (delivery, admission),
+            Ok((Taken::Before, _)) => return show(HeldState::Sent, "/"),
+            Ok((Taken::Refused, _)) if is_elsewhere => return show(HeldState::Gone, waiting.page.as_str()),
             // Whole, and for this browser and target: so it was the user.
-            Ok((Taken::Refused, Some(Found::Waiting(waiting)), _)) => {
-                return show(HeldState::OtherUser, waiting.page.as_str());
-            }
-            Ok((Taken::Refused, ..)) => return show(HeldState::Gone, "/"),
+            Ok((Taken::Refused, _)) => return show(HeldState::OtherUser, waiting.page.as_str()),
             Err(error) => return Reply::Own(self.unavailable(&asked, &error)),
         };
         tracing::info!(request.id = %asked.id, app = asked.app.name, "a held form is delivered");
-        let passage = Passage { admission, seen, matched, path };
+        let passage = Passage { admission, seen, matched, path, now };
         self.send_on(served, parts, delivery, passage, arrival).await
     }
 
@@ -131,7 +145,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             Ok(token) => token,
             Err(why) => return Reply::Own(self.refuse_unkept(&asked, &why)),
         };
-        let Passage { admission, seen, matched, path } = passage;
+        let Passage { admission, seen, matched, path, now } = passage;
         let (world, browser) = (self.world.clone(), flow.browser.clone());
         let taking = self.on_slow(async move {
             let outcome = hold::take(&world, &token, &host, &target, &browser, &admission).await?;
@@ -143,14 +157,14 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             Err(error) => return Reply::Own(self.unavailable(&asked, &error)),
         };
         flow.note(&mut parts.headers);
-        self.send_on(served, parts, delivery, Passage { admission, seen, matched, path }, arrival).await
+        self.send_on(served, parts, delivery, Passage { admission, seen, matched, path, now }, arrival).await
     }
 
     /// Sends a form on that was taken. Where the application wants one more proof first, it waits again.
     async fn send_on(
         &self,
         served: &Served,
-        mut parts: Parts,
+        parts: Parts,
         delivery: Delivery,
         passage: Passage<'_>,
         arrival: &Arrival<'_>,
@@ -158,13 +172,12 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         let (before, token) = (parts.clone(), delivery.token().clone());
         let asked = Self::asked(served, &before, arrival);
         let identity = passage.admission.identity().cloned().filter(|_| served.steps_up);
-        let path = passage.path.as_str().to_owned();
-        restore(&mut parts, &delivery, &format!("https://{}", arrival.authority));
+        let (path, asks) = (passage.path.as_str().to_owned(), asks(&passage.matched));
         let (body, given_out) = self.body_of(delivery, asked.id);
         let reply = self.forward(served, parts, body, passage, arrival, asked.kind).await;
-        let unmet = identity.and_then(|identity| self.unmet(&reply, identity));
+        let unmet = identity.and_then(|identity| self.unmet(&reply, identity, asks));
         let world = self.world.clone();
-        let Some((identity, unmet)) = unmet else {
+        let Some(unmet) = unmet else {
             self.slow.spawn(async move {
                 let Ok(delivery) = given_out.await else { return };
                 if let Err(error) = delivery.finish(&world).await {
@@ -182,28 +195,24 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             }
         });
         match released.await {
-            Ok(()) => self.ask_again(&asked, &self.flow(&asked), identity, &unmet, &path, Some(token)),
+            Ok(()) => self.ask_again(&asked, &self.flow(&asked), unmet, &path, Some(token)),
             Err(error) => Reply::Own(self.unavailable(&asked, &error)),
         }
     }
 
     /// Asks for one more proof where a kept form meets a barrier again. It waits on, unless there is nothing to wait for.
-    pub(super) async fn hold_on(
+    pub(super) fn hold_on(
         &self,
         asked: &Asked<'_>,
         lack: &Lack<'_>,
-        token: Token,
+        (token, found): (Token, Found),
         path: &str,
         query: Option<&str>,
     ) -> Own {
-        let flow = self.flow(asked);
-        let (world, host) = (self.world.clone(), asked.authority.host.clone());
-        let (sought, browser) = (token.clone(), flow.browser.clone());
-        let state = match self.on_slow(async move { hold::find(&world, &sought, &host, &browser).await }).await {
-            Ok(Found::Waiting(_)) => return self.challenge(asked, &flow, lack, path, query, Some(token)),
-            Ok(Found::Sent) => HeldState::Sent,
-            Ok(Found::Gone) => HeldState::Gone,
-            Err(error) => return self.unavailable(asked, &error),
+        let state = match found {
+            Found::Waiting(_) => return self.challenge(asked, &self.flow(asked), lack, path, query, Some(token)),
+            Found::Sent => HeldState::Sent,
+            Found::Gone => HeldState::Gone,
         };
         with_status(self.held_page(asked, None, state, "/"), StatusCode::CONFLICT)
     }
@@ -240,15 +249,13 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             Ok(seen) => seen,
             Err(error) => return self.unavailable(asked, &error),
         };
-        let Some(browser) = browser_of(asked).filter(|browser| browser.hash() == journey.browser) else {
+        if browser_of(asked).is_none_or(|browser| browser.hash() != journey.browser) {
             return self.held_page(asked, seen.login_id(), HeldState::Gone, "/");
-        };
+        }
         let Seen::Known(known) = &seen else {
             return super::answer::redirect(&format!("{}/login?to={to}", self.portal));
         };
-        let (world, host, sought) = (self.world.clone(), asked.authority.host.clone(), token.clone());
-        let found = self.on_slow(async move { hold::find(&world, &sought, &host, &browser).await }).await;
-        let waiting = match found {
+        let waiting = match self.found(asked, &token).await {
             Ok(Found::Waiting(waiting)) => waiting,
             Ok(Found::Sent) => return self.held_page(asked, seen.login_id(), HeldState::Sent, page),
             Ok(Found::Gone) => return self.held_page(asked, seen.login_id(), HeldState::Gone, page),
@@ -271,7 +278,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
     /// `POST /.doorward/send`: throws a kept form away.
     pub(super) async fn discard(&self, asked: &Asked<'_>, incoming: Incoming) -> Own {
         if !is_own_form(asked) {
-            return self.refuse(asked, Refusal::NotAllowed { app: &asked.app.title }, None);
+            return self.refuse(asked, Refusal::NotAllowed { app: &asked.app.title, message: None }, None);
         }
         let Ok(body) = Limited::new(incoming, DISCARD_BYTES_MAX).collect().await else {
             return self.refuse(asked, Refusal::TooLarge, None);
@@ -315,14 +322,15 @@ fn with_status(mut own: Own, status: StatusCode) -> Own {
 }
 
 /// Gives the request the fields that the first form had. Everything else the browser has said anew.
-fn restore(parts: &mut Parts, delivery: &Delivery, origin: &str) {
+pub(super) fn restore(parts: &mut Parts, waiting: &Waiting, authority: &Authority) {
     debug_assert_eq!(parts.method, Method::POST);
+    let origin = format!("https://{authority}");
     parts.headers.remove(header::CONTENT_TYPE);
     parts.headers.remove(header::REFERER);
     for (name, value) in [
-        (header::CONTENT_TYPE, delivery.content_type().to_owned()),
-        (header::REFERER, format!("{origin}{}", delivery.page())),
-        (header::ORIGIN, origin.to_owned()),
+        (header::CONTENT_TYPE, waiting.content_type.clone()),
+        (header::REFERER, format!("{origin}{}", waiting.page.as_str())),
+        (header::ORIGIN, origin),
     ] {
         if let Ok(value) = HeaderValue::try_from(value)
             && !value.is_empty()

@@ -7,7 +7,7 @@ use super::{
     Arrival, Asked, Passage, Proxy, Reply, Served,
     answer::STEP_UP,
     body::RequestBody,
-    challenge::{Flow, Lack},
+    challenge::{Flow, Lack, asks},
     kind::Kind,
 };
 use crate::{
@@ -16,6 +16,7 @@ use crate::{
         secret::Token,
         session::{Identity, Level},
     },
+    flows::journey::Asks,
     ports::upstream::Upstream,
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
@@ -33,17 +34,17 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
     ) -> Reply<U::Body> {
         let (before, identity) = (parts.clone(), passage.admission.identity().cloned());
         let asked = Self::asked(served, &before, arrival);
-        let path = passage.path.as_str().to_owned();
+        let (path, asks) = (passage.path.as_str().to_owned(), asks(&passage.matched));
         let reply = self.forward(served, parts, body, passage, arrival, asked.kind).await;
-        let Some((identity, demand)) = identity.and_then(|identity| self.unmet(&reply, identity)) else { return reply };
+        let Some(unmet) = identity.and_then(|identity| self.unmet(&reply, identity, asks)) else { return reply };
         match (asked.kind, reply) {
             (Kind::Navigation, _) => {
                 tracing::info!(request.id = %asked.id, app = asked.app.name, "the application asks for a step-up");
-                self.ask_again(&asked, &self.flow(&asked), identity, &demand, &path, None)
+                self.ask_again(&asked, &self.flow(&asked), unmet, &path, None)
             }
             (Kind::Program | Kind::WebSocket, Reply::App(mut response)) => {
-                let requirement = demand.0.requirement();
-                let lack = lack(identity, &demand, &requirement);
+                let requirement = unmet.demand.requirement();
+                let lack = unmet.lack(&requirement);
                 let url = self.portal_url(&asked, &self.flow(&asked), &lack, &path, None, None);
                 if let Ok(url) = HeaderValue::try_from(url) {
                     response.headers_mut().insert(STEP_UP, url);
@@ -56,11 +57,11 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
     }
 
     /// What the application asks for and this person could still prove.
-    pub(super) fn unmet(&self, reply: &Reply<U::Body>, identity: Arc<Identity>) -> Option<(Arc<Identity>, Unmet)> {
+    pub(super) fn unmet(&self, reply: &Reply<U::Body>, identity: Arc<Identity>, asks: Asks) -> Option<Unmet> {
         let Reply::App(response) = reply else { return None };
         let demand = of(response.status(), response.headers())?;
-        let missing = demand.missing(&identity.session.authentications, self.world.clock.now())?;
-        Some((identity, (demand, missing)))
+        let missing = demand.missing(&identity.session, self.world.clock.now())?;
+        Some(Unmet { identity, asks, demand, missing })
     }
 
     /// Sends a person to the portal for what the application asks for. `held` is the form that goes on afterwards.
@@ -68,22 +69,29 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         &self,
         asked: &Asked<'_>,
         flow: &Flow,
-        identity: Arc<Identity>,
-        unmet: &Unmet,
+        unmet: Unmet,
         path: &str,
         held: Option<Token>,
     ) -> Reply<U::Body> {
-        let requirement = unmet.0.requirement();
-        let lack = lack(identity, unmet, &requirement);
+        let requirement = unmet.demand.requirement();
+        let lack = unmet.lack(&requirement);
         Reply::Own(self.challenge(asked, flow, &lack, path, asked.query, held))
     }
 }
 
-/// What an application asks for, and what of it is missing.
-pub(super) type Unmet = (Demand, Missing);
+/// What an application asks somebody for, beside the policy that let them through.
+pub(super) struct Unmet {
+    identity: Arc<Identity>,
+    asks: Asks,
+    demand: Demand,
+    missing: Missing,
+}
 
-fn lack<'a>(identity: Arc<Identity>, (demand, missing): &Unmet, requirement: &'a Requirement) -> Lack<'a> {
-    Lack { identity: Some(identity), missing: Some((missing.clone(), requirement)), demand: Some(*demand) }
+impl Unmet {
+    fn lack(self, requirement: &Requirement) -> Lack<'_> {
+        let Self { identity, asks, demand, missing } = self;
+        Lack { identity: Some(identity), missing: Some((missing, requirement)), asks: Some(asks), demand: Some(demand) }
+    }
 }
 
 /// What an answer asks for, if that is a step-up.

@@ -4,9 +4,9 @@
 //! off, or send browsers around the gateway. Everything else passes, its cookies byte for byte.
 
 use super::body::ResponseBody;
-use crate::edge::http::{cookies, fold::fold, hop};
+use crate::edge::http::{cookies, hop};
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Response, Version,
+    HeaderMap, HeaderValue, Response, Version,
     header::{ALT_SVC, CONTENT_LENGTH, STRICT_TRANSPORT_SECURITY},
 };
 
@@ -21,22 +21,13 @@ pub fn response<B>(response: Response<B>, hsts: &HeaderValue) -> Response<Respon
 
 /// What [`response`] does to the fields.
 pub(super) fn clean(headers: &mut HeaderMap, hsts: &HeaderValue) {
-    hop::remove(headers);
-    remove_gateway_fields(headers);
+    // Only the gateway speaks of itself to a browser.
+    hop::remove(headers, |folded| folded.starts_with("doorward-"));
     cookies::protect_ours(headers);
     // It names other servers for this origin, which would not ask who comes.
     headers.remove(ALT_SVC);
     keep_one_length(headers);
     headers.insert(STRICT_TRANSPORT_SECURITY, hsts.clone());
-}
-
-/// Removes what only the gateway may say to a browser.
-fn remove_gateway_fields(headers: &mut HeaderMap) {
-    let ours: Vec<HeaderName> =
-        headers.keys().filter(|name| fold(name.as_str()).starts_with("doorward-")).cloned().collect();
-    for name in ours {
-        headers.remove(name);
-    }
 }
 
 /// Equal lengths, repeated, are one to the parser; the browser's must not have to be so kind (FR-04). Without the
@@ -84,7 +75,7 @@ mod tests {
             ("content-type", "text/html"),
         ]);
 
-        assert_eq!(fields, ["set-cookie: a=1; Path=/", "set-cookie: b=\"2\"; HttpOnly", "content-type: text/html"]);
+        assert_eq!(fields, ["content-type: text/html", "set-cookie: a=1; Path=/", "set-cookie: b=\"2\"; HttpOnly"]);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::{
 };
 use http::{
     HeaderMap, HeaderName, HeaderValue, Request, Uri,
-    header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING, UPGRADE},
+    header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE},
     request::Parts,
     uri::{InvalidUri, PathAndQuery},
 };
@@ -78,7 +78,8 @@ impl IdentityNames {
     pub fn new(sent: Names) -> Self {
         let own = [&sent.user, &sent.name, &sent.email, &sent.groups].into_iter().flatten();
         // `Proxy` becomes `HTTP_PROXY` in a CGI program, which then sends its own requests there.
-        let stripped = StripList::new(own.map(HeaderName::as_str).chain([REQUEST_ID.as_str(), "proxy"]));
+        // `Expect` is answered here, when the body is first read.
+        let stripped = StripList::new(own.map(HeaderName::as_str).chain([REQUEST_ID.as_str(), "proxy", "expect"]));
         Self { sent, stripped }
     }
 
@@ -158,11 +159,8 @@ const ADDED_MAX: usize = 13;
 pub fn request(parts: Parts, body: RequestBody, onward: &Onward<'_>) -> Result<Request<RequestBody>, InvalidUri> {
     let uri = target(&parts.uri, onward.path)?;
     let mut headers = parts.headers;
-    hop::remove(&mut headers);
-    onward.names.stripped.strip(&mut headers);
+    hop::remove(&mut headers, |folded| onward.names.stripped.has(folded));
     cookies::remove_ours(&mut headers);
-    // Answered here, when the body is first read.
-    headers.remove(EXPECT);
     check_trace(&mut headers);
     frame(&mut headers, &body);
     // Once, instead of each time the map is full.

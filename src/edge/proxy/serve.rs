@@ -4,13 +4,14 @@ use super::{
     answer::{self, Own, Refused},
     assertions::{About, Assertions},
     body::{RequestBody, ResponseBody},
-    challenge::{Lack, is_own_origin},
-    deliver::Brought,
+    challenge::{Lack, asks, is_own_origin},
+    deliver::{Brought, restore},
     failure,
-    hold::{is_own_form, refusal_for},
+    hold::is_own_form,
     incoming,
     kind::{self, Kind},
     outgoing::{self, IdentityNames, Onward, Protocol},
+    reports::Reports,
     tether::Tether,
     visitors::{Seen, Visitors},
     websocket,
@@ -18,23 +19,25 @@ use super::{
 use crate::{
     domain::{
         policy::{
-            Access, Admission, Decision, Visitor,
-            route::{App, Matched, Streams},
+            Access, Admission, Decision, Policy, Visitor,
+            call::Call,
+            route::{App, ByHost, Matched, Streams, Unsettled},
         },
-        target::{Authority, CanonicalPath, Host, path::check_query},
+        target::{Authority, CanonicalPath, path::check_query},
+        time::Timestamp,
     },
     edge::http::{
-        forwarded::Forwarding,
+        forwarded,
         page::Brand,
         refusal::{Refusal, WayOut},
         request::RequestId,
     },
-    flows::World,
+    flows::{World, hold::Found},
     ports::upstream::{Upstream, UpstreamError},
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, request::Parts};
 use hyper::{body::Incoming, upgrade::OnUpgrade};
-use std::{collections::HashMap, net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc};
 use tokio::runtime::Handle;
 
 /// Where a kept form is thrown away.
@@ -64,7 +67,7 @@ pub struct Proxy<U> {
     /// What the flows are given.
     pub world: World,
     /// Every app, by host.
-    pub apps: Arc<HashMap<Host, Arc<Served>>>,
+    pub apps: Arc<ByHost<Arc<Served>>>,
     /// Who is behind a cookie.
     pub visitors: Visitors,
     /// What applications are told.
@@ -77,6 +80,8 @@ pub struct Proxy<U> {
     pub portal: Arc<str>,
     /// Longest request body, in bytes.
     pub body_max: u64,
+    /// What is only reported.
+    pub reports: Reports,
     /// What every host promises about HTTPS.
     pub hsts: HeaderValue,
     /// Where the store is spoken to.
@@ -89,6 +94,8 @@ pub struct Arrival<'a> {
     pub authority: &'a Authority,
     /// For whom the gateway speaks.
     pub client: IpAddr,
+    /// What the connection's last request was forwarded with.
+    pub last: &'a forwarded::Last,
     /// Its name.
     pub id: RequestId,
 }
@@ -119,6 +126,8 @@ pub(super) struct Passage<'a> {
     pub(super) seen: Option<Seen>,
     pub(super) matched: Matched<'a>,
     pub(super) path: CanonicalPath<'a>,
+    /// When that was decided.
+    pub(super) now: Timestamp,
 }
 
 /// Why a request does not pass.
@@ -132,16 +141,21 @@ enum Barrier<'a> {
 impl<U: Upstream<RequestBody>> Proxy<U> {
     /// Serves one request to an app host.
     pub async fn serve(&self, served: &Served, request: Request<Incoming>, arrival: &Arrival<'_>) -> Reply<U::Body> {
-        let (parts, incoming) = request.into_parts();
+        let (mut parts, incoming) = request.into_parts();
         let uri = parts.uri.clone();
-        let asked = Self::asked(served, &parts, arrival);
+        let mut asked = Self::asked(served, &parts, arrival);
         if parts.method == Method::POST && uri.path() == DISCARD_PATH {
             return Reply::Own(self.discard(&asked, incoming).await);
         }
         let brought = match self.brought(&asked, incoming).await {
             Ok(brought) => brought,
-            Err(error) => return Reply::Own(self.refuse(&asked, refusal_for(&error), None)),
+            Err(own) => return Reply::Own(*own),
         };
+        if let Brought::Form(_, Found::Waiting(waiting)) = &brought {
+            // Policy decides on the request that the application will get, not on the one that stands for it.
+            restore(&mut parts, waiting, arrival.authority);
+            asked = Self::asked(served, &parts, arrival);
+        }
         match (self.decide(served, &asked, uri.path(), uri.query()).await, brought) {
             (Ok(passage), Brought::Body(body)) if served.steps_up && is_own_form(&asked) => {
                 self.deliver_and_heed(served, parts, body, passage, arrival).await
@@ -153,7 +167,9 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
                 let kind = asked.kind;
                 self.forward(served, parts, body, passage, arrival, kind).await
             }
-            (Ok(passage), Brought::Token(token)) => self.deliver(served, parts, token, passage, arrival).await,
+            (Ok(passage), Brought::Form(token, found)) => {
+                self.deliver(served, parts, (token, found), passage, arrival).await
+            }
             (Err(Barrier::Answer(own)), _) => Reply::Own(*own),
             (Err(Barrier::Proof(lack, path)), Brought::Body(body)) if is_own_form(&asked) => {
                 Reply::Own(self.hold(&asked, &lack, body, path.as_str(), uri.query()).await)
@@ -161,8 +177,8 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             (Err(Barrier::Proof(lack, path)), Brought::Body(_)) => {
                 Reply::Own(self.challenge(&asked, &self.flow(&asked), &lack, path.as_str(), uri.query(), None))
             }
-            (Err(Barrier::Proof(lack, path)), Brought::Token(token)) => {
-                Reply::Own(self.hold_on(&asked, &lack, token, path.as_str(), uri.query()).await)
+            (Err(Barrier::Proof(lack, path)), Brought::Form(token, found)) => {
+                Reply::Own(self.hold_on(&asked, &lack, (token, found), path.as_str(), uri.query()))
             }
         }
     }
@@ -174,8 +190,8 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             query: parts.uri.query(),
             authority: arrival.authority,
             app: &served.app,
-            kind: kind::of(&parts.method, &parts.headers),
             client: arrival.client,
+            kind: kind::of(&parts.method, &parts.headers),
             id: arrival.id,
         }
     }
@@ -199,47 +215,91 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         if let Some(below) = path.below_reserved() {
             return Err(Barrier::Answer(Box::new(self.reserved(asked, below, query).await)));
         }
-        let matched = served.app.matched(asked.method.as_str(), &path).ok_or_else(|| refuse(Refusal::NotFound))?;
-        let seen =
-            if matched.policy.is_public() { None } else { Some(self.look(asked).await.map_err(Barrier::Answer)?) };
+        let (matched, seen) = self.route(served, asked, &path, query).await.map_err(Barrier::Answer)?;
+        let policy = matched.policy;
         if seen.is_some() && asked.kind == Kind::WebSocket && !is_own_origin(asked) {
-            return Err(refuse(Refusal::NotAllowed { app: &served.app.title }));
+            return Err(refuse(Refusal::NotAllowed { app: &served.app.title, message: None }));
         }
         let visitor = seen.as_ref().map_or_else(|| Seen::Nobody(NOT_ASKED).visitor(), Seen::visitor);
-        let identity = match &visitor {
-            Visitor::SignedIn(identity) => Some(Arc::clone(identity)),
-            Visitor::Anonymous(_) => None,
-        };
-        match matched.policy.decide(&visitor, self.world.clock.now()) {
-            Decision::Admit(admission) => Ok(Passage { admission, seen, matched, path }),
+        let now = self.world.clock.now();
+        match policy.decide(&visitor, now) {
+            Decision::Admit(admission) => {
+                if let Some(instead) = admission.instead() {
+                    self.reports.note(asked.id, &served.app.name, &policy.name, instead);
+                }
+                Ok(Passage { admission, seen, matched, path, now })
+            }
             Decision::SignIn(why) => {
                 tracing::info!(request.id = %asked.id, app = served.app.name, ?why, "sign-in asked for");
-                Err(Barrier::Proof(Box::new(Lack { identity: None, missing: None, demand: None }), path))
+                let lack = Lack { identity: None, missing: None, asks: None, demand: None };
+                Err(Barrier::Proof(Box::new(lack), path))
             }
             Decision::StepUp(missing) => {
-                tracing::info!(request.id = %asked.id, app = served.app.name, policy = matched.policy.name, "step-up asked for");
-                match &matched.policy.access {
+                tracing::info!(request.id = %asked.id, app = served.app.name, policy = policy.name, "step-up asked for");
+                match &policy.access {
                     Access::Require(requirement) => {
+                        let identity = match visitor {
+                            Visitor::SignedIn(identity) => Some(identity),
+                            Visitor::Anonymous(_) => None,
+                        };
                         let missing = Some((missing, requirement));
-                        Err(Barrier::Proof(Box::new(Lack { identity, missing, demand: None }), path))
+                        let lack = Lack { identity, missing, asks: Some(asks(&matched)), demand: None };
+                        Err(Barrier::Proof(Box::new(lack), path))
                     }
                     // Such policies ask for no proof.
                     Access::Public | Access::Deny => Err(refuse(Refusal::OurFault)),
                 }
             }
             Decision::Deny(why) => {
-                tracing::info!(request.id = %asked.id, app = served.app.name, policy = matched.policy.name, ?why, "denied");
-                let login_id = seen.as_ref().and_then(Seen::login_id);
-                let account = format!("{}/account", self.portal);
-                let refused = Refused {
-                    refusal: Refusal::NotAllowed { app: &served.app.title },
-                    login_id,
-                    way_out: login_id.map(|_| WayOut { label: "Go to your account", url: &account }),
-                    id: asked.id,
-                };
-                Err(Barrier::Answer(Box::new(answer::refuse(asked.kind, &self.brand, &refused))))
+                tracing::info!(request.id = %asked.id, app = served.app.name, policy = policy.name, ?why, "denied");
+                Err(Barrier::Answer(Box::new(self.deny(served, asked, policy, seen.as_ref()))))
             }
         }
+    }
+
+    /// The route that a request is for. Who sends it is looked up only where that matters.
+    async fn route<'a>(
+        &self,
+        served: &'a Served,
+        asked: &Asked<'_>,
+        path: &CanonicalPath<'_>,
+        query: Option<&str>,
+    ) -> Result<(Matched<'a>, Option<Seen>), Box<Own>> {
+        let now = self.world.clock.now();
+        let matched = |visitor: Option<&Visitor>| {
+            let (method, client) = (asked.method.as_str(), Some(asked.client));
+            served.app.matched(&Call { method, path, query, fields: asked.headers, client, visitor, now })
+        };
+        let (settled, seen) = match matched(None) {
+            Err(Unsettled::Unasked) => {
+                let seen = self.look(asked).await?;
+                (matched(Some(&seen.visitor())), Some(seen))
+            }
+            settled => (settled, None),
+        };
+        let refuse = |refusal| Box::new(self.refuse(asked, refusal, None));
+        let matched = settled.map_err(|unsettled| {
+            tracing::info!(request.id = %asked.id, app = served.app.name, ?unsettled, "a request was refused: no route can tell");
+            refuse(Refusal::Malformed)
+        })?;
+        let matched = matched.ok_or_else(|| refuse(Refusal::NotFound))?;
+        let seen = match seen {
+            None if !matched.policy.is_public() => Some(self.look(asked).await?),
+            seen => seen,
+        };
+        Ok((matched, seen))
+    }
+
+    fn deny(&self, served: &Served, asked: &Asked<'_>, policy: &Policy, seen: Option<&Seen>) -> Own {
+        let login_id = seen.and_then(Seen::login_id);
+        let account = format!("{}/account", self.portal);
+        let refused = Refused {
+            refusal: Refusal::NotAllowed { app: &served.app.title, message: policy.message.as_deref() },
+            login_id,
+            way_out: login_id.map(|_| WayOut { label: "Go to your account", url: &account }),
+            id: asked.id,
+        };
+        answer::refuse(asked.kind, &self.brand, &refused)
     }
 
     async fn look(&self, asked: &Asked<'_>) -> Result<Seen, Box<Own>> {
@@ -259,7 +319,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         arrival: &Arrival<'_>,
         kind: Kind,
     ) -> Reply<U::Body> {
-        let Passage { admission, seen, matched, path } = passage;
+        let Passage { admission, seen, matched, path, now } = passage;
         let failed = |refusal| Reply::Own(self.refuse_unasked(kind, arrival.id, refusal));
         let known = match (&seen, admission.identity()) {
             (Some(Seen::Known(known)), Some(_)) => Some(known),
@@ -268,8 +328,9 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         let assertion = match (known, served.asserts) {
             (Some(known), true) => {
                 let route = matched.route.map(|(at, route)| (at, route.path.as_str()));
-                let about = About { app: &served.app.name, app_index: served.index, route };
-                match self.assertions.get(&known.identity, about, self.world.clock.now()) {
+                let about =
+                    About { app: &served.app.name, app_index: served.index, route, level: admission.custom_level() };
+                match self.assertions.get(&known.identity, about, now) {
                     Ok(assertion) => Some(assertion),
                     Err(error) => {
                         tracing::error!(%error, request.id = %arrival.id, "nothing was forwarded");
@@ -279,7 +340,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             }
             _ => None,
         };
-        let forwarding = Forwarding::new(arrival.client, arrival.authority);
+        let forwarding = arrival.last.forwarding(arrival.client, arrival.authority);
         let (Ok(forwarding), Some(request_id)) = (forwarding, arrival.id.value()) else {
             return failed(Refusal::OurFault);
         };

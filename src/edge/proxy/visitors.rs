@@ -15,6 +15,7 @@ use crate::{
     flows::{World, sessions},
     ports::StoreError,
 };
+use foldhash::fast::RandomState;
 use http::HeaderMap;
 use moka::sync::Cache;
 use std::{sync::Arc, time::Duration};
@@ -30,7 +31,7 @@ const STORE_MAX: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub struct Visitors {
     world: World,
-    cache: Cache<TokenHash, Arc<Known>>,
+    cache: Cache<TokenHash, Arc<Known>, RandomState>,
     ended: Ended,
     /// Where the store is spoken to: off the threads that move bytes.
     slow: Handle,
@@ -76,7 +77,8 @@ impl Seen {
 impl Visitors {
     /// A cache over the store of `world`.
     pub fn new(world: World, ended: Ended, slow: Handle) -> Self {
-        let cache = Cache::builder().max_capacity(REMEMBERED_MAX).time_to_live(CACHED_FOR).build();
+        let cache = Cache::builder().max_capacity(REMEMBERED_MAX).time_to_live(CACHED_FOR);
+        let cache = cache.build_with_hasher(RandomState::default());
         Self { world, cache, ended, slow }
     }
 

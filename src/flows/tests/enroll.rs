@@ -7,6 +7,7 @@ use crate::{
         administer::{self, ENROL_WITHIN},
         challenge::ChallengeError,
         enroll::{self, Offer, confirm},
+        factors::ChangeError,
         sessions::Bearer,
     },
 };
@@ -32,7 +33,7 @@ async fn a_confirmed_offer_is_a_second_factor_and_its_code_is_used() {
     let offer = offered(&scene, &bearer).await;
     let code = shown(&scene, &offer);
 
-    let opened = confirm(&scene.world, &bearer, &offer.sealed, &code, &anywhere()).await.unwrap();
+    let opened = confirm(&scene.world, &bearer, &offer.sealed, &code, "", &anywhere()).await.unwrap();
 
     let session = scene.session(&opened.token).await;
     assert_eq!(Level::reached(&session.authentications, scene.now()), Some(Level::Mfa));
@@ -50,14 +51,14 @@ async fn a_wrong_code_adds_nothing_and_the_offer_stays() {
     let offer = offered(&scene, &bearer).await;
     let tomorrow = offer.key.code_shown(scene.now() + ENROL_WITHIN);
 
-    let answer = confirm(&scene.world, &bearer, &offer.sealed, &tomorrow, &anywhere()).await;
-    assert!(matches!(answer, Err(ChallengeError::Wrong)));
+    let answer = confirm(&scene.world, &bearer, &offer.sealed, &tomorrow, "", &anywhere()).await;
+    assert!(matches!(answer, Err(ChangeError::Challenge(ChallengeError::Wrong))));
     let Bearer::Half(half) = &bearer else { panic!() };
     assert!(scene.world.store.totp_factors(half.account.user.id).await.unwrap().is_empty());
 
     let again = enroll::offer_again(&scene.world, &bearer, &offer.sealed).await.unwrap();
     assert_eq!(again.key.to_base32(), offer.key.to_base32());
-    confirm(&scene.world, &bearer, &again.sealed, &shown(&scene, &again), &anywhere()).await.unwrap();
+    confirm(&scene.world, &bearer, &again.sealed, &shown(&scene, &again), "", &anywhere()).await.unwrap();
 }
 
 #[tokio::test]
@@ -73,20 +74,20 @@ async fn an_offer_is_for_one_user_for_ten_minutes() {
     let offer = offered(&scene, &bearer).await;
 
     // Whose key Mallory knows must not become Bob's factor.
-    let answer = confirm(&scene.world, &bob, &offer.sealed, &shown(&scene, &offer), &anywhere()).await;
-    assert!(matches!(answer, Err(ChallengeError::Gone)), "{answer:?}");
+    let answer = confirm(&scene.world, &bob, &offer.sealed, &shown(&scene, &offer), "", &anywhere()).await;
+    assert!(matches!(answer, Err(ChangeError::Challenge(ChallengeError::Gone))), "{answer:?}");
     for forged in ["", "AAAA", &offer.sealed[1..]] {
-        let answer = confirm(&scene.world, &bearer, forged, &shown(&scene, &offer), &anywhere()).await;
-        assert!(matches!(answer, Err(ChallengeError::Gone)), "{forged}: {answer:?}");
+        let answer = confirm(&scene.world, &bearer, forged, &shown(&scene, &offer), "", &anywhere()).await;
+        assert!(matches!(answer, Err(ChangeError::Challenge(ChallengeError::Gone))), "{forged}: {answer:?}");
     }
     scene.wait(10 * MINUTE);
-    let answer = confirm(&scene.world, &bearer, &offer.sealed, &shown(&scene, &offer), &anywhere()).await;
-    assert!(matches!(answer, Err(ChallengeError::Gone)), "{answer:?}");
+    let answer = confirm(&scene.world, &bearer, &offer.sealed, &shown(&scene, &offer), "", &anywhere()).await;
+    assert!(matches!(answer, Err(ChangeError::Challenge(ChallengeError::Gone))), "{answer:?}");
     // An offer that an altered clock made in the future is none either.
     let offer = offered(&scene, &bearer).await;
     scene.set(scene.now() - MINUTE);
-    let answer = confirm(&scene.world, &bearer, &offer.sealed, &shown(&scene, &offer), &anywhere()).await;
-    assert!(matches!(answer, Err(ChallengeError::Gone)), "{answer:?}");
+    let answer = confirm(&scene.world, &bearer, &offer.sealed, &shown(&scene, &offer), "", &anywhere()).await;
+    assert!(matches!(answer, Err(ChangeError::Challenge(ChallengeError::Gone))), "{answer:?}");
 }
 
 #[tokio::test]
@@ -99,9 +100,9 @@ async fn the_operators_time_is_over_when_it_is_over() {
 
     scene.wait(MINUTE);
 
-    assert!(matches!(enroll::offer(&scene.world, &bearer).await, Err(ChallengeError::NotEnrolled)));
-    let answer = confirm(&scene.world, &bearer, &offer.sealed, &shown(&scene, &offer), &anywhere()).await;
-    assert!(matches!(answer, Err(ChallengeError::NotEnrolled)), "{answer:?}");
+    assert!(matches!(enroll::offer(&scene.world, &bearer).await, Err(ChangeError::NeedsOperator)));
+    let answer = confirm(&scene.world, &bearer, &offer.sealed, &shown(&scene, &offer), "", &anywhere()).await;
+    assert!(matches!(answer, Err(ChangeError::NeedsOperator)), "{answer:?}");
 }
 
 #[tokio::test]
@@ -109,11 +110,11 @@ async fn with_a_factor_there_is_no_second_first_one() {
     let scene = Scene::new();
     let bearer = first_visit(&scene).await;
     let (mine, mallorys) = (offered(&scene, &bearer).await, offered(&scene, &bearer).await);
-    confirm(&scene.world, &bearer, &mine.sealed, &shown(&scene, &mine), &anywhere()).await.unwrap();
+    confirm(&scene.world, &bearer, &mine.sealed, &shown(&scene, &mine), "", &anywhere()).await.unwrap();
 
     for offer in [&mallorys, &mine] {
-        let answer = confirm(&scene.world, &bearer, &offer.sealed, &shown(&scene, offer), &anywhere()).await;
-        assert!(matches!(answer, Err(ChallengeError::NotEnrolled)), "{answer:?}");
+        let answer = confirm(&scene.world, &bearer, &offer.sealed, &shown(&scene, offer), "", &anywhere()).await;
+        assert!(matches!(answer, Err(ChangeError::Challenge(ChallengeError::Gone))), "{answer:?}");
     }
     let Bearer::Half(half) = &bearer else { panic!() };
     assert_eq!(scene.world.store.totp_factors(half.account.user.id).await.unwrap().len(), 1);
@@ -127,8 +128,8 @@ async fn one_offer_confirmed_twice_at_once_is_one_factor() {
     let (code, caller) = (shown(&scene, &offer), anywhere());
 
     let (one, other) = tokio::join!(
-        confirm(&scene.world, &bearer, &offer.sealed, &code, &caller),
-        confirm(&scene.world, &bearer, &offer.sealed, &code, &caller)
+        confirm(&scene.world, &bearer, &offer.sealed, &code, "", &caller),
+        confirm(&scene.world, &bearer, &offer.sealed, &code, "", &caller)
     );
 
     assert_eq!([one, other].iter().filter(|answer| answer.is_ok()).count(), 1);
@@ -151,7 +152,10 @@ async fn a_reset_takes_the_factor_and_the_sessions_and_opens_the_time_again() {
     assert!(is_nobody(&scene.bearer(&half).await));
     let bearer = scene.bearer(&scene.half(&anywhere()).await).await;
     let offer = offered(&scene, &bearer).await;
-    let old = confirm(&scene.world, &bearer, &offer.sealed, &phone.code(), &anywhere()).await;
-    assert!(matches!(old, Err(ChallengeError::Wrong)), "the old phone is no longer hers: {old:?}");
-    confirm(&scene.world, &bearer, &offer.sealed, &shown(&scene, &offer), &anywhere()).await.unwrap();
+    let old = confirm(&scene.world, &bearer, &offer.sealed, &phone.code(), "", &anywhere()).await;
+    assert!(
+        matches!(old, Err(ChangeError::Challenge(ChallengeError::Wrong))),
+        "the old phone is no longer hers: {old:?}"
+    );
+    confirm(&scene.world, &bearer, &offer.sealed, &shown(&scene, &offer), "", &anywhere()).await.unwrap();
 }

@@ -1,13 +1,14 @@
 //! A store that fails in the middle: whatever was going on, nothing is opened (SE-08, EE-03).
 
-use super::{ANN, PASSWORD, Requirement, STEP, Scene, anywhere, gated::Gate, gated::Gated, host};
+use super::{ANN, PASSWORD, Requirement, STEP, Scene, anywhere, gated::Gate, gated::Gated, host, password::NEW};
 use crate::{
     domain::secret::Token,
     flows::{
+        Caller,
         challenge::{ChallengeError, answer_password, answer_totp},
-        enroll, recovery,
+        devices, enroll, password, recovery,
         sessions::{Bearer, hand_off, recognise, redeem, sign_out, visitor},
-        sign_in::SignInError,
+        sign_in::{Outcome, SignInError},
     },
     ports::StoreError,
 };
@@ -100,7 +101,7 @@ async fn a_recovery_code_opens_nothing_while_any_part_of_it_fails() {
             let (_, phone) = scene.add_with_phone(ANN).await;
             let token = scene.sign_in(&phone, &anywhere()).await.token;
             let Bearer::Full(full) = scene.bearer(&token).await else { panic!() };
-            *codes.lock().unwrap() = recovery::generate(&scene.world, &full).await.unwrap();
+            *codes.lock().unwrap() = recovery::generate(&scene.world, &full, &anywhere()).await.unwrap();
             scene.half(&anywhere()).await
         },
         async |scene, token| {
@@ -109,6 +110,28 @@ async fn a_recovery_code_opens_nothing_while_any_part_of_it_fails() {
             let answer = recovery::answer_recovery(&scene.world, &bearer, &typed, &anywhere()).await;
             assert!(!matches!(answer, Err(ChallengeError::Wrong)), "an outage is no wrong code");
             answer.map_err(|error| word(&error))
+        },
+    )
+    .await;
+    assert!(calls >= 9, "{calls}");
+}
+
+#[tokio::test]
+async fn a_remembered_browser_opens_nothing_while_any_part_of_it_fails() {
+    let browser = Mutex::new(None);
+    let caller = || Caller { browser: browser.lock().unwrap().clone(), ..anywhere() };
+    let calls = fail_each_call(
+        Requirement::Required,
+        async |scene| {
+            let (_, phone) = scene.add_with_phone(ANN).await;
+            let opened = scene.sign_in(&phone, &anywhere()).await;
+            *browser.lock().unwrap() = devices::remember(&scene.world, &opened, &anywhere()).await.unwrap();
+            opened.token
+        },
+        async |scene, _| match scene.password(ANN, PASSWORD, &caller()).await {
+            Ok(Outcome::Done(opened)) => Ok(opened),
+            Ok(other) => panic!("an outage forgets nothing: {other:?}"),
+            Err(error) => Err(word(&error)),
         },
     )
     .await;
@@ -127,7 +150,7 @@ async fn no_factor_and_no_session_comes_of_an_enrolment_that_fails() {
             let bearer = recognise(&scene.world, Some(token)).await.map_err(|error| word(&error))?;
             let offer = enroll::offer(&scene.world, &bearer).await.map_err(|error| word(&error))?;
             let code = offer.key.code_shown(scene.now());
-            let opened = enroll::confirm(&scene.world, &bearer, &offer.sealed, &code, &anywhere()).await;
+            let opened = enroll::confirm(&scene.world, &bearer, &offer.sealed, &code, "", &anywhere()).await;
             opened.map_err(|error| word(&error))
         },
     )
@@ -142,7 +165,7 @@ async fn no_app_is_opened_by_a_handoff_that_fails() {
         async |scene| {
             scene.add(ANN).await;
             match scene.password(ANN, PASSWORD, &anywhere()).await.unwrap() {
-                crate::flows::sign_in::Outcome::Done(opened) => opened.token,
+                Outcome::Done(opened) => opened.token,
                 other => panic!("{other:?}"),
             }
         },
@@ -180,4 +203,36 @@ async fn an_outage_signs_nobody_in_and_nobody_out() {
     scene.session(&token).await;
     scene.wait(STEP);
     scene.sign_in(&phone, &anywhere()).await;
+}
+
+#[tokio::test]
+async fn a_link_sets_no_password_while_any_part_of_it_fails_and_works_afterwards() {
+    let calls = fail_each_call(
+        Requirement::Required,
+        async |scene| {
+            scene.ann_with_mailbox().await;
+            scene.forgot(ANN).await;
+            Token::parse(&scene.mailed_token()).unwrap()
+        },
+        async |scene, token| {
+            let outcome = password::reset(&scene.world, &token.to_text(), NEW, &anywhere()).await;
+            outcome.map_err(|error| word(&error))
+        },
+    )
+    .await;
+
+    assert!(calls >= 5, "{calls}");
+    for number in 1..=calls {
+        let (scene, gate) = scene(Requirement::Required);
+        scene.ann_with_mailbox().await;
+        scene.forgot(ANN).await;
+        let token = scene.mailed_token();
+        gate.fail(number);
+        password::reset(&scene.world, &token, NEW, &anywhere()).await.unwrap_err();
+        gate.heal();
+
+        assert!(scene.opens(PASSWORD).await, "call {number}");
+        password::reset(&scene.world, &token, NEW, &anywhere()).await.unwrap();
+        assert!(scene.opens(NEW).await);
+    }
 }

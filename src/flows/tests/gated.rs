@@ -3,6 +3,8 @@
 use crate::{
     adapters::store::MemoryStore,
     domain::{
+        contact::Contact,
+        event::Event,
         factor::FactorId,
         secret::TokenHash,
         session::{Authentication, Identity, Session, SessionId},
@@ -14,9 +16,10 @@ use crate::{
     ports::{
         Store, StoreError,
         store::{
-            Account, AccountStore, Added, Attempt, BudgetStore, Ceremony, Charge, Claim, FoundCode, FoundHeld, Handoff,
-            HashedCode, Held, HeldStore, LastFactor, PasskeyFactor, PasskeyStore, PasswordFactor, RecoveryStore, Room,
-            SealedKey, SessionStore, SessionSummary, TotpFactor,
+            Account, AccountStore, ActivityStore, Added, Attempt, BudgetStore, Ceremony, Charge, Claim, ContactStore,
+            Device, DeviceId, DeviceStore, FactorStore, FoundCode, FoundHeld, Handoff, HashedCode, Held, HeldStore,
+            LastFactor, PasskeyFactor, PasskeyStore, PasswordChange, PasswordFactor, PasswordReset, PasswordStore,
+            RecoveryStore, Room, SealedKey, SentCode, SentPurpose, SessionStore, SessionSummary, TotpFactor, Undo,
         },
     },
 };
@@ -107,6 +110,19 @@ gated!(AccountStore {
     fn signing_keys() -> Vec<SealedKey>;
 });
 
+gated!(FactorStore {
+    fn rename_factor(user: UserId, factor: FactorId, name: &str) -> bool;
+    fn remove_factor(user: UserId, factor: FactorId, last: LastFactor) -> bool;
+    fn set_primary(user: UserId, factor: FactorId) -> bool;
+    fn primary(user: UserId) -> Option<FactorId>;
+});
+
+gated!(ActivityStore {
+    fn append_event(event: &Event) -> ();
+    fn recent_events(user: UserId, most: u32) -> Vec<Event>;
+    fn sweep_events(before: Timestamp) -> ();
+});
+
 gated!(RecoveryStore {
     fn replace_recovery_codes(user: UserId, set: FactorId, codes: &[HashedCode]) -> ();
     fn recovery_code(user: UserId, head: &str) -> Option<FoundCode>;
@@ -124,6 +140,7 @@ gated!(SessionStore {
     fn step_up(session: SessionId, proof: Authentication, old: TokenHash, new: TokenHash) -> bool;
     fn identities(sessions: &[SessionId]) -> Vec<Identity>;
     fn touch(session: SessionId, now: Timestamp) -> ();
+    fn lock_session(session: SessionId, now: Timestamp) -> ();
     fn end_session(session: SessionId) -> bool;
     fn end_sessions_of(user: UserId, spare: Option<SessionId>) -> u64;
     fn sessions(user: Option<UserId>) -> Vec<SessionSummary>;
@@ -136,12 +153,41 @@ gated!(SessionStore {
 
 gated!(PasskeyStore {
     fn add_passkey(passkey: &PasskeyFactor) -> Added;
+    fn add_first_passkey(passkey: &PasskeyFactor, now: Timestamp) -> Added;
     fn passkeys(user: UserId) -> Vec<PasskeyFactor>;
     fn passkey(credential_id: &[u8]) -> Option<PasskeyFactor>;
     fn use_passkey(passkey: FactorId, before: &str, after: &str, now: Timestamp) -> bool;
-    fn remove_passkey(user: UserId, passkey: FactorId, last: LastFactor) -> bool;
     fn open_ceremony(ceremony: &Ceremony) -> ();
     fn take_ceremony(token: TokenHash) -> Option<Ceremony>;
+});
+
+gated!(DeviceStore {
+    fn remember_device(device: &Device, session: SessionId, old: Option<TokenHash>) -> bool;
+    fn open_remembered_session(session: &Session, token: TokenHash, browser: TokenHash, since: Timestamp) -> bool;
+    fn devices(user: UserId, since: Timestamp) -> Vec<Device>;
+    fn forget_device(user: UserId, device: DeviceId) -> bool;
+    fn forget_devices(user: UserId) -> u64;
+    fn open_undo(undo: &Undo) -> ();
+    fn undo(token: TokenHash, since: Timestamp) -> Option<Undo>;
+    fn take_undo(token: TokenHash, since: Timestamp) -> Option<Undo>;
+    fn sweep_devices(browsers: Timestamp, devices: Timestamp, undos: Timestamp) -> ();
+});
+
+gated!(ContactStore {
+    fn contacts(user: UserId) -> Vec<Contact>;
+    fn put_contact(contact: &Contact) -> ();
+    fn remove_contact(user: UserId, contact: FactorId, last: LastFactor) -> bool;
+    fn put_code(code: &SentCode) -> ();
+    fn code(browser: TokenHash, purpose: SentPurpose) -> Option<SentCode>;
+    fn spend_code(code: &SentCode) -> bool;
+});
+
+gated!(PasswordStore {
+    fn change_password(change: &PasswordChange<'_>) -> bool;
+    fn open_reset(reset: &PasswordReset) -> ();
+    fn reset_of(token: TokenHash, since: Timestamp) -> Option<UserId>;
+    fn redeem_reset(token: TokenHash, since: Timestamp, password: &PasswordFactor) -> Option<UserId>;
+    fn sweep_resets(before: Timestamp) -> ();
 });
 
 gated!(BudgetStore {

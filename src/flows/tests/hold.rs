@@ -4,6 +4,7 @@ use super::{LIMITS_OF_HOLDING, MINUTE, SECOND, Scene, host, just_before};
 use crate::domain::factor::{FactorId, Method};
 use crate::{
     domain::{
+        place::Place,
         policy::{Access, Admission, Decision, Policy, Requirement, Visitor},
         secret::{Token, TokenHash},
         session::{Authentication, Identity, Level, Session, SessionId},
@@ -53,10 +54,11 @@ fn admitted(scene: &Scene, user: &User) -> Admission {
         authentications: vec![proof],
         started_at: now,
         seen_at: now,
+        locked_at: None,
+        place: Place::default(),
     };
     let visitor = Visitor::SignedIn(Arc::new(Identity { user: user.clone(), session }));
-    let requirement = Requirement { level: Level::Login, fresh: None, groups: Vec::new() };
-    let policy = Policy { name: "standard".to_owned(), access: Access::Require(requirement) };
+    let policy = Policy::new("standard", Access::Require(Requirement::at(Level::Login)));
     match policy.decide(&visitor, now) {
         Decision::Admit(admission) => admission,
         other => panic!("{other:?}"),
@@ -99,8 +101,8 @@ async fn a_form_comes_back_byte_for_byte_and_once() {
 
     let Found::Waiting(waiting) = found(&scene, &token, 1).await else { panic!("it does not wait") };
     assert_eq!((waiting.user, waiting.target, waiting.page), (Some(ann.id), path(TARGET), path("/transfers/new")));
+    assert_eq!(waiting.content_type, "application/x-www-form-urlencoded");
     let Taken::Now(delivery) = taken(&scene, &token, APP, 1, &ann).await else { panic!("it was refused") };
-    assert_eq!(delivery.content_type(), "application/x-www-form-urlencoded");
     assert_eq!(delivery.size(), 150_000);
     assert!(body(&scene, &delivery).await == sent);
     delivery.finish(&scene.world).await.unwrap();

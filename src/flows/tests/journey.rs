@@ -8,7 +8,10 @@ use crate::{
         secret::{Token, TokenHash},
         session::Level,
     },
-    flows::{World, journey::Journey},
+    flows::{
+        World,
+        journey::{Asks, Journey},
+    },
 };
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use proptest::prelude::*;
@@ -23,6 +26,7 @@ fn journey() -> Journey {
         held: None,
         back: None,
         demand: None,
+        asks: Some(Asks { policy: "payments".to_owned(), label: Some("transfers \"ü\"".to_owned()) }),
     }
 }
 

@@ -4,7 +4,7 @@ use super::{ANN, MINUTE, ORIGIN, Requirement, SECOND, STEP, Scene, anywhere, gat
 use crate::{
     adapters::{passkeys::Passkeys, store::MemoryStore},
     domain::{
-        factor::{FactorId, Method},
+        factor::{FactorId, KeyKind, Method},
         policy::Missing,
         secret::Token,
         session::Level,
@@ -13,7 +13,8 @@ use crate::{
     flows::{
         administer,
         challenge::ChallengeError,
-        passkeys::{self, Answer, Challenge, ChangeError},
+        factors::{self, ChangeError},
+        passkeys::{self, Answer, Challenge},
         sign_in::Opened,
     },
     ports::{passkeys::PasskeyError, store::PasskeyFactor},
@@ -25,18 +26,18 @@ use webauthn_authenticator_rs::{WebauthnAuthenticator, softpasskey::SoftPasskey}
 use webauthn_rs::prelude::{CreationChallengeResponse, RequestChallengeResponse, Url};
 
 /// Somebody's laptop, with at most one passkey on it.
-struct Laptop {
+pub(super) struct Laptop {
     authenticator: SoftPasskey,
     credential_id: Option<String>,
 }
 
 impl Laptop {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { authenticator: SoftPasskey::new(true), credential_id: None }
     }
 
     /// Makes a passkey, as a browser on a page of `origin` would.
-    fn make(&mut self, options: &str, origin: &str) -> Value {
+    pub(super) fn make(&mut self, options: &str, origin: &str) -> Value {
         let mut asked: Value = serde_json::from_str(options).unwrap();
         let selection = &mut asked["authenticatorSelection"];
         assert_eq!(
@@ -55,7 +56,7 @@ impl Laptop {
 
     /// Uses it, and says whose it is. The library's authenticator does not find a passkey by itself, nor say its owner:
     /// what is not signed is put right here.
-    fn answer(&mut self, options: &str, owner: &User) -> Value {
+    pub(super) fn answer(&mut self, options: &str, owner: &User) -> Value {
         let mut asked: Value = serde_json::from_str(options).unwrap();
         asked["allowCredentials"] = json!([{ "type": "public-key", "id": self.credential_id }]);
         let asked: RequestChallengeResponse = serde_json::from_value(json!({ "publicKey": asked })).unwrap();
@@ -66,13 +67,13 @@ impl Laptop {
     }
 }
 
-fn part<'a>(token: &'a str, credential: &'a str, browser: &'a Token) -> Answer<'a> {
+pub(super) fn part<'a>(token: &'a str, credential: &'a str, browser: &'a Token) -> Answer<'a> {
     Answer { token, credential, browser }
 }
 
 impl Scene {
     /// Adds Ann, who sets up a passkey in her first sign-in.
-    async fn add_with_passkey(&self) -> (User, Laptop, Opened) {
+    pub(super) async fn add_with_passkey(&self) -> (User, Laptop, Opened) {
         let ann = self.add(ANN).await;
         let mut laptop = Laptop::new();
         let half = self.half(&anywhere()).await;
@@ -80,31 +81,40 @@ impl Scene {
         (ann, laptop, opened)
     }
 
-    async fn make_passkey(&self, token: &Token, laptop: &mut Laptop) -> Result<Opened, ChangeError> {
+    pub(super) async fn make_passkey(&self, token: &Token, laptop: &mut Laptop) -> Result<Opened, ChangeError> {
         let bearer = self.bearer(token).await;
-        let asked = passkeys::begin_enrolment(&self.world, &bearer, token).await?;
+        let asked = passkeys::begin_enrolment(&self.world, &bearer, KeyKind::Passkey, token, &anywhere()).await?;
         let made = laptop.make(&asked.options, ORIGIN).to_string();
         let text = asked.token.to_text();
-        passkeys::enroll(&self.world, &bearer, part(&text, &made, token), "Laptop", &anywhere()).await
+        passkeys::enroll(&self.world, &bearer, KeyKind::Passkey, part(&text, &made, token), "Laptop", &anywhere()).await
     }
 
-    async fn ask(&self, browser: &Token) -> Challenge {
-        passkeys::begin_sign_in(&self.world, browser).await.unwrap()
+    pub(super) async fn ask(&self, browser: &Token) -> Challenge {
+        passkeys::begin_sign_in(&self.world, browser, &anywhere()).await.unwrap()
     }
 
-    async fn give(&self, challenge: &Challenge, answer: &Value, browser: &Token) -> Result<Opened, ChallengeError> {
+    pub(super) async fn give(
+        &self,
+        challenge: &Challenge,
+        answer: &Value,
+        browser: &Token,
+    ) -> Result<Opened, ChallengeError> {
         let (token, credential) = (challenge.token.to_text(), answer.to_string());
         passkeys::sign_in(&self.world, part(&token, &credential, browser), &anywhere()).await
     }
 
-    async fn sign_in_with_passkey(&self, laptop: &mut Laptop, owner: &User) -> Result<Opened, ChallengeError> {
+    pub(super) async fn sign_in_with_passkey(
+        &self,
+        laptop: &mut Laptop,
+        owner: &User,
+    ) -> Result<Opened, ChallengeError> {
         let browser = self.world.entropy.token();
         let challenge = self.ask(&browser).await;
         let answer = laptop.answer(&challenge.options, owner);
         self.give(&challenge, &answer, &browser).await
     }
 
-    async fn passkeys(&self, user: &User) -> Vec<PasskeyFactor> {
+    pub(super) async fn passkeys(&self, user: &User) -> Vec<PasskeyFactor> {
         self.world.store.passkeys(user.id).await.unwrap()
     }
 }
@@ -155,7 +165,7 @@ async fn a_challenge_serves_one_browser_one_purpose_and_five_minutes() {
     assert!(matches!(scene.give(&challenge, &answer, &mine).await, Err(ChallengeError::AlreadyUsed)));
 
     let bearer = scene.bearer(&opened.token).await;
-    let challenge = passkeys::begin_proof(&scene.world, &bearer, &mine).await.unwrap();
+    let challenge = passkeys::begin_proof(&scene.world, &bearer, KeyKind::Passkey, &mine, &anywhere()).await.unwrap();
     let answer = laptop.answer(&challenge.options, &ann);
     assert!(matches!(scene.give(&challenge, &answer, &mine).await, Err(ChallengeError::Wrong)));
 
@@ -195,12 +205,13 @@ async fn a_step_up_takes_a_passkey_of_ones_own() {
     let bob = scene.code(&half, &phone.code(), &anywhere()).await.unwrap().token;
     let bearer = scene.bearer(&bob).await;
 
-    let unasked = passkeys::begin_proof(&scene.world, &bearer, &bob).await;
+    let unasked = passkeys::begin_proof(&scene.world, &bearer, KeyKind::Passkey, &bob, &anywhere()).await;
     assert!(matches!(unasked, Err(ChallengeError::NotEnrolled)), "{unasked:?}");
 
     let challenge = scene.ask(&bob).await;
     let (token, answer) = (challenge.token.to_text(), laptop.answer(&challenge.options, &ann).to_string());
-    let stolen = passkeys::answer(&scene.world, &bearer, part(&token, &answer, &bob), &anywhere()).await;
+    let stolen =
+        passkeys::answer(&scene.world, &bearer, KeyKind::Passkey, part(&token, &answer, &bob), &anywhere()).await;
     assert!(matches!(stolen, Err(ChallengeError::Wrong)), "{stolen:?}");
 }
 
@@ -212,9 +223,13 @@ async fn a_proof_rotates_the_token_and_is_the_second_step_of_a_password() {
     for token in [first.token, scene.half(&anywhere()).await] {
         scene.wait(SECOND);
         let bearer = scene.bearer(&token).await;
-        let challenge = passkeys::begin_proof(&scene.world, &bearer, &token).await.unwrap();
+        let challenge =
+            passkeys::begin_proof(&scene.world, &bearer, KeyKind::Passkey, &token, &anywhere()).await.unwrap();
         let (text, answer) = (challenge.token.to_text(), laptop.answer(&challenge.options, &ann).to_string());
-        let opened = passkeys::answer(&scene.world, &bearer, part(&text, &answer, &token), &anywhere()).await.unwrap();
+        let opened =
+            passkeys::answer(&scene.world, &bearer, KeyKind::Passkey, part(&text, &answer, &token), &anywhere())
+                .await
+                .unwrap();
 
         assert!(is_nobody(&scene.bearer(&token).await));
         let session = scene.session(&opened.token).await;
@@ -262,7 +277,7 @@ async fn a_disabled_account_and_a_removed_passkey_open_nothing() {
     let opened = scene.sign_in_with_passkey(&mut laptop, &ann).await.unwrap();
     let full = scene.full(&opened.token).await;
     let id = scene.passkeys(&ann).await[0].id;
-    passkeys::remove(&scene.world, &full, id).await.unwrap();
+    factors::remove(&scene.world, &full, id, &anywhere()).await.unwrap();
     let removed = scene.sign_in_with_passkey(&mut laptop, &ann).await;
     assert!(matches!(removed, Err(ChallengeError::Wrong)), "{removed:?}");
 }
@@ -274,13 +289,13 @@ async fn the_last_second_factor_stays_where_one_is_required() {
     let full = scene.full(&opened.token).await;
     let id = scene.passkeys(&ann).await[0].id;
 
-    let kept = passkeys::remove(&scene.world, &full, id).await;
+    let kept = factors::remove(&scene.world, &full, id, &anywhere()).await;
     assert!(matches!(kept, Err(ChangeError::Kept)), "{kept:?}");
-    let unknown = passkeys::remove(&scene.world, &full, FactorId(uuid::Uuid::nil())).await;
-    assert!(matches!(unknown, Err(ChangeError::Kept)), "{unknown:?}");
+    let unknown = factors::remove(&scene.world, &full, FactorId(uuid::Uuid::nil()), &anywhere()).await;
+    assert!(matches!(unknown, Err(ChangeError::Unknown)), "{unknown:?}");
 
     let second = scene.make_passkey(&opened.token, &mut Laptop::new()).await.unwrap();
-    passkeys::remove(&scene.world, &scene.full(&second.token).await, id).await.unwrap();
+    factors::remove(&scene.world, &scene.full(&second.token).await, id, &anywhere()).await.unwrap();
     assert_eq!(scene.passkeys(&ann).await.len(), 1);
 }
 
@@ -302,7 +317,7 @@ async fn a_change_takes_a_fresh_proof_at_the_highest_level() {
     let coded = scene.sign_in(&phone, &anywhere()).await;
     let weak = scene.make_passkey(&coded.token, &mut Laptop::new()).await;
     let Err(ChangeError::NeedsProof(Missing::Level { wanted, .. })) = weak else { panic!("{weak:?}") };
-    assert_eq!(wanted, Level::PhishingResistant);
+    assert_eq!(wanted, Level::PhishingResistant.into());
 }
 
 #[tokio::test]
@@ -334,10 +349,11 @@ async fn a_passkey_made_for_another_site_is_refused() {
     let bearer = scene.bearer(&half).await;
     // The names fit, the ports don't: an origin is both.
     let foreign = "https://auth.example.com:8443";
-    let asked = passkeys::begin_enrolment(&scene.world, &bearer, &half).await.unwrap();
+    let asked = passkeys::begin_enrolment(&scene.world, &bearer, KeyKind::Passkey, &half, &anywhere()).await.unwrap();
     let (token, made) = (asked.token.to_text(), Laptop::new().make(&asked.options, foreign).to_string());
 
-    let refused = passkeys::enroll(&scene.world, &bearer, part(&token, &made, &half), "", &anywhere()).await;
+    let refused =
+        passkeys::enroll(&scene.world, &bearer, KeyKind::Passkey, part(&token, &made, &half), "", &anywhere()).await;
 
     let Err(ChangeError::Challenge(ChallengeError::Passkey(PasskeyError::Refused(_)))) = refused else {
         panic!("{refused:?}")
@@ -393,7 +409,7 @@ async fn a_portal_without_a_name_has_no_passkeys_and_says_so() {
     scene.world.passkeys = Arc::new(Passkeys::new("192.0.2.1", "https://192.0.2.1", "Example Corp"));
     let browser = scene.world.entropy.token();
 
-    let begun = passkeys::begin_sign_in(&scene.world, &browser).await;
+    let begun = passkeys::begin_sign_in(&scene.world, &browser, &anywhere()).await;
 
     assert!(matches!(begun, Err(ChallengeError::Passkey(PasskeyError::Unavailable(_)))), "{begun:?}");
 }

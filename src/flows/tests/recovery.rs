@@ -13,6 +13,7 @@ use crate::{
         administer,
         challenge::ChallengeError,
         enroll,
+        factors::ChangeError,
         recovery::{CHANGE_WITHIN, GenerateError, answer_recovery, generate, left},
         sign_in::{Opened, Outcome},
     },
@@ -22,7 +23,7 @@ use std::{collections::HashSet, sync::atomic::Ordering};
 
 impl Scene {
     async fn codes(&self, token: &Token) -> Vec<Code> {
-        generate(&self.world, &self.full(token).await).await.unwrap()
+        generate(&self.world, &self.full(token).await, &anywhere()).await.unwrap()
     }
 
     async fn recover(&self, token: &Token, typed: &str) -> Result<Opened, ChallengeError> {
@@ -95,7 +96,7 @@ async fn codes_are_made_only_after_a_fresh_second_factor() {
     scene.wait(STEP);
     let token = scene.sign_in(&phone, &anywhere()).await.token;
     let refused = async |token: &Token| {
-        let refusal = generate(&scene.world, &scene.full(token).await).await;
+        let refusal = generate(&scene.world, &scene.full(token).await, &anywhere()).await;
         assert!(matches!(refusal, Err(GenerateError::Stale)), "{refusal:?}");
     };
 
@@ -122,7 +123,7 @@ async fn who_has_only_a_password_gets_no_codes() {
     scene.add(ANN).await;
     let Ok(Outcome::Done(opened)) = scene.password(ANN, PASSWORD, &anywhere()).await else { panic!() };
 
-    let refusal = generate(&scene.world, &scene.full(&opened.token).await).await;
+    let refusal = generate(&scene.world, &scene.full(&opened.token).await, &anywhere()).await;
 
     assert!(matches!(refusal, Err(GenerateError::Stale)), "{refusal:?}");
 }
@@ -138,7 +139,7 @@ async fn switched_off_none_are_made_or_taken() {
     assert!(matches!(answer, Err(ChallengeError::NotEnrolled)), "{answer:?}");
     scene.wait(STEP);
     let token = scene.sign_in(&phone, &anywhere()).await.token;
-    let refusal = generate(&scene.world, &scene.full(&token).await).await;
+    let refusal = generate(&scene.world, &scene.full(&token).await, &anywhere()).await;
     assert!(matches!(refusal, Err(GenerateError::Off)), "{refusal:?}");
     assert_eq!(left_to_ann(&scene).await, 0);
 }
@@ -218,13 +219,9 @@ async fn a_code_is_fresh_only_where_a_policy_names_it() {
     let half = scene.half(&anywhere()).await;
     let opened = scene.recover(&half, &codes[0].to_text()).await.unwrap();
     let visitor = Visitor::SignedIn(scene.full(&opened.token).await.identity.into());
-    let demands = |methods: &[Method]| Policy {
-        name: "payments".to_owned(),
-        access: Access::Require(Demand {
-            level: Level::Mfa,
-            fresh: Some(Freshness { any: methods.to_vec(), within: MINUTE }),
-            groups: Vec::new(),
-        }),
+    let demands = |methods: &[Method]| {
+        let fresh = vec![Freshness { any: methods.to_vec(), within: MINUTE.into() }];
+        Policy::new("payments", Access::Require(Demand { fresh, ..Demand::at(Level::Mfa) }))
     };
 
     let unnamed = demands(&[Method::Totp]).decide(&visitor, scene.now());
@@ -239,13 +236,14 @@ async fn whoever_used_a_code_sets_up_the_app_anew_and_the_lost_one_is_over() {
     let (lost, codes) = ann_with_codes(&scene).await;
     let half = scene.half(&anywhere()).await;
     let offered = enroll::offer(&scene.world, &scene.bearer(&half).await).await;
-    assert!(matches!(offered, Err(ChallengeError::NotEnrolled)), "a half session sets nothing up");
+    let half_way = matches!(offered, Err(ChangeError::Challenge(ChallengeError::Gone)));
+    assert!(half_way, "a half session sets nothing up");
     let opened = scene.recover(&half, &codes[0].to_text()).await.unwrap();
 
     let bearer = scene.bearer(&opened.token).await;
     let offer = enroll::offer(&scene.world, &bearer).await.unwrap();
     let code = offer.key.code_shown(scene.now());
-    enroll::confirm(&scene.world, &bearer, &offer.sealed, &code, &anywhere()).await.unwrap();
+    enroll::confirm(&scene.world, &bearer, &offer.sealed, &code, "", &anywhere()).await.unwrap();
 
     scene.wait(STEP);
     let half = scene.half(&anywhere()).await;
@@ -262,14 +260,12 @@ async fn the_way_to_a_new_app_closes_again() {
     let with_app = scene.sign_in(&phone, &anywhere()).await.token;
     let half = scene.half(&anywhere()).await;
     let recovered = scene.recover(&half, &codes[0].to_text()).await.unwrap().token;
-    let closed = async |token: &Token| {
-        let offered = enroll::offer(&scene.world, &scene.bearer(token).await).await;
-        assert!(matches!(offered, Err(ChallengeError::NotEnrolled)));
-    };
-
-    closed(&with_app).await;
     scene.wait(CHANGE_WITHIN + STEP);
-    closed(&recovered).await;
+
+    for token in [&with_app, &recovered] {
+        let offered = enroll::offer(&scene.world, &scene.bearer(token).await).await;
+        assert!(matches!(offered, Err(ChangeError::NeedsProof(_))));
+    }
 }
 
 #[tokio::test]

@@ -119,7 +119,7 @@ async fn signing_out_of_one_browser_leaves_the_other() {
     sessions::sign_out(&scene.world, &token).await.unwrap();
     assert!(is_ann(&scene, &on_laptop, PAYROLL).await);
 
-    assert_eq!(sessions::sign_out_everywhere(&scene.world, ann.id).await.unwrap(), 1);
+    assert_eq!(sessions::sign_out_everywhere(&scene.world, ann.id, &anywhere()).await.unwrap(), 1);
     assert!(!is_ann(&scene, &on_laptop, PAYROLL).await);
 }
 

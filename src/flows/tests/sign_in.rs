@@ -9,6 +9,7 @@ use crate::{
         administer::{ENROL_WITHIN, set_disabled},
         challenge::{ChallengeError, answer_password},
         enroll,
+        factors::ChangeError,
         sessions::{self, Bearer},
         sign_in::{Outcome, SignInError},
     },
@@ -112,8 +113,9 @@ async fn a_half_session_opens_nothing_but_the_next_step() {
     let again = answer_password(&scene.world, &bearer, PASSWORD, &anywhere()).await;
     assert!(matches!(again, Err(ChallengeError::Gone)), "{again:?}");
     let offer = enroll::offer(&scene.world, &bearer).await;
-    assert!(matches!(offer, Err(ChallengeError::NotEnrolled)));
+    assert!(matches!(offer, Err(ChangeError::Challenge(ChallengeError::Gone))));
 
+    scene.wait(Duration::from_secs(1));
     let opened = scene.code(&half, &phone.code(), &anywhere()).await.unwrap();
     let session = scene.session(&opened.token).await;
     assert_eq!(Level::reached(&session.authentications, scene.now()), Some(Level::Mfa));

@@ -4,13 +4,16 @@ use super::{ANN, MINUTE, PASSWORD, Requirement, SECOND, STEP, Scene, anywhere, f
 use crate::{
     adapters::store::MemoryStore,
     domain::{
-        throttle::{ACCOUNT, ADDRESS, Closed},
+        secret::Token,
+        throttle::{ACCOUNT, ADDRESS, CEREMONIES, Closed},
         user::LoginId,
     },
     flows::{
         BROWSER_KNOWN_FOR, Caller, administer,
         challenge::{ChallengeError, answer_password},
         enroll,
+        factors::ChangeError,
+        passkeys,
         sign_in::{Outcome, SignInError},
     },
 };
@@ -162,11 +165,11 @@ async fn a_new_phone_is_confirmed_on_the_budget_of_codes() {
     let wrong = if right == "000000" { "000001" } else { "000000" };
 
     for number in 0..ACCOUNT.free {
-        let answer = enroll::confirm(&scene.world, &bearer, &offer.sealed, wrong, &elsewhere(number)).await;
-        assert!(matches!(answer, Err(ChallengeError::Wrong)), "{answer:?}");
+        let answer = enroll::confirm(&scene.world, &bearer, &offer.sealed, wrong, "", &elsewhere(number)).await;
+        assert!(matches!(answer, Err(ChangeError::Challenge(ChallengeError::Wrong))), "{answer:?}");
     }
-    let answer = enroll::confirm(&scene.world, &bearer, &offer.sealed, &right, &anywhere()).await;
-    assert!(matches!(answer, Err(ChallengeError::Throttled(_))), "{answer:?}");
+    let answer = enroll::confirm(&scene.world, &bearer, &offer.sealed, &right, "", &anywhere()).await;
+    assert!(matches!(answer, Err(ChangeError::Challenge(ChallengeError::Throttled(_)))), "{answer:?}");
 }
 
 #[tokio::test]
@@ -186,7 +189,7 @@ async fn strangers_lock_nobody_out_of_a_browser_they_used_before() {
 
     closed_until(scene.password(ANN, PASSWORD, &anywhere()).await);
     let opened = scene.sign_in(&phone, &owner).await;
-    assert!(opened.browser.is_none(), "it keeps the token it has");
+    assert_eq!(opened.browser.as_ref().map(Token::hash), owner.browser.as_ref().map(Token::hash));
 
     // Its lane is for Ann alone, ends as every budget does, and is forgotten.
     guesses_allowed(&scene, "bob").await;
@@ -273,4 +276,28 @@ async fn those_who_are_right_use_up_nothing_of_their_address() {
     for _ in 0..3 * ADDRESS.free {
         scene.half(&anywhere()).await;
     }
+}
+
+#[tokio::test]
+async fn challenges_to_passkeys_are_rationed_by_address_and_one_a_second_is_left() {
+    let scene = Scene::new();
+    let browser = scene.world.entropy.token();
+    let ask = async |caller: &Caller| passkeys::begin_sign_in(&scene.world, &browser, caller).await;
+    for _ in 0..CEREMONIES.free {
+        ask(&anywhere()).await.unwrap();
+    }
+
+    for _ in 0..3 {
+        let refused = ask(&anywhere()).await;
+        assert!(matches!(refused, Err(ChallengeError::Throttled(_))), "{refused:?}");
+        ask(&elsewhere(1)).await.unwrap();
+        scene.wait(SECOND);
+        ask(&anywhere()).await.unwrap();
+    }
+    // It is no budget of tries: signing in goes on.
+    scene.add(ANN).await;
+    scene.half(&anywhere()).await;
+    scene.wait(CEREMONIES.forgotten_after);
+    ask(&anywhere()).await.unwrap();
+    ask(&anywhere()).await.unwrap();
 }

@@ -74,7 +74,7 @@ pub enum Added {
 /// Accounts, factors, known browsers, signing keys.
 #[async_trait]
 pub trait AccountStore: Send + Sync {
-    /// Adds an account, unless its id or login id is taken.
+    /// Adds an account, unless its id or login id is taken. Its addresses are added for themselves.
     async fn add_account(&self, account: &Account) -> Result<Added, StoreError>;
     /// The account with this login id.
     async fn account_by_login(&self, login_id: &LoginId) -> Result<Option<Account>, StoreError>;
@@ -82,12 +82,13 @@ pub trait AccountStore: Send + Sync {
     async fn account(&self, user: UserId) -> Result<Option<Account>, StoreError>;
     /// Every account, by login id.
     async fn accounts(&self) -> Result<Vec<Account>, StoreError>;
-    /// Disables or enables an account; `false` if there is none. Disabling ends its sessions in the same transaction.
+    /// Disables or enables an account; `false` if there is none. Disabling ends its sessions, and links to choose a
+    /// password, and forgets its devices, in the same transaction.
     async fn set_disabled(&self, user: UserId, disabled: bool) -> Result<bool, StoreError>;
     /// Deletes an account and all that hangs on it; `false` if there is none.
     async fn delete_account(&self, user: UserId) -> Result<bool, StoreError>;
-    /// Sets the password; `false` if there is no such account. Ends its sessions and forgets its browsers in the same
-    /// transaction.
+    /// Sets the password; `false` if there is no such account. Ends its sessions and its links to choose a password, and
+    /// forgets its devices and browsers, in the same transaction.
     async fn set_password(&self, user: UserId, password: &PasswordFactor) -> Result<bool, StoreError>;
     /// Replaces the hash of the very same password, unless it was changed meanwhile.
     async fn rehash_password(&self, user: UserId, old_phc: &str, new_phc: &str) -> Result<(), StoreError>;
@@ -97,7 +98,8 @@ pub trait AccountStore: Send + Sync {
     /// Adds an authenticator app, unless its id is taken (an enrolment is confirmed once).
     async fn add_totp(&self, factor: &TotpFactor) -> Result<Added, StoreError>;
     /// Adds the authenticator app that an account may enrol with its password alone, and closes the time for that, in one
-    /// transaction that begins with closing it: [`Added::New`] for exactly one caller, while the time lasts at `now`.
+    /// transaction that begins with closing it: [`Added::New`] for exactly one caller, while the time lasts at `now` and
+    /// there is no second factor of any kind.
     async fn add_first_totp(&self, factor: &TotpFactor, now: Timestamp) -> Result<Added, StoreError>;
     /// The authenticator apps of an account, oldest first.
     async fn totp_factors(&self, user: UserId) -> Result<Vec<TotpFactor>, StoreError>;
@@ -106,8 +108,9 @@ pub trait AccountStore: Send + Sync {
     /// Spends a TOTP step, so that a code works once: `true` for exactly one caller, and only if the step is later than
     /// all that were spent. One statement decides.
     async fn spend_totp_step(&self, factor: FactorId, step: u64, now: Timestamp) -> Result<bool, StoreError>;
-    /// Removes all second factors of an account, passkeys and recovery codes too, ends its sessions and forgets its browsers,
-    /// in one transaction. Returns how many factors there were, recovery codes not counted.
+    /// Removes all second factors of an account, passkeys, phone number and recovery codes too, ends its sessions and
+    /// forgets its devices and browsers, in one transaction. Returns how many factors there were, recovery codes not
+    /// counted. The e-mail address stays: its owner is told of what happens there.
     async fn remove_second_factors(&self, user: UserId) -> Result<u64, StoreError>;
 
     /// Notes that this user has signed in with this browser.

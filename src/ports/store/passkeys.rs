@@ -1,17 +1,24 @@
-//! Passkeys, and the ceremonies that make and use them.
+//! Passkeys and security keys, and the ceremonies that make and use them.
 
 use super::{Added, StoreError};
-use crate::domain::{factor::FactorId, secret::TokenHash, time::Timestamp, user::UserId};
+use crate::domain::{
+    factor::{FactorId, KeyKind},
+    secret::TokenHash,
+    time::Timestamp,
+    user::UserId,
+};
 use async_trait::async_trait;
 use std::time::Duration;
 
-/// Somebody's passkey.
+/// Somebody's passkey or security key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PasskeyFactor {
     /// Its name in authentications.
     pub id: FactorId,
     /// Whose it is.
     pub user: UserId,
+    /// What it was made for.
+    pub kind: KeyKind,
     /// What its owner calls it.
     pub name: String,
     /// Its name among all passkeys of all users (WA-08).
@@ -51,22 +58,30 @@ impl Ceremony {
 pub enum Purpose {
     /// To find out who is there.
     SignIn,
-    /// One more proof by somebody known.
-    Prove,
-    /// A new passkey.
-    Enroll,
+    /// One more proof by somebody known, with a key of this kind.
+    Prove(KeyKind),
+    /// A new key of this kind.
+    Enroll(KeyKind),
 }
 
 impl Purpose {
     /// Every purpose.
-    pub const ALL: &[Self] = &[Self::SignIn, Self::Prove, Self::Enroll];
+    pub const ALL: &[Self] = &[
+        Self::SignIn,
+        Self::Prove(KeyKind::Passkey),
+        Self::Prove(KeyKind::SecurityKey),
+        Self::Enroll(KeyKind::Passkey),
+        Self::Enroll(KeyKind::SecurityKey),
+    ];
 
     /// The name in tables and forms.
     pub const fn name(self) -> &'static str {
         match self {
             Self::SignIn => "sign-in",
-            Self::Prove => "prove",
-            Self::Enroll => "enroll",
+            Self::Prove(KeyKind::Passkey) => "prove",
+            Self::Prove(KeyKind::SecurityKey) => "prove-security-key",
+            Self::Enroll(KeyKind::Passkey) => "enroll",
+            Self::Enroll(KeyKind::SecurityKey) => "enroll-security-key",
         }
     }
 
@@ -76,20 +91,15 @@ impl Purpose {
     }
 }
 
-/// Whether the last second factor of an account may go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LastFactor {
-    /// It stays.
-    Stays,
-    /// It may go.
-    MayGo,
-}
-
 /// Passkeys and ceremonies.
 #[async_trait]
 pub trait PasskeyStore: Send + Sync {
     /// Adds a passkey, unless its id or its credential's is taken, whosever it is.
     async fn add_passkey(&self, passkey: &PasskeyFactor) -> Result<Added, StoreError>;
+    /// Adds the passkey that an account may enrol with its password alone, and closes the time for that, in one
+    /// transaction that begins with closing it: [`Added::New`] for exactly one caller, while the time lasts at `now` and
+    /// there is no second factor of any kind.
+    async fn add_first_passkey(&self, passkey: &PasskeyFactor, now: Timestamp) -> Result<Added, StoreError>;
     /// The passkeys of an account, oldest first.
     async fn passkeys(&self, user: UserId) -> Result<Vec<PasskeyFactor>, StoreError>;
     /// The passkey with this credential.
@@ -103,9 +113,6 @@ pub trait PasskeyStore: Send + Sync {
         after: &str,
         now: Timestamp,
     ) -> Result<bool, StoreError>;
-    /// Removes a passkey of this account; `false` if it has none of that id, or if it is the last second factor and
-    /// stays.
-    async fn remove_passkey(&self, user: UserId, passkey: FactorId, last: LastFactor) -> Result<bool, StoreError>;
 
     /// Keeps a ceremony.
     async fn open_ceremony(&self, ceremony: &Ceremony) -> Result<(), StoreError>;

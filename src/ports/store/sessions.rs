@@ -89,9 +89,12 @@ pub trait SessionStore: Send + Sync {
     async fn identities(&self, sessions: &[SessionId]) -> Result<Vec<Identity>, StoreError>;
     /// Notes that a session was used. Never moves the note back.
     async fn touch(&self, session: SessionId, now: Timestamp) -> Result<(), StoreError>;
+    /// Notes that a session is locked. Never moves the note back.
+    async fn lock_session(&self, session: SessionId, now: Timestamp) -> Result<(), StoreError>;
     /// Ends a session with all its children; `false` if there is none.
     async fn end_session(&self, session: SessionId) -> Result<bool, StoreError>;
-    /// Ends all sessions of an account, its half sessions too, but for `spare`. Returns how many sessions ended.
+    /// Ends all sessions of an account, its half sessions too, but for `spare`, and forgets its devices, in one
+    /// transaction. Returns how many sessions ended.
     async fn end_sessions_of(&self, user: UserId, spare: Option<SessionId>) -> Result<u64, StoreError>;
     /// Sessions, of one account or of all, last used first.
     async fn sessions(&self, user: Option<UserId>) -> Result<Vec<SessionSummary>, StoreError>;
@@ -113,7 +116,7 @@ pub trait SessionStore: Send + Sync {
     async fn child_identity(&self, child: TokenHash, host: &Host) -> Result<Option<Identity>, StoreError>;
 
     /// Forgets what is over: sessions that began before `sessions_before` or were last used before `idle_before`, attempts,
-    /// handoffs and ceremonies from before `steps_before`, and budgets untouched since `budgets_before`.
+    /// handoffs, ceremonies and codes from before `steps_before`, and budgets untouched since `budgets_before`.
     async fn sweep(
         &self,
         sessions_before: Timestamp,

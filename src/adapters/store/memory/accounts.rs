@@ -1,8 +1,9 @@
 //! Accounts, factors, browsers and keys, in memory.
 
-use super::MemoryStore;
+use super::{MemoryStore, Tables};
 use crate::{
     domain::{
+        contact::Kind,
         factor::FactorId,
         secret::TokenHash,
         time::Timestamp,
@@ -16,6 +17,17 @@ use crate::{
 use async_trait::async_trait;
 use std::{cmp::Reverse, collections::btree_map::Entry};
 
+impl Tables {
+    /// Closes the time in which the first second factor may be enrolled; `false` if it is over, or if there is one.
+    pub(super) fn close_enrolment(&mut self, user: UserId, now: Timestamp) -> bool {
+        if self.count_second_factors(user) > 0 {
+            return false;
+        }
+        let enrol_until = self.accounts.get_mut(&user).map(|account| &mut account.enrol_until);
+        enrol_until.is_some_and(|until| until.take_if(|until| *until > now).is_some())
+    }
+}
+
 #[async_trait]
 impl AccountStore for MemoryStore {
     async fn add_account(&self, account: &Account) -> Result<Added, StoreError> {
@@ -23,7 +35,9 @@ impl AccountStore for MemoryStore {
         if tables.accounts.values().any(|other| other.user.login_id == account.user.login_id) {
             return Ok(Added::Taken);
         }
-        Ok(added(tables.accounts.entry(account.user.id), account))
+        let mut account = account.clone();
+        account.user.email = None;
+        Ok(added(tables.accounts.entry(account.user.id), &account))
     }
 
     async fn account_by_login(&self, login_id: &LoginId) -> Result<Option<Account>, StoreError> {
@@ -46,6 +60,7 @@ impl AccountStore for MemoryStore {
         account.user.disabled = disabled;
         if disabled {
             tables.sign_out(user);
+            tables.password_resets.retain(|_, reset| reset.user != Some(user));
         }
         Ok(true)
     }
@@ -57,19 +72,20 @@ impl AccountStore for MemoryStore {
         tables.recovery_sets.remove(&user);
         tables.passkeys.retain(|_, passkey| passkey.user != user);
         tables.ceremonies.retain(|_, ceremony| ceremony.user != Some(user));
+        tables.contacts.retain(|_, contact| contact.user != user);
+        tables.codes.retain(|_, code| code.user != user);
+        tables.password_resets.retain(|_, reset| reset.user != Some(user));
         tables.browsers.retain(|(owner, _), _| *owner != user);
+        tables.undos.retain(|_, undo| undo.user != user);
         tables.budgets.retain(|_, budget| budget.owner != Some(user));
         tables.held.retain(|_, kept| kept.held.sender.is_none_or(|sender| sender.user != user));
+        tables.primary_factors.remove(&user);
+        tables.events.retain(|event| event.user != Some(user));
         Ok(tables.accounts.remove(&user).is_some())
     }
 
     async fn set_password(&self, user: UserId, password: &PasswordFactor) -> Result<bool, StoreError> {
-        let mut tables = self.tables();
-        let Some(account) = tables.accounts.get_mut(&user) else { return Ok(false) };
-        account.password = Some(password.clone());
-        tables.sign_out(user);
-        tables.browsers.retain(|(owner, _), _| *owner != user);
-        Ok(true)
+        Ok(self.tables().set_password(user, password))
     }
 
     async fn rehash_password(&self, user: UserId, old_phc: &str, new_phc: &str) -> Result<(), StoreError> {
@@ -96,8 +112,7 @@ impl AccountStore for MemoryStore {
 
     async fn add_first_totp(&self, factor: &TotpFactor, now: Timestamp) -> Result<Added, StoreError> {
         let mut tables = self.tables();
-        let Some(account) = tables.accounts.get_mut(&factor.user) else { return Ok(Added::Taken) };
-        if account.enrol_until.take_if(|until| *until > now).is_none() {
+        if !tables.close_enrolment(factor.user, now) {
             return Ok(Added::Taken);
         }
         Ok(added(tables.totp_factors.entry(factor.id), factor))
@@ -130,7 +145,8 @@ impl AccountStore for MemoryStore {
     async fn remove_second_factors(&self, user: UserId) -> Result<u64, StoreError> {
         let mut tables = self.tables();
         let removed = tables.totp_factors.extract_if(.., |_, factor| factor.user == user).count()
-            + tables.passkeys.extract_if(.., |_, passkey| passkey.user == user).count();
+            + tables.passkeys.extract_if(.., |_, passkey| passkey.user == user).count()
+            + usize::from(tables.contacts.remove(&(user, Kind::Phone)).is_some());
         tables.recovery_sets.remove(&user);
         tables.sign_out(user);
         tables.browsers.retain(|(owner, _), _| *owner != user);

@@ -1,26 +1,44 @@
 //! Passkeys and ceremonies, in memory.
 
-use super::MemoryStore;
+use super::{MemoryStore, Tables};
 use crate::{
     domain::{factor::FactorId, secret::TokenHash, time::Timestamp, user::UserId},
     ports::{
         StoreError,
-        store::{Added, Ceremony, LastFactor, PasskeyFactor, PasskeyStore},
+        store::{Added, Ceremony, PasskeyFactor, PasskeyStore},
     },
 };
 use async_trait::async_trait;
+
+impl Tables {
+    fn is_taken(&self, passkey: &PasskeyFactor) -> bool {
+        let is_same = |other: &PasskeyFactor| other.id == passkey.id || other.credential_id == passkey.credential_id;
+        self.passkeys.values().any(is_same)
+    }
+
+    fn add_passkey(&mut self, passkey: &PasskeyFactor) -> Added {
+        if self.is_taken(passkey) {
+            return Added::Taken;
+        }
+        self.passkeys.insert(passkey.id, passkey.clone());
+        Added::New
+    }
+}
 
 #[async_trait]
 impl PasskeyStore for MemoryStore {
     async fn add_passkey(&self, passkey: &PasskeyFactor) -> Result<Added, StoreError> {
         let mut tables = self.tables();
         tables.account_exists(passkey.user)?;
-        let is_same = |other: &PasskeyFactor| other.id == passkey.id || other.credential_id == passkey.credential_id;
-        if tables.passkeys.values().any(is_same) {
+        Ok(tables.add_passkey(passkey))
+    }
+
+    async fn add_first_passkey(&self, passkey: &PasskeyFactor, now: Timestamp) -> Result<Added, StoreError> {
+        let mut tables = self.tables();
+        if tables.is_taken(passkey) || !tables.close_enrolment(passkey.user, now) {
             return Ok(Added::Taken);
         }
-        tables.passkeys.insert(passkey.id, passkey.clone());
-        Ok(Added::New)
+        Ok(tables.add_passkey(passkey))
     }
 
     async fn passkeys(&self, user: UserId) -> Result<Vec<PasskeyFactor>, StoreError> {
@@ -48,18 +66,6 @@ impl PasskeyStore for MemoryStore {
         after.clone_into(&mut passkey.credential);
         passkey.used_at = Some(now);
         Ok(true)
-    }
-
-    async fn remove_passkey(&self, user: UserId, passkey: FactorId, last: LastFactor) -> Result<bool, StoreError> {
-        let mut tables = self.tables();
-        let others = tables.passkeys.values().filter(|other| other.user == user && other.id != passkey).count()
-            + tables.totp_factors.values().filter(|other| other.user == user).count();
-        if others == 0 && last == LastFactor::Stays
-            || tables.passkeys.get(&passkey).is_none_or(|passkey| passkey.user != user)
-        {
-            return Ok(false);
-        }
-        Ok(tables.passkeys.remove(&passkey).is_some())
     }
 
     async fn open_ceremony(&self, ceremony: &Ceremony) -> Result<(), StoreError> {

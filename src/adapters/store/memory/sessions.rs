@@ -18,7 +18,7 @@ use async_trait::async_trait;
 use std::cmp::Reverse;
 
 impl Tables {
-    fn add_session(&mut self, session: &Session, token: TokenHash) -> Result<(), StoreError> {
+    pub(super) fn add_session(&mut self, session: &Session, token: TokenHash) -> Result<(), StoreError> {
         self.account_exists(session.user)?;
         let mut session = session.clone();
         sort(&mut session.authentications);
@@ -104,6 +104,13 @@ impl SessionStore for MemoryStore {
         Ok(())
     }
 
+    async fn lock_session(&self, session: SessionId, now: Timestamp) -> Result<(), StoreError> {
+        if let Some(kept) = self.tables().sessions.get_mut(&session) {
+            kept.session.locked_at = kept.session.locked_at.max(Some(now));
+        }
+        Ok(())
+    }
+
     async fn end_session(&self, session: SessionId) -> Result<bool, StoreError> {
         Ok(self.tables().end_session(session))
     }
@@ -111,6 +118,7 @@ impl SessionStore for MemoryStore {
     async fn end_sessions_of(&self, user: UserId, spare: Option<SessionId>) -> Result<u64, StoreError> {
         let mut tables = self.tables();
         tables.attempts.retain(|_, attempt| attempt.user != user);
+        tables.forget_devices(user);
         Ok(tables.end_sessions_where(|session| session.user == user && Some(session.id) != spare))
     }
 
@@ -174,6 +182,7 @@ impl SessionStore for MemoryStore {
         tables.attempts.retain(|_, attempt| attempt.first.at >= steps_before);
         tables.handoffs.retain(|_, handoff| handoff.made_at >= steps_before);
         tables.ceremonies.retain(|_, ceremony| ceremony.made_at >= steps_before);
+        tables.codes.retain(|_, code| code.sent_at >= steps_before);
         tables.budgets.retain(|_, budget| !budget.is_forgotten(budgets_before));
         Ok(())
     }

@@ -22,19 +22,20 @@ use sqlx::{query, query_as, query_scalar};
 macro_rules! select_account {
     ($rest:literal) => {
         concat!(
-            "SELECT id AS user_id, login_id, name, email, groups, disabled, created_at, enrol_until, \
-             password_id, password_phc, password_changed_at FROM accounts ",
+            "SELECT a.id AS user_id, login_id, name, e.address AS email, groups, disabled, created_at, enrol_until, \
+             password_id, password_phc, password_changed_at FROM accounts a \
+             LEFT JOIN contacts e ON e.user_id = a.id AND e.kind = 'email' AND e.verified_at IS NOT NULL ",
             $rest
         )
     };
 }
 
 statements! {
-    ADD_ACCOUNT = "INSERT INTO accounts (id, login_id, name, email, groups, disabled, created_at, enrol_until, \
+    ADD_ACCOUNT = "INSERT INTO accounts (id, login_id, name, groups, disabled, created_at, enrol_until, \
         password_id, password_phc, password_changed_at) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING";
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING";
     ACCOUNT_BY_LOGIN = select_account!("WHERE login_id = $1");
-    ACCOUNT = select_account!("WHERE id = $1");
+    ACCOUNT = select_account!("WHERE a.id = $1");
     ACCOUNTS = select_account!("ORDER BY login_id");
     SET_DISABLED = "UPDATE accounts SET disabled = $2 WHERE id = $1";
     DELETE_ACCOUNT = "DELETE FROM accounts WHERE id = $1";
@@ -44,19 +45,24 @@ statements! {
 
     END_ATTEMPTS = "DELETE FROM attempts WHERE user_id = $1";
     END_SESSIONS = "DELETE FROM sessions WHERE user_id = $1";
+    FORGET_DEVICES = "DELETE FROM devices WHERE user_id = $1";
     FORGET_BROWSERS = "DELETE FROM known_browsers WHERE user_id = $1";
+    END_RESETS = "DELETE FROM password_resets WHERE user_id = $1";
     FORGET_BUDGETS = "DELETE FROM budgets WHERE user_id = $1";
 
     ADD_TOTP = "INSERT INTO totp_factors (id, user_id, name, sealed_key, spent_step, created_at, used_at) \
         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO NOTHING";
-    CLOSE_ENROLMENT = "UPDATE accounts SET enrol_until = NULL WHERE id = $1 AND enrol_until > $2";
+    CLOSE_ENROLMENT = close_enrolment!();
     TOTP_FACTORS = "SELECT id, user_id, name, sealed_key, spent_step, created_at, used_at FROM totp_factors \
         WHERE user_id = $1 ORDER BY created_at, id";
     SPEND_TOTP_STEP = "UPDATE totp_factors SET spent_step = $2, used_at = $3 WHERE id = $1 AND spent_step < $2";
     REMOVE_OTHER_TOTP_FACTORS = "DELETE FROM totp_factors WHERE user_id = $1 AND id <> $2";
+    /// Makes a reset and a sign-in that a device spares a step wait for each other.
+    HOLD_ACCOUNT = "UPDATE accounts SET login_id = login_id WHERE id = $1";
     REMOVE_TOTP_FACTORS = "DELETE FROM totp_factors WHERE user_id = $1";
     REMOVE_RECOVERY_CODES = "DELETE FROM recovery_codes WHERE user_id = $1";
     REMOVE_PASSKEYS = "DELETE FROM passkeys WHERE user_id = $1";
+    REMOVE_PHONE = "DELETE FROM contacts WHERE user_id = $1 AND kind = 'phone'";
 
     KNOW_BROWSER = "INSERT INTO known_browsers AS b (browser, user_id, seen_at) VALUES ($1, $2, $3) \
         ON CONFLICT (user_id, browser) DO UPDATE SET seen_at = excluded.seen_at WHERE b.seen_at < excluded.seen_at";
@@ -95,7 +101,6 @@ impl AccountStore for SqlStore {
             .bind(user.id.0)
             .bind(user.login_id.as_str())
             .bind(&user.name)
-            .bind(&user.email)
             .bind(serde_json::json!(user.groups).to_string())
             .bind(user.disabled)
             .bind(user.created_at.as_millis())
@@ -130,6 +135,8 @@ impl AccountStore for SqlStore {
             if disabled {
                 query(END_ATTEMPTS).bind(user.0).execute(&mut *tx).await?;
                 query(END_SESSIONS).bind(user.0).execute(&mut *tx).await?;
+                query(FORGET_DEVICES).bind(user.0).execute(&mut *tx).await?;
+                query(END_RESETS).bind(user.0).execute(&mut *tx).await?;
             }
             changed.rows_affected() == 1
         }))
@@ -154,7 +161,9 @@ impl AccountStore for SqlStore {
                 .await?;
             query(END_ATTEMPTS).bind(user.0).execute(&mut *tx).await?;
             query(END_SESSIONS).bind(user.0).execute(&mut *tx).await?;
+            query(FORGET_DEVICES).bind(user.0).execute(&mut *tx).await?;
             query(FORGET_BROWSERS).bind(user.0).execute(&mut *tx).await?;
+            query(END_RESETS).bind(user.0).execute(&mut *tx).await?;
             changed.rows_affected() == 1
         }))
     }
@@ -214,13 +223,16 @@ impl AccountStore for SqlStore {
 
     async fn remove_second_factors(&self, user: UserId) -> Result<u64, StoreError> {
         Ok(transaction!(self, tx => {
+            query(HOLD_ACCOUNT).bind(user.0).execute(&mut *tx).await?;
             let removed = query(REMOVE_TOTP_FACTORS).bind(user.0).execute(&mut *tx).await?.rows_affected();
             let passkeys = query(REMOVE_PASSKEYS).bind(user.0).execute(&mut *tx).await?.rows_affected();
+            let phones = query(REMOVE_PHONE).bind(user.0).execute(&mut *tx).await?.rows_affected();
             query(REMOVE_RECOVERY_CODES).bind(user.0).execute(&mut *tx).await?;
             query(END_ATTEMPTS).bind(user.0).execute(&mut *tx).await?;
             query(END_SESSIONS).bind(user.0).execute(&mut *tx).await?;
+            query(FORGET_DEVICES).bind(user.0).execute(&mut *tx).await?;
             query(FORGET_BROWSERS).bind(user.0).execute(&mut *tx).await?;
-            removed + passkeys
+            removed + passkeys + phones
         }))
     }
 

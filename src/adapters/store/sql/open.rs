@@ -1,6 +1,9 @@
 //! Opens databases: connects, migrates, and finds out what is wrong while an operator is watching.
 
-use super::{Pools, SqlStore, accounts, budgets, held, passkeys, recovery, sessions};
+use super::{
+    Pools, SqlStore, accounts, activity, budgets, contacts, devices, factors, held, passkeys, passwords, recovery,
+    sessions,
+};
 use crate::ports::StoreError;
 use sqlx::{
     Connection as _, Executor, PgConnection, SqlSafeStr as _, SqliteConnection,
@@ -20,7 +23,11 @@ static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 
 /// How long one waits for a connection, or for another process that writes to the same file.
-pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long one waits for a connection to PostgreSQL. To a server that is down the pool would try all the while, and a
+/// visitor should not wait longer for being told so; how long a statement may take is another matter.
+const CONNECTION_MAX: Duration = Duration::from_secs(1);
 
 /// Connections that read from one SQLite file.
 const READERS: u32 = 4;
@@ -88,7 +95,7 @@ async fn postgres(url: &str) -> Result<Pools, StoreError> {
     prepare_all(&mut first).await?;
     first.close().await?;
 
-    let pool = PgPoolOptions::new().acquire_timeout(PATIENCE).max_connections(CONNECTIONS);
+    let pool = PgPoolOptions::new().acquire_timeout(CONNECTION_MAX).max_connections(CONNECTIONS);
     Ok(Pools::Postgres(pool.connect_lazy_with(options)))
 }
 
@@ -99,9 +106,14 @@ where
 {
     let all = [
         accounts::STATEMENTS,
+        contacts::STATEMENTS,
+        factors::STATEMENTS,
         passkeys::STATEMENTS,
+        passwords::STATEMENTS,
         recovery::STATEMENTS,
         sessions::STATEMENTS,
+        devices::STATEMENTS,
+        activity::STATEMENTS,
         budgets::STATEMENTS,
         held::STATEMENTS,
     ];

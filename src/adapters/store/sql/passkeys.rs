@@ -1,4 +1,4 @@
-//! Passkeys and ceremonies, in SQL.
+//! Passkeys, security keys and ceremonies, in SQL.
 
 use super::{
     Pools, SqlStore,
@@ -8,57 +8,71 @@ use crate::{
     domain::{factor::FactorId, secret::TokenHash, time::Timestamp, user::UserId},
     ports::{
         StoreError,
-        store::{Added, Ceremony, LastFactor, PasskeyFactor, PasskeyStore},
+        store::{Added, Ceremony, PasskeyFactor, PasskeyStore},
     },
 };
 use async_trait::async_trait;
 use sqlx::{query, query_as};
 
 statements! {
-    ADD_PASSKEY = "INSERT INTO passkeys (id, user_id, name, credential_id, credential, created_at, used_at) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING";
-    PASSKEYS = "SELECT id, user_id, name, credential_id, credential, created_at, used_at FROM passkeys \
+    ADD_PASSKEY = "INSERT INTO passkeys (id, user_id, kind, name, credential_id, credential, created_at, used_at) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING";
+    CLOSE_ENROLMENT = close_enrolment!();
+    PASSKEYS = "SELECT id, user_id, kind, name, credential_id, credential, created_at, used_at FROM passkeys \
         WHERE user_id = $1 ORDER BY created_at, id";
-    PASSKEY = "SELECT id, user_id, name, credential_id, credential, created_at, used_at FROM passkeys \
+    PASSKEY = "SELECT id, user_id, kind, name, credential_id, credential, created_at, used_at FROM passkeys \
         WHERE credential_id = $1";
     USE_PASSKEY = "UPDATE passkeys SET credential = $3, used_at = $4 WHERE id = $1 AND credential = $2";
-    /// Makes those who remove a factor of one account wait for each other: two must not each leave the other's.
-    HOLD_ACCOUNT = "UPDATE accounts SET login_id = login_id WHERE id = $1";
-    REMOVE_PASSKEY = "DELETE FROM passkeys WHERE id = $1 AND user_id = $2 AND ($3 \
-        OR EXISTS (SELECT 1 FROM passkeys p WHERE p.user_id = $2 AND p.id <> $1) \
-        OR EXISTS (SELECT 1 FROM totp_factors t WHERE t.user_id = $2))";
 
     OPEN_CEREMONY = "INSERT INTO ceremonies (token, purpose, browser, user_id, state, made_at) \
         VALUES ($1, $2, $3, $4, $5, $6)";
     TAKE_CEREMONY = "DELETE FROM ceremonies WHERE token = $1 RETURNING purpose, browser, user_id, state, made_at";
 }
 
+/// Adds a passkey, unless its id or its credential's is taken. How many rows that were.
+macro_rules! add_passkey {
+    ($db:expr, $passkey:expr) => {
+        query(ADD_PASSKEY)
+            .bind($passkey.id.0)
+            .bind($passkey.user.0)
+            .bind($passkey.kind.method().name())
+            .bind(&$passkey.name)
+            .bind(&$passkey.credential_id)
+            .bind(&$passkey.credential)
+            .bind($passkey.created_at.as_millis())
+            .bind($passkey.used_at.map(Timestamp::as_millis))
+            .execute($db)
+            .await?
+            .rows_affected()
+    };
+}
+
 #[async_trait]
 impl PasskeyStore for SqlStore {
     async fn add_passkey(&self, passkey: &PasskeyFactor) -> Result<Added, StoreError> {
-        let rows = writing!(self, db => query(ADD_PASSKEY)
-            .bind(passkey.id.0)
-            .bind(passkey.user.0)
-            .bind(&passkey.name)
-            .bind(&passkey.credential_id)
-            .bind(&passkey.credential)
-            .bind(passkey.created_at.as_millis())
-            .bind(passkey.used_at.map(Timestamp::as_millis))
-            .execute(db)
-            .await?
-            .rows_affected());
-        Ok(if rows == 0 { Added::Taken } else { Added::New })
+        Ok(added(writing!(self, db => add_passkey!(db, passkey))))
+    }
+
+    async fn add_first_passkey(&self, passkey: &PasskeyFactor, now: Timestamp) -> Result<Added, StoreError> {
+        transaction!(self, tx => {
+            let closed = query(CLOSE_ENROLMENT).bind(passkey.user.0).bind(now.as_millis()).execute(&mut *tx).await?;
+            // Whoever leaves here leaves the time open: a credential that is taken uses nothing up.
+            if closed.rows_affected() == 0 || add_passkey!(&mut *tx, passkey) == 0 {
+                return Ok(Added::Taken);
+            }
+        });
+        Ok(Added::New)
     }
 
     async fn passkeys(&self, user: UserId) -> Result<Vec<PasskeyFactor>, StoreError> {
         let rows: Vec<PasskeyRow> = reading!(self, db => query_as(PASSKEYS).bind(user.0).fetch_all(db).await?);
-        Ok(rows.into_iter().map(PasskeyFactor::from).collect())
+        rows.into_iter().map(PasskeyFactor::try_from).collect()
     }
 
     async fn passkey(&self, credential_id: &[u8]) -> Result<Option<PasskeyFactor>, StoreError> {
         let row: Option<PasskeyRow> =
             reading!(self, db => query_as(PASSKEY).bind(credential_id).fetch_optional(db).await?);
-        Ok(row.map(PasskeyFactor::from))
+        row.map(PasskeyFactor::try_from).transpose()
     }
 
     async fn use_passkey(
@@ -77,15 +91,6 @@ impl PasskeyStore for SqlStore {
             .await?
             .rows_affected());
         Ok(used == 1)
-    }
-
-    async fn remove_passkey(&self, user: UserId, passkey: FactorId, last: LastFactor) -> Result<bool, StoreError> {
-        let may_go = last == LastFactor::MayGo;
-        Ok(transaction!(self, tx => {
-            query(HOLD_ACCOUNT).bind(user.0).execute(&mut *tx).await?;
-            let removed = query(REMOVE_PASSKEY).bind(passkey.0).bind(user.0).bind(may_go).execute(&mut *tx).await?;
-            removed.rows_affected() == 1
-        }))
     }
 
     async fn open_ceremony(&self, ceremony: &Ceremony) -> Result<(), StoreError> {
@@ -109,4 +114,8 @@ impl PasskeyStore for SqlStore {
             writing!(self, db => query_as(TAKE_CEREMONY).bind(hash).fetch_optional(db).await?);
         row.map(|row| row.read(token)).transpose()
     }
+}
+
+fn added(rows: u64) -> Added {
+    if rows == 0 { Added::Taken } else { Added::New }
 }

@@ -2,7 +2,10 @@
 
 use crate::{
     domain::{
-        factor::{FactorId, Method},
+        contact::{Address, Contact, Kind},
+        event::Event,
+        factor::{FactorId, KeyKind, Method},
+        place::Place,
         secret::TokenHash,
         session::{Authentication, Identity, Session, SessionId},
         time::Timestamp,
@@ -11,8 +14,8 @@ use crate::{
     ports::{
         StoreError,
         store::{
-            Account, Ceremony, FoundHeld, PasskeyFactor, PasswordFactor, Purpose, SealedKey, SessionSummary,
-            TotpFactor, WaitingHeld,
+            Account, Ceremony, Device, DeviceId, FoundHeld, PasskeyFactor, PasswordFactor, Purpose, SealedKey,
+            SentCode, SentPurpose, SessionSummary, TotpFactor, Undo, WaitingHeld,
         },
     },
 };
@@ -59,6 +62,7 @@ pub(super) struct TotpRow {
 pub(super) struct PasskeyRow {
     id: Uuid,
     user_id: Uuid,
+    kind: String,
     name: String,
     credential_id: Vec<u8>,
     credential: String,
@@ -74,6 +78,47 @@ pub(super) struct CeremonyRow {
     user_id: Option<Uuid>,
     state: String,
     made_at: i64,
+}
+
+/// A row of `devices`.
+#[derive(FromRow)]
+pub(super) struct DeviceRow {
+    id: Uuid,
+    user_id: Uuid,
+    browser: Vec<u8>,
+    name: Option<String>,
+    created_at: i64,
+    used_at: Option<i64>,
+}
+
+/// A row of `undos`.
+#[derive(FromRow)]
+pub(super) struct UndoRow {
+    pub(super) user_id: Uuid,
+    pub(super) session_id: Uuid,
+    browser: Option<String>,
+    made_at: i64,
+}
+
+/// A row of `contacts`.
+#[derive(FromRow)]
+pub(super) struct ContactRow {
+    id: Uuid,
+    user_id: Uuid,
+    kind: String,
+    address: String,
+    verified_at: Option<i64>,
+}
+
+/// A row of `codes`.
+#[derive(FromRow)]
+pub(super) struct CodeRow {
+    user_id: Uuid,
+    method: String,
+    address: String,
+    factor_id: Uuid,
+    sealed: Vec<u8>,
+    sent_at: i64,
 }
 
 /// A row of `signing_keys`.
@@ -107,9 +152,28 @@ pub(super) struct SessionRow {
     user_id: Uuid,
     started_at: i64,
     seen_at: i64,
+    locked_at: Option<i64>,
+    #[sqlx(flatten)]
+    place: PlaceRow,
     method: Option<String>,
     factor_id: Option<Uuid>,
     proven_at: Option<i64>,
+}
+
+/// The columns of a place.
+#[derive(FromRow)]
+pub(super) struct PlaceRow {
+    browser: Option<String>,
+    address: Option<String>,
+}
+
+/// A row of `events`.
+#[derive(FromRow)]
+pub(super) struct EventRow {
+    at: i64,
+    what: String,
+    #[sqlx(flatten)]
+    place: PlaceRow,
 }
 
 /// A user beside a session.
@@ -215,17 +279,20 @@ impl TryFrom<TotpRow> for TotpFactor {
     }
 }
 
-impl From<PasskeyRow> for PasskeyFactor {
-    fn from(row: PasskeyRow) -> Self {
-        Self {
+impl TryFrom<PasskeyRow> for PasskeyFactor {
+    type Error = StoreError;
+
+    fn try_from(row: PasskeyRow) -> Result<Self, StoreError> {
+        Ok(Self {
             id: FactorId(row.id),
             user: UserId(row.user_id),
+            kind: KeyKind::by_name(&row.kind).ok_or_else(|| bad("passkeys", row.id, "kind"))?,
             name: row.name,
             credential_id: row.credential_id,
             credential: row.credential,
             created_at: Timestamp::from_millis(row.created_at),
             used_at: row.used_at.map(Timestamp::from_millis),
-        }
+        })
     }
 }
 
@@ -240,6 +307,69 @@ impl CeremonyRow {
             user: self.user_id.map(UserId),
             state: self.state,
             made_at: Timestamp::from_millis(self.made_at),
+        })
+    }
+}
+
+impl TryFrom<DeviceRow> for Device {
+    type Error = StoreError;
+
+    fn try_from(row: DeviceRow) -> Result<Self, StoreError> {
+        let browser = row.browser.try_into().map_err(|_| bad("devices", row.id, "browser"))?;
+        Ok(Self {
+            id: DeviceId(row.id),
+            user: UserId(row.user_id),
+            browser: TokenHash::from_bytes(browser),
+            name: row.name,
+            created_at: Timestamp::from_millis(row.created_at),
+            used_at: row.used_at.map(Timestamp::from_millis),
+        })
+    }
+}
+
+impl UndoRow {
+    /// The undoable sign-in of this link.
+    pub(super) fn read(self, token: TokenHash) -> Undo {
+        Undo {
+            token,
+            user: UserId(self.user_id),
+            session: SessionId(self.session_id),
+            browser: self.browser,
+            made_at: Timestamp::from_millis(self.made_at),
+        }
+    }
+}
+
+impl TryFrom<ContactRow> for Contact {
+    type Error = StoreError;
+
+    fn try_from(row: ContactRow) -> Result<Self, StoreError> {
+        let bad = |column| bad("contacts", row.id, column);
+        let kind = Kind::by_name(&row.kind).ok_or_else(|| bad("kind"))?;
+        Ok(Self {
+            id: FactorId(row.id),
+            user: UserId(row.user_id),
+            address: Address::parse(kind, &row.address).map_err(|_| bad("address"))?,
+            verified_at: row.verified_at.map(Timestamp::from_millis),
+        })
+    }
+}
+
+impl CodeRow {
+    /// The code that this browser asked for to this end.
+    pub(super) fn read(self, browser: TokenHash, purpose: SentPurpose) -> Result<SentCode, StoreError> {
+        let bad = |column| bad("codes", self.user_id, column);
+        let method = Method::by_name(&self.method).ok_or_else(|| bad("method"))?;
+        let kind = method.channel().ok_or_else(|| bad("method"))?.kind();
+        Ok(SentCode {
+            browser,
+            purpose,
+            user: UserId(self.user_id),
+            method,
+            address: Address::parse(kind, &self.address).map_err(|_| bad("address"))?,
+            factor: FactorId(self.factor_id),
+            sealed: self.sealed,
+            sent_at: Timestamp::from_millis(self.sent_at),
         })
     }
 }
@@ -278,6 +408,29 @@ impl SessionRow {
             authentications: rows.filter_map(|row| row.authentication().transpose()).collect::<Result<_, _>>()?,
             started_at: Timestamp::from_millis(self.started_at),
             seen_at: Timestamp::from_millis(self.seen_at),
+            locked_at: self.locked_at.map(Timestamp::from_millis),
+            place: self.place.read().ok_or_else(|| bad("sessions", self.session_id, "address"))?,
+        })
+    }
+}
+
+impl PlaceRow {
+    /// The place; `None` if its address is none.
+    fn read(&self) -> Option<Place> {
+        let address = self.address.as_ref().map(|address| address.parse()).transpose().ok()?;
+        Some(Place { browser: self.browser.clone(), address })
+    }
+}
+
+impl EventRow {
+    /// What happened to this user.
+    pub(super) fn read(self, user: UserId) -> Result<Event, StoreError> {
+        let bad = |column| bad("events", user.0, column);
+        Ok(Event {
+            user: Some(user),
+            at: Timestamp::from_millis(self.at),
+            what: serde_json::from_str(&self.what).map_err(|_| bad("what"))?,
+            place: self.place.read().ok_or_else(|| bad("address"))?,
         })
     }
 }

@@ -23,10 +23,12 @@ use sqlx::{query, query_as};
 macro_rules! select_identity {
     ($from:literal) => {
         concat!(
-            "SELECT a.id AS user_id, a.login_id, a.name, a.email, a.groups, a.disabled, a.created_at, \
-             s.id AS session_id, s.started_at, s.seen_at, p.method, p.factor_id, p.proven_at FROM ",
+            "SELECT a.id AS user_id, a.login_id, a.name, e.address AS email, a.groups, a.disabled, a.created_at, \
+             s.id AS session_id, s.started_at, s.seen_at, s.locked_at, s.browser, s.address, \
+             p.method, p.factor_id, p.proven_at FROM ",
             $from,
             " JOIN accounts a ON a.id = s.user_id AND NOT a.disabled \
+             LEFT JOIN contacts e ON e.user_id = a.id AND e.kind = 'email' AND e.verified_at IS NOT NULL \
              LEFT JOIN authentications p ON p.session_id = s.id "
         )
     };
@@ -42,7 +44,8 @@ statements! {
     END_ATTEMPTS_OF = "DELETE FROM attempts WHERE user_id = $1";
     SPEND_ATTEMPT = "DELETE FROM attempts WHERE token = $1 AND user_id = $2";
 
-    OPEN_SESSION = "INSERT INTO sessions (id, token, user_id, started_at, seen_at) VALUES ($1, $2, $3, $4, $5)";
+    OPEN_SESSION = "INSERT INTO sessions (id, token, user_id, started_at, seen_at, locked_at, browser, address) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
     ADD_AUTHENTICATION = "INSERT INTO authentications AS p (session_id, factor_id, method, proven_at) \
         VALUES ($1, $2, $3, $4) ON CONFLICT (session_id, factor_id) \
         DO UPDATE SET method = excluded.method, proven_at = excluded.proven_at WHERE p.proven_at <= excluded.proven_at";
@@ -56,10 +59,14 @@ statements! {
     );
     ROTATE = "UPDATE sessions SET token = $3 WHERE id = $1 AND token = $2";
     TOUCH = "UPDATE sessions SET seen_at = $2 WHERE id = $1 AND seen_at < $2";
+    LOCK = "UPDATE sessions SET locked_at = $2 WHERE id = $1 AND (locked_at IS NULL OR locked_at < $2)";
     END_SESSION = "DELETE FROM sessions WHERE id = $1";
+    /// Makes this and a sign-in that a device spares a step wait for each other.
+    TAKE_TURN = "UPDATE accounts SET login_id = login_id WHERE id = $1";
+    FORGET_DEVICES = "DELETE FROM devices WHERE user_id = $1";
     END_SESSIONS_OF = "DELETE FROM sessions WHERE user_id = $1 AND (id <> $2 OR $2 IS NULL)";
     SESSIONS = "SELECT a.login_id, a.id AS user_id, s.id AS session_id, s.started_at, s.seen_at, \
-        p.method, p.factor_id, p.proven_at FROM sessions s JOIN accounts a ON a.id = s.user_id \
+        s.locked_at, s.browser, s.address, p.method, p.factor_id, p.proven_at FROM sessions s JOIN accounts a ON a.id = s.user_id \
         LEFT JOIN authentications p ON p.session_id = s.id WHERE s.user_id = $1 OR $1 IS NULL \
         ORDER BY s.seen_at DESC, s.id, p.proven_at, p.factor_id";
 
@@ -76,39 +83,10 @@ statements! {
     SWEEP_SESSIONS = "DELETE FROM sessions WHERE started_at < $1 OR seen_at < $2";
     SWEEP_ATTEMPTS = "DELETE FROM attempts WHERE proven_at < $1";
     SWEEP_HANDOFFS = "DELETE FROM handoffs WHERE made_at < $1";
+    SWEEP_CODES = "DELETE FROM codes WHERE sent_at < $1";
     SWEEP_CEREMONIES = "DELETE FROM ceremonies WHERE made_at < $1";
     /// Locked budgets stay.
     SWEEP_BUDGETS = "DELETE FROM budgets WHERE updated_at <= $1 AND blocked_until <> 9223372036854775807";
-}
-
-/// Adds a session with its authentications, inside a transaction.
-macro_rules! add_session {
-    ($tx:ident, $session:expr, $token:expr) => {
-        query(OPEN_SESSION)
-            .bind($session.id.0)
-            .bind($token.as_bytes().as_slice())
-            .bind($session.user.0)
-            .bind($session.started_at.as_millis())
-            .bind($session.seen_at.as_millis())
-            .execute(&mut *$tx)
-            .await?;
-        for proof in &$session.authentications {
-            add_authentication!($tx, $session.id, proof);
-        }
-    };
-}
-
-/// Adds an authentication to a session, inside a transaction.
-macro_rules! add_authentication {
-    ($tx:ident, $session:expr, $proof:expr) => {
-        query(ADD_AUTHENTICATION)
-            .bind($session.0)
-            .bind($proof.factor.0)
-            .bind($proof.method.name())
-            .bind($proof.at.as_millis())
-            .execute(&mut *$tx)
-            .await?;
-    };
 }
 
 #[async_trait]
@@ -197,6 +175,11 @@ impl SessionStore for SqlStore {
         Ok(())
     }
 
+    async fn lock_session(&self, session: SessionId, now: Timestamp) -> Result<(), StoreError> {
+        writing!(self, db => { query(LOCK).bind(session.0).bind(now.as_millis()).execute(db).await?; });
+        Ok(())
+    }
+
     async fn end_session(&self, session: SessionId) -> Result<bool, StoreError> {
         let ended = writing!(self, db => query(END_SESSION).bind(session.0).execute(db).await?.rows_affected());
         Ok(ended == 1)
@@ -205,6 +188,8 @@ impl SessionStore for SqlStore {
     async fn end_sessions_of(&self, user: UserId, spare: Option<SessionId>) -> Result<u64, StoreError> {
         let spare = spare.map(|session| session.0);
         Ok(transaction!(self, tx => {
+            query(TAKE_TURN).bind(user.0).execute(&mut *tx).await?;
+            query(FORGET_DEVICES).bind(user.0).execute(&mut *tx).await?;
             query(END_ATTEMPTS_OF).bind(user.0).execute(&mut *tx).await?;
             query(END_SESSIONS_OF).bind(user.0).bind(spare).execute(&mut *tx).await?.rows_affected()
         }))
@@ -274,6 +259,7 @@ impl SessionStore for SqlStore {
             query(SWEEP_SESSIONS).bind(began).bind(idle).execute(db).await?;
             query(SWEEP_ATTEMPTS).bind(steps_before.as_millis()).execute(db).await?;
             query(SWEEP_HANDOFFS).bind(steps_before.as_millis()).execute(db).await?;
+            query(SWEEP_CODES).bind(steps_before.as_millis()).execute(db).await?;
             query(SWEEP_CEREMONIES).bind(steps_before.as_millis()).execute(db).await?;
             query(SWEEP_BUDGETS).bind(budgets_before.as_millis()).execute(db).await?;
         });

@@ -21,7 +21,7 @@ const APP: &str = "payroll";
 type TestBody = http_body_util::combinators::UnsyncBoxBody<Bytes, BoxError>;
 
 fn admission() -> Admission {
-    let public = Policy { name: "public".into(), access: Access::Public };
+    let public = Policy::new("public", Access::Public);
     let visitor = Visitor::Anonymous(WhyAnonymous::NoCookie);
     let Decision::Admit(admission) = public.decide(&visitor, Timestamp::from_millis(0)) else { panic!() };
     admission
@@ -147,7 +147,7 @@ async fn a_connection_that_the_server_closed_meanwhile_is_replaced() {
     for _ in 0..5 {
         let (answer, ()) = tokio::join!(send(&client, get()), serve_one());
         assert_eq!(answer.unwrap(), "hello");
-        while client.lanes[APP].idle.lock().values().flatten().any(|parked| !parked.sender.is_closed()) {
+        while client.lanes[APP].idle.lock().values().flatten().any(|parked| !parked.link.sender.is_closed()) {
             yield_now().await;
         }
     }

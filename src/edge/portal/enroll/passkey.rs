@@ -1,16 +1,18 @@
-//! `/enroll/passkey`: setting up a passkey.
+//! `/enroll/passkey` and `/enroll/security-key`: setting up a key.
 
 use crate::{
-    domain::factor::Method,
+    domain::factor::{KeyKind, Method},
     edge::{
-        http::page::{Frame, Hidden},
-        portal::challenge::ProofNotice,
+        http::{
+            page::{Frame, Hidden},
+            words::method_proof,
+        },
+        portal::challenge::{ProofNotice, WhyNotSent},
     },
 };
 use askama::Template;
 
-/// `GET /enroll/passkey`, and `POST` when it did not work. Posts `name`, `challenge` and `credential` to
-/// `/enroll/passkey`.
+/// `GET`, and `POST` when it did not work. Posts `name`, `challenge` and `credential` to where it is.
 #[derive(Debug, Clone, Copy, Template)]
 #[template(path = "pages/enroll/passkey.html")]
 pub struct EnrollPasskeyPage<'a> {
@@ -18,12 +20,20 @@ pub struct EnrollPasskeyPage<'a> {
     pub frame: Frame<'a>,
     /// What the form carries unseen.
     pub hidden: Hidden<'a>,
-    /// Whose passkey it will be.
+    /// What is made.
+    pub kind: KeyKind,
+    /// Whose it will be.
     pub login_id: &'a str,
     /// What they can set up instead.
     pub other: Option<Method>,
     /// What was wrong with the last answer.
     pub notice: Option<ProofNotice>,
+}
+
+impl EnrollPasskeyPage<'_> {
+    const fn called(&self) -> &'static str {
+        method_proof(self.kind.method())
+    }
 }
 
 #[cfg(test)]
@@ -36,6 +46,7 @@ mod tests {
         let empty = EnrollPasskeyPage {
             frame: gallery::frame(Base::Portal),
             hidden: gallery::HIDDEN,
+            kind: KeyKind::Passkey,
             login_id: gallery::ANN,
             other: None,
             notice: None,
@@ -47,6 +58,11 @@ mod tests {
             ("wrong", failed(ProofNotice::Wrong)),
             ("too_many", failed(ProofNotice::TooMany { again: gallery::in_five_minutes() })),
             ("our_fault", failed(ProofNotice::OurFault)),
+            ("security_key", EnrollPasskeyPage { kind: KeyKind::SecurityKey, ..empty }),
+            (
+                "first_security_key",
+                EnrollPasskeyPage { kind: KeyKind::SecurityKey, other: Some(Method::Totp), ..empty },
+            ),
         ];
 
         for (state, shown) in gallery::exhibit("enroll.passkey", states) {

@@ -1,6 +1,9 @@
 //! `/enroll` for somebody who can't add a method by themselves now.
 
-use crate::edge::http::page::{Frame, Hidden};
+use crate::{
+    edge::http::page::{Frame, Hidden},
+    flows::factors::SECOND_FACTORS_MAX,
+};
 use askama::Template;
 
 /// Says who can help (EN-04).
@@ -22,11 +25,9 @@ pub struct EnrollRefusedPage<'a> {
 pub enum WhyRefused {
     /// A first second step is handed out by an operator, never on the word of a password alone.
     NeedsOperator,
-    /// They have an authenticator app already.
-    AlreadyThere,
-    /// They have a passkey, which is stronger than an authenticator app.
-    HasPasskey,
-    /// The operator wants no passkeys.
+    /// They have as many as one can have.
+    TooMany,
+    /// The operator does not want this method.
     NotOffered,
 }
 
@@ -34,9 +35,8 @@ impl WhyRefused {
     const fn heading(self) -> &'static str {
         match self {
             Self::NeedsOperator => "The first set-up needs some help",
-            Self::AlreadyThere => "Your authenticator app is already set up",
-            Self::HasPasskey => "You have a passkey already",
-            Self::NotOffered => "Passkeys aren't used here",
+            Self::TooMany => "You have enough ways to sign in",
+            Self::NotOffered => "That way to sign in isn't used here",
         }
     }
 }
@@ -56,8 +56,7 @@ mod tests {
         };
         let states = vec![
             ("needs_operator", page(WhyRefused::NeedsOperator)),
-            ("already_there", page(WhyRefused::AlreadyThere)),
-            ("has_passkey", page(WhyRefused::HasPasskey)),
+            ("too_many", page(WhyRefused::TooMany)),
             ("not_offered", page(WhyRefused::NotOffered)),
         ];
 

@@ -3,8 +3,11 @@
 use crate::{
     domain::factor::Method,
     edge::{
-        http::page::{Frame, Hidden},
-        portal::challenge::ProofNotice,
+        http::{
+            page::{Frame, Hidden},
+            words::filters,
+        },
+        portal::challenge::{ProofNotice, WhyNotSent},
     },
 };
 use askama::Template;

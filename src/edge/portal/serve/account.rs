@@ -1,43 +1,72 @@
-//! `/account`, and the portal's front.
+//! `/account`, `/account/activity`, and the portal's front.
 
-use super::{Desk, Reply, Visit, onward, see_other};
+use super::{
+    Desk, Reply, Visit, factors, onward, see_other, sessions::row as session_row, sessions::rows as session_rows,
+};
 use crate::{
     domain::{
+        contact::{Contact, Kind},
         factor::Method,
         session::{Session, latest, proven},
         time::Timestamp,
     },
     edge::{
         http::words::Upcoming,
-        portal::account::{AccountNotice, AccountPage, AppRow, FactorRow, SessionRow},
+        portal::account::{
+            AccountNotice, AccountPage, AppRow, ContactRow, SessionRow,
+            activity::{ActivityPage, ActivityRow},
+        },
     },
     flows::{
-        enroll::UNNAMED,
-        recovery,
+        contacts, recovery,
         sessions::{self, Bearer, Full},
     },
-    ports::{
-        StoreError,
-        store::{PasskeyFactor, PasswordFactor, TotpFactor},
-    },
+    ports::StoreError,
 };
 use axum::{extract::State, http::StatusCode};
-use std::{cmp::Reverse, sync::Arc};
+use std::{sync::Arc, time::Duration};
+
+/// Events that are read, so that what happened again and again hides nothing.
+const EVENTS_READ: u32 = 100;
+
+/// Rows on the page of its own, and on the account page.
+const ROWS_OF_ALL: usize = 20;
+const ROWS_OF_LATEST: usize = 3;
 
 pub(super) async fn front() -> Reply {
     see_other("/account")
 }
 
 pub(super) async fn show(State(desk): State<Arc<Desk>>, visit: Visit) -> Reply {
-    match sessions::recognise(&desk.world, visit.token.as_ref()).await {
-        Ok(Bearer::Full(full)) => desk.account(&visit, &full, None).await,
-        Ok(Bearer::Half(_)) => see_other("/challenge"),
-        Ok(Bearer::Nobody(_)) => onward("/login", None),
+    match desk.signed_in(&visit).await {
+        Ok(full) => desk.account(&visit, &full, None).await,
+        Err(reply) => *reply,
+    }
+}
+
+/// `GET /account/activity`.
+pub(super) async fn show_activity(State(desk): State<Arc<Desk>>, visit: Visit) -> Reply {
+    let full = match desk.signed_in(&visit).await {
+        Ok(full) => full,
+        Err(reply) => return *reply,
+    };
+    match activity(&desk, &full, ROWS_OF_ALL).await {
+        Ok(rows) => desk.page(StatusCode::OK, &ActivityPage { frame: desk.frame(), rows: &rows }),
         Err(error) => desk.unavailable(&error),
     }
 }
 
 impl Desk {
+    /// Whoever is signed in; or where to go first.
+    pub(super) async fn signed_in(&self, visit: &Visit) -> Result<Box<Full>, Box<Reply>> {
+        match sessions::recognise(&self.world, visit.token.as_ref()).await {
+            Ok(Bearer::Full(full)) => Ok(full),
+            Ok(Bearer::Half(_)) => Err(Box::new(see_other("/challenge"))),
+            Ok(Bearer::Nobody(_)) => Err(Box::new(onward("/login", None))),
+            Err(error) => Err(Box::new(self.unavailable(&error))),
+        }
+    }
+
     /// The account page, with what there is to say first.
     pub(super) async fn account(&self, visit: &Visit, full: &Full, notice: Option<AccountNotice>) -> Reply {
         page(self, visit, full, notice).await.unwrap_or_else(|error| self.unavailable(&error))
@@ -49,24 +78,19 @@ async fn page(desk: &Desk, visit: &Visit, full: &Full, notice: Option<AccountNot
     let now = desk.world.clock.now();
     sessions::touch(&desk.world, &full.identity).await?;
     let password = desk.world.store.account(user.id).await?.and_then(|account| account.password);
-    let totp = desk.world.store.totp_factors(user.id).await?;
-    let passkeys = desk.world.store.passkeys(user.id).await?;
-    let may_have_codes = desk.world.settings.recovery_codes > 0 && !(totp.is_empty() && passkeys.is_empty());
+    let (own, primary) = factors::own(desk, full).await?;
+    let factors: Vec<_> = own.iter().map(|factor| factors::row(factor, primary, now)).collect();
+    let may_have_codes = desk.world.settings.recovery_codes > 0 && !own.is_empty();
     let recovery_codes = if may_have_codes { Some(recovery::left(&desk.world, user.id).await?) } else { None };
-    let factors = factor_rows(password.as_ref(), &totp, &passkeys, now);
+    let addresses = desk.world.store.contacts(user.id).await?;
+    let contacts = contact_rows(desk, &addresses);
     let apps: Vec<_> = desk.directory.iter().map(|(title, url)| AppRow { title, url }).collect();
-    let mut proofs: Vec<_> =
-        proven(&session.authentications, now).filter_map(|proof| Some((proof.method, proof.at.age(now)?))).collect();
-    proofs.sort_by_key(|(_, age)| *age);
-    let age = session.started_at.age(now).unwrap_or_default();
-    let status = match notice {
-        Some(AccountNotice::PasskeyKept) => StatusCode::CONFLICT,
-        Some(AccountNotice::Enrolled | AccountNotice::Recovered { .. }) | None => StatusCode::OK,
-    };
-    let ends = Upcoming { at: session.started_at + desk.world.settings.limits.lifetime, now };
+    let others = session_rows(&sessions::others(&desk.world, full).await?, now);
+    let activity = activity(desk, full, ROWS_OF_LATEST).await?;
+    let (here, proofs) = (session_row(session, now), proofs(session, now));
     Ok(desk.form_page(visit, None, |hidden| {
         desk.page(
-            status,
+            StatusCode::OK,
             &AccountPage {
                 frame: desk.frame(),
                 hidden,
@@ -75,12 +99,42 @@ async fn page(desk: &Desk, visit: &Visit, full: &Full, notice: Option<AccountNot
                 notice: notice.or_else(|| reminder(session, now)),
                 methods: &desk.world.settings.methods,
                 factors: &factors,
+                remembers: desk.world.settings.remember.is_some(),
+                contacts: &contacts,
                 recovery_codes,
+                password: password.map(|password| password.changed_at.age(now).unwrap_or_default()),
                 apps: &apps,
-                session: SessionRow { age, ends, proofs: &proofs },
+                session: SessionRow {
+                    here: &here,
+                    ends: Upcoming { at: session.started_at + desk.world.settings.limits.lifetime, now },
+                    proofs: &proofs,
+                    locked: locked(session, now),
+                },
+                others: &others,
+                activity: &activity,
             },
         )
     }))
+}
+
+async fn activity(desk: &Desk, full: &Full, most: usize) -> Result<Vec<ActivityRow>, StoreError> {
+    let events = desk.world.store.recent_events(full.identity.user.id, EVENTS_READ).await?;
+    Ok(ActivityRow::of(&events, most, desk.world.clock.now()))
+}
+
+/// What was proven in a session, and how long ago; the latest first.
+fn proofs(session: &Session, now: Timestamp) -> Vec<(Method, Duration)> {
+    let mut proofs: Vec<_> =
+        proven(&session.authentications, now).filter_map(|proof| Some((proof.method, proof.at.age(now)?))).collect();
+    proofs.sort_by_key(|(_, age)| *age);
+    proofs
+}
+
+/// How long ago a session was locked, if nothing was proven in it since.
+fn locked(session: &Session, now: Timestamp) -> Option<Duration> {
+    let locked_at = session.locked_at?;
+    let is_open = session.authentications.iter().any(|proof| proof.at > locked_at);
+    (!is_open).then(|| locked_at.age(now).unwrap_or_default())
 }
 
 /// Reminds somebody who had to use a recovery code, until they prove an authenticator app again.
@@ -90,35 +144,11 @@ fn reminder(session: &Session, now: Timestamp) -> Option<AccountNotice> {
     recovered.map(|_| AccountNotice::Recovered { reopened: recovery::is_recovered(session, now) })
 }
 
-fn factor_rows<'a>(
-    password: Option<&PasswordFactor>,
-    totp: &'a [TotpFactor],
-    passkeys: &'a [PasskeyFactor],
-    now: Timestamp,
-) -> Vec<FactorRow<'a>> {
-    let age = |at: Timestamp| at.age(now).unwrap_or_default();
-    let apps = totp.iter().map(|factor| FactorRow {
-        method: Method::Totp,
-        name: Some(factor.name.as_str()).filter(|name| *name != UNNAMED),
-        added: age(factor.created_at),
-        used: factor.used_at.map(age),
-        removable: None,
-    });
-    let passkeys = passkeys.iter().map(|passkey| FactorRow {
-        method: Method::Passkey,
-        name: Some(passkey.name.as_str()),
-        added: age(passkey.created_at),
-        used: passkey.used_at.map(age),
-        removable: Some(passkey.id.0),
-    });
-    let password = password.map(|factor| FactorRow {
-        method: Method::Password,
-        name: None,
-        added: age(factor.changed_at),
-        used: None,
-        removable: None,
-    });
-    let mut rows: Vec<_> = apps.chain(passkeys).chain(password).collect();
-    rows.sort_by_key(|row| Reverse(row.added));
-    rows
+fn contact_rows<'a>(desk: &Desk, contacts: &'a [Contact]) -> Vec<ContactRow<'a>> {
+    let row = |kind: Kind| {
+        let known = contacts.iter().find(|contact| contact.address.kind() == kind && contact.verified_at.is_some());
+        let address = known.map(|contact| contact.address.as_str());
+        (address.is_some() || contacts::is_offered(&desk.world, kind)).then_some(ContactRow { kind, address })
+    };
+    Kind::ALL.iter().filter_map(|kind| row(*kind)).collect()
 }

@@ -7,22 +7,36 @@ use super::{
     way::{Errand, Toll},
 };
 use crate::{
-    domain::{factor::Method, policy::Missing, session::Level},
-    edge::portal::challenge::{
-        Answerer, Kept, ProofNotice, Reason, dead_end::DeadEndPage, passkey::PasskeyPage, password::PasswordPage,
-        recovery_code::RecoveryCodePage, totp::TotpPage,
+    domain::{
+        factor::{KeyKind, Method},
+        policy::{Missing, Strength, Within},
+        secret::Token,
+        session::Level,
+        throttle::SEND_PACE,
+    },
+    edge::{
+        http::{refusal::Refusal, words::Upcoming},
+        portal::{
+            challenge::{
+                Answerer, ChallengePage, Delivery, Kept, OnItsWay, ProofNotice, Reason, Tick, WhyNotSent,
+                dead_end::DeadEndPage,
+            },
+            message::Message,
+        },
     },
     flows::{
         challenge::{self, ChallengeError},
+        codes::{self, SendError},
+        devices, factors,
         journey::Journey,
         passkeys, recovery,
         sessions::{self, Bearer, Full},
         sign_in::Opened,
     },
-    ports::{StoreError, passkeys::PasskeyError},
+    ports::{NotSent, StoreError, passkeys::PasskeyError, store::SentCode},
 };
 use axum::{
-    extract::{Query, State},
+    extract::{Path, Query, State},
     http::StatusCode,
 };
 use serde::Deserialize;
@@ -35,14 +49,43 @@ pub(super) struct CodeForm {
     pub(super) carried: Carried,
 }
 
+/// What links to a challenge carry; those in mails bring a token.
 #[derive(Deserialize)]
-pub(super) struct PasswordForm {
-    password: String,
+pub(super) struct ChallengeLink {
+    to: Option<String>,
+    link: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct SendForm {
     #[serde(flatten)]
     carried: Carried,
 }
 
-/// `GET /challenge`: picks the strongest method that would do.
+/// What somebody answers a challenge with; which of it counts is the method's to say.
+#[derive(Deserialize)]
+pub(super) struct ProofForm {
+    #[serde(default)]
+    code: String,
+    #[serde(default)]
+    password: String,
+    #[serde(default)]
+    challenge: String,
+    #[serde(default)]
+    credential: String,
+    /// Present where their browser is to be remembered.
+    remember: Option<String>,
+    #[serde(flatten)]
+    carried: Carried,
+}
+
+impl ProofForm {
+    fn signed<'a>(&'a self, browser: &'a Token) -> passkeys::Answer<'a> {
+        passkeys::Answer { token: &self.challenge, credential: &self.credential, browser }
+    }
+}
+
+/// `GET /challenge`: picks the method that would do and that its owner wants to be asked for first, else the strongest.
 pub(super) async fn choose(State(desk): State<Arc<Desk>>, visit: Visit, Query(link): Query<Link>) -> Reply {
     match look(&desk, &visit, link.to.as_deref()).await {
         Ok(Seen::Asked(asked)) => match asked.helpful.first() {
@@ -54,101 +97,163 @@ pub(super) async fn choose(State(desk): State<Arc<Desk>>, visit: Visit, Query(li
     }
 }
 
-pub(super) async fn show_totp(State(desk): State<Arc<Desk>>, visit: Visit, Query(link): Query<Link>) -> Reply {
-    show(&desk, &visit, link.to.as_deref(), Method::Totp).await
-}
-
-pub(super) async fn show_password(State(desk): State<Arc<Desk>>, visit: Visit, Query(link): Query<Link>) -> Reply {
-    show(&desk, &visit, link.to.as_deref(), Method::Password).await
-}
-
-pub(super) async fn show_passkey(State(desk): State<Arc<Desk>>, visit: Visit, Query(link): Query<Link>) -> Reply {
-    show(&desk, &visit, link.to.as_deref(), Method::Passkey).await
-}
-
-pub(super) async fn submit_totp(State(desk): State<Arc<Desk>>, visit: Visit, Fields(form): Fields<CodeForm>) -> Reply {
-    submit(&desk, &visit, &form.carried, Given::Code(&form.code)).await
-}
-
-pub(super) async fn submit_password(
+/// `GET /challenge/{method}`.
+pub(super) async fn show(
     State(desk): State<Arc<Desk>>,
+    Path(name): Path<String>,
     visit: Visit,
-    Fields(form): Fields<PasswordForm>,
+    Query(link): Query<ChallengeLink>,
 ) -> Reply {
-    submit(&desk, &visit, &form.carried, Given::Password(&form.password)).await
-}
-
-pub(super) async fn show_recovery_code(State(desk): State<Arc<Desk>>, visit: Visit, Query(link): Query<Link>) -> Reply {
-    show(&desk, &visit, link.to.as_deref(), Method::RecoveryCode).await
-}
-
-pub(super) async fn submit_recovery_code(
-    State(desk): State<Arc<Desk>>,
-    visit: Visit,
-    Fields(form): Fields<CodeForm>,
-) -> Reply {
-    submit(&desk, &visit, &form.carried, Given::RecoveryCode(&form.code)).await
-}
-
-async fn show(desk: &Desk, visit: &Visit, to: Option<&str>, method: Method) -> Reply {
-    match look(desk, visit, to).await {
-        Ok(Seen::Asked(asked)) if asked.helpful.contains(&method) => ask(desk, visit, &asked, method, None),
+    let Some(method) = Method::by_name(&name) else { return desk.refusal(Refusal::NotFound, "") };
+    let opened = link.link.as_deref().filter(|_| method == Method::EmailLink);
+    match look(&desk, &visit, link.to.as_deref()).await {
+        Ok(Seen::Asked(asked)) if asked.helpful.contains(&method) => {
+            ask(&desk, &visit, &asked, method, Said { opened, ..Said::default() }).await
+        }
+        // Whoever opens a link from a mail is told why nothing comes of it.
+        Ok(Seen::Asked(_) | Seen::Elsewhere(_)) if opened.is_some() => {
+            desk.message(StatusCode::FORBIDDEN, Message::LinkElsewhere)
+        }
         Ok(Seen::Asked(asked)) => onward("/challenge", asked.to),
         Ok(Seen::Elsewhere(reply)) => *reply,
         Err(error) => desk.unavailable(&error),
     }
 }
 
-/// What somebody answers a challenge with.
-pub(super) enum Given<'a> {
-    /// A code from their authenticator app, as they typed it.
-    Code(&'a str),
-    /// Their password.
-    Password(&'a str),
-    /// One of their recovery codes, as they typed it.
-    RecoveryCode(&'a str),
-    /// What their browser says.
-    Passkey(passkeys::Answer<'a>),
-}
-
-impl Given<'_> {
-    const fn method(&self) -> Method {
-        match self {
-            Self::Code(_) => Method::Totp,
-            Self::Password(_) => Method::Password,
-            Self::RecoveryCode(_) => Method::RecoveryCode,
-            Self::Passkey(_) => Method::Passkey,
-        }
-    }
-}
-
-pub(super) async fn submit(desk: &Desk, visit: &Visit, carried: &Carried, given: Given<'_>) -> Reply {
-    if let Err(refusal) = desk.check(visit, carried) {
+/// `POST /challenge/{method}`.
+pub(super) async fn submit(
+    State(desk): State<Arc<Desk>>,
+    Path(name): Path<String>,
+    visit: Visit,
+    Fields(form): Fields<ProofForm>,
+) -> Reply {
+    let Some(method) = Method::by_name(&name) else { return desk.refusal(Refusal::NotFound, "") };
+    if let Err(refusal) = desk.check(&visit, &form.carried) {
         return *refusal;
     }
-    let asked = match look(desk, visit, carried.to.as_deref()).await {
+    let asked = match look(&desk, &visit, form.carried.to.as_deref()).await {
         Ok(Seen::Asked(asked)) => asked,
         Ok(Seen::Elsewhere(reply)) => return *reply,
         Err(error) => return desk.unavailable(&error),
     };
-    let method = given.method();
     if !asked.helpful.contains(&method) {
         return onward("/challenge", asked.to);
     }
-    match prove(desk, visit, &asked.bearer, given).await {
-        Ok(opened) => desk.arrive(&opened, asked.to).await,
+    match prove(&desk, &visit, &asked.bearer, method, &form).await {
+        Ok(opened) => {
+            let opened = if form.remember.is_some() { remember(&desk, &visit, &asked, opened).await } else { opened };
+            desk.arrive(&opened, asked.to).await
+        }
         Err(ChallengeError::Gone | ChallengeError::NotEnrolled) => onward("/login", asked.to),
-        Err(error) => ask(desk, visit, &asked, method, Some(shown(desk, &error))),
+        Err(error) => {
+            ask(
+                &desk,
+                &visit,
+                &asked,
+                method,
+                Said { notice: Some(shown(&desk, &error)), ticked: form.remember.is_some(), ..Said::default() },
+            )
+            .await
+        }
     }
 }
 
-async fn prove(desk: &Desk, visit: &Visit, bearer: &Bearer, given: Given<'_>) -> Result<Opened, ChallengeError> {
-    let method = given.method();
-    let proven = match given {
-        Given::Code(code) => challenge::answer_totp(&desk.world, bearer, code, &visit.caller).await,
-        Given::Password(password) => challenge::answer_password(&desk.world, bearer, password, &visit.caller).await,
-        Given::Passkey(answer) => passkeys::answer(&desk.world, bearer, answer, &visit.caller).await,
-        Given::RecoveryCode(code) => recovery::answer_recovery(&desk.world, bearer, code, &visit.caller).await,
+/// Remembers the browser of somebody who has just taken the second step of a sign-in. Where that fails they are signed in
+/// all the same.
+async fn remember(desk: &Desk, visit: &Visit, asked: &Asked<'_>, opened: Opened) -> Opened {
+    let Lacking::SecondStep = asked.lack else { return opened };
+    let user = asked.bearer.user().map(|user| user.id.0);
+    match devices::remember(&desk.world, &opened, &visit.caller).await {
+        Ok(Some(token)) => {
+            tracing::info!(user.id = ?user, client = %visit.caller.address, "browser remembered");
+            Opened { browser: Some(token), ..opened }
+        }
+        Ok(None) => opened,
+        Err(error) => {
+            tracing::error!(user.id = ?user, %error, "a browser could not be remembered");
+            opened
+        }
+    }
+}
+
+/// `POST /challenge/{method}/send`: has a code or link sent, and shows the page that waits for it.
+pub(super) async fn send(
+    State(desk): State<Arc<Desk>>,
+    Path(name): Path<String>,
+    visit: Visit,
+    Fields(form): Fields<SendForm>,
+) -> Reply {
+    let Some(method) = Method::by_name(&name) else { return desk.refusal(Refusal::NotFound, "") };
+    if let Err(refusal) = desk.check(&visit, &form.carried) {
+        return *refusal;
+    }
+    let asked = match look(&desk, &visit, form.carried.to.as_deref()).await {
+        Ok(Seen::Asked(asked)) => asked,
+        Ok(Seen::Elsewhere(reply)) => return *reply,
+        Err(error) => return desk.unavailable(&error),
+    };
+    let Some(browser) = visit.token.as_ref().filter(|_| asked.helpful.contains(&method)) else {
+        return onward("/challenge", asked.to);
+    };
+    let user = asked.bearer.user().map(|user| user.id.0);
+    match codes::send(&desk.world, &asked.bearer, method, asked.to, browser, &visit.caller).await {
+        Ok(()) => {
+            tracing::info!(user.id = ?user, %method, client = %visit.caller.address, "message sent");
+            onward(path_of(method), asked.to)
+        }
+        Err(error) => {
+            tracing::info!(user.id = ?user, %method, client = %visit.caller.address, %error, "no message sent");
+            ask(&desk, &visit, &asked, method, Said { notice: Some(not_sent(&desk, &error)), ..Said::default() }).await
+        }
+    }
+}
+
+/// What the visitor may learn of a message that did not go out.
+pub(super) fn not_sent(desk: &Desk, error: &SendError) -> ProofNotice {
+    ProofNotice::NotSent(match error {
+        SendError::TooSoon(closed) => match desk.until(*closed) {
+            Some(again) => WhyNotSent::TooSoon { again },
+            None => WhyNotSent::Unavailable,
+        },
+        SendError::Country => WhyNotSent::Country,
+        SendError::NotSent(NotSent::Refused(_)) => WhyNotSent::Refused,
+        SendError::NotSent(NotSent::NoChannel(_) | NotSent::Unavailable(_)) => WhyNotSent::Unavailable,
+        SendError::NotEnrolled | SendError::Gone | SendError::Store(_) => return ProofNotice::OurFault,
+    })
+}
+
+/// A code or link that was sent, as pages show it.
+pub(super) fn on_its_way(desk: &Desk, code: &SentCode) -> OnItsWay {
+    let now = desk.world.clock.now();
+    let again = code.sent_at + SEND_PACE.delay_first;
+    OnItsWay {
+        ends: Upcoming { at: code.sent_at + SentCode::LIFETIME, now },
+        again: (again > now).then_some(Upcoming { at: again, now }),
+    }
+}
+
+async fn prove(
+    desk: &Desk,
+    visit: &Visit,
+    bearer: &Bearer,
+    method: Method,
+    form: &ProofForm,
+) -> Result<Opened, ChallengeError> {
+    let (world, caller) = (&desk.world, &visit.caller);
+    let proven = match (method, &visit.token) {
+        (Method::Totp, _) => challenge::answer_totp(world, bearer, &form.code, caller).await,
+        (Method::Password, _) => challenge::answer_password(world, bearer, &form.password, caller).await,
+        (Method::RecoveryCode, _) => recovery::answer_recovery(world, bearer, &form.code, caller).await,
+        (Method::Passkey, Some(browser)) => {
+            passkeys::answer(world, bearer, KeyKind::Passkey, form.signed(browser), caller).await
+        }
+        (Method::SecurityKey, Some(browser)) => {
+            passkeys::answer(world, bearer, KeyKind::SecurityKey, form.signed(browser), caller).await
+        }
+        (Method::EmailCode | Method::EmailLink | Method::SmsCode | Method::VoiceCode, Some(browser)) => {
+            codes::verify(world, bearer, method, &form.code, browser, caller).await
+        }
+        (_, None) => Err(ChallengeError::Gone),
     };
     let user = bearer.user().map(|user| user.id.0);
     match &proven {
@@ -165,6 +270,7 @@ pub(super) fn shown(desk: &Desk, error: &ChallengeError) -> ProofNotice {
             ProofNotice::Wrong
         }
         ChallengeError::AlreadyUsed => ProofNotice::AlreadyUsed,
+        ChallengeError::Over => ProofNotice::Over,
         ChallengeError::Throttled(closed) => match desk.until(*closed) {
             Some(again) => ProofNotice::TooMany { again },
             None => ProofNotice::Locked,
@@ -181,9 +287,16 @@ pub(super) fn shown(desk: &Desk, error: &ChallengeError) -> ProofNotice {
 pub(super) const fn status(notice: Option<ProofNotice>) -> StatusCode {
     match notice {
         None => StatusCode::OK,
-        Some(ProofNotice::Wrong | ProofNotice::AlreadyUsed) => StatusCode::FORBIDDEN,
-        Some(ProofNotice::TooMany { .. } | ProofNotice::Locked) => StatusCode::TOO_MANY_REQUESTS,
-        Some(ProofNotice::OurFault) => StatusCode::SERVICE_UNAVAILABLE,
+        Some(
+            ProofNotice::Wrong
+            | ProofNotice::AlreadyUsed
+            | ProofNotice::Over
+            | ProofNotice::NotSent(WhyNotSent::Country | WhyNotSent::Refused),
+        ) => StatusCode::FORBIDDEN,
+        Some(ProofNotice::TooMany { .. } | ProofNotice::Locked | ProofNotice::NotSent(WhyNotSent::TooSoon { .. })) => {
+            StatusCode::TOO_MANY_REQUESTS
+        }
+        Some(ProofNotice::OurFault | ProofNotice::NotSent(WhyNotSent::Unavailable)) => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
 
@@ -193,7 +306,7 @@ struct Asked<'a> {
     to: Option<&'a str>,
     /// What is lacking, and for what.
     lack: Lacking<'a>,
-    /// Their methods that would do, strongest first.
+    /// Their methods that would do, in the order in which they are offered.
     helpful: Vec<Method>,
     /// Where they can go instead.
     back: Option<String>,
@@ -228,7 +341,7 @@ enum Seen<'a> {
 }
 
 async fn look<'a>(desk: &'a Desk, visit: &Visit, to: Option<&'a str>) -> Result<Seen<'a>, StoreError> {
-    let errand = Errand::by_name(to);
+    let errand = Errand::by_name(to).zip(to);
     let journey = desk.journey(to);
     let kept = kept(journey.as_ref());
     let to = journey.as_ref().and(to);
@@ -236,21 +349,21 @@ async fn look<'a>(desk: &'a Desk, visit: &Visit, to: Option<&'a str>) -> Result<
     match sessions::recognise(&desk.world, visit.token.as_ref()).await? {
         Bearer::Nobody(_) => elsewhere(onward("/login", to)),
         Bearer::Half(half) => {
-            let mut helpful = challenge::held(&desk.world, half.account.user.id).await?;
+            let mut helpful = challenge::offered(&desk.world, half.account.user.id).await?;
             helpful.retain(|method| method.class() != half.attempt.first.method.class());
             if helpful.is_empty() {
-                return elsewhere(onward("/enroll/totp", to));
+                return elsewhere(onward(desk.first_enrolment(), to));
             }
             let (bearer, lack) = (Bearer::Half(half), Lacking::SecondStep);
             Ok(Seen::Asked(Box::new(Asked { bearer, to, lack, helpful, back: None, kept })))
         }
         Bearer::Full(full) => {
-            if let Some(errand) = errand {
-                let Some(missing) = passkeys::missing_for_change(&desk.world, &full).await? else {
-                    return elsewhere(see_other(errand.path()));
+            if let Some((errand, name)) = errand {
+                let Some(missing) = factors::missing_for_change(&desk.world, &full).await? else {
+                    return elsewhere(see_other(&errand.path()));
                 };
                 let helpful = helpful(desk, &full, &missing).await?;
-                let (bearer, to, lack) = (Bearer::Full(full), Some(errand.name()), Lacking::Change(missing));
+                let (bearer, to, lack) = (Bearer::Full(full), Some(name), Lacking::Change(missing));
                 let back = Some("/account".to_owned());
                 return Ok(Seen::Asked(Box::new(Asked { bearer, to, lack, helpful, back, kept })));
             }
@@ -273,36 +386,81 @@ pub(super) fn kept(journey: Option<&Journey>) -> Kept {
 async fn helpful(desk: &Desk, full: &Full, missing: &Missing) -> Result<Vec<Method>, StoreError> {
     let (user, session) = (full.identity.user.id, &full.identity.session);
     let now = desk.world.clock.now();
-    let mut methods = challenge::held(&desk.world, user).await?;
+    let mut methods = challenge::offered(&desk.world, user).await?;
     methods.retain(|method| missing.helped_by(*method, &session.authentications, now));
     Ok(methods)
 }
 
-fn ask(desk: &Desk, visit: &Visit, asked: &Asked<'_>, method: Method, notice: Option<ProofNotice>) -> Reply {
+/// What there is to say on a page that asks.
+#[derive(Default)]
+struct Said<'a> {
+    /// The link that was opened, if one was.
+    opened: Option<&'a str>,
+    /// What was wrong with the last answer.
+    notice: Option<ProofNotice>,
+    /// Whether this browser was to be remembered.
+    ticked: bool,
+}
+
+async fn ask(desk: &Desk, visit: &Visit, asked: &Asked<'_>, method: Method, said: Said<'_>) -> Reply {
+    let Said { opened, notice, ticked } = said;
+    let outgoing = match outgoing(desk, visit, asked, method).await {
+        Ok(outgoing) => outgoing,
+        Err(error) => return desk.unavailable(&error),
+    };
+    let sent = outgoing.as_ref().and_then(|outgoing| outgoing.sent.as_ref());
+    let found = opened.filter(|link| sent.is_some_and(|sent| codes::is_link(&desk.world, sent, link)));
+    let notice = if opened.is_some() && found.is_none() { Some(ProofNotice::Over) } else { notice };
+    let delivery = outgoing.as_ref().map(|Outgoing { to, send, .. }| Delivery {
+        to,
+        send,
+        sent: sent.map(|sent| on_its_way(desk, sent)),
+        opened: found,
+    });
     let others: Vec<_> = asked.helpful.iter().copied().filter(|other| *other != method).collect();
-    let answerer = asked.answerer(&others);
-    let (frame, reason, status) = (desk.frame(), asked.reason(), status(notice));
-    match method {
-        Method::Totp => desk.form_page(visit, asked.to, |hidden| {
-            desk.page(status, &TotpPage { frame, hidden, action: path_of(method), reason, answerer, notice })
-        }),
-        Method::Passkey => desk.form_page(visit, asked.to, |hidden| {
-            desk.scripted_page(status, &PasskeyPage { frame, hidden, reason, answerer, notice })
-        }),
-        Method::Password => desk.form_page(visit, asked.to, |hidden| {
-            desk.page(status, &PasswordPage { frame, hidden, reason, answerer, notice })
-        }),
-        Method::RecoveryCode => desk.form_page(visit, asked.to, |hidden| {
-            desk.page(status, &RecoveryCodePage { frame, hidden, reason, answerer, notice })
-        }),
-    }
+    let (frame, action, reason, answerer) = (desk.frame(), path_of(method), asked.reason(), asked.answerer(&others));
+    let may_remember = matches!(asked.lack, Lacking::SecondStep) && method != Method::RecoveryCode;
+    let remember = desk.world.settings.remember.filter(|_| may_remember).map(|lasts| Tick { lasts, made: ticked });
+    desk.form_page(visit, asked.to, |hidden| {
+        let page = ChallengePage { frame, hidden, method, action, reason, answerer, delivery, notice, remember };
+        match method {
+            Method::Passkey | Method::SecurityKey | Method::Password => desk.scripted_page(status(notice), &page),
+            _ => desk.page(status(notice), &page),
+        }
+    })
+}
+
+/// Where something is sent, and what was.
+struct Outgoing {
+    to: String,
+    send: String,
+    sent: Option<SentCode>,
+}
+
+async fn outgoing(
+    desk: &Desk,
+    visit: &Visit,
+    asked: &Asked<'_>,
+    method: Method,
+) -> Result<Option<Outgoing>, StoreError> {
+    let (Some(browser), Some(_)) = (&visit.token, method.channel()) else { return Ok(None) };
+    let to = codes::destination(&desk.world, &asked.bearer, method).await?.unwrap_or_default();
+    let sent = codes::sent(&desk.world, &asked.bearer, method, browser).await?;
+    Ok(Some(Outgoing { to, send: format!("{}/send", path_of(method)), sent }))
 }
 
 fn dead_end(desk: &Desk, visit: &Visit, asked: &Asked<'_>) -> Reply {
     let needed = match asked.lack.missing() {
         Some(Missing::Fresh { wanted, .. }) => wanted.any.clone(),
-        Some(Missing::Level { wanted: Level::PhishingResistant, .. }) => vec![Method::Passkey],
-        Some(Missing::Level { .. }) | None => vec![Method::Totp],
+        Some(Missing::Level { wanted: Strength::Level(Level::PhishingResistant), .. }) => vec![Method::Passkey],
+        Some(missing @ Missing::Level { wanted: Strength::Custom(_), .. }) => {
+            let proofs = match &asked.bearer {
+                Bearer::Full(full) => full.identity.session.authentications.as_slice(),
+                Bearer::Half(_) | Bearer::Nobody(_) => &[],
+            };
+            missing.needs(proofs, desk.world.clock.now())
+        }
+        Some(Missing::Level { wanted: Strength::Level(_), .. }) | None => vec![Method::Totp],
     };
     let (frame, reason, answerer) = (desk.frame(), asked.reason(), asked.answerer(&[]));
     desk.form_page(visit, asked.to, |hidden| {
@@ -315,9 +473,16 @@ impl Asked<'_> {
         match &self.lack {
             Lacking::SecondStep => Reason::SecondStep,
             Lacking::Change(_) => Reason::Change,
+            Lacking::Toll(Toll {
+                app, missing: Missing::Level { reached: None, max_age: Some(max_age), .. }, ..
+            }) => Reason::TooOld { app, max_age: *max_age },
             Lacking::Toll(Toll { app, missing: Missing::Level { .. }, .. }) => Reason::Level { app },
             Lacking::Toll(Toll { app, label, missing: Missing::Fresh { wanted, latest } }) => {
-                Reason::Fresh { app, before: *label, within: wanted.within, latest: *latest }
+                let within = match wanted.within {
+                    Within::Age(age) => Some(age),
+                    Within::Session => None,
+                };
+                Reason::Fresh { app, before: label.as_deref(), within, latest: *latest }
             }
         }
     }
@@ -334,5 +499,10 @@ const fn path_of(method: Method) -> &'static str {
         Method::Totp => "/challenge/totp",
         Method::RecoveryCode => "/challenge/recovery-code",
         Method::Passkey => "/challenge/passkey",
+        Method::SecurityKey => "/challenge/security-key",
+        Method::EmailCode => "/challenge/email-code",
+        Method::EmailLink => "/challenge/email-link",
+        Method::SmsCode => "/challenge/sms-code",
+        Method::VoiceCode => "/challenge/voice-code",
     }
 }

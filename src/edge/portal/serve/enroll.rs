@@ -4,10 +4,11 @@ use super::{
     Desk, Fields, Reply, Visit,
     challenge::{CodeForm, shown, status},
     login::Link,
-    onward,
+    onward, see_other,
+    way::Errand,
 };
 use crate::{
-    domain::factor::Method,
+    domain::factor::{KeyKind, Method},
     edge::portal::{
         challenge::ProofNotice,
         enroll::{
@@ -16,9 +17,12 @@ use crate::{
         },
     },
     flows::{
-        challenge::{self, ChallengeError},
+        challenge::ChallengeError,
         enroll::{self, Offer},
+        factors::ChangeError,
+        recovery,
         sessions::{self, Bearer},
+        sign_in::Opened,
     },
     ports::StoreError,
 };
@@ -32,6 +36,8 @@ use std::sync::Arc;
 #[derive(Deserialize)]
 pub(super) struct EnrollForm {
     offer: String,
+    #[serde(default)]
+    name: String,
     #[serde(flatten)]
     answer: CodeForm,
 }
@@ -41,14 +47,14 @@ pub(super) async fn show(State(desk): State<Arc<Desk>>, visit: Visit, Query(link
     match sessions::recognise(&desk.world, visit.token.as_ref()).await {
         Ok(bearer) => match enroll::offer(&desk.world, &bearer).await {
             Ok(offer) => page(&desk, &visit, to, &bearer, &offer, None),
-            Err(error) => refuse(&desk, &visit, to, &bearer, &error).await,
+            Err(error) => refuse(&desk, &visit, to, &bearer, &error, Errand::AddTotp),
         },
         Err(error) => desk.unavailable(&error),
     }
 }
 
 pub(super) async fn submit(State(desk): State<Arc<Desk>>, visit: Visit, Fields(form): Fields<EnrollForm>) -> Reply {
-    let EnrollForm { offer, answer: CodeForm { code, carried } } = form;
+    let EnrollForm { offer, name, answer: CodeForm { code, carried } } = form;
     if let Err(refusal) = desk.check(&visit, &carried) {
         return *refusal;
     }
@@ -58,19 +64,26 @@ pub(super) async fn submit(State(desk): State<Arc<Desk>>, visit: Visit, Fields(f
         Err(error) => return desk.unavailable(&error),
     };
     let user = bearer.user().map(|user| user.id.0);
-    match enroll::confirm(&desk.world, &bearer, &offer, &code, &visit.caller).await {
+    let lacks_codes = match lacks_codes(&desk, &bearer).await {
+        Ok(lacks_codes) => lacks_codes,
+        Err(error) => return desk.unavailable(&error),
+    };
+    match enroll::confirm(&desk.world, &bearer, &offer, &code, &name, &visit.caller).await {
         Ok(opened) => {
             tracing::info!(user.id = ?user, client = %visit.caller.address, "authenticator app enrolled");
-            desk.hand_out_codes(visit, &opened, to).await
+            if lacks_codes {
+                return desk.hand_out_codes(visit, &opened, to).await;
+            }
+            desk.changed(&opened, to).await
         }
-        Err(error @ (ChallengeError::Wrong | ChallengeError::Throttled(_))) => {
+        Err(ChangeError::Challenge(error @ (ChallengeError::Wrong | ChallengeError::Throttled(_)))) => {
             tracing::info!(user.id = ?user, client = %visit.caller.address, %error, "enrolment refused");
             match enroll::offer_again(&desk.world, &bearer, &offer).await {
                 Ok(offer) => page(&desk, &visit, to, &bearer, &offer, Some(shown(&desk, &error))),
-                Err(error) => refuse(&desk, &visit, to, &bearer, &error).await,
+                Err(error) => refuse(&desk, &visit, to, &bearer, &error, Errand::AddTotp),
             }
         }
-        Err(error) => refuse(&desk, &visit, to, &bearer, &error).await,
+        Err(error) => refuse(&desk, &visit, to, &bearer, &error, Errand::AddTotp),
     }
 }
 
@@ -98,35 +111,68 @@ fn page(
                 qr: &qr,
                 key: &key,
                 uri: &uri,
-                other: desk.world.settings.methods.iter().copied().find(|method| *method == Method::Passkey),
+                other: KeyKind::ALL
+                    .iter()
+                    .map(|kind| kind.method())
+                    .find(|method| desk.world.settings.methods.contains(method)),
                 notice,
             },
         )
     })
 }
 
-async fn refuse(desk: &Desk, visit: &Visit, to: Option<&str>, bearer: &Bearer, error: &ChallengeError) -> Reply {
+/// Whether recovery codes come with a new app: with the first, and in place of those that one was used of.
+async fn lacks_codes(desk: &Desk, bearer: &Bearer) -> Result<bool, StoreError> {
+    let Bearer::Full(full) = bearer else { return Ok(true) };
+    let is_recovered = recovery::is_recovered(&full.identity.session, desk.world.clock.now());
+    Ok(is_recovered || recovery::left(&desk.world, full.identity.user.id).await? == 0)
+}
+
+/// What somebody sees who may not set up a method now. `errand` is what they came for.
+pub(super) fn refuse(
+    desk: &Desk,
+    visit: &Visit,
+    to: Option<&str>,
+    bearer: &Bearer,
+    error: &ChangeError,
+    errand: Errand,
+) -> Reply {
+    let refused = |why| refused(desk, visit, to, login_id(bearer), why);
     match (error, bearer) {
-        (ChallengeError::Store(error), _) => desk.unavailable(error),
-        (ChallengeError::NotEnrolled, Bearer::Half(_) | Bearer::Full(_)) => match has_already(desk, bearer).await {
-            Ok(None) => refused(desk, visit, to, login_id(bearer), WhyRefused::NeedsOperator),
-            Ok(Some(_)) if matches!(bearer, Bearer::Half(_)) => onward("/challenge", to),
-            Ok(Some(why)) => refused(desk, visit, to, login_id(bearer), why),
-            Err(error) => desk.unavailable(&error),
-        },
-        _ => onward("/login", to),
+        (ChangeError::NeedsProof(_), _) => onward("/challenge", Some(&errand.name())),
+        (ChangeError::NeedsOperator, _) => refused(WhyRefused::NeedsOperator),
+        (ChangeError::NotOffered, _) => refused(WhyRefused::NotOffered),
+        (ChangeError::TooMany, _) => refused(WhyRefused::TooMany),
+        (ChangeError::Challenge(ChallengeError::Store(error)), _) => desk.unavailable(error),
+        // A half session of somebody who has a second factor has a step to take first.
+        (ChangeError::Challenge(_), Bearer::Half(_)) => onward("/challenge", to),
+        (ChangeError::Challenge(_), Bearer::Full(_)) => see_other(&errand.path()),
+        (ChangeError::Challenge(_), Bearer::Nobody(_)) => onward("/login", to),
+        (ChangeError::Unknown | ChangeError::Kept, _) => see_other("/account"),
     }
 }
 
-/// What they have instead; `None` if their account has no second factor.
-async fn has_already(desk: &Desk, bearer: &Bearer) -> Result<Option<WhyRefused>, StoreError> {
-    let Some(user) = bearer.user() else { return Ok(None) };
-    let held = challenge::held(&desk.world, user.id).await?;
-    Ok(if held.contains(&Method::Totp) {
-        Some(WhyRefused::AlreadyThere)
-    } else {
-        held.contains(&Method::Passkey).then_some(WhyRefused::HasPasskey)
-    })
+impl Desk {
+    /// Where the first second factor is set up.
+    pub(super) fn first_enrolment(&self) -> &'static str {
+        let methods = &self.world.settings.methods;
+        if methods.contains(&Method::Totp) {
+            "/enroll/totp"
+        } else if methods.contains(&Method::Passkey) {
+            "/enroll/passkey"
+        } else {
+            "/enroll/security-key"
+        }
+    }
+
+    /// Sends somebody on who has just changed how they sign in: where they were heading, or to where they can end their
+    /// other sessions (EN-03).
+    pub(super) async fn changed(&self, opened: &Opened, to: Option<&str>) -> Reply {
+        match to {
+            Some(_) => self.arrive(opened, to).await,
+            None => self.keep(see_other("/account/changed"), opened),
+        }
+    }
 }
 
 /// Says who can help somebody who may not set up a method now.

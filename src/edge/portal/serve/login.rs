@@ -2,7 +2,7 @@
 
 use super::{Carried, Desk, Fields, Reply, Visit, challenge, enroll, onward};
 use crate::{
-    domain::{factor::Method, policy::WhyAnonymous, secret::Token},
+    domain::{policy::WhyAnonymous, secret::Token},
     edge::{
         http::cookies::Name,
         portal::{
@@ -68,7 +68,7 @@ pub(super) async fn submit(State(desk): State<Arc<Desk>>, visit: Visit, Fields(f
             desk.arrive(&opened, to).await
         }
         Ok(Outcome::SecondFactor(token)) => half(&desk, &visit, "/challenge", &token, to).await,
-        Ok(Outcome::Enrol(token)) => half(&desk, &visit, "/enroll/totp", &token, to).await,
+        Ok(Outcome::Enrol(token)) => half(&desk, &visit, desk.first_enrolment(), &token, to).await,
         Err(SignInError::EnrolmentClosed) => {
             enroll::refused(&desk, &visit, to, &form.login_id, WhyRefused::NeedsOperator)
         }
@@ -85,7 +85,7 @@ pub(super) fn refuse_passkey(desk: &Desk, visit: &Visit, to: Option<&str>, error
         ProofNotice::Wrong | ProofNotice::AlreadyUsed => LoginNotice::Passkey,
         ProofNotice::TooMany { again } => LoginNotice::TooMany { again },
         ProofNotice::Locked => LoginNotice::Locked,
-        ProofNotice::OurFault => LoginNotice::OurFault,
+        ProofNotice::Over | ProofNotice::NotSent(_) | ProofNotice::OurFault => LoginNotice::OurFault,
     };
     ask(desk, visit, to, status(notice), "", Some(notice))
 }
@@ -133,9 +133,9 @@ fn ask(
     let app = journey.as_ref().and_then(|journey| desk.apps.find(&journey.host)).map(|app| app.title.as_str());
     desk.form_page(visit, to, |hidden| {
         let methods = desk.world.settings.methods.as_slice();
-        let kept = challenge::kept(journey.as_ref());
-        let page = LoginPage { frame: desk.frame(), hidden, app, login_id, methods, kept, notice };
-        if methods.contains(&Method::Passkey) { desk.scripted_page(status, &page) } else { desk.page(status, &page) }
+        let (kept, remedy) = (challenge::kept(journey.as_ref()), desk.remedy());
+        let page = LoginPage { frame: desk.frame(), hidden, app, login_id, methods, kept, remedy, notice };
+        desk.scripted_page(status, &page)
     })
 }
 

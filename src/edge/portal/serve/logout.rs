@@ -60,7 +60,7 @@ async fn end(desk: &Desk, visit: &Visit, everywhere: bool) -> Result<Scope, Stor
         for ended in desk.world.store.sessions(Some(user)).await? {
             desk.ended.note(ended.session.id);
         }
-        let count = sessions::sign_out_everywhere(&desk.world, user).await?;
+        let count = sessions::sign_out_everywhere(&desk.world, user, &visit.caller).await?;
         tracing::info!(user.id = %user.0, count, "signed out everywhere");
         return Ok(Scope::Everywhere);
     }

@@ -1,35 +1,34 @@
-//! Passkeys: what a browser is asked, and what becomes of its answer.
+//! Passkeys and security keys: what a browser is asked, and what becomes of its answer.
 
 use super::{
     Carried, Desk, Fields, Reply, Visit,
-    challenge::{self, Given, shown, status},
-    enroll::{login_id, refused},
+    challenge::{shown, status},
+    enroll::{self, login_id},
     login::{self, Link},
-    onward, see_other,
+    onward,
     way::Errand,
 };
 use crate::{
-    domain::factor::{FactorId, Method},
-    edge::portal::{
-        account::AccountNotice,
-        challenge::ProofNotice,
-        enroll::{passkey::EnrollPasskeyPage, refused::WhyRefused},
+    domain::factor::{KeyKind, Method},
+    edge::{
+        http::refusal::Refusal,
+        portal::{challenge::ProofNotice, enroll::passkey::EnrollPasskeyPage},
     },
     flows::{
         challenge::ChallengeError,
-        passkeys::{self, Answer, Challenge, ChangeError},
+        factors::{ChangeError, may_add},
+        passkeys::{self, Answer, Challenge},
         sessions::{self, Bearer},
     },
     ports::store::Purpose,
 };
 use axum::{
     body::Body,
-    extract::{Query, State},
+    extract::{Path, Query, State},
     http::{HeaderValue, Response, StatusCode, header},
 };
 use serde::Deserialize;
 use std::sync::Arc;
-use uuid::Uuid;
 
 #[derive(Deserialize)]
 pub(super) struct OptionsForm {
@@ -48,13 +47,6 @@ pub(super) struct AnswerForm {
     carried: Carried,
 }
 
-#[derive(Deserialize)]
-pub(super) struct RemoveForm {
-    passkey: Uuid,
-    #[serde(flatten)]
-    carried: Carried,
-}
-
 /// `POST /passkey/options`: what our script asks the browser. It changes something, so it is no `GET` (CS-04).
 pub(super) async fn options(State(desk): State<Arc<Desk>>, visit: Visit, Fields(form): Fields<OptionsForm>) -> Reply {
     let (Ok(()), Some(browser), Some(purpose)) =
@@ -66,16 +58,22 @@ pub(super) async fn options(State(desk): State<Arc<Desk>>, visit: Visit, Fields(
         Ok(bearer) => bearer,
         Err(error) => return desk.unavailable(&error),
     };
+    let caller = &visit.caller;
     let begun = match purpose {
-        Purpose::SignIn => passkeys::begin_sign_in(&desk.world, browser).await.map_err(ChangeError::from),
-        Purpose::Prove => passkeys::begin_proof(&desk.world, &bearer, browser).await.map_err(ChangeError::from),
-        Purpose::Enroll => passkeys::begin_enrolment(&desk.world, &bearer, browser).await,
+        Purpose::SignIn => passkeys::begin_sign_in(&desk.world, browser, caller).await.map_err(ChangeError::from),
+        Purpose::Prove(kind) => {
+            passkeys::begin_proof(&desk.world, &bearer, kind, browser, caller).await.map_err(ChangeError::from)
+        }
+        Purpose::Enroll(kind) => passkeys::begin_enrolment(&desk.world, &bearer, kind, browser, caller).await,
     };
     match begun {
         Ok(challenge) => json(&challenge),
         Err(error) => {
-            tracing::info!(client = %visit.caller.address, %error, "no passkey is asked for");
-            empty(StatusCode::FORBIDDEN)
+            tracing::info!(client = %caller.address, %error, "no key is asked for");
+            empty(match error {
+                ChangeError::Challenge(ChallengeError::Throttled(_)) => StatusCode::TOO_MANY_REQUESTS,
+                _ => StatusCode::FORBIDDEN,
+            })
         }
     }
 }
@@ -100,29 +98,33 @@ pub(super) async fn sign_in(State(desk): State<Arc<Desk>>, visit: Visit, Fields(
     }
 }
 
-/// `POST /challenge/passkey`.
-pub(super) async fn answer(State(desk): State<Arc<Desk>>, visit: Visit, Fields(form): Fields<AnswerForm>) -> Reply {
-    match form.answer(&visit) {
-        Some(answer) => challenge::submit(&desk, &visit, &form.carried, Given::Passkey(answer)).await,
-        None => onward("/login", None),
-    }
-}
-
-/// `GET /enroll/passkey`.
-pub(super) async fn show_enrolment(State(desk): State<Arc<Desk>>, visit: Visit, Query(link): Query<Link>) -> Reply {
+/// `GET /enroll/passkey` and `/enroll/security-key`.
+pub(super) async fn show_enrolment(
+    State(desk): State<Arc<Desk>>,
+    Path(key): Path<String>,
+    visit: Visit,
+    Query(link): Query<Link>,
+) -> Reply {
+    let Some(kind) = KeyKind::by_name(&key) else { return desk.refusal(Refusal::NotFound, "") };
     let to = desk.journey(link.to.as_deref()).and(link.to.as_deref());
     let bearer = match sessions::recognise(&desk.world, visit.token.as_ref()).await {
         Ok(bearer) => bearer,
         Err(error) => return desk.unavailable(&error),
     };
-    match passkeys::may_enroll(&desk.world, &bearer).await {
-        Ok(_) => page(&desk, &visit, to, &bearer, None),
-        Err(error) => refuse(&desk, &visit, to, &bearer, &error),
+    match may_add(&desk.world, &bearer, kind.method()).await {
+        Ok(_) => page(&desk, &visit, to, &bearer, kind, None),
+        Err(error) => refuse(&desk, &visit, to, &bearer, kind, &error),
     }
 }
 
-/// `POST /enroll/passkey`.
-pub(super) async fn enroll(State(desk): State<Arc<Desk>>, visit: Visit, Fields(form): Fields<AnswerForm>) -> Reply {
+/// `POST /enroll/passkey` and `/enroll/security-key`.
+pub(super) async fn submit_enrolment(
+    State(desk): State<Arc<Desk>>,
+    Path(key): Path<String>,
+    visit: Visit,
+    Fields(form): Fields<AnswerForm>,
+) -> Reply {
+    let Some(kind) = KeyKind::by_name(&key) else { return desk.refusal(Refusal::NotFound, "") };
     if let Err(refusal) = desk.check(&visit, &form.carried) {
         return *refusal;
     }
@@ -133,37 +135,15 @@ pub(super) async fn enroll(State(desk): State<Arc<Desk>>, visit: Visit, Fields(f
         Err(error) => return desk.unavailable(&error),
     };
     let user = bearer.user().map(|user| user.id.0);
-    match passkeys::enroll(&desk.world, &bearer, answer, &form.name, &visit.caller).await {
+    match passkeys::enroll(&desk.world, &bearer, kind, answer, &form.name, &visit.caller).await {
         Ok(opened) => {
-            tracing::info!(user.id = ?user, client = %visit.caller.address, "passkey enrolled");
-            desk.arrive(&opened, to).await
+            tracing::info!(user.id = ?user, client = %visit.caller.address, method = %kind.method(), "key enrolled");
+            desk.changed(&opened, to).await
         }
         Err(error) => {
             tracing::info!(user.id = ?user, client = %visit.caller.address, %error, "enrolment refused");
-            refuse(&desk, &visit, to, &bearer, &error)
+            refuse(&desk, &visit, to, &bearer, kind, &error)
         }
-    }
-}
-
-/// `POST /account/passkeys/remove`.
-pub(super) async fn remove(State(desk): State<Arc<Desk>>, visit: Visit, Fields(form): Fields<RemoveForm>) -> Reply {
-    if let Err(refusal) = desk.check(&visit, &form.carried) {
-        return *refusal;
-    }
-    let full = match sessions::recognise(&desk.world, visit.token.as_ref()).await {
-        Ok(Bearer::Full(full)) => full,
-        Ok(Bearer::Half(_) | Bearer::Nobody(_)) => return onward("/login", None),
-        Err(error) => return desk.unavailable(&error),
-    };
-    let user = full.identity.user.id.0;
-    match passkeys::remove(&desk.world, &full, FactorId(form.passkey)).await {
-        Ok(()) => {
-            tracing::info!(user.id = %user, factor = %form.passkey, "passkey removed");
-            see_other("/account")
-        }
-        Err(ChangeError::NeedsProof(_)) => onward("/challenge", Some(Errand::Account.name())),
-        Err(ChangeError::Challenge(ChallengeError::Store(error))) => desk.unavailable(&error),
-        Err(_) => desk.account(&visit, &full, Some(AccountNotice::PasskeyKept)).await,
     }
 }
 
@@ -174,28 +154,34 @@ impl AnswerForm {
     }
 }
 
-fn page(desk: &Desk, visit: &Visit, to: Option<&str>, bearer: &Bearer, notice: Option<ProofNotice>) -> Reply {
-    // In the middle of a sign-in it is the first; whoever is signed in came here for a passkey.
+fn page(
+    desk: &Desk,
+    visit: &Visit,
+    to: Option<&str>,
+    bearer: &Bearer,
+    kind: KeyKind,
+    notice: Option<ProofNotice>,
+) -> Reply {
+    // In the middle of a sign-in it is the first; whoever is signed in came here for a key.
     let other = match bearer {
         Bearer::Half(_) => desk.world.settings.methods.iter().copied().find(|method| *method == Method::Totp),
         Bearer::Full(_) | Bearer::Nobody(_) => None,
     };
     desk.form_page(visit, to, |hidden| {
-        let page = EnrollPasskeyPage { frame: desk.frame(), hidden, login_id: login_id(bearer), other, notice };
+        let page = EnrollPasskeyPage { frame: desk.frame(), hidden, kind, login_id: login_id(bearer), other, notice };
         desk.scripted_page(status(notice), &page)
     })
 }
 
-fn refuse(desk: &Desk, visit: &Visit, to: Option<&str>, bearer: &Bearer, error: &ChangeError) -> Reply {
+fn refuse(desk: &Desk, visit: &Visit, to: Option<&str>, bearer: &Bearer, kind: KeyKind, error: &ChangeError) -> Reply {
     match error {
-        ChangeError::NeedsProof(_) => onward("/challenge", Some(Errand::AddPasskey.name())),
-        ChangeError::NeedsOperator => refused(desk, visit, to, login_id(bearer), WhyRefused::NeedsOperator),
-        ChangeError::NotOffered => refused(desk, visit, to, login_id(bearer), WhyRefused::NotOffered),
-        ChangeError::Challenge(ChallengeError::Store(error)) => desk.unavailable(error),
-        // A half session of somebody who has a second factor has a step to take first.
-        ChangeError::Challenge(ChallengeError::Gone) => onward("/challenge", to),
-        ChangeError::Challenge(error) => page(desk, visit, to, bearer, Some(shown(desk, error))),
-        ChangeError::Kept => see_other("/account"),
+        ChangeError::Challenge(
+            error @ (ChallengeError::Wrong
+            | ChallengeError::AlreadyUsed
+            | ChallengeError::Throttled(_)
+            | ChallengeError::Passkey(_)),
+        ) => page(desk, visit, to, bearer, kind, Some(shown(desk, error))),
+        error => enroll::refuse(desk, visit, to, bearer, error, Errand::AddKey(kind)),
     }
 }
 

@@ -4,13 +4,14 @@ use super::{
     Carried, Desk, Fields, Reply, Visit,
     challenge::{shown, status},
     onward, see_other,
+    way::Errand,
 };
 use crate::{
-    domain::factor::recovery::Code,
+    domain::factor::{Method, recovery::Code},
     edge::{
         http::page::protect,
         portal::{
-            challenge::{Answerer, Kept, ProofNotice, Reason, totp::TotpPage},
+            challenge::{Answerer, ChallengePage, Kept, ProofNotice, Reason},
             message::Message,
             recovery_codes::{RecoveryCodesFile, RecoveryCodesPage},
         },
@@ -67,7 +68,7 @@ pub(super) async fn make(State(desk): State<Arc<Desk>>, visit: Visit, Fields(for
         Bearer::Nobody(_) => return onward("/login", None),
     };
     let Some(code) = form.code else {
-        return match generate(&desk, full).await {
+        return match generate(&desk, &visit, full).await {
             Ok(codes) => page(&desk, &visit, None, full, &codes),
             Err(GenerateError::Stale) => confirm(&desk, &visit, full, None).await,
             Err(error) => failed(&desk, &error),
@@ -101,7 +102,7 @@ impl Desk {
         let Ok(Bearer::Full(full)) = sessions::recognise(&self.world, Some(&opened.token)).await else {
             return self.arrive(opened, to).await;
         };
-        match generate(self, &full).await {
+        match generate(self, &visit, &full).await {
             Ok(codes) => {
                 let visit = Visit { token: Some(opened.token.clone()), ..visit };
                 self.keep(page(self, &visit, to, &full, &codes), opened)
@@ -111,9 +112,9 @@ impl Desk {
     }
 }
 
-async fn generate(desk: &Desk, full: &Full) -> Result<Vec<Code>, GenerateError> {
+async fn generate(desk: &Desk, visit: &Visit, full: &Full) -> Result<Vec<Code>, GenerateError> {
     let user = full.identity.user.id.0;
-    let codes = recovery::generate(&desk.world, full).await;
+    let codes = recovery::generate(&desk.world, full, &visit.caller).await;
     match &codes {
         Ok(codes) => tracing::info!(user.id = %user, count = codes.len(), "recovery codes made"),
         Err(GenerateError::Off | GenerateError::Stale) => {}
@@ -141,19 +142,29 @@ fn page(desk: &Desk, visit: &Visit, to: Option<&str>, full: &Full, codes: &[Code
     })
 }
 
-/// Asks for a code, and comes back here.
+/// Asks for a code, and comes back here; who has no app proves themselves another way first.
 async fn confirm(desk: &Desk, visit: &Visit, full: &Full, notice: Option<ProofNotice>) -> Reply {
     let user = &full.identity.user;
     match desk.world.store.totp_factors(user.id).await {
-        Ok(factors) if factors.is_empty() => return see_other("/account"),
+        Ok(factors) if factors.is_empty() => return onward("/challenge", Some(&Errand::Account.name())),
         Ok(_) => {}
         Err(error) => return desk.unavailable(&error),
     }
     let answerer =
         Answerer { login_id: user.login_id.as_str(), back: Some("/account"), others: &[], kept: Kept::Nothing };
     desk.form_page(visit, None, |hidden| {
-        let action = "/recovery-codes";
-        let page = TotpPage { frame: desk.frame(), hidden, action, reason: Reason::Change, answerer, notice };
+        let (method, action) = (Method::Totp, "/recovery-codes");
+        let page = ChallengePage {
+            frame: desk.frame(),
+            hidden,
+            method,
+            action,
+            reason: Reason::Change,
+            answerer,
+            delivery: None,
+            notice,
+            remember: None,
+        };
         desk.page(status(notice), &page)
     })
 }

@@ -3,7 +3,13 @@
 use super::{Desk, Reply, onward, reference, see_other};
 use crate::{
     domain::{
-        policy::{Decision, Missing, Visitor, route::Matched},
+        contact::Kind,
+        factor::KeyKind,
+        policy::{
+            Decision, Missing, Policy, Visitor,
+            call::{Call, Mismatch, NoFields},
+            route::{App, Matched},
+        },
         session::Identity,
         target::{CanonicalPath, path::check_query},
     },
@@ -24,13 +30,14 @@ use axum::{
     http::StatusCode,
 };
 use std::sync::Arc;
+use uuid::Uuid;
 
 /// What a journey still lacks.
 pub(super) struct Toll<'a> {
     /// The app's title.
     pub(super) app: &'a str,
     /// What the route guards, in the operator's words.
-    pub(super) label: Option<&'a str>,
+    pub(super) label: Option<String>,
     /// What is missing.
     pub(super) missing: Missing,
 }
@@ -41,29 +48,61 @@ pub(super) struct Toll<'a> {
 pub(super) enum Errand {
     /// To change something on the account page.
     Account,
-    /// To set up a passkey.
-    AddPasskey,
+    /// To set up a passkey or security key.
+    AddKey(KeyKind),
+    /// To set up an authenticator app.
+    AddTotp,
+    /// To change a second factor.
+    Factor(Uuid),
+    /// To end other sessions.
+    Sessions,
+    /// To change an address.
+    Contact(Kind),
+    /// To change their password.
+    ChangePassword,
 }
+
+/// What stands before the id in the name of [`Errand::Factor`].
+const FACTOR: &str = "factor-";
 
 impl Errand {
     /// What links call it.
-    pub(super) const fn name(self) -> &'static str {
+    pub(super) fn name(self) -> String {
         match self {
-            Self::Account => "account",
-            Self::AddPasskey => "add-passkey",
+            Self::Account => "account".to_owned(),
+            Self::AddKey(KeyKind::Passkey) => "add-passkey".to_owned(),
+            Self::AddKey(KeyKind::SecurityKey) => "add-security-key".to_owned(),
+            Self::AddTotp => "add-totp".to_owned(),
+            Self::Factor(id) => format!("{FACTOR}{id}"),
+            Self::Sessions => "sessions".to_owned(),
+            Self::Contact(Kind::Email) => "email".to_owned(),
+            Self::Contact(Kind::Phone) => "phone".to_owned(),
+            Self::ChangePassword => "change-password".to_owned(),
         }
     }
 
     /// The errand that a link names.
     pub(super) fn by_name(to: Option<&str>) -> Option<Self> {
-        [Self::Account, Self::AddPasskey].into_iter().find(|errand| to == Some(errand.name()))
+        let to = to?;
+        let factor = to.strip_prefix(FACTOR).and_then(|id| Uuid::parse_str(id).ok()).map(Self::Factor);
+        let keys = KeyKind::ALL.iter().copied().map(Self::AddKey);
+        let contacts = Kind::ALL.iter().copied().map(Self::Contact);
+        let plain = [Self::Account, Self::AddTotp, Self::Sessions, Self::ChangePassword];
+        plain.into_iter().chain(keys).chain(contacts).chain(factor).find(|errand| to == errand.name())
     }
 
     /// Where it is run.
-    pub(super) const fn path(self) -> &'static str {
+    pub(super) fn path(self) -> String {
         match self {
-            Self::Account => "/account",
-            Self::AddPasskey => "/enroll/passkey",
+            Self::Account => "/account".to_owned(),
+            Self::AddKey(KeyKind::Passkey) => "/enroll/passkey".to_owned(),
+            Self::AddKey(KeyKind::SecurityKey) => "/enroll/security-key".to_owned(),
+            Self::AddTotp => "/enroll/totp".to_owned(),
+            Self::Factor(id) => format!("/account/factors/{id}"),
+            Self::Sessions => "/account#sessions".to_owned(),
+            Self::Contact(Kind::Email) => "/account/email".to_owned(),
+            Self::Contact(Kind::Phone) => "/account/phone".to_owned(),
+            Self::ChangePassword => "/account/password".to_owned(),
         }
     }
 }
@@ -72,25 +111,53 @@ impl Desk {
     /// What `identity` must still prove before `journey` can go on.
     pub(super) fn toll<'a>(&'a self, journey: &Journey, identity: &Identity) -> Option<Toll<'a>> {
         let app = self.apps.find(&journey.host)?;
-        let path = journey.path.as_str();
-        let (path, query) = path.split_once('?').unwrap_or((path, ""));
-        let path = CanonicalPath::parse(path, app.allowed).ok().filter(|_| check_query(query).is_ok())?;
-        let Matched { route, policy } = app.matched(&journey.method, &path)?;
         let visitor = Visitor::SignedIn(Arc::new(identity.clone()));
         let now = self.world.clock.now();
-        let missing = match policy.decide(&visitor, now) {
-            Decision::StepUp(missing) => missing,
-            Decision::Admit(_) => journey.demand?.missing(&identity.session.authentications, now)?,
+        let asking = journey.asks.as_ref().and_then(|asks| Some((app.enforced(&asks.policy)?, asks.label.clone())));
+        let holding = asking.or_else(|| self.guess(app, journey, &visitor));
+        let missing = match holding.as_ref().map(|(policy, _)| policy.decide(&visitor, now)) {
+            Some(Decision::StepUp(missing)) => missing,
+            // What the application asks for comes after its policy.
+            Some(Decision::Admit(_)) | None => journey.demand?.missing(&identity.session, now)?,
             // Whatever else comes of it is for the app host to say.
-            Decision::SignIn(_) | Decision::Deny(_) => return None,
+            Some(Decision::SignIn(_) | Decision::Deny(_)) => return None,
         };
-        Some(Toll { app: &app.title, label: route.and_then(|(_, route)| route.label.as_deref()), missing })
+        Some(Toll { app: &app.title, label: holding.and_then(|(_, label)| label), missing })
+    }
+
+    /// What will probably be asked for where somebody is heading, so that they prove it while they are here. The app host
+    /// sees the request itself and has the last word.
+    fn guess<'a>(
+        &self,
+        app: &'a App,
+        journey: &Journey,
+        visitor: &Visitor,
+    ) -> Option<(&'a Arc<Policy>, Option<String>)> {
+        let path = journey.path.as_str();
+        let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
+        let path = CanonicalPath::parse(path, app.allowed).ok()?;
+        query.map_or(Ok(()), check_query).ok()?;
+        let (method, now) = (journey.method.as_str(), self.world.clock.now());
+        let call = Call { method, path: &path, query, fields: &NoFields, client: None, visitor: Some(visitor), now };
+        // What is not seen here must not be guessed at: somebody would be asked for what they need not prove.
+        let is_unseen = |mismatch| match mismatch {
+            Mismatch::Field | Mismatch::Network => true,
+            // Of what can't be gone back to only the path is written down.
+            Mismatch::Query => journey.back.is_some(),
+            _ => false,
+        };
+        let mut before = app.tries(&call).map_while(|(.., fit)| fit.err());
+        if before.any(is_unseen) {
+            return None;
+        }
+        let Matched { route, policy } = app.matched(&call).ok()??;
+        Some((policy, route.and_then(|(_, route)| route.label.clone())))
     }
 
     /// Sends somebody who is signed in onward: to the app, to one more proof, or to their account.
     pub(super) async fn proceed(&self, identity: &Identity, to: Option<&str>) -> Result<Reply, StoreError> {
         if let Some(errand) = Errand::by_name(to) {
-            return Ok(onward("/challenge", Some(errand.name())));
+            return Ok(onward("/challenge", Some(&errand.name())));
         }
         let Some(journey) = self.journey(to) else { return Ok(see_other("/account")) };
         if self.toll(&journey, identity).is_some() {

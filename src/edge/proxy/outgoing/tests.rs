@@ -1,5 +1,6 @@
 use super::*;
 use crate::domain::{
+    place::Place,
     session::{Session, SessionId},
     target::{Allowed, Authority},
     time::Timestamp,
@@ -20,7 +21,15 @@ fn identity() -> Identity {
             disabled: false,
             created_at: noon,
         },
-        session: Session { id: SessionId(Uuid::nil()), user, authentications: vec![], started_at: noon, seen_at: noon },
+        session: Session {
+            id: SessionId(Uuid::nil()),
+            user,
+            authentications: vec![],
+            started_at: noon,
+            seen_at: noon,
+            locked_at: None,
+            place: Place::default(),
+        },
     }
 }
 

@@ -1,0 +1,10 @@
+-- The same table as in ../sqlite; only the types differ.
+-- Links that let somebody choose a new password. Those of nobody can't be redeemed: they are there so that a name that nobody has
+-- costs what any other does.
+
+CREATE TABLE password_resets (
+  token   BYTEA   NOT NULL PRIMARY KEY CHECK (octet_length(token) = 32),
+  user_id UUID REFERENCES accounts (id) ON DELETE CASCADE,
+  made_at BIGINT  NOT NULL
+);
+CREATE INDEX password_resets_of_user ON password_resets (user_id);

@@ -1,0 +1,165 @@
+use super::*;
+use crate::{
+    adapters::{
+        messages::letter::{self, Html, Plain},
+        system::SystemEntropy,
+    },
+    domain::{contact::EmailAddress, time::Timestamp},
+};
+use askama::Template as _;
+use lettre::message::Mailbox;
+use proptest::prelude::*;
+use std::{fmt::Write as _, fs, path::Path};
+
+fn settings() -> Settings {
+    Settings {
+        organisation: "Smith & Sons".to_owned(),
+        host: "auth.example.com".to_owned(),
+        mail: None,
+        sms: None,
+        voice: None,
+        pauses: vec![],
+    }
+}
+
+fn somebody() -> Asked {
+    Asked {
+        browser: Some("Firefox on Linux".to_owned()),
+        address: Some("192.0.2.7".parse().unwrap()),
+        at: Timestamp::from_millis(1_795_356_000_000),
+    }
+}
+
+fn code(purpose: CodePurpose) -> Content {
+    let code = Zeroizing::new("084213".to_owned());
+    Content::Code { code, purpose, lifetime: Duration::from_mins(10), asked: somebody() }
+}
+
+fn link_for(purpose: LinkPurpose) -> Content {
+    let url = Zeroizing::new("https://auth.example.com/l?a=1&t=5f2d".to_owned());
+    Content::Link { url, purpose, lifetime: Duration::from_hours(1), asked: somebody() }
+}
+
+fn notice(notice: Notice) -> Content {
+    let undo = Some(Zeroizing::new("https://auth.example.com/undo?t=5f2d".to_owned()));
+    Content::Notice { notice, login_id: "ann".to_owned(), asked: somebody(), undo }
+}
+
+fn every_content() -> Vec<(&'static str, Content)> {
+    let passkey = || (Method::Passkey, "Work <laptop>".to_owned());
+    let (added, removed) = (passkey(), passkey());
+    let nobody = Asked { browser: None, address: None, at: somebody().at };
+    vec![
+        ("code_to_prove", code(CodePurpose::Prove)),
+        ("code_to_verify", code(CodePurpose::Verify)),
+        ("link_to_sign_in", link_for(LinkPurpose::SignIn)),
+        ("link_to_reset", link_for(LinkPurpose::ResetPassword)),
+        ("link_of_invitation", link_for(LinkPurpose::Invitation)),
+        ("link_to_sign_up", link_for(LinkPurpose::SignUp)),
+        ("password_changed", notice(Notice::PasswordChanged)),
+        ("password_reset", notice(Notice::PasswordReset)),
+        ("factor_added", notice(Notice::FactorAdded { method: added.0, name: added.1 })),
+        ("factor_removed", notice(Notice::FactorRemoved { method: removed.0, name: removed.1 })),
+        ("recovery_codes_replaced", notice(Notice::RecoveryCodesReplaced)),
+        ("recovery_code_used", notice(Notice::RecoveryCodeUsed { left: 9 })),
+        ("recovery_code_used_last", notice(Notice::RecoveryCodeUsed { left: 0 })),
+        ("contact_changed", notice(Notice::ContactChanged { to: Some("b…@example.com".to_owned()) })),
+        ("contact_removed", notice(Notice::ContactChanged { to: None })),
+        ("new_browser", notice(Notice::NewBrowser)),
+        (
+            "notice_without_undo",
+            Content::Notice { notice: Notice::NewBrowser, login_id: "ann".to_owned(), asked: somebody(), undo: None },
+        ),
+        ("trial", Content::Trial { asked: nobody }),
+    ]
+}
+
+/// Each message in every form. The HTML is left in `target/mail` too, for eyes.
+#[test]
+fn every_message_in_every_form() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/mail");
+    fs::create_dir_all(&folder).unwrap();
+    for (name, content) in every_content() {
+        let words = Words::of(&content, &settings());
+        let html = Html { words: &words }.render().unwrap();
+        fs::write(folder.join(format!("{name}.html")), &html).unwrap();
+        let plain = Plain { words: &words }.render().unwrap();
+        let mut page = format!("Subject: {}\n\n{plain}\n---- html\n{html}\n---- sms\n", words.subject());
+        let _ = writeln!(page, "{}", *words.texted());
+        if let Some(sentences) = words.spoken() {
+            let spoken: Vec<_> = sentences.iter().map(|sentence| sentence.as_str()).collect();
+            let _ = writeln!(page, "---- voice\n{}", spoken.join("\n"));
+        }
+        insta::assert_snapshot!(name, page);
+    }
+}
+
+/// Tags and entities taken out, white space levelled.
+fn read_aloud(html: &str) -> String {
+    let body = html.split_once("<body").unwrap().1;
+    let mut text = String::new();
+    for part in body.split('<') {
+        text.push(' ');
+        text.push_str(part.split_once('>').map_or(part, |(_, text)| text));
+    }
+    let text = text.replace("&#60;", "<").replace("&#62;", ">").replace("&#38;", "&").replace("&#39;", "'");
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn text_and_html_say_the_same() {
+    for (name, content) in every_content() {
+        let words = Words::of(&content, &settings());
+        let html = read_aloud(&Html { words: &words }.render().unwrap());
+        let plain = Plain { words: &words }.render().unwrap();
+        for line in plain.lines().filter(|line| !line.trim().is_empty()) {
+            assert!(html.contains(line.trim()), "{name}: {line:?} is not in {html:?}");
+        }
+    }
+}
+
+#[test]
+fn html_fetches_nothing_and_its_code_stands_alone() {
+    for (name, content) in every_content() {
+        let words = Words::of(&content, &settings());
+        let html = Html { words: &words }.render().unwrap();
+        for foreign in ["<img", "<link", "<style", "<script", "src=", "url(", "@import"] {
+            assert!(!html.contains(foreign), "{name}: {foreign}");
+        }
+        if let Some(code) = words.code() {
+            let plain = Plain { words: &words }.render().unwrap();
+            assert!(plain.lines().any(|line| line.trim() == code), "{name}: {plain}");
+            assert!(html.contains(&format!(">{code}<")), "{name}");
+            assert!(!words.subject().contains(code), "{name}: a subject is read on locked screens");
+            assert!(words.texted().ends_with(&format!("\n@auth.example.com #{code}")), "{name}");
+        }
+    }
+}
+
+proptest! {
+    /// Names that people choose end up in letters: none may begin a header, a line of its own or a tag.
+    #[test]
+    fn no_name_breaks_out_of_its_place(
+        organisation in "(\\PC|\r|\n|\t){1,60}",
+        name in "[a-z]{0,5}(\r\n|\n|\r)(Bcc: eve@example.com|\\.\r\n|<b>)(\\PC|\n){0,20}",
+    ) {
+        let content = notice(Notice::FactorAdded { method: Method::Passkey, name });
+        let words = Words::of(&content, &Settings { organisation, ..settings() });
+        let from: Mailbox = "no-reply@example.com".parse().unwrap();
+        let to = EmailAddress::parse("ann@example.com").unwrap();
+
+        let letter = letter::write(&words, &from, &to, somebody().at, &SystemEntropy).unwrap();
+
+        let text = String::from_utf8(letter.formatted()).unwrap();
+        let head = text.split_once("\r\n\r\n").unwrap().0;
+        let known = ["From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "MIME-Version", "Content-Type"];
+        for line in head.split("\r\n") {
+            let is_known = line.split_once(": ").is_some_and(|(name, _)| known.contains(&name));
+            prop_assert!(is_known || line.starts_with([' ', '\t']), "{line:?}");
+            prop_assert!(!line.contains(['\r', '\n']), "{line:?}");
+        }
+        prop_assert!(!words.opening.contains(['\r', '\n']));
+        let html = Html { words: &words }.render().unwrap();
+        prop_assert!(!html.contains("<b>"));
+    }
+}

@@ -1,0 +1,71 @@
+//! Contacts and codes, in memory.
+
+use super::{MemoryStore, Tables};
+use crate::{
+    domain::{
+        contact::{Contact, Kind},
+        factor::FactorId,
+        secret::TokenHash,
+        user::UserId,
+    },
+    ports::{
+        StoreError,
+        store::{ContactStore, LastFactor, SentCode, SentPurpose},
+    },
+};
+use async_trait::async_trait;
+
+impl Tables {
+    /// Makes a user's e-mail address what their contacts say.
+    fn note_email(&mut self, user: UserId) {
+        let contact = self.contacts.get(&(user, Kind::Email)).filter(|contact| contact.verified_at.is_some());
+        let email = contact.map(|contact| contact.address.as_str().to_owned());
+        if let Some(account) = self.accounts.get_mut(&user) {
+            account.user.email = email;
+        }
+    }
+}
+
+#[async_trait]
+impl ContactStore for MemoryStore {
+    async fn contacts(&self, user: UserId) -> Result<Vec<Contact>, StoreError> {
+        Ok(self.tables().contacts.values().filter(|contact| contact.user == user).cloned().collect())
+    }
+
+    async fn put_contact(&self, contact: &Contact) -> Result<(), StoreError> {
+        let mut tables = self.tables();
+        tables.account_exists(contact.user)?;
+        tables.contacts.insert((contact.user, contact.address.kind()), contact.clone());
+        tables.note_email(contact.user);
+        Ok(())
+    }
+
+    async fn remove_contact(&self, user: UserId, contact: FactorId, last: LastFactor) -> Result<bool, StoreError> {
+        let mut tables = self.tables();
+        let is_spared = last == LastFactor::MayGo
+            || tables.totp_factors.values().any(|factor| factor.user == user)
+            || tables.passkeys.values().any(|passkey| passkey.user == user);
+        let removed =
+            tables.contacts.extract_if(.., |_, kept| is_spared && kept.user == user && kept.id == contact).count();
+        tables.note_email(user);
+        Ok(removed == 1)
+    }
+
+    async fn put_code(&self, code: &SentCode) -> Result<(), StoreError> {
+        let mut tables = self.tables();
+        tables.account_exists(code.user)?;
+        tables.codes.insert((code.browser, code.purpose.name()), code.clone());
+        Ok(())
+    }
+
+    async fn code(&self, browser: TokenHash, purpose: SentPurpose) -> Result<Option<SentCode>, StoreError> {
+        Ok(self.tables().codes.get(&(browser, purpose.name())).cloned())
+    }
+
+    async fn spend_code(&self, code: &SentCode) -> Result<bool, StoreError> {
+        let mut tables = self.tables();
+        let key = (code.browser, code.purpose.name());
+        let is_there = tables.codes.get(&key).is_some_and(|kept| kept.sealed == code.sealed);
+        Ok(is_there && tables.codes.remove(&key).is_some())
+    }
+}

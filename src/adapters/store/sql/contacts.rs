@@ -1,0 +1,103 @@
+//! Contacts and codes, in SQL.
+
+use super::{
+    Pools, SqlStore,
+    rows::{CodeRow, ContactRow},
+};
+use crate::{
+    domain::{contact::Contact, factor::FactorId, secret::TokenHash, time::Timestamp, user::UserId},
+    ports::{
+        StoreError,
+        store::{ContactStore, LastFactor, SentCode, SentPurpose},
+    },
+};
+use async_trait::async_trait;
+use sqlx::{query, query_as};
+
+statements! {
+    CONTACTS = "SELECT id, user_id, kind, address, verified_at FROM contacts WHERE user_id = $1 ORDER BY kind";
+    PUT_CONTACT = "INSERT INTO contacts (id, user_id, kind, address, verified_at) VALUES ($1, $2, $3, $4, $5) \
+        ON CONFLICT (user_id, kind) DO UPDATE \
+        SET id = excluded.id, address = excluded.address, verified_at = excluded.verified_at";
+    /// Makes those who remove a factor of one account wait for each other: two must not each leave the other's.
+    HOLD_ACCOUNT = "UPDATE accounts SET login_id = login_id WHERE id = $1";
+    REMOVE_CONTACT = "DELETE FROM contacts WHERE id = $1 AND user_id = $2 AND ($3 \
+        OR EXISTS (SELECT 1 FROM passkeys p WHERE p.user_id = $2) \
+        OR EXISTS (SELECT 1 FROM totp_factors t WHERE t.user_id = $2))";
+
+    PUT_CODE = "INSERT INTO codes (browser, purpose, user_id, method, address, factor_id, sealed, sent_at) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (browser, purpose) DO UPDATE \
+        SET user_id = excluded.user_id, method = excluded.method, address = excluded.address, \
+        factor_id = excluded.factor_id, sealed = excluded.sealed, sent_at = excluded.sent_at";
+    CODE = "SELECT user_id, method, address, factor_id, sealed, sent_at FROM codes \
+        WHERE browser = $1 AND purpose = $2";
+    SPEND_CODE = "DELETE FROM codes WHERE browser = $1 AND purpose = $2 AND sealed = $3";
+}
+
+#[async_trait]
+impl ContactStore for SqlStore {
+    async fn contacts(&self, user: UserId) -> Result<Vec<Contact>, StoreError> {
+        let rows: Vec<ContactRow> = reading!(self, db => query_as(CONTACTS).bind(user.0).fetch_all(db).await?);
+        rows.into_iter().map(Contact::try_from).collect()
+    }
+
+    async fn put_contact(&self, contact: &Contact) -> Result<(), StoreError> {
+        writing!(self, db => {
+            query(PUT_CONTACT)
+                .bind(contact.id.0)
+                .bind(contact.user.0)
+                .bind(contact.address.kind().name())
+                .bind(contact.address.as_str())
+                .bind(contact.verified_at.map(Timestamp::as_millis))
+                .execute(db)
+                .await?;
+        });
+        Ok(())
+    }
+
+    async fn remove_contact(&self, user: UserId, contact: FactorId, last: LastFactor) -> Result<bool, StoreError> {
+        let may_go = last == LastFactor::MayGo;
+        Ok(transaction!(self, tx => {
+            query(HOLD_ACCOUNT).bind(user.0).execute(&mut *tx).await?;
+            let removed = query(REMOVE_CONTACT).bind(contact.0).bind(user.0).bind(may_go).execute(&mut *tx).await?;
+            removed.rows_affected() == 1
+        }))
+    }
+
+    async fn put_code(&self, code: &SentCode) -> Result<(), StoreError> {
+        writing!(self, db => {
+            query(PUT_CODE)
+                .bind(code.browser.as_bytes().as_slice())
+                .bind(code.purpose.name())
+                .bind(code.user.0)
+                .bind(code.method.name())
+                .bind(code.address.as_str())
+                .bind(code.factor.0)
+                .bind(&code.sealed)
+                .bind(code.sent_at.as_millis())
+                .execute(db)
+                .await?;
+        });
+        Ok(())
+    }
+
+    async fn code(&self, browser: TokenHash, purpose: SentPurpose) -> Result<Option<SentCode>, StoreError> {
+        let row: Option<CodeRow> = reading!(self, db => query_as(CODE)
+            .bind(browser.as_bytes().as_slice())
+            .bind(purpose.name())
+            .fetch_optional(db)
+            .await?);
+        row.map(|row| row.read(browser, purpose)).transpose()
+    }
+
+    async fn spend_code(&self, code: &SentCode) -> Result<bool, StoreError> {
+        let spent = writing!(self, db => query(SPEND_CODE)
+            .bind(code.browser.as_bytes().as_slice())
+            .bind(code.purpose.name())
+            .bind(&code.sealed)
+            .execute(db)
+            .await?
+            .rows_affected());
+        Ok(spent == 1)
+    }
+}

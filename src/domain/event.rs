@@ -1,0 +1,154 @@
+//! What happened to an account: for its owner to look over, and for whoever audits (LO-01).
+
+use crate::domain::{factor::Method, place::Place, time::Timestamp, user::UserId};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// How long events are kept.
+pub const KEPT_FOR: Duration = Duration::from_hours(90 * 24);
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// To whose account; `None` where a sign-in named nobody's. That is kept too, so that a wrong name takes no less
+    /// time than a wrong password (EE-01).
+    pub user: Option<UserId>,
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub what: What,
+    /// From where.
+    pub place: Place,
+}
+
+/// What happened. The names that serde gives the variants and fields are in tables and logs: they never change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum What {
+    /// A session was opened.
+    SignedIn {
+        /// By the proof that completed it.
+        #[serde(with = "by_name")]
+        method: Method,
+    },
+    /// A session gained a proof.
+    SteppedUp {
+        /// Which kind.
+        #[serde(with = "by_name")]
+        method: Method,
+    },
+    /// A proof was tried, and is none.
+    WrongTry {
+        /// Which kind.
+        #[serde(with = "by_name")]
+        method: Method,
+    },
+    /// There is one more factor.
+    FactorAdded {
+        /// Which kind.
+        #[serde(with = "by_name")]
+        method: Method,
+        /// What it is called.
+        name: String,
+    },
+    /// A factor is called something else.
+    FactorRenamed {
+        /// Which kind.
+        #[serde(with = "by_name")]
+        method: Method,
+        /// What it was called.
+        from: String,
+        /// What it is called now.
+        to: String,
+    },
+    /// A factor is gone.
+    FactorRemoved {
+        /// Which kind.
+        #[serde(with = "by_name")]
+        method: Method,
+        /// What it was called.
+        name: String,
+    },
+    /// A factor is asked for first from now on.
+    PrimaryChosen {
+        /// Which kind.
+        #[serde(with = "by_name")]
+        method: Method,
+        /// What it is called.
+        name: String,
+    },
+    /// There are new recovery codes, and the old ones are void.
+    RecoveryCodesReplaced,
+    /// A recovery code was used.
+    RecoveryCodeUsed {
+        /// How many are left.
+        left: u64,
+    },
+    /// The password is another one.
+    PasswordChanged,
+    /// The account is reached by another address.
+    ContactChanged,
+    /// Sessions in other browsers were ended by their owner.
+    SessionsEnded {
+        /// How many.
+        count: u64,
+    },
+    /// A session was locked: what was proven in it is fresh no more.
+    Locked,
+}
+
+/// A method by its own name.
+mod by_name {
+    use super::Method;
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+    pub(super) fn serialize<S: Serializer>(method: &Method, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(method.name())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Method, D::Error> {
+        let name = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        Method::by_name(&name).ok_or_else(|| D::Error::custom("no such method"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_names_in_tables_and_logs_stay_as_they_are() {
+        let (method, name) = (Method::Totp, || "Phone".to_owned());
+        let written = [
+            (What::SignedIn { method }, r#"{"event":"signed-in","method":"totp"}"#),
+            (What::SteppedUp { method }, r#"{"event":"stepped-up","method":"totp"}"#),
+            (What::WrongTry { method: Method::RecoveryCode }, r#"{"event":"wrong-try","method":"recovery-code"}"#),
+            (What::FactorAdded { method, name: name() }, r#"{"event":"factor-added","method":"totp","name":"Phone"}"#),
+            (
+                What::FactorRenamed { method, from: name(), to: "Old".to_owned() },
+                r#"{"event":"factor-renamed","method":"totp","from":"Phone","to":"Old"}"#,
+            ),
+            (
+                What::FactorRemoved { method, name: name() },
+                r#"{"event":"factor-removed","method":"totp","name":"Phone"}"#,
+            ),
+            (
+                What::PrimaryChosen { method, name: name() },
+                r#"{"event":"primary-chosen","method":"totp","name":"Phone"}"#,
+            ),
+            (What::RecoveryCodesReplaced, r#"{"event":"recovery-codes-replaced"}"#),
+            (What::RecoveryCodeUsed { left: 9 }, r#"{"event":"recovery-code-used","left":9}"#),
+            (What::PasswordChanged, r#"{"event":"password-changed"}"#),
+            (What::ContactChanged, r#"{"event":"contact-changed"}"#),
+            (What::SessionsEnded { count: 2 }, r#"{"event":"sessions-ended","count":2}"#),
+            (What::Locked, r#"{"event":"locked"}"#),
+        ];
+
+        for (what, text) in written {
+            assert_eq!(serde_json::to_string(&what).unwrap(), text);
+            assert_eq!(serde_json::from_str::<What>(text).unwrap(), what);
+        }
+        assert!(serde_json::from_str::<What>(r#"{"event":"signed-in","method":"pigeon"}"#).is_err());
+    }
+}

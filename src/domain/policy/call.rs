@@ -1,0 +1,360 @@
+//! What routes look at in a request, and what they may ask of it beside method and path.
+
+use super::{Visitor, hours::Hours, who::Who};
+use crate::domain::{target::CanonicalPath, time::Timestamp};
+use ipnet::IpNet;
+use std::net::IpAddr;
+
+/// One request, as routes see it.
+#[derive(Clone, Copy)]
+pub struct Call<'a> {
+    /// Its method.
+    pub method: &'a str,
+    /// Its path.
+    pub path: &'a CanonicalPath<'a>,
+    /// What follows the question mark, as it was sent.
+    pub query: Option<&'a str>,
+    /// Its header fields.
+    pub fields: &'a dyn Fields,
+    /// For whom it is made, where that is known.
+    pub client: Option<IpAddr>,
+    /// Who sends it; `None` until somebody has looked.
+    pub visitor: Option<&'a Visitor>,
+    /// When.
+    pub now: Timestamp,
+}
+
+/// Header fields, in whatever form they came.
+pub trait Fields {
+    /// Shows each field: its name and its value.
+    fn each(&self, see: &mut dyn FnMut(&str, &[u8]));
+}
+
+/// None at all.
+#[derive(Debug, Clone, Copy)]
+pub struct NoFields;
+
+impl Fields for NoFields {
+    fn each(&self, _: &mut dyn FnMut(&str, &[u8])) {}
+}
+
+impl Fields for Vec<(String, String)> {
+    fn each(&self, see: &mut dyn FnMut(&str, &[u8])) {
+        for (name, value) in self {
+            see(name, value.as_bytes());
+        }
+    }
+}
+
+/// What a route asks of a request beside method and path. All of it must hold; nothing is asked where it is empty.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Conditions {
+    /// Parameters of the query.
+    pub query: Vec<Named>,
+    /// Header fields, their names in lower case.
+    pub fields: Vec<Named>,
+    /// Networks of which the client must be in one; any where there is none.
+    pub networks: Vec<Network>,
+    /// When.
+    pub hours: Option<Hours>,
+    /// Whose requests.
+    pub who: Option<Who>,
+}
+
+/// Something with a name and the value that is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    /// Its name.
+    pub name: String,
+    /// What it must hold.
+    pub wanted: Wanted,
+}
+
+/// What something must hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// Whatever it likes, but it must be there.
+    Anything,
+    /// Exactly this.
+    Text(String),
+}
+
+/// A list of addresses with a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Network {
+    /// Its name in the config file.
+    pub name: String,
+    /// What is in it.
+    pub nets: std::sync::Arc<[IpNet]>,
+}
+
+/// Which part of a route did not fit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mismatch {
+    /// Its methods.
+    Method,
+    /// Its path.
+    Path,
+    /// A parameter of the query.
+    Query,
+    /// A header field.
+    Field,
+    /// The networks it is for.
+    Network,
+    /// The hours it is for.
+    Hours,
+    /// The people it is for.
+    Who,
+    /// Nothing yet; but it is for certain people, and nobody has looked who sends the request.
+    Unasked,
+    /// Nothing else; but a parameter or field that it names can be read in two ways.
+    Unclear,
+}
+
+/// What a request says of one parameter or field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Said {
+    Yes,
+    No,
+    /// One server would read yes, another no.
+    Unclear,
+}
+
+impl Conditions {
+    /// Whether anything is asked at all.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Whether `call` is what is asked for.
+    ///
+    /// What can be read in two ways is neither yes nor no, and comes last: a route that does not fit for any other reason
+    /// needs no answer to it.
+    pub fn fit(&self, call: &Call<'_>) -> Result<(), Mismatch> {
+        let query = self.query.iter().map(|named| (named.said_by_query(call.query), Mismatch::Query));
+        let fields = self.fields.iter().map(|named| (named.said_by_fields(call.fields), Mismatch::Field));
+        let mut is_unclear = false;
+        for (said, mismatch) in query.chain(fields) {
+            match said {
+                Said::Yes => {}
+                Said::No => return Err(mismatch),
+                Said::Unclear => is_unclear = true,
+            }
+        }
+        if !self.networks.is_empty() && !self.networks.iter().any(|network| network.has(call.client)) {
+            return Err(Mismatch::Network);
+        }
+        if self.hours.as_ref().is_some_and(|hours| !hours.include(call.now)) {
+            return Err(Mismatch::Hours);
+        }
+        match (&self.who, call.visitor) {
+            (None, _) => {}
+            (Some(_), None) => return Err(Mismatch::Unasked),
+            (Some(who), Some(Visitor::SignedIn(identity))) if who.includes(&identity.user) => {}
+            (Some(_), Some(_)) => return Err(Mismatch::Who),
+        }
+        if is_unclear { Err(Mismatch::Unclear) } else { Ok(()) }
+    }
+}
+
+impl Network {
+    fn has(&self, client: Option<IpAddr>) -> bool {
+        client.is_some_and(|client| self.nets.iter().any(|net| net.contains(&client.to_canonical())))
+    }
+}
+
+impl Wanted {
+    fn is(&self, value: &str) -> bool {
+        match self {
+            Self::Anything => true,
+            Self::Text(text) => text == value,
+        }
+    }
+
+    /// Whether some server would take `value` for it: letter case and space around it aside.
+    fn may_be(&self, value: &str) -> bool {
+        match self {
+            Self::Anything => true,
+            Self::Text(text) => text.trim().eq_ignore_ascii_case(value.trim()),
+        }
+    }
+}
+
+impl Named {
+    /// What a query says of this parameter. Sure is only what each server reads alike: one spelling of the name, one value,
+    /// however often it is repeated. Servers differ on letter case, on `;`, on `name[]`, on `.` and `_`, on escapes that are
+    /// none, and on which of two values counts.
+    fn said_by_query(&self, query: Option<&str>) -> Said {
+        let (mut sure, mut other, mut is_unclear) = (false, false, false);
+        for part in query.unwrap_or_default().split('&') {
+            if part.contains(';') {
+                let names = part.split(';').map(|piece| decoded(piece.split('=').next().unwrap_or_default()));
+                is_unclear |= names.into_iter().any(|name| name.is_none_or(|name| loosely_same(&name, &self.name)));
+                continue;
+            }
+            let (name, value) = part.split_once('=').unwrap_or((part, ""));
+            match (decoded(name), decoded(value)) {
+                (None, _) => is_unclear = true,
+                (Some(name), Some(value)) if name == self.name => {
+                    let is = self.wanted.is(&value);
+                    (sure, other) = (sure || is, other || !is);
+                    is_unclear |= !is && self.wanted.may_be(&value);
+                }
+                (Some(name), None) if name == self.name && self.wanted == Wanted::Anything => sure = true,
+                (Some(name), _) => is_unclear |= loosely_same(&name, &self.name),
+            }
+        }
+        verdict(sure, other, is_unclear && !(sure && self.wanted == Wanted::Anything))
+    }
+
+    /// What header fields say of this one. CGI and its heirs read `X_A` as `X-A`.
+    fn said_by_fields(&self, fields: &dyn Fields) -> Said {
+        let (mut sure, mut other, mut is_unclear) = (false, false, false);
+        fields.each(&mut |name, value| {
+            if !folds_to_same(name, &self.name) {
+                return;
+            }
+            let value = std::str::from_utf8(value).ok();
+            let is = name.eq_ignore_ascii_case(&self.name) && value.is_some_and(|value| self.wanted.is(value));
+            (sure, other) = (sure || is, other || !is);
+            is_unclear |= !is && value.is_none_or(|value| self.wanted.may_be(value));
+        });
+        verdict(sure, other, is_unclear)
+    }
+}
+
+fn verdict(sure: bool, other: bool, is_unclear: bool) -> Said {
+    match (sure, other) {
+        _ if is_unclear => Said::Unclear,
+        (true, true) => Said::Unclear,
+        (true, false) => Said::Yes,
+        (false, _) => Said::No,
+    }
+}
+
+/// A name or value of a query, decoded once. `None` where it holds what servers read differently: an escape that is none,
+/// text that is not UTF-8, a control character.
+fn decoded(raw: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(raw.len());
+    let mut rest = raw.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'+' => b' ',
+            b'%' => {
+                let mut digit = || char::from(rest.next()?).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+                digit()? << 4 | digit()?
+            }
+            _ => byte,
+        });
+    }
+    String::from_utf8(bytes).ok().filter(|text| !text.chars().any(char::is_control))
+}
+
+/// Whether some server takes `name` for `wanted`: PHP reads `a.b` as `a_b` and `a[]` as `a`, ASP.NET knows no case.
+fn loosely_same(name: &str, wanted: &str) -> bool {
+    let folded = |text: &str| {
+        let base = text.trim().split('[').next().unwrap_or_default().trim();
+        base.chars().map(|c| if matches!(c, '.' | ' ') { '_' } else { c.to_ascii_lowercase() }).collect::<String>()
+    };
+    folded(name) == folded(wanted)
+}
+
+fn folds_to_same(name: &str, wanted: &str) -> bool {
+    let fold = |byte: u8| if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' };
+    name.len() == wanted.len() && name.bytes().map(fold).eq(wanted.bytes().map(fold))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn named(name: &str, wanted: &str) -> Named {
+        let wanted = if wanted == "*" { Wanted::Anything } else { Wanted::Text(wanted.into()) };
+        Named { name: name.into(), wanted }
+    }
+
+    #[test]
+    fn a_parameter_is_there_or_not_or_nobody_can_say() {
+        use Said::*;
+        let delete = named("action", "delete");
+        for (query, said) in [
+            ("action=delete", Yes),
+            ("x=1&action=delete&y", Yes),
+            ("action=delete&action=delete", Yes),
+            ("%61ction=dele%74e", Yes),
+            ("", No),
+            ("action", No),
+            ("action=view", No),
+            ("reaction=delete", No),
+            ("q=action=delete", No),
+            ("q=%E9", No),
+            ("action=view&action=delete", Unclear),
+            ("Action=delete", Unclear),
+            ("action=DELETE", Unclear),
+            ("action=delete+", Unclear),
+            ("action[]=delete", Unclear),
+            ("action%5B0%5D=x", Unclear),
+            ("action=delet%", Unclear),
+            ("action=delet%E9", Unclear),
+            ("action=delete%00", Unclear),
+            ("%zz=1", Unclear),
+            ("x=1;action=delete", Unclear),
+            ("action=delete;x", Unclear),
+            ("x=1;y=2", No),
+        ] {
+            assert_eq!(delete.said_by_query(Some(query)), said, "{query}");
+        }
+        let any = named("token", "*");
+        for (query, said) in
+            [("token", Yes), ("token=1&token=2", Yes), ("token=%", Yes), ("Token=1", Unclear), ("t", No)]
+        {
+            assert_eq!(any.said_by_query(Some(query)), said, "{query}");
+        }
+        assert_eq!(named("a.b", "1").said_by_query(Some("a_b=1")), Unclear);
+    }
+
+    #[test]
+    fn a_field_is_read_as_application_servers_fold_it() {
+        use Said::*;
+        let ajax = named("x-requested-with", "XMLHttpRequest");
+        let said = |fields: &[(&str, &str)]| {
+            let fields: Vec<_> = fields.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+            ajax.said_by_fields(&fields)
+        };
+
+        assert_eq!(said(&[("X-Requested-With", "XMLHttpRequest")]), Yes);
+        assert_eq!(said(&[("accept", "*/*")]), No);
+        assert_eq!(said(&[("x-requested-with", "fetch")]), No);
+        assert_eq!(said(&[("x_requested_with", "XMLHttpRequest")]), Unclear);
+        assert_eq!(said(&[("x-requested-with", "xmlhttprequest")]), Unclear);
+        assert_eq!(said(&[("x-requested-with", "XMLHttpRequest"), ("x-requested-with", "fetch")]), Unclear);
+    }
+
+    #[test]
+    fn an_address_is_in_a_network_in_either_spelling() {
+        let nets = ["10.0.0.0/8".parse().unwrap(), "2001:db8::/32".parse().unwrap()];
+        let network = Network { name: "office".into(), nets: std::sync::Arc::from(nets) };
+
+        for (address, within) in
+            [("10.1.2.3", true), ("::ffff:10.1.2.3", true), ("2001:db8::1", true), ("11.0.0.1", false), ("::1", false)]
+        {
+            assert_eq!(network.has(Some(address.parse().unwrap())), within, "{address}");
+        }
+        assert!(!network.has(None), "who is nowhere is in no network");
+    }
+
+    proptest! {
+        #[test]
+        fn no_query_panics(query in "[ -~]{0,24}") {
+            let _ = named("action", "delete").said_by_query(Some(&query));
+        }
+
+        /// Whatever stands beside it, a wanted parameter is never read as surely absent.
+        #[test]
+        fn what_is_there_is_never_denied(before in "[ -~]{0,12}", after in "[ -~]{0,12}") {
+            let query = format!("{before}&action=delete&{after}");
+            prop_assert_ne!(named("action", "delete").said_by_query(Some(&query)), Said::No);
+        }
+    }
+}

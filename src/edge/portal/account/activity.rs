@@ -1,0 +1,143 @@
+//! `/account/activity`: what happened to the account lately.
+
+use crate::{
+    domain::{
+        event::{Event, What},
+        factor::Method,
+        place::Place,
+        time::Timestamp,
+    },
+    edge::http::{
+        page::Frame,
+        words::{Somewhere, filters, method_means, method_name, method_proof},
+    },
+    flows::factors::unnamed,
+};
+use askama::Template;
+use std::{num::NonZeroUsize, time::Duration};
+
+/// `GET /account/activity`.
+#[derive(Debug, Clone, Copy, Template)]
+#[template(path = "pages/account/activity.html")]
+pub struct ActivityPage<'a> {
+    /// What stands around it.
+    pub frame: Frame<'a>,
+    /// What happened, the latest first.
+    pub rows: &'a [ActivityRow],
+}
+
+/// One thing that happened, or the same thing several times in a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActivityRow {
+    what: What,
+    place: Place,
+    times: NonZeroUsize,
+    /// How long ago, the last time.
+    pub(super) age: Duration,
+}
+
+impl ActivityRow {
+    /// What happened, as at most `most` rows. What happened several times in a row from one place is one of them: a
+    /// hundred wrong passwords must not hide the day they began.
+    pub fn of(events: &[Event], most: usize, now: Timestamp) -> Vec<Self> {
+        let alike = events.chunk_by(|one, other| one.what == other.what && one.place == other.place);
+        let row = |alike: &[Event]| {
+            let (latest, times) = (alike.first()?, NonZeroUsize::new(alike.len())?);
+            let age = latest.at.age(now).unwrap_or_default();
+            Some(Self { what: latest.what.clone(), place: latest.place.clone(), times, age })
+        };
+        alike.filter_map(row).take(most).collect()
+    }
+
+    /// What happened, in a sentence.
+    pub(super) fn sentence(&self) -> String {
+        let named = |method: &Method, name: &str| {
+            let kind = method_name(*method);
+            if name == unnamed(*method) { kind.to_owned() } else { format!("{kind} “{name}”") }
+        };
+        match &self.what {
+            What::SignedIn { method } => format!("Signed in with {}", method_means(*method)),
+            What::SteppedUp { method } => format!("Confirmed that it's you with {}", method_means(*method)),
+            What::WrongTry { method } => match self.times.get() {
+                1 => format!("A wrong {} was tried", method_proof(*method)),
+                times => format!("A wrong {} was tried {times} times", method_proof(*method)),
+            },
+            What::FactorAdded { method, name } => format!("{} added", named(method, name)),
+            What::FactorRenamed { method, from, to } => format!("{} is now called “{to}”", named(method, from)),
+            What::FactorRemoved { method, name } => format!("{} removed", named(method, name)),
+            What::PrimaryChosen { method, name } => format!("{} is asked for first now", named(method, name)),
+            What::RecoveryCodesReplaced => "New recovery codes made".to_owned(),
+            What::RecoveryCodeUsed { left: 1 } => "A recovery code was used; 1 is left".to_owned(),
+            What::RecoveryCodeUsed { left } => format!("A recovery code was used; {left} are left"),
+            What::PasswordChanged => "Password changed".to_owned(),
+            What::ContactChanged => "E-mail or phone changed".to_owned(),
+            What::SessionsEnded { count: 1 } => "1 session ended".to_owned(),
+            What::SessionsEnded { count } => format!("{count} sessions ended"),
+            What::Locked => "Locked".to_owned(),
+        }
+    }
+
+    /// From where.
+    pub(super) fn place(&self) -> Somewhere<'_> {
+        Somewhere(&self.place)
+    }
+}
+
+#[cfg(test)]
+pub(in crate::edge::portal) mod tests {
+    use super::*;
+    use crate::{
+        domain::user::UserId,
+        edge::http::{assets::Base, gallery},
+    };
+    use uuid::Uuid;
+
+    const NOON: Timestamp = Timestamp::from_millis(1_795_356_000_000);
+
+    /// One of each, each an hour older than the one before.
+    pub(in crate::edge::portal) fn rows() -> Vec<ActivityRow> {
+        let (method, name) = (Method::Passkey, || "Work laptop".to_owned());
+        let whats = [
+            What::SteppedUp { method },
+            What::SignedIn { method: Method::Totp },
+            What::WrongTry { method: Method::Password },
+            What::WrongTry { method: Method::Password },
+            What::WrongTry { method: Method::Totp },
+            What::FactorAdded { method, name: name() },
+            What::FactorAdded { method: Method::Totp, name: "Authenticator app".to_owned() },
+            What::FactorRenamed { method, from: name(), to: "Old laptop".to_owned() },
+            What::FactorRemoved { method, name: "Old laptop".to_owned() },
+            What::PrimaryChosen { method, name: name() },
+            What::RecoveryCodesReplaced,
+            What::RecoveryCodeUsed { left: 9 },
+            What::RecoveryCodeUsed { left: 1 },
+            What::PasswordChanged,
+            What::ContactChanged,
+            What::SessionsEnded { count: 1 },
+            What::SessionsEnded { count: 3 },
+            What::Locked,
+        ];
+        let place = Place { browser: Some("Firefox on Linux".to_owned()), address: Some([192, 0, 2, 7].into()) };
+        let mut at = NOON;
+        let events: Vec<_> = whats
+            .into_iter()
+            .map(|what| {
+                at = at - Duration::from_hours(1);
+                let user = Some(UserId(Uuid::nil()));
+                Event { user, at, what, place: place.clone() }
+            })
+            .collect();
+        ActivityRow::of(&events, 20, NOON)
+    }
+
+    #[test]
+    fn every_state_is_worded() {
+        let (frame, rows) = (gallery::frame(Base::Portal), rows());
+        let states =
+            vec![("one_of_each", ActivityPage { frame, rows: &rows }), ("empty", ActivityPage { frame, rows: &[] })];
+
+        for (state, shown) in gallery::exhibit("account.activity", states) {
+            insta::assert_snapshot!(state, shown);
+        }
+    }
+}

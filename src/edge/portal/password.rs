@@ -1,0 +1,65 @@
+//! Passwords: changing one, and choosing another where it was forgotten.
+
+pub mod change;
+pub mod forgot;
+pub mod reset;
+
+use crate::{domain::password::Refusal, edge::http::words::Upcoming};
+
+/// How a forgotten password is replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remedy {
+    /// By a mailed link.
+    Link,
+    /// By the people who run sign-in.
+    People,
+}
+
+/// Why a password was not changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PasswordNotice {
+    /// The new one can't be chosen.
+    Refused(Refusal),
+    /// The present one is another.
+    Wrong,
+    /// The budget is closed for a while.
+    TooMany {
+        /// When it opens.
+        again: Upcoming,
+    },
+    /// The budget is closed until an operator opens it.
+    Locked,
+    /// Something of ours failed. Nothing was changed.
+    OurFault,
+}
+
+impl PasswordNotice {
+    /// Whether it is about the present password, not about the new one.
+    const fn is_about_present(self) -> bool {
+        match self {
+            Self::Wrong => true,
+            Self::Refused(_) | Self::TooMany { .. } | Self::Locked | Self::OurFault => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{domain::password::CHARS_FLOOR, edge::http::gallery};
+
+    /// Everything that can be wrong with a new password, and with the try to set it.
+    pub(super) fn notices() -> Vec<(&'static str, PasswordNotice)> {
+        vec![
+            ("too_short", PasswordNotice::Refused(Refusal::TooShort { chars_min: CHARS_FLOOR })),
+            ("too_long", PasswordNotice::Refused(Refusal::TooLong)),
+            ("common", PasswordNotice::Refused(Refusal::Common)),
+            ("personal", PasswordNotice::Refused(Refusal::Personal)),
+            ("guessable", PasswordNotice::Refused(Refusal::Guessable)),
+            ("breached", PasswordNotice::Refused(Refusal::Breached)),
+            ("too_many", PasswordNotice::TooMany { again: gallery::in_five_minutes() }),
+            ("locked", PasswordNotice::Locked),
+            ("our_fault", PasswordNotice::OurFault),
+        ]
+    }
+}

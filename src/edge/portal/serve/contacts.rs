@@ -1,0 +1,207 @@
+//! `/account/email` and `/account/phone`.
+
+use super::{
+    Carried, Desk, Fields, Reply, Visit,
+    challenge::{not_sent, on_its_way, shown, status},
+    onward, see_other,
+    way::Errand,
+};
+use crate::{
+    domain::{
+        contact::{Contact, Kind},
+        secret::Token,
+    },
+    edge::portal::contact::{ContactNotice, ContactPage, Pending},
+    flows::{
+        challenge::ChallengeError,
+        codes::SendError,
+        contacts::{self, ContactError},
+        sessions::{self, Bearer, Full},
+    },
+};
+use axum::{
+    Extension, Router,
+    extract::State,
+    http::StatusCode,
+    routing::{get, post},
+};
+use serde::Deserialize;
+use std::sync::Arc;
+
+#[derive(Deserialize)]
+struct AddressForm {
+    address: String,
+    #[serde(flatten)]
+    carried: Carried,
+}
+
+#[derive(Deserialize)]
+struct CodeForm {
+    code: String,
+    #[serde(flatten)]
+    carried: Carried,
+}
+
+#[derive(Deserialize)]
+struct RemoveForm {
+    #[serde(flatten)]
+    carried: Carried,
+}
+
+/// Both pages, by the same handlers.
+pub(super) fn router() -> Router<Arc<Desk>> {
+    let pages = |kind: Kind| {
+        let path = Errand::Contact(kind).path();
+        Router::new()
+            .route(&path, get(show).post(begin))
+            .route(&format!("{path}/confirm"), post(confirm))
+            .route(&format!("{path}/remove"), post(remove))
+            .layer(Extension(kind))
+    };
+    pages(Kind::Email).merge(pages(Kind::Phone))
+}
+
+async fn show(State(desk): State<Arc<Desk>>, Extension(kind): Extension<Kind>, visit: Visit) -> Reply {
+    let (full, browser) = match signed_in(&desk, &visit).await {
+        Ok(found) => found,
+        Err(reply) => return *reply,
+    };
+    match contacts::may_change(&desk.world, &full, kind).await {
+        Ok(()) => page(&desk, &visit, &full, &browser, kind, "", None).await,
+        Err(error) => refuse(&desk, &visit, &full, &browser, kind, "", &error).await,
+    }
+}
+
+async fn begin(
+    State(desk): State<Arc<Desk>>,
+    Extension(kind): Extension<Kind>,
+    visit: Visit,
+    Fields(form): Fields<AddressForm>,
+) -> Reply {
+    if let Err(refusal) = desk.check(&visit, &form.carried) {
+        return *refusal;
+    }
+    let (full, browser) = match signed_in(&desk, &visit).await {
+        Ok(found) => found,
+        Err(reply) => return *reply,
+    };
+    match contacts::begin(&desk.world, &full, kind, &form.address, &browser, &visit.caller).await {
+        Ok(()) => see_other(&Errand::Contact(kind).path()),
+        Err(error) => refuse(&desk, &visit, &full, &browser, kind, &form.address, &error).await,
+    }
+}
+
+async fn confirm(
+    State(desk): State<Arc<Desk>>,
+    Extension(kind): Extension<Kind>,
+    visit: Visit,
+    Fields(form): Fields<CodeForm>,
+) -> Reply {
+    if let Err(refusal) = desk.check(&visit, &form.carried) {
+        return *refusal;
+    }
+    let (full, browser) = match signed_in(&desk, &visit).await {
+        Ok(found) => found,
+        Err(reply) => return *reply,
+    };
+    let user = full.identity.user.id.0;
+    match contacts::confirm(&desk.world, &full, kind, &form.code, &browser, &visit.caller).await {
+        Ok(()) => {
+            tracing::info!(user.id = %user, client = %visit.caller.address, kind = kind.name(), "address changed");
+            see_other("/account")
+        }
+        Err(error) => refuse(&desk, &visit, &full, &browser, kind, "", &error).await,
+    }
+}
+
+async fn remove(
+    State(desk): State<Arc<Desk>>,
+    Extension(kind): Extension<Kind>,
+    visit: Visit,
+    Fields(form): Fields<RemoveForm>,
+) -> Reply {
+    if let Err(refusal) = desk.check(&visit, &form.carried) {
+        return *refusal;
+    }
+    let (full, browser) = match signed_in(&desk, &visit).await {
+        Ok(found) => found,
+        Err(reply) => return *reply,
+    };
+    let user = full.identity.user.id.0;
+    match contacts::remove(&desk.world, &full, kind, &visit.caller).await {
+        Ok(()) => {
+            tracing::info!(user.id = %user, client = %visit.caller.address, kind = kind.name(), "address removed");
+            see_other("/account")
+        }
+        Err(error) => refuse(&desk, &visit, &full, &browser, kind, "", &error).await,
+    }
+}
+
+/// Who is signed in, and with which token; everybody else is sent to sign in.
+async fn signed_in(desk: &Desk, visit: &Visit) -> Result<(Full, Token), Box<Reply>> {
+    match (sessions::recognise(&desk.world, visit.token.as_ref()).await, &visit.token) {
+        (Ok(Bearer::Full(full)), Some(token)) => Ok((*full, token.clone())),
+        (Ok(_), _) => Err(Box::new(onward("/login", None))),
+        (Err(error), _) => Err(Box::new(desk.unavailable(&error))),
+    }
+}
+
+async fn refuse(
+    desk: &Desk,
+    visit: &Visit,
+    full: &Full,
+    browser: &Token,
+    kind: Kind,
+    typed: &str,
+    error: &ContactError,
+) -> Reply {
+    let user = full.identity.user.id.0;
+    tracing::info!(user.id = %user, client = %visit.caller.address, kind = kind.name(), %error, "address not changed");
+    let notice = match error {
+        ContactError::NeedsProof(_) => return onward("/challenge", Some(&Errand::Contact(kind).name())),
+        ContactError::NotOffered => return see_other("/account"),
+        ContactError::Challenge(ChallengeError::Store(error)) | ContactError::Send(SendError::Store(error)) => {
+            return desk.unavailable(error);
+        }
+        ContactError::NotAnAddress(_) => ContactNotice::NotAnAddress,
+        ContactError::EmailFirst => ContactNotice::EmailFirst,
+        ContactError::Kept => ContactNotice::Kept,
+        ContactError::Send(error) => ContactNotice::Proof(not_sent(desk, error)),
+        ContactError::Challenge(error) => ContactNotice::Proof(shown(desk, error)),
+    };
+    page(desk, visit, full, browser, kind, typed, Some(notice)).await
+}
+
+async fn page(
+    desk: &Desk,
+    visit: &Visit,
+    full: &Full,
+    browser: &Token,
+    kind: Kind,
+    typed: &str,
+    notice: Option<ContactNotice>,
+) -> Reply {
+    let found = async {
+        let current = contacts::current(&desk.world, full, kind).await?;
+        Ok((current, contacts::pending(&desk.world, full, kind, browser).await?))
+    };
+    let (current, sent) = match found.await {
+        Ok(found) => found,
+        Err(error) => return desk.unavailable(&error),
+    };
+    let current = current.as_ref().filter(|contact| contact.verified_at.is_some());
+    let address = |contact: &Contact| contact.address.as_str().to_owned();
+    let current = current.map(address);
+    let pending = sent.as_ref().map(|sent| Pending { address: sent.address.as_str(), sent: on_its_way(desk, sent) });
+    let code = match notice {
+        None => StatusCode::OK,
+        Some(ContactNotice::NotAnAddress) => StatusCode::UNPROCESSABLE_ENTITY,
+        Some(ContactNotice::EmailFirst | ContactNotice::Kept) => StatusCode::CONFLICT,
+        Some(ContactNotice::Proof(notice)) => status(Some(notice)),
+    };
+    let login_id = full.identity.user.login_id.as_str();
+    desk.form_page(visit, None, |hidden| {
+        let (frame, current) = (desk.frame(), current.as_deref());
+        desk.page(code, &ContactPage { frame, hidden, login_id, kind, current, pending, typed, notice })
+    })
+}

@@ -1,0 +1,128 @@
+//! Browsers: the known, the new, and those that their users chose to have remembered.
+//!
+//! A known browser has a lane of its own for wrong tries and nothing else. A remembered one, a device, spares its user the
+//! second step of a sign-in, after the right password. The session it opens holds that password and no other proof, so
+//! whatever asks for a second factor, or for a fresh one, still asks (RD-02, SU-01).
+
+use super::{
+    Caller, World,
+    sessions::{Bearer, recognise},
+    sign_in::Opened,
+};
+use crate::{
+    domain::{
+        contact::{Address, Channel, EmailAddress},
+        factor::Method,
+        secret::Token,
+        session::{Session, SessionId},
+        throttle::Lane,
+        user::{User, UserId},
+    },
+    ports::{
+        StoreError,
+        messages::{Asked, Content, Message, Notice},
+        store::{Device, DeviceId, Undo},
+    },
+};
+use zeroize::Zeroizing;
+
+/// Remembers the browser that has just taken both steps of a sign-in. The token to keep in it, if it is remembered.
+///
+/// It is always a new one: whoever knows what the browser held before must not share what it may do from now on (RD-01).
+/// A sign-in with a recovery code is not remembered: it is to lead to a new second factor, not to a month without one.
+pub async fn remember(world: &World, opened: &Opened, caller: &Caller) -> Result<Option<Token>, StoreError> {
+    let Bearer::Full(full) = recognise(world, Some(&opened.token)).await? else { return Ok(None) };
+    let session = &full.identity.session;
+    if world.settings.remember.is_none() || !took_both_steps(session) {
+        return Ok(None);
+    }
+    let (token, now) = (world.entropy.token(), world.now());
+    let device = Device {
+        id: DeviceId(world.entropy.id(now)),
+        user: session.user,
+        browser: token.hash(),
+        name: caller.agent.clone(),
+        created_at: now,
+        used_at: None,
+    };
+    let known_as = opened.browser.as_ref().or(caller.browser.as_ref()).map(Token::hash);
+    let remembered = world.store.remember_device(&device, session.id, known_as).await?;
+    Ok(remembered.then_some(token))
+}
+
+fn took_both_steps(session: &Session) -> bool {
+    let mut methods = session.authentications.iter().map(|proof| proof.method);
+    session.authentications.len() > 1 && !methods.any(|method| method == Method::RecoveryCode)
+}
+
+/// The browsers that somebody has remembered, newest first.
+pub async fn list(world: &World, user: UserId) -> Result<Vec<Device>, StoreError> {
+    match world.settings.remember {
+        Some(kept_for) => world.store.devices(user, world.now() - kept_for).await,
+        None => Ok(Vec::new()),
+    }
+}
+
+/// Forgets one of somebody's devices; `false` if they have none of that id. It takes no fresh proof: less is open then.
+pub async fn forget(world: &World, user: UserId, device: DeviceId) -> Result<bool, StoreError> {
+    world.store.forget_device(user, device).await
+}
+
+/// Forgets all of somebody's devices. Returns how many.
+pub async fn forget_all(world: &World, user: UserId) -> Result<u64, StoreError> {
+    world.store.forget_devices(user).await
+}
+
+/// Makes the browser of a sign-in a known one, and tells the account's owner where it was not. The token to keep in it:
+/// what it has is kept for longer, or a browser in daily use would be a new one every month.
+pub(super) async fn welcome(
+    world: &World,
+    caller: &Caller,
+    user: &User,
+    session: SessionId,
+) -> Result<Option<Token>, StoreError> {
+    let is_new = matches!(world.lane(caller, user.id).await?, Lane::Stranger);
+    let token = world.know_browser(caller, user.id).await?;
+    if is_new {
+        tell(world, caller, user, session).await?;
+    }
+    Ok(token.or_else(|| caller.browser.clone()))
+}
+
+/// Sends the owner of an account a link that ends this session.
+async fn tell(world: &World, caller: &Caller, user: &User, session: SessionId) -> Result<(), StoreError> {
+    let Some(to) = reached_at(user).filter(|_| world.messenger.reaches(Channel::Email)) else { return Ok(()) };
+    let (token, now) = (world.entropy.token(), world.now());
+    let browser = caller.agent.clone();
+    let undo = Undo { token: token.hash(), user: user.id, session, browser: browser.clone(), made_at: now };
+    world.store.open_undo(&undo).await?;
+    let link = format!("{}/not-me?link={}", world.settings.origin, token.to_text().as_str());
+    world.messenger.post(Message {
+        channel: Channel::Email,
+        to: Address::Email(to),
+        content: Content::Notice {
+            notice: Notice::NewBrowser,
+            login_id: user.login_id.to_string(),
+            asked: Asked { browser, address: Some(caller.address), at: now },
+            undo: Some(Zeroizing::new(link)),
+        },
+    });
+    Ok(())
+}
+
+/// Where notices to an account go: to the address that an operator wrote down.
+fn reached_at(user: &User) -> Option<EmailAddress> {
+    user.email.as_deref().and_then(|email| EmailAddress::parse(email).ok())
+}
+
+/// The sign-in that a link from such a message is about, if the link still works. Looking at it spends nothing: mail
+/// scanners look, too.
+pub async fn undoable(world: &World, link: &Token) -> Result<Option<Undo>, StoreError> {
+    world.store.undo(link.hash(), world.now() - Undo::LIFETIME).await
+}
+
+/// Ends the sign-in that a link is about, and forgets every browser of its account, for the one whose sign-in that was
+/// may have been remembered since. Works once. What was ended.
+pub async fn undo(world: &World, link: &Token) -> Result<Option<Undo>, StoreError> {
+    world.store.take_undo(link.hash(), world.now() - Undo::LIFETIME).await
+}

@@ -1,0 +1,248 @@
+//! Second factors of every kind: who may change them, their names, their order, their end.
+
+use super::{
+    Caller, Requirement as SignInRequirement, World,
+    challenge::{ChallengeError, held},
+    codes, enroll, notices, recovery,
+    sessions::{Bearer, Full},
+};
+use crate::{
+    domain::{
+        contact::Channel,
+        event::What,
+        factor::{FactorId, Method},
+        policy::{Freshness, Lack, Missing, Requirement},
+        session::Level,
+        time::Timestamp,
+        user::{User, UserId},
+    },
+    ports::{StoreError, messages::Notice, passkeys::PasskeyError, store::LastFactor},
+};
+use std::time::Duration;
+
+/// How old the proof may be that a change to how one signs in asks for (EN-01).
+pub const FRESH_FOR_CHANGES: Duration = Duration::from_mins(5);
+
+/// Most second factors of one account. Each authenticator app is one more code that a guess may hit.
+pub const SECOND_FACTORS_MAX: usize = 10;
+
+/// Most characters of what somebody calls a factor.
+pub const NAME_CHARS_MAX: usize = 60;
+
+/// A second factor, as lists show it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecondFactor {
+    /// Its name in authentications.
+    pub id: FactorId,
+    /// What it is.
+    pub method: Method,
+    /// What its owner calls it.
+    pub name: String,
+    /// When it was enrolled.
+    pub created_at: Timestamp,
+    /// When it last proved something.
+    pub used_at: Option<Timestamp>,
+}
+
+/// Why nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// A fresh proof comes first.
+    #[error("a fresh proof comes first")]
+    NeedsProof(Missing),
+    /// The first second factor takes an operator's approval (EN-04).
+    #[error("a first second factor may not be set up with the password alone")]
+    NeedsOperator,
+    /// The operator does not want such factors.
+    #[error("this method is not among `mfa.methods`")]
+    NotOffered,
+    /// There are [`SECOND_FACTORS_MAX`].
+    #[error("the account has {SECOND_FACTORS_MAX} second factors already")]
+    TooMany,
+    /// The account has no such factor.
+    #[error("no such factor")]
+    Unknown,
+    /// It is the last second factor, and one is required.
+    #[error("the last second factor where one is required")]
+    Kept,
+    /// The answer proves nothing.
+    #[error(transparent)]
+    Challenge(#[from] ChallengeError),
+}
+
+impl From<StoreError> for ChangeError {
+    fn from(error: StoreError) -> Self {
+        Self::Challenge(error.into())
+    }
+}
+
+impl From<PasskeyError> for ChangeError {
+    fn from(error: PasskeyError) -> Self {
+        Self::Challenge(error.into())
+    }
+}
+
+/// By what right somebody adds a second factor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Right {
+    /// It is the first, and the operator's approval lasts (EN-04). Whoever adds it uses the approval up.
+    First,
+    /// A recovery code was used a moment ago: it takes the place of the apps that were lost (RC-03).
+    Recovered,
+    /// It is a further one, and the proof is fresh (EN-01).
+    Fresh,
+}
+
+/// Whether this bearer may add a factor of this kind now, and by what right.
+pub async fn may_add(world: &World, bearer: &Bearer, method: Method) -> Result<(User, Right), ChangeError> {
+    let user = bearer.user().ok_or(ChallengeError::Gone)?;
+    if !world.settings.methods.contains(&method) {
+        return Err(ChangeError::NotOffered);
+    }
+    let account = world.store.account(user.id).await?.ok_or(ChallengeError::Gone)?;
+    if method == Method::Totp && is_recovered(world, bearer) {
+        return Ok((account.user, Right::Recovered));
+    }
+    let count = second_factors(world, user.id).await?.len();
+    if count == 0 {
+        if enroll::is_open(world, &account).await? {
+            return Ok((account.user, Right::First));
+        }
+        // Who is reached by mail or phone, and has just proven it, needs nobody's approval (EN-01, EN-04).
+        if codes::methods_of(world, user.id).await?.is_empty() {
+            return Err(ChangeError::NeedsOperator);
+        }
+    }
+    let Bearer::Full(full) = bearer else { return Err(ChallengeError::Gone.into()) };
+    match missing_for_change(world, full).await? {
+        Some(missing) => Err(ChangeError::NeedsProof(missing)),
+        None if count >= SECOND_FACTORS_MAX => Err(ChangeError::TooMany),
+        None => Ok((account.user, Right::Fresh)),
+    }
+}
+
+fn is_recovered(world: &World, bearer: &Bearer) -> bool {
+    matches!(bearer, Bearer::Full(full) if recovery::is_recovered(&full.identity.session, world.now()))
+}
+
+/// What this session lacks for a change to how its owner signs in: all that they have, the strongest of it fresh.
+pub async fn missing_for_change(world: &World, full: &Full) -> Result<Option<Missing>, StoreError> {
+    let held = held(world, full.identity.user.id).await?;
+    let level = Level::shown_by(held.iter().copied()).unwrap_or(Level::Login);
+    let strongest = held.first().copied().unwrap_or(Method::Password);
+    // Two ways to one mailbox, or to one phone, prove the same.
+    let ends_at = |method: Method| method.channel().map(Channel::kind);
+    let is_as_good = |method: &Method| {
+        *method == strongest || (ends_at(*method).is_some() && ends_at(*method) == ends_at(strongest))
+    };
+    let any = held.iter().copied().filter(is_as_good).collect();
+    let fresh = Freshness { any, within: FRESH_FOR_CHANGES.into() };
+    let requirement = Requirement { fresh: vec![fresh.clone()], ..Requirement::at(level) };
+    Ok(match requirement.missing(&full.identity.session, world.now()) {
+        Ok(()) => None,
+        Err(Lack::Some(missing)) => Some(missing),
+        Err(Lack::Everything) => Some(Missing::Fresh { wanted: fresh, latest: None }),
+    })
+}
+
+/// The second factors of an account, the strongest method first.
+pub async fn second_factors(world: &World, user: UserId) -> Result<Vec<SecondFactor>, StoreError> {
+    let mut keys = world.store.passkeys(user).await?;
+    keys.sort_by_key(|key| key.kind);
+    let keys = keys.into_iter().map(|passkey| SecondFactor {
+        id: passkey.id,
+        method: passkey.kind.method(),
+        name: passkey.name,
+        created_at: passkey.created_at,
+        used_at: passkey.used_at,
+    });
+    let apps = world.store.totp_factors(user).await?.into_iter().map(|app| SecondFactor {
+        id: app.id,
+        method: Method::Totp,
+        name: app.name,
+        created_at: app.created_at,
+        used_at: app.used_at,
+    });
+    Ok(keys.chain(apps).collect())
+}
+
+/// The second factor that somebody chose to be asked for first, while they have it.
+pub async fn primary(world: &World, user: UserId) -> Result<Option<SecondFactor>, StoreError> {
+    match world.store.primary(user).await? {
+        Some(id) => Ok(second_factors(world, user).await?.into_iter().find(|factor| factor.id == id)),
+        None => Ok(None),
+    }
+}
+
+/// Whether the last second factor of an account stays.
+pub fn last_factor(world: &World) -> LastFactor {
+    match world.settings.requirement {
+        SignInRequirement::Required => LastFactor::Stays,
+        SignInRequirement::Optional | SignInRequirement::Disabled => LastFactor::MayGo,
+    }
+}
+
+/// One of one's own second factors, if nothing is missing for a change to it.
+pub async fn to_change(world: &World, full: &Full, id: FactorId) -> Result<SecondFactor, ChangeError> {
+    if let Some(missing) = missing_for_change(world, full).await? {
+        return Err(ChangeError::NeedsProof(missing));
+    }
+    let factors = second_factors(world, full.identity.user.id).await?;
+    factors.into_iter().find(|factor| factor.id == id).ok_or(ChangeError::Unknown)
+}
+
+/// Calls one of one's own second factors something else.
+pub async fn rename(world: &World, full: &Full, id: FactorId, typed: &str, caller: &Caller) -> Result<(), ChangeError> {
+    let factor = to_change(world, full, id).await?;
+    let (method, name) = (factor.method, called(typed, factor.method));
+    if name == factor.name {
+        return Ok(());
+    }
+    if !world.store.rename_factor(full.identity.user.id, id, &name).await? {
+        return Err(ChangeError::Unknown);
+    }
+    let what = What::FactorRenamed { method, from: factor.name, to: name };
+    Ok(world.record(full.identity.user.id, what, caller).await?)
+}
+
+/// Removes one of one's own second factors; not the last of any kind where one is required.
+pub async fn remove(world: &World, full: &Full, id: FactorId, caller: &Caller) -> Result<(), ChangeError> {
+    let factor = to_change(world, full, id).await?;
+    // First, so that what was remembered before the change is never left after it (RD-03).
+    world.store.forget_devices(full.identity.user.id).await?;
+    if !world.store.remove_factor(full.identity.user.id, id, last_factor(world)).await? {
+        return Err(ChangeError::Kept);
+    }
+    let (user, method, name) = (&full.identity.user, factor.method, factor.name);
+    world.record(user.id, What::FactorRemoved { method, name: name.clone() }, caller).await?;
+    Ok(notices::tell(world, user, Notice::FactorRemoved { method, name }, caller).await?)
+}
+
+/// Has oneself asked for this second factor first from now on.
+pub async fn set_primary(world: &World, full: &Full, id: FactorId, caller: &Caller) -> Result<(), ChangeError> {
+    let factor = to_change(world, full, id).await?;
+    if !world.store.set_primary(full.identity.user.id, id).await? {
+        return Err(ChangeError::Unknown);
+    }
+    let what = What::PrimaryChosen { method: factor.method, name: factor.name };
+    Ok(world.record(full.identity.user.id, what, caller).await?)
+}
+
+/// What a factor is called, whatever was typed.
+pub(super) fn called(typed: &str, method: Method) -> String {
+    let name: String = typed.trim().chars().filter(|c| !c.is_control()).take(NAME_CHARS_MAX).collect();
+    if name.is_empty() { unnamed(method).to_owned() } else { name }
+}
+
+/// What a factor is called whose owner gave it no name.
+pub const fn unnamed(method: Method) -> &'static str {
+    match method {
+        Method::Passkey => "Passkey",
+        Method::SecurityKey => "Security key",
+        Method::Totp => "Authenticator app",
+        Method::Password => "Password",
+        Method::RecoveryCode => "Recovery codes",
+        Method::EmailCode | Method::EmailLink => "E-mail address",
+        Method::SmsCode | Method::VoiceCode => "Phone number",
+    }
+}

@@ -1,0 +1,57 @@
+//! Telling people what happened to their accounts, wherever they can be reached (EN-02, RC-03).
+//!
+//! A notice never holds up what it is about: it is posted, and the messenger tries again by itself.
+
+use super::{Caller, World};
+use crate::{
+    domain::{
+        contact::{Address, Channel},
+        user::User,
+    },
+    ports::{
+        StoreError,
+        messages::{Asked, Content, Message, Notice},
+    },
+};
+
+/// Tells every verified address of an account what happened to it.
+pub async fn tell(world: &World, user: &User, notice: Notice, caller: &Caller) -> Result<(), StoreError> {
+    let contacts = world.store.contacts(user.id).await?;
+    let known = contacts.into_iter().filter(|contact| contact.verified_at.is_some()).map(|contact| contact.address);
+    tell_at(world, user, known, &notice, caller);
+    Ok(())
+}
+
+/// Tells these addresses.
+pub(super) fn tell_at(
+    world: &World,
+    user: &User,
+    addresses: impl IntoIterator<Item = Address>,
+    notice: &Notice,
+    caller: &Caller,
+) {
+    for to in addresses {
+        let Some(channel) = channel_to(world, &to) else { continue };
+        let content = Content::Notice {
+            notice: notice.clone(),
+            login_id: user.login_id.to_string(),
+            asked: asked(world, caller),
+            undo: None,
+        };
+        world.messenger.post(Message { channel, to, content });
+    }
+}
+
+/// From where somebody asked for a message, for its reader to compare with what they did.
+pub(super) fn asked(world: &World, caller: &Caller) -> Asked {
+    Asked { browser: caller.agent.clone(), address: Some(caller.address), at: world.now() }
+}
+
+/// By which way a notice goes there. Nobody is called about one.
+fn channel_to(world: &World, to: &Address) -> Option<Channel> {
+    let channel = match to {
+        Address::Email(_) => Channel::Email,
+        Address::Phone(number) => Some(Channel::Sms).filter(|sms| world.settings.may_reach(*sms, number))?,
+    };
+    world.messenger.reaches(channel).then_some(channel)
+}
