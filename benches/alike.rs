@@ -14,6 +14,7 @@ use doorward::{
     },
     domain::{
         contact::Channel,
+        contact::{Address, Contact, Kind},
         factor::{FactorId, Method},
         password::Policy,
         policy::route::Apps,
@@ -108,6 +109,8 @@ async fn world(folder: &Path) -> World {
         passkeys: Arc::new(Passkeys::new("auth.example.com", ORIGIN, "Example Corp")),
         messenger: Arc::new(Queue),
         settings: flows::Settings {
+            countries: Vec::new(),
+            remember: None,
             organisation: "Example Corp".to_owned(),
             limits: Limits { lifetime: Duration::from_hours(12), idle: Duration::from_hours(1) },
             requirement: flows::Requirement::Required,
@@ -132,15 +135,21 @@ async fn settle(world: &World) {
                 id: UserId(world.entropy.id(now)),
                 name: login_id.to_string(),
                 login_id,
-                email,
+                email: email.clone(),
                 groups: Vec::new(),
                 disabled: false,
                 created_at: now,
             };
+            let user_id = user.id;
             let id = FactorId(world.entropy.id(now));
             let password = Some(PasswordFactor { id, phc: phc.clone(), changed_at: now });
             let added = world.store.add_account(&Account { user, password, enrol_until: None }).await.unwrap();
             assert_eq!(added, Added::New);
+            if let Some(email) = email {
+                let address = Address::parse(Kind::Email, &email).unwrap();
+                let contact = Contact { id, user: user_id, address, verified_at: Some(now) };
+                world.store.put_contact(&contact).await.unwrap();
+            }
         }
     }
 }

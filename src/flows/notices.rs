@@ -16,10 +16,14 @@ use crate::{
 
 /// Tells every verified address of an account what happened to it.
 pub async fn tell(world: &World, user: &User, notice: Notice, caller: &Caller) -> Result<(), StoreError> {
-    let contacts = world.store.contacts(user.id).await?;
-    let known = contacts.into_iter().filter(|contact| contact.verified_at.is_some()).map(|contact| contact.address);
-    tell_at(world, user, known, &notice, caller);
+    tell_at(world, user, reached_at(world, user).await?, &notice, caller);
     Ok(())
+}
+
+/// The verified addresses of an account.
+pub(super) async fn reached_at(world: &World, user: &User) -> Result<Vec<Address>, StoreError> {
+    let contacts = world.store.contacts(user.id).await?;
+    Ok(contacts.into_iter().filter(|contact| contact.verified_at.is_some()).map(|contact| contact.address).collect())
 }
 
 /// Tells these addresses.

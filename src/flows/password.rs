@@ -175,11 +175,11 @@ pub async fn update(
         new: token.hash(),
         others,
     };
+    let told = notices::reached_at(world, user).await?;
     if !world.store.change_password(&change).await? {
         return Err(PasswordError::Gone);
     }
-    world.record(user.id, What::PasswordChanged, caller).await?;
-    notices::tell(world, user, Notice::PasswordChanged, caller).await?;
+    changed(world, user, told, &Notice::PasswordChanged, caller).await;
     let browser = world.know_browser(caller, user.id).await?;
     Ok(Changed { opened: Opened { token, browser }, ended })
 }
@@ -269,10 +269,16 @@ pub async fn reset(world: &World, token: &str, new: &str, caller: &Caller) -> Re
     world.store.clear(&BudgetKey::password(user.id, Lane::Stranger)).await?;
     let token = Token::parse(token).ok_or(PasswordError::Gone)?.hash();
     let since = world.now() - PasswordReset::LIFETIME;
+    let told = notices::reached_at(world, &user).await?;
     world.store.redeem_reset(token, since, &factor).await?.ok_or(PasswordError::Gone)?;
-    world.record(user.id, What::PasswordChanged, caller).await?;
-    notices::tell(world, &user, Notice::PasswordReset, caller).await?;
+    changed(world, &user, told, &Notice::PasswordReset, caller).await;
     Ok(Reset { user, ended })
+}
+
+/// Tells of a change that is made. Nothing that fails from here on makes it undone, so nothing here says that it failed.
+async fn changed(world: &World, user: &User, told: Vec<Address>, notice: &Notice, caller: &Caller) {
+    notices::tell_at(world, user, told, notice, caller);
+    world.record(user.id, What::PasswordChanged, caller).await.ok();
 }
 
 fn link(world: &World, token: &Token, to: Option<&str>) -> Zeroizing<String> {

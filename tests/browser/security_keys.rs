@@ -1,6 +1,6 @@
 //! Security keys in Chromium: what one plugs in and touches.
 
-use crate::house::{PAYROLL, answer, heading, house, look, press, says, sign_in, type_into, until_stale, url};
+use crate::house::{PAYROLL, answer, follow, heading, house, look, press, says, sign_in, type_into, until_stale, url};
 use std::time::Duration;
 use support::{
     browser::{Scripts, Speech, VirtualAuthenticator},
@@ -71,11 +71,12 @@ async fn a_key(speech: Speech, name: &str) {
 
             // What was removed is not asked for.
             page.goto(house.portal("/account")).await.unwrap();
-            press(page, "Remove Key ring").await;
-            if url(page).await != house.portal("/account") {
+            follow(page, "Key ring").await;
+            if heading(page).await == "Touch your security key" {
                 press(page, "Continue").await;
-                press(page, "Remove Key ring").await;
             }
+            press(page, "Remove").await;
+            page.goto(house.portal("/account")).await.unwrap();
             press(page, "Sign out").await;
             page.goto(house.portal("/account")).await.unwrap();
             sign_in(page, "ann", PASSWORD).await;

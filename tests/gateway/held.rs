@@ -136,6 +136,31 @@ async fn a_stale_form_goes_on_after_the_step_up_and_to_its_sender_alone() {
 }
 
 #[tokio::test]
+async fn policy_decides_on_the_fields_of_the_form_and_not_of_what_stands_for_it() {
+    let recorder = Recorder::start().await;
+    let site = site();
+    let routes = format!(
+        "\n[[app.route]]\npath = \"/transfers/**\"\nheaders = {{ content-type = \"{MULTIPART}\" }}\npolicy = \"standard\"\n\
+        \n[[app.route]]\npath = \"/transfers/**\"\npolicy = \"deny\"\n"
+    );
+    let policy = "\n[policy.standard]\nlevel = \"mfa\"\n";
+    site.configure(&[&site.preamble(), policy, &app("app", &recorder.url()), &routes].concat());
+    let ann = Person::add(&site, "ann", &[]);
+    let gateway = site.start().await;
+    let (client, url) = (gateway.client(), gateway.url(APP, "/transfers?draft=1"));
+
+    let answer = submit(&client, &url, upload()).await;
+    let page = visit(&client, &location(&answer)).await;
+    let page = ann.type_password(&client, &page).await;
+    let page = ann.type_code(&client, &page).await;
+    let sent = send(&client, &url, page.hidden("doorward-held").unwrap()).await;
+
+    assert_eq!((sent.status, uploads(&recorder)), (StatusCode::OK, 1), "{sent:?}");
+    let mistyped = client.post(&url).header(header::CONTENT_TYPE, "text/plain");
+    assert_eq!(navigation(mistyped).body("to=bo").send().await.unwrap().status(), StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
 async fn whoever_else_comes_back_is_told_that_nothing_was_sent() {
     let recorder = Recorder::start().await;
     let (gateway, ann) = gateway(&recorder).await;

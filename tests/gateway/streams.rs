@@ -62,9 +62,11 @@ async fn converse(mut stream: TcpStream) {
 async fn gateway() -> (Gateway, Person) {
     let site = site();
     let policies = "\n[policy.standard]\nlevel = \"mfa\"\n\n\
-        [policy.fresh]\nlevel = \"mfa\"\nfresh = { any = [\"totp\"], within = \"4s\" }\n";
+        [policy.fresh]\nlevel = \"mfa\"\nfresh = { any = [\"totp\"], within = \"4s\" }\n\n\
+        [policy.recent]\nlevel = \"mfa\"\nfresh = { any = [\"totp\"], within = \"10m\" }\n";
     let routes = "\n[[app.route]]\npath = \"/chat/strict\"\npolicy = \"fresh\"\nstreams = \"obey\"\n\
-        \n[[app.route]]\npath = \"/chat/lax\"\npolicy = \"fresh\"\n";
+        \n[[app.route]]\npath = \"/chat/lax\"\npolicy = \"fresh\"\n\
+        \n[[app.route]]\npath = \"/chat/recent\"\npolicy = \"recent\"\nstreams = \"obey\"\n";
     site.configure(&[&site.preamble(), policies, &app("app", &endless().await), routes].concat());
     let ann = Person::add(&site, "ann", &[]);
     (site.start().await, ann)
@@ -158,6 +160,25 @@ async fn a_route_says_whether_its_streams_stay_open_when_the_proof_is_stale() {
     let Message::Close(Some(close)) = said else { panic!("{said:?}") };
     assert_eq!((close.code, close.reason.as_str()), (CloseCode::from(4401), "a fresh proof is needed"));
     say_and_hear(&mut lax).await;
+}
+
+#[tokio::test]
+async fn a_lock_cuts_what_obeys_a_fresh_proof_and_nothing_else() {
+    let (gateway, ann) = gateway().await;
+    let jar = Arc::new(Jar::default());
+    let client = client::builder(&gateway.site.authority).cookie_provider(Arc::clone(&jar)).build().unwrap();
+    let page = ann.visit(&client, &gateway.url(APP, "/arrived")).await;
+    let cookie = jar.cookies(&page.url).unwrap().to_str().unwrap().to_owned();
+    let recent = open(&gateway, "/chat/recent", &cookie).await;
+    let mut before = open(&gateway, "/chat", &cookie).await;
+
+    let page = visit(&client, &gateway.url(PORTAL, "/account")).await;
+    page.submit(&client, "/account/lock", &[]).await;
+    let mut after = open(&gateway, "/chat", &cookie).await;
+
+    closed(recent, "a fresh proof is needed").await;
+    say_and_hear(&mut before).await;
+    say_and_hear(&mut after).await;
 }
 
 /// Enough to fill what hashing a password leaves behind, in memory that is free and still counted.

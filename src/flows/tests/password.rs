@@ -60,8 +60,12 @@ impl Scene {
         request_reset(&self.world, name, None, &anywhere()).await.unwrap();
     }
 
+    /// What was sent since the last look, but for word of new browsers.
     fn mail(&self) -> Vec<Message> {
-        std::mem::take(&mut *self.inbox.0.lock().unwrap())
+        let mail = std::mem::take(&mut *self.inbox.0.lock().unwrap());
+        let is_other =
+            |message: &Message| matches!(message.content, Content::Notice { notice: Notice::NewBrowser, .. });
+        mail.into_iter().filter(|message| !is_other(message)).collect()
     }
 
     /// The token of the one link that was mailed.

@@ -42,9 +42,10 @@ pub struct EnrollTotpPage<'a> {
 pub struct QrPicture(String);
 
 impl QrPicture {
-    /// Draws `text`. Dark on light in every colour scheme: not every camera reads the inverse.
+    /// Draws `text`, a unit a square: the style sheet says how large, and small numbers are few bytes. Dark on light in every
+    /// colour scheme: not every camera reads the inverse.
     pub fn of(text: &str) -> Result<Self, QrError> {
-        let drawn = QrCode::new(text)?.render::<svg::Color<'_>>().min_dimensions(200, 200).build();
+        let drawn = QrCode::new(text)?.render::<svg::Color<'_>>().module_dimensions(1, 1).build();
         // What stands before is the XML declaration, which HTML does not have.
         Ok(Self(drawn.find("<svg").and_then(|start| drawn.get(start..)).unwrap_or_default().to_owned()))
     }
