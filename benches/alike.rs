@@ -1,5 +1,5 @@
 //! Whether the time of an answer tells a name that somebody has from one that nobody has (EE-01): medians over 200 tries each at
-//! `/login`, with a wrong password, and at `/forgot`, over a SQLite file and the real hasher. Ends in failure where two that should be
+//! `/login`, with a wrong password, at `/forgot` and at `/sign-up`, over a SQLite file and the real hasher. Ends in failure where two that should be
 //! alike are more than five milliseconds apart.
 #![expect(clippy::unwrap_used, reason = "a bench that can't be set up has nothing to measure")]
 
@@ -13,8 +13,8 @@ use doorward::{
         system::{Argon2Hasher, FileVault, SystemClock, SystemEntropy},
     },
     domain::{
-        contact::Channel,
-        contact::{Address, Contact, Kind},
+        contact::{Address, Channel, Contact, EmailAddress},
+        enrolment::{Requirements, SignUp},
         factor::{FactorId, Method},
         password::Policy,
         policy::route::Apps,
@@ -77,7 +77,11 @@ async fn main() -> ExitCode {
     settle(&world).await;
     let portal = router(Arc::new(desk(world)));
     let mut is_alike = true;
-    for (page, kinds) in [("/login", &["known", "unknown"][..]), ("/forgot", &["known", "unknown", "unreachable"])] {
+    for (page, kinds) in [
+        ("/login", &["known", "unknown"][..]),
+        ("/forgot", &["known", "unknown", "unreachable"]),
+        ("/sign-up", &["known", "unknown"]),
+    ] {
         let form = Form::open(&portal, page).await;
         let mut times = vec![Vec::new(); kinds.len()];
         // In turns, and each first as often as the others: whatever else the machine does meets all of them.
@@ -113,7 +117,8 @@ async fn world(folder: &Path) -> World {
             remember: None,
             organisation: "Example Corp".to_owned(),
             limits: Limits { lifetime: Duration::from_hours(12), idle: Duration::from_hours(1) },
-            requirement: flows::Requirement::Required,
+            sign_up: SignUp::Open,
+            requirements: Requirements::default(),
             recovery_codes: 10,
             methods: vec![Method::Passkey, Method::Totp],
             hold: flows::hold::Limits { body_max: 0, total_max: 0 },
@@ -128,26 +133,32 @@ async fn world(folder: &Path) -> World {
 async fn settle(world: &World) {
     let phc = world.hasher.hash(Secret::new(b"correct horse battery staple".to_vec())).await.unwrap();
     for number in 0..TRIES {
-        for (kind, email) in [("known", Some(format!("ann-{number}@mail.example"))), ("unreachable", None)] {
+        let mailbox = format!("known-{number}@mail.example");
+        for (login_id, email) in [
+            (format!("known-{number}"), Some(&mailbox)),
+            (mailbox.clone(), Some(&mailbox)),
+            (format!("unreachable-{number}"), None),
+        ] {
             let now = world.clock.now();
-            let login_id = LoginId::parse(&format!("{kind}-{number}")).unwrap();
+            let login_id = LoginId::parse(&login_id).unwrap();
             let user = User {
                 id: UserId(world.entropy.id(now)),
                 name: login_id.to_string(),
                 login_id,
-                email: email.clone(),
+                email: email.cloned(),
                 groups: Vec::new(),
                 disabled: false,
                 created_at: now,
             };
-            let user_id = user.id;
             let id = FactorId(world.entropy.id(now));
+            let owner = user.id;
             let password = Some(PasswordFactor { id, phc: phc.clone(), changed_at: now });
             let added = world.store.add_account(&Account { user, password, enrol_until: None }).await.unwrap();
             assert_eq!(added, Added::New);
             if let Some(email) = email {
-                let address = Address::parse(Kind::Email, &email).unwrap();
-                let contact = Contact { id, user: user_id, address, verified_at: Some(now) };
+                let address = Address::Email(EmailAddress::parse(email).unwrap());
+                let id = FactorId(world.entropy.id(now));
+                let contact = Contact { id, user: owner, address, verified_at: Some(now) };
                 world.store.put_contact(&contact).await.unwrap();
             }
         }
@@ -196,7 +207,7 @@ impl Form {
     /// How long the answer to this name takes, whole. Each comes from an address of its own.
     #[expect(clippy::disallowed_methods, reason = "a stopwatch")]
     async fn send(&self, portal: &Router, name: &str) -> Duration {
-        let body = format!("csrf={}&login_id={name}&password=not+the+password", self.csrf);
+        let body = format!("csrf={}&login_id={name}&email={name}@mail.example&password=not+the+password", self.csrf);
         let mut request = Request::post(self.page)
             .header(header::COOKIE, &self.cookie)
             .header("sec-fetch-site", "same-origin")

@@ -15,6 +15,7 @@ use doorward::{
     config::{self, ProcessEnvironment, Source},
     domain::{
         contact::{Channel, EmailAddress},
+        enrolment::{Requirements, SignUp},
         factor::{FactorId, Method},
         password::Policy as PasswordPolicy,
         place::Place,
@@ -107,7 +108,8 @@ impl Scene {
             settings: flows::Settings {
                 organisation: "Example Corp".to_owned(),
                 limits: Limits { lifetime: Duration::from_hours(12), idle: Duration::from_hours(1) },
-                requirement: flows::Requirement::Required,
+                sign_up: SignUp::Open,
+                requirements: Requirements::default(),
                 recovery_codes: 10,
                 remember: None,
                 methods: vec![Method::Passkey, Method::Totp],

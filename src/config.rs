@@ -153,6 +153,9 @@ fn settings(root: &Section<'_>) -> Option<(Settings, Vec<Case>)> {
     let mail = root.maybe(&key::MAIL, |value| messages::mail(&value.section(keys::mail::SHAPE)?));
     let sms = root.maybe(&key::SMS, |value| messages::phone(&value.section(keys::sms::SHAPE)?));
     let voice = root.maybe(&key::VOICE, |value| messages::phone(&value.section(keys::voice::SHAPE)?));
+    let has_mail = root.written(&key::MAIL).is_some();
+    let sign_up =
+        or_default(&key::SIGN_UP, keys::sign_up::SHAPE).and_then(|section| sections::sign_up(&section, has_mail));
     policies.lint(mfa.as_ref(), root.reader);
     levels.lint(root.reader);
     let cases = root.maybe(&key::TEST, |value| {
@@ -171,6 +174,7 @@ fn settings(root: &Section<'_>) -> Option<(Settings, Vec<Case>)> {
         mfa: mfa?,
         hold: hold?,
         password: password?,
+        sign_up: sign_up?,
         mail: mail?,
         sms: sms?,
         voice: voice?,

@@ -5,6 +5,7 @@
 
 pub mod assertion;
 pub mod contact;
+pub mod enrolment;
 pub mod event;
 pub mod factor;
 pub mod form;

@@ -18,6 +18,7 @@ pub mod password;
 pub mod recovery;
 pub mod sessions;
 pub mod sign_in;
+pub mod sign_up;
 
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,7 @@ mod tests;
 use crate::{
     domain::{
         contact::{Channel, NumberPrefix, PhoneNumber},
+        enrolment::{Requirements, SignUp},
         event::{Event, What},
         factor::Method,
         password::Policy as PasswordPolicy,
@@ -74,8 +76,10 @@ pub struct Settings {
     pub origin: String,
     /// How long sessions live.
     pub limits: Limits,
-    /// Whether signing in takes a second factor.
-    pub requirement: Requirement,
+    /// Who may make an account.
+    pub sign_up: SignUp,
+    /// Whom signing in takes how much from.
+    pub requirements: Requirements,
     /// Recovery codes in a set; none are made or taken where it is zero.
     pub recovery_codes: u8,
     /// What people may enrol.
@@ -97,18 +101,6 @@ impl Settings {
     pub fn may_reach(&self, channel: Channel, number: &PhoneNumber) -> bool {
         self.countries.iter().any(|(of, prefix)| *of == channel && prefix.covers(number))
     }
-}
-
-/// Whether signing in takes a second factor. Routes may ask for one whatever this says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Requirement {
-    /// Never.
-    Disabled,
-    /// From those who have enrolled one.
-    Optional,
-    /// Always.
-    #[default]
-    Required,
 }
 
 /// From where somebody tries.

@@ -280,6 +280,30 @@ fn an_account_lives_from_add_to_delete() {
 }
 
 #[test]
+fn an_invitation_is_a_link_that_somebody_hands_out() {
+    let site = site();
+    done(&site, &["user", "list"], "");
+    let closed = refused(&site, &["user", "invite", "ann@example.com"], "");
+    let hint = "`sign_up.mode` is \"closed\", so no link makes an account; write \"invite\" in the config";
+    assert_eq!(closed, (Some(1), format!("error: {hint}")));
+    site.configure(&format!("{}\n[sign_up]\nmode = \"invite\"\n{APP}", site.preamble()));
+
+    let told = done(&site, &["user", "invite", "ann@example.com", "--group", "finance"], "");
+
+    let (said, link) = told.trim_end().split_once('\n').unwrap();
+    assert!(said.starts_with("invited ann@example.com until ") && said.ends_with("; give them this link"), "{said}");
+    let token = link.strip_prefix(&format!("https://auth.localhost:{}/invite?token=", site.https)).unwrap();
+    assert_eq!(token.len(), 43);
+    assert!(!fs::read(file(&site, "doorward.db")).unwrap().windows(43).any(|bytes| bytes == token.as_bytes()));
+    assert_eq!(json(&done(&site, &["user", "list", "--json"], "")), json("[]"), "nobody has an account yet");
+    let told = json(&done(&site, &["user", "invite", "bob", "--json"], ""));
+    assert_eq!((told["login_id"].as_str(), told["mailed_to"].as_str()), (Some("bob"), None));
+    done(&site, &["user", "add", "eve"], "correct horse\n");
+    let known = refused(&site, &["user", "invite", "EVE"], "");
+    assert_eq!(known, (Some(1), "error: there is already an account `eve`".into()));
+}
+
+#[test]
 fn columns_of_a_list_are_aligned() {
     let site = site();
     done(&site, &["user", "add", "ann", "--name", "Ann Example", "--group", "finance"], "correct horse\n");

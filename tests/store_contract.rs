@@ -19,6 +19,8 @@ mod engines;
 mod factors;
 #[path = "store_contract/held.rs"]
 mod held;
+#[path = "store_contract/invitations.rs"]
+mod invitations;
 #[path = "store_contract/passkeys.rs"]
 mod passkeys;
 #[path = "store_contract/passwords.rs"]
@@ -162,6 +164,11 @@ behaviours! {
     passwords::of_racing_resets_by_one_link_one_counts
     passwords::links_end_with_what_they_were_for
     passwords::sweeping_forgets_old_links
+    invitations::an_invitation_is_found_as_it_was_opened_until_it_ends
+    invitations::of_racing_followers_of_one_link_one_makes_the_account
+    invitations::of_racing_links_for_one_login_id_one_makes_the_account
+    invitations::a_link_that_can_not_make_an_account_changes_nothing
+    invitations::invitations_end_by_login_id_and_by_time
     people::the_store_answers
 }
 

@@ -5,7 +5,8 @@ mod shown;
 use super::{
     Failure,
     config_file::ConfigFile,
-    output, password,
+    output::{self, minute, rfc3339},
+    password,
     totp::{grouped, qr},
 };
 use crate::{
@@ -16,7 +17,9 @@ use crate::{
     flows::{
         World,
         administer::{self, NewUser},
+        sign_up::{self, Invited, Letter, SignUpError},
     },
+    ports::NotSent,
 };
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -49,6 +52,8 @@ pub(super) struct Arguments {
 enum Verb {
     /// Add an account; its password is read from standard input
     Add(New),
+    /// Print a link, and mail it, with which somebody makes their account within a day
+    Invite(Person),
     /// List all accounts
     List,
     /// Show one account with its factors and sessions
@@ -92,6 +97,15 @@ struct Whose {
 
 #[derive(Debug, Args)]
 struct New {
+    #[command(flatten)]
+    person: Person,
+    /// Leave them without a password: nobody can sign in until one is set
+    #[arg(long)]
+    no_password: bool,
+}
+
+#[derive(Debug, Args)]
+struct Person {
     /// What they will type to sign in: a name or an e-mail address
     #[arg(value_name = "LOGIN-ID", value_parser = LoginId::parse)]
     login_id: LoginId,
@@ -107,15 +121,19 @@ struct New {
     /// A group they are in; may be repeated
     #[arg(long = "group", value_name = "GROUP")]
     groups: Vec<String>,
-    /// Leave them without a password: nobody can sign in until one is set
-    #[arg(long)]
-    no_password: bool,
+}
+
+impl From<Person> for NewUser {
+    fn from(Person { login_id, name, email, phone, groups }: Person) -> Self {
+        Self { login_id, name, email, phone, groups }
+    }
 }
 
 pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     let Arguments { verb, config, json } = arguments;
     let told = config.with_world(async |world| match verb {
         Verb::Add(new) => add(world, new).await,
+        Verb::Invite(person) => invite(world, person).await,
         Verb::List => shown::all(world).await,
         Verb::Show(Whose { login_id }) => shown::one(world, &login_id).await,
         Verb::Disable(whose) => {
@@ -139,15 +157,15 @@ struct Told {
 }
 
 async fn add(world: &World, new: New) -> Result<Told, Failure> {
-    let New { login_id, name, email, phone, groups, no_password } = new;
+    let New { person, no_password } = new;
+    let login_id = person.login_id.clone();
     // Before the password is asked for, not after it was typed twice.
     if administer::account(world, &login_id).await.is_ok() {
         return Err(Failure::refused(administer::AdministerError::Taken(login_id)));
     }
     let password = if no_password { None } else { Some(password::read_new(login_id.as_str())?) };
-    let new = NewUser { login_id, name, email, phone, groups };
     let typed = password.as_ref().map(|password| password.as_str());
-    let user = administer::add_user(world, new, typed).await.map_err(Failure::refused)?;
+    let user = administer::add_user(world, person.into(), typed).await.map_err(Failure::refused)?;
     let next = match password {
         Some(_) => "a second factor can be set up at the first sign-in, within a day",
         None => "nobody can sign in to it until `doorward user set-password` was run",
@@ -155,6 +173,32 @@ async fn add(world: &World, new: New) -> Result<Told, Failure> {
     Ok(Told {
         text: format!("added {}: {next}", user.login_id),
         value: json!({ "id": user.id.0, "login_id": user.login_id.as_str(), "done": "added" }),
+    })
+}
+
+async fn invite(world: &World, person: Person) -> Result<Told, Failure> {
+    let login_id = person.login_id.clone();
+    let Invited { url, ends_at, letter } =
+        sign_up::invite(world, person.into()).await.map_err(|error| match error {
+            SignUpError::NotOffered => Failure::refused(
+                "`sign_up.mode` is \"closed\", so no link makes an account; write \"invite\" in the config",
+            ),
+            error => Failure::refused(error),
+        })?;
+    let (mailed, next) = match &letter {
+        Some(Letter { to, sent: Ok(()) }) => (Some(to.as_str()), format!("mailed to {}", to.as_str())),
+        Some(Letter { sent: Err(NotSent::NoChannel(_)), .. }) | None => (None, "give them this link".to_owned()),
+        Some(Letter { sent: Err(error), .. }) => (None, format!("not mailed ({error}), so give them this link")),
+    };
+    Ok(Told {
+        text: format!("invited {login_id} until {}; {next}\n{}", minute(ends_at), url.as_str()),
+        value: json!({
+            "login_id": login_id.as_str(),
+            "done": "invited",
+            "url": url.as_str(),
+            "ends_at": rfc3339(ends_at),
+            "mailed_to": mailed,
+        }),
     })
 }
 

@@ -14,7 +14,12 @@ use super::{
     values::{app_name, file, header_name, host_pattern, one_of, probe_path, some_time, truth, upstream, words},
 };
 use crate::domain::{
-    policy::{call::Network, route::App},
+    policy::{
+        Policy,
+        call::Network,
+        route::{App, Route},
+    },
+    session::Level,
     target::{Allowed, HostPattern},
 };
 use std::{ops::Range, path::PathBuf, sync::Arc};
@@ -49,10 +54,11 @@ fn app(section: &Section<'_>, around: &Around<'_>, taken: &mut Taken) -> Option<
     let hosts = hosts(section, around.portal, &mut taken.hosts);
     let fallback = section.maybe(&key::POLICY, |value| Some((around.policies.find(value)?, value.at.clone())));
     let minimum = section.maybe(&key::MINIMUM, |value| levels::minimum_of_app(value, around.levels));
+    let floor = section.maybe(&key::MFA, |value| one_of(value, &[("required", Level::Mfa)]));
     let allowed = section.read(&key::ALLOW_IN_PATH, allowed);
     let routes = section.read(&key::ROUTE, |value| routes::routes(value, around));
     let towards = towards(section);
-    let (name, fallback, minimum, routes) = (name?, fallback?, minimum?, routes?);
+    let (name, fallback, minimum, routes, floor) = (name?, fallback?, minimum?, routes?, floor?);
     let at_own = fallback.as_ref().map(|(policy, at)| (policy, at));
     let floors: Vec<_> = around.minimum.into_iter().chain(&minimum).collect();
     lints::minimums(
@@ -68,7 +74,12 @@ fn app(section: &Section<'_>, around: &Around<'_>, taken: &mut Taken) -> Option<
         section.reader.note(problem.help("every request to it is \"not found\"; write `policy = \"…\"`"));
     }
     let title = title?.unwrap_or_else(|| capitalised(&name));
+    let lifted =
+        |policy: Arc<Policy>| floor.map_or_else(|| Arc::clone(&policy), |level| Arc::new(policy.at_least(level)));
+    let fallback = fallback.map(lifted);
     let routes: Vec<_> = routes.into_iter().map(|written| written.route).collect();
+    let routes: Vec<_> =
+        routes.into_iter().map(|route| Route { policy: lifted(Arc::clone(&route.policy)), ..route }).collect();
     let app = App { name, title, hosts: hosts?, routes: routes.into(), fallback, allowed: allowed? };
     towards.map(|towards| towards(app))
 }

@@ -71,6 +71,7 @@ shapes! {
         MFA "mfa" ("table") Absent("every key of it has a default"), "Second factors.";
         HOLD "hold" ("table") Absent("every key of it has a default"), "Forms that wait while people sign in or step up.";
         PASSWORD "password" ("table") Absent("every key of it has a default"), "What new passwords must be like.";
+        SIGN_UP "sign_up" ("table") Absent("every key of it has a default"), "Accounts that people make.";
         MAIL "mail" ("table") Absent("no letters are sent"), "How letters leave.";
         SMS "sms" ("table") Absent("no text messages are sent"), "How text messages leave.";
         VOICE "voice" ("table") Absent("nobody is called"), "How calls are made that read a code out.";
@@ -118,10 +119,14 @@ shapes! {
     }
     mfa "[mfa]" "Second factors." {
         REQUIREMENT "requirement" ("\"required\", \"optional\" or \"disabled\"") Value(r#""required""#), "Who must have one: everybody, whoever enrolled one, nobody.";
+        GROUPS "groups" ("table: group = requirement") Absent("nobody is treated otherwise"), "What holds for the members of a group besides: `finance = \"required\"`. The strictest that fits somebody holds, so a group only adds to `requirement`.";
         METHODS "methods" ("list of methods") Value(r#"["passkey", "security-key", "totp"]"#), "What may be enrolled: `passkey`, `security-key`, `totp`, `sms-code`, `voice-code`, `email-code`, `email-link`. Codes and links go to addresses that are known to be somebody's. Mail is never `mfa` beside a password, for it can reset it; phone numbers can be taken over, so offer something stronger too.";
         RECOVERY_CODES "recovery_codes" ("number") Value("10"), "Codes for the day a phone is lost, shown once after the first enrolment; 0 switches them off.";
         REMEMBER "remember" ("duration or \"off\"") Value(r#""30d""#),
             "How long a browser may spare its user the second step of a sign-in, if they tick that there; at most 30 days. It never counts where a policy asks for `mfa` or a fresh proof.";
+    }
+    sign_up "[sign_up]" "Accounts that people make." {
+        MODE "mode" ("\"closed\", \"invite\" or \"open\"") Value(r#""closed""#), "Who may: nobody, so that operators do; whom `doorward user invite` has given a link; whoever reads the mail of an address, which needs `[mail]`.";
     }
     mail "[mail]" "How letters leave: codes, links, and what happened to an account." {
         FROM "from" ("address") Required, "Who they are from: `\"Example Corp <no-reply@example.com>\"`.";
@@ -211,6 +216,7 @@ shapes! {
         UPSTREAM_CA "upstream_ca" ("path") Absent("the system's authorities"), "PEM file of authorities that vouch for `https://` upstreams.";
         POLICY "policy" ("policy name") Absent("what no route names is not found"), "What holds where no route fits.";
         MINIMUM "minimum" ("level name or { level, public }") Absent("`[minimum]` holds alone"), "What no route of this app may go below, beside `[minimum]`.";
+        MFA "mfa" ("\"required\"") Absent("its policies say it all"), "Lifts every policy that holds in it to level `mfa`, public routes excepted.";
         ALLOW_IN_PATH "allow_in_path" ("list of \";\" and \"%2F\"") Value("[]"), "Characters that servers read differently and this application needs.";
         HEADERS "headers" ("preset or { user, name, email, groups }") Value(r#""default""#),
             "Names under which it is told who is there; presets: `default`, `authelia`, `oauth2-proxy`, `grafana`.";

@@ -6,7 +6,7 @@ use super::{
     people,
     problem::{Code, Problem},
     reader::{Fault, Reader, Section, Value},
-    settings::{Mfa, MfaRequirement},
+    settings::Mfa,
     suggest::{listed, nearest},
     values::{method, one_of, some_time, words},
 };
@@ -196,7 +196,7 @@ fn fresh(value: &Value<'_>) -> Option<Freshness> {
 
 fn unmeetable(access: &Access, mfa: &Mfa) -> Option<String> {
     let Access::Require(Requirement { level, fresh, .. }) = access else { return None };
-    if level.floor() >= Level::Mfa && mfa.requirement == MfaRequirement::Disabled {
+    if level.floor() >= Level::Mfa && mfa.requirements.are_none() {
         return Some("`mfa.requirement` is \"disabled\", so nobody has a second factor".to_owned());
     }
     if level.floor() >= Level::Mfa && mfa.methods.iter().all(|method| method.is_mail()) {

@@ -4,7 +4,7 @@ use super::{
     keys::{self, Key},
     problem::{Code, Problem},
     reader::{Fault, Section, Value},
-    settings::{Certificate, LogFormat, Mfa, MfaRequirement, Password, Portal, Server, Store, StoreUrl, Tls},
+    settings::{Certificate, LogFormat, Mfa, Password, Portal, Server, SignUpSettings, Store, StoreUrl, Tls},
     values::{
         accent, duration, file, network, one_of, origin, path, secret, size, socket_address, some_time, support_url,
         words,
@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     domain::{
+        enrolment::{Requirement, Requirements, SignUp},
         factor::Method,
         password::{CHARS_FLOOR, Policy, Score},
         secret::Secret,
@@ -19,7 +20,7 @@ use crate::{
     },
     flows::hold,
 };
-use std::{net::SocketAddr, num::NonZeroUsize, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, num::NonZeroUsize, time::Duration};
 
 /// SP 800-63B 2.2.3: longer sessions than this are no longer what a second factor promises (SE-03).
 const LIFETIME_ADVISED: Duration = Duration::from_hours(24);
@@ -156,16 +157,45 @@ pub(super) fn hold(section: &Section<'_>) -> Option<hold::Limits> {
 }
 
 pub(super) fn mfa(section: &Section<'_>) -> Option<Mfa> {
-    const REQUIREMENTS: &[(&str, MfaRequirement)] = &[
-        ("required", MfaRequirement::Required),
-        ("optional", MfaRequirement::Optional),
-        ("disabled", MfaRequirement::Disabled),
-    ];
-    let requirement = section.read(&keys::mfa::REQUIREMENT, |value| one_of(value, REQUIREMENTS));
+    let everybody = section.read(&keys::mfa::REQUIREMENT, requirement);
+    let groups = section.maybe(&keys::mfa::GROUPS, group_requirements);
     let methods = section.read(&keys::mfa::METHODS, |value| value.some(second_factor));
     let recovery_codes = section.read(&keys::mfa::RECOVERY_CODES, recovery_codes);
     let remember = section.read(&keys::mfa::REMEMBER, remember);
-    Some(Mfa { requirement: requirement?, methods: methods?, recovery_codes: recovery_codes?, remember: remember? })
+    let requirements = Requirements { everybody: everybody?, groups: groups?.unwrap_or_default() };
+    Some(Mfa { requirements, methods: methods?, recovery_codes: recovery_codes?, remember: remember? })
+}
+
+fn requirement(value: &Value<'_>) -> Option<Requirement> {
+    const NAMES: &[(&str, Requirement)] = &[
+        ("required", Requirement::Required),
+        ("optional", Requirement::Optional),
+        ("disabled", Requirement::Disabled),
+    ];
+    one_of(value, NAMES)
+}
+
+fn group_requirements(value: &Value<'_>) -> Option<BTreeMap<String, Requirement>> {
+    let read: Vec<_> = value
+        .entries("groups = { NAME = \"required\" }")?
+        .into_iter()
+        .map(|(group, _, value)| Some((group.to_owned(), requirement(&value)?)))
+        .collect();
+    read.into_iter().collect()
+}
+
+pub(super) fn sign_up(section: &Section<'_>, has_mail: bool) -> Option<SignUpSettings> {
+    const MODES: &[(&str, SignUp)] = &[("closed", SignUp::Closed), ("invite", SignUp::Invite), ("open", SignUp::Open)];
+    let mode = section.read(&keys::sign_up::MODE, |value| {
+        let mode = one_of(value, MODES)?;
+        if mode == SignUp::Open && !has_mail {
+            let title = "people can't sign up where no mail is set up";
+            let help = "write `[mail]`, or \"invite\" and hand the links out yourself";
+            return value.fail(Fault::new(title, "needs `[mail]`").help(help));
+        }
+        Some(mode)
+    });
+    Some(SignUpSettings { mode: mode? })
 }
 
 /// More than anybody keeps; each takes a slow hash to make.

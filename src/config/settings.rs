@@ -4,6 +4,7 @@ pub use crate::adapters::messages::settings::{Mail, Phone};
 
 use crate::{
     domain::{
+        enrolment::{Requirements, SignUp},
         factor::Method,
         password,
         policy::{
@@ -39,6 +40,8 @@ pub struct Settings {
     pub hold: hold::Limits,
     /// `[password]`.
     pub password: Password,
+    /// `[sign_up]`.
+    pub sign_up: SignUpSettings,
     /// `[mail]`.
     pub mail: Option<Mail>,
     /// `[sms]`.
@@ -172,8 +175,8 @@ pub enum StoreUrl {
 /// Second factors.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mfa {
-    /// Who must have one.
-    pub requirement: MfaRequirement,
+    /// Whom signing in takes one from.
+    pub requirements: Requirements,
     /// What counts as one; never empty.
     pub methods: Vec<Method>,
     /// Recovery codes in a set; none where it is zero.
@@ -191,15 +194,11 @@ pub struct Password {
     pub breached: Option<PathBuf>,
 }
 
-/// Who must have a second factor.
+/// Accounts that people make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MfaRequirement {
-    /// Everybody: who has none enrols one before anything else.
-    Required,
-    /// Who has enrolled one is asked for it; others where a route demands it.
-    Optional,
-    /// Nobody is asked at sign-in.
-    Disabled,
+pub struct SignUpSettings {
+    /// Who may.
+    pub mode: SignUp,
 }
 
 /// One application: what decides about requests to it, and how they get there.

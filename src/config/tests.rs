@@ -1,8 +1,14 @@
 use super::{
-    settings::{Assertion, MfaRequirement, StoreUrl},
+    settings::{Assertion, StoreUrl},
     *,
 };
-use crate::domain::{factor::Method, password::Policy as PasswordPolicy};
+use crate::domain::{
+    enrolment::{Requirements, SignUp},
+    factor::Method,
+    password::Policy as PasswordPolicy,
+    policy::{Access, Policy},
+    session::Level,
+};
 use proptest::prelude::*;
 use std::{collections::HashMap, time::Duration};
 
@@ -51,8 +57,22 @@ app = [{ name = "payroll", host = "payroll.example.com", upstream = ["http://127
 #[test]
 fn what_is_not_written_has_its_default() {
     let settings = read_text(LEAST).unwrap().settings;
-    let Settings { server, tls, portal, store, session, mfa, hold, password, mail, sms, voice, policies, apps } =
-        settings;
+    let Settings {
+        server,
+        tls,
+        portal,
+        store,
+        session,
+        mfa,
+        hold,
+        sign_up,
+        password,
+        mail,
+        sms,
+        voice,
+        policies,
+        apps,
+    } = settings;
 
     assert_eq!(server.listen, ["0.0.0.0:8443".parse().unwrap()]);
     assert_eq!(server.admin, Some("127.0.0.1:9443".parse().unwrap()));
@@ -66,10 +86,11 @@ fn what_is_not_written_has_its_default() {
     assert_eq!((session.lifetime, session.idle), (Duration::from_hours(12), Duration::from_mins(30)));
     assert_eq!((hold.body_max, hold.total_max), (10 << 20, 1 << 30));
     assert_eq!(
-        (mfa.requirement, mfa.methods),
-        (MfaRequirement::Required, vec![Method::Passkey, Method::SecurityKey, Method::Totp])
+        (mfa.requirements, mfa.methods),
+        (Requirements::default(), vec![Method::Passkey, Method::SecurityKey, Method::Totp])
     );
     assert_eq!(mfa.remember, Some(Duration::from_hours(30 * 24)));
+    assert_eq!(sign_up.mode, SignUp::Closed);
     assert!(mail.is_none() && sms.is_none() && voice.is_none());
     assert_eq!((password.policy, password.breached), (PasswordPolicy::default(), None));
     assert_eq!(policies.iter().map(|policy| policy.name.as_str()).collect::<Vec<_>>(), ["public", "deny"]);
@@ -77,6 +98,38 @@ fn what_is_not_written_has_its_default() {
     assert_eq!(apps[0].upstreams[0].to_string(), "http://127.0.0.1:9000");
     assert_eq!(apps[0].identity.user, "remote-user");
     assert_eq!(apps[0].identity.assertion, Assertion::Sent);
+}
+
+#[test]
+fn an_app_may_ask_for_more_than_its_policies_say() {
+    let text = format!(
+        r#"{LEAST}
+[policy.open]
+level = "public"
+
+[policy.staff]
+level = "login"
+groups = ["staff"]
+
+[policy.keys]
+level = "phishing-resistant"
+"#
+    );
+    let app = r#"policy = "staff", mfa = "required", route = [
+        { path = "/logo.png", policy = "open" }, { path = "/keys", policy = "keys" }, { path = "/x", policy = "deny" },
+    ] }"#;
+    let apps =
+        read_text(&text.replace(r#"policy = "deny" }"#, app)).unwrap_or_else(|wrong| panic!("{wrong}")).settings.apps;
+
+    let level = |policy: &Policy| match &policy.access {
+        Access::Require(requirement) => Some(requirement.level.floor()),
+        Access::Public | Access::Deny => None,
+    };
+    let routes: Vec<_> = apps[0].app.routes.iter().map(|route| level(&route.policy)).collect();
+    assert_eq!(routes, [None, Some(Level::PhishingResistant), None]);
+    let fallback = apps[0].app.fallback.as_ref().unwrap();
+    assert_eq!((fallback.name.as_str(), level(fallback)), ("staff", Some(Level::Mfa)));
+    assert!(matches!(&fallback.access, Access::Require(requirement) if requirement.who.is_some()));
 }
 
 #[test]

@@ -53,6 +53,21 @@ pub enum Mode {
     Report,
 }
 
+impl Policy {
+    /// The same policy where whoever is let in must have reached this level at least. Who needs no session at all still
+    /// needs none.
+    #[must_use]
+    pub fn at_least(&self, level: Level) -> Self {
+        let access = match &self.access {
+            Access::Require(requirement) => {
+                Access::Require(Requirement { level: requirement.level.at_least(level), ..requirement.clone() })
+            }
+            open @ (Access::Public | Access::Deny) => open.clone(),
+        };
+        Self { access, ..self.clone() }
+    }
+}
+
 /// What a policy demands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Access {

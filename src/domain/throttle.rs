@@ -211,6 +211,16 @@ impl BudgetKey {
         Self { text: format!("resets-from:{}", network(address)), owner: None }
     }
 
+    /// Links to make an account with this login id. Nobody owns them: the account may not be there.
+    pub fn sign_up(login_id: &LoginId) -> Self {
+        Self { text: format!("sign-up:{}", hex(&sha256(login_id.as_str().as_bytes()))), owner: None }
+    }
+
+    /// Links to make an account that an address asks for.
+    pub fn sign_ups_from(address: IpAddr) -> Self {
+        Self { text: format!("sign-ups-from:{}", network(address)), owner: None }
+    }
+
     /// The text the store keeps.
     pub fn as_str(&self) -> &str {
         &self.text

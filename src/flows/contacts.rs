@@ -4,7 +4,7 @@
 //! to have read the mail of an account hears of a change, and so does whoever reads the new address (EN-02).
 
 use super::{
-    Caller, Requirement, World,
+    Caller, World,
     challenge::ChallengeError,
     codes::{self, Parcel, SendError},
     factors::missing_for_change,
@@ -14,6 +14,7 @@ use super::{
 use crate::{
     domain::{
         contact::{Address, Channel, Contact, Kind, NotAnAddress},
+        enrolment::Requirement,
         event::What,
         factor::{FactorId, Method},
         policy::Missing,
@@ -149,7 +150,7 @@ pub async fn remove(world: &World, full: &Full, kind: Kind, caller: &Caller) -> 
     let user = &full.identity.user;
     let is_factor =
         codes::methods_of(world, user.id).await?.iter().any(|method| method.channel().map(Channel::kind) == Some(kind));
-    let last = match world.settings.requirement {
+    let last = match world.settings.requirements.of(&user.groups) {
         Requirement::Required if is_factor => LastFactor::Stays,
         Requirement::Required | Requirement::Optional | Requirement::Disabled => LastFactor::MayGo,
     };

@@ -26,6 +26,7 @@ use crate::{
     },
     flows::sign_in::Opened,
     ports::{
+        StoreError,
         messages::Notice,
         store::{Account, Added, TotpFactor},
     },
@@ -50,6 +51,22 @@ pub struct Offer {
 pub async fn is_open(world: &World, account: &Account) -> Result<bool, ChallengeError> {
     let approved = account.enrol_until.is_some_and(|until| world.now() < until);
     Ok(approved && !world.has_second_factor(account.user.id).await?)
+}
+
+/// What people set up by themselves.
+const SET_UP: [Method; 3] = [Method::Passkey, Method::SecurityKey, Method::Totp];
+
+/// What this bearer may set up by themselves, now or after one more proof, strongest first.
+pub async fn enrollable(world: &World, bearer: &Bearer) -> Result<Vec<Method>, StoreError> {
+    let mut methods = Vec::new();
+    for method in SET_UP {
+        match may_add(world, bearer, method).await {
+            Ok(_) | Err(ChangeError::NeedsProof(_)) => methods.push(method),
+            Err(ChangeError::Challenge(ChallengeError::Store(error))) => return Err(error),
+            Err(_) => {}
+        }
+    }
+    Ok(methods)
 }
 
 /// Offers a new key to whoever holds the portal token.

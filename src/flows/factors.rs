@@ -1,7 +1,7 @@
 //! Second factors of every kind: who may change them, their names, their order, their end.
 
 use super::{
-    Caller, Requirement as SignInRequirement, World,
+    Caller, World,
     challenge::{ChallengeError, held},
     codes, enroll, notices, recovery,
     sessions::{Bearer, Full},
@@ -9,6 +9,7 @@ use super::{
 use crate::{
     domain::{
         contact::Channel,
+        enrolment::Requirement as SignInRequirement,
         event::What,
         factor::{FactorId, Method},
         policy::{Freshness, Lack, Missing, Requirement},
@@ -175,8 +176,8 @@ pub async fn primary(world: &World, user: UserId) -> Result<Option<SecondFactor>
 }
 
 /// Whether the last second factor of an account stays.
-pub fn last_factor(world: &World) -> LastFactor {
-    match world.settings.requirement {
+pub fn last_factor(world: &World, user: &User) -> LastFactor {
+    match world.settings.requirements.of(&user.groups) {
         SignInRequirement::Required => LastFactor::Stays,
         SignInRequirement::Optional | SignInRequirement::Disabled => LastFactor::MayGo,
     }
@@ -210,7 +211,7 @@ pub async fn remove(world: &World, full: &Full, id: FactorId, caller: &Caller) -
     let factor = to_change(world, full, id).await?;
     // First, so that what was remembered before the change is never left after it (RD-03).
     world.store.forget_devices(full.identity.user.id).await?;
-    if !world.store.remove_factor(full.identity.user.id, id, last_factor(world)).await? {
+    if !world.store.remove_factor(full.identity.user.id, id, last_factor(world, &full.identity.user)).await? {
         return Err(ChangeError::Kept);
     }
     let (user, method, name) = (&full.identity.user, factor.method, factor.name);

@@ -5,12 +5,11 @@
 //! A reset proves a mailbox and nothing more. It signs nobody in and asks for no less at the next sign-in (PW-09). Who asks
 //! for a link learns nothing: a name that nobody has, and one whose owner can't be reached, cost and say the same (EE-01).
 
-use super::{
-    Caller, Requirement, TryError, World, factors::missing_for_change, notices, sessions::Full, sign_in::Opened,
-};
+use super::{Caller, TryError, World, factors::missing_for_change, notices, sessions::Full, sign_in::Opened};
 use crate::{
     domain::{
         contact::{Address, Channel, EmailAddress},
+        enrolment::Requirement,
         event::What,
         factor::{FactorId, Method},
         password::{Refusal, Role, Typed, Words},
@@ -116,9 +115,9 @@ pub const fn role(requirement: Requirement) -> Role {
     }
 }
 
-/// Fewest characters of a new password.
-pub const fn chars_min(world: &World) -> usize {
-    world.settings.passwords.chars_min(role(world.settings.requirement))
+/// Fewest characters of a new password of somebody in these groups.
+pub fn chars_min(world: &World, groups: &[String]) -> usize {
+    world.settings.passwords.chars_min(role(world.settings.requirements.of(groups)))
 }
 
 /// Judges what somebody wants as their password.
@@ -127,7 +126,7 @@ pub async fn accept(world: &World, user: &User, typed: &str) -> Result<Accepted,
     let password = Typed::read(typed).ok_or(Refusal::TooLong)?;
     let own = [user.login_id.as_str(), &user.name].into_iter().chain(user.email.as_deref());
     let words = Words::in_texts(own.chain(world.settings.names.iter().map(String::as_str)));
-    policy.check(&password, role(world.settings.requirement), &words)?;
+    policy.check(&password, role(world.settings.requirements.of(&user.groups)), &words)?;
     let (score, exposure) = world.lore.assess(&password, &words).await?;
     policy.weigh(score, exposure)?;
     Ok(Accepted(password.secret()))

@@ -196,6 +196,7 @@ pub async fn sweep(world: &World) -> Result<(), StoreError> {
     let budgets = crate::domain::throttle::ACCOUNT.forgotten_after;
     // What was sent stays known for as long again, so that whoever comes back to it is told.
     world.store.sweep_held(now - Held::LIFETIME * 2).await?;
+    world.store.sweep_invitations(now).await?;
     world.store.sweep_resets(now - PasswordReset::LIFETIME).await?;
     world.store.sweep_events(now - KEPT_FOR).await?;
     world.store.sweep(now - limits.lifetime, now - limits.idle, now - Attempt::LIFETIME, now - budgets).await?;

@@ -1,8 +1,9 @@
 //! Signing in with a password.
 
-use super::{Caller, Requirement, TryError, World, devices};
+use super::{Caller, TryError, World, devices};
 use crate::{
     domain::{
+        enrolment::Requirement,
         event::What,
         factor::Method,
         password::Typed,
@@ -114,7 +115,7 @@ async fn renew(world: &World, account: &Account, old: &PasswordFactor, password:
 }
 
 /// The password was right: opens as much as that is worth.
-async fn admit(
+pub(super) async fn admit(
     world: &World,
     account: Account,
     password: &PasswordFactor,
@@ -123,13 +124,14 @@ async fn admit(
     let now = world.now();
     let proof = Authentication { method: Method::Password, factor: password.id, at: now };
     let enrolled = world.has_second_factor(account.user.id).await?;
+    let requirement = world.settings.requirements.of(&account.user.groups);
     if enrolled
-        && world.settings.requirement != Requirement::Disabled
+        && requirement != Requirement::Disabled
         && let Some(opened) = open_remembered(world, &account, password, proof, caller).await?
     {
         return Ok(Outcome::Done(opened));
     }
-    let next: fn(Token) -> Outcome = match (world.settings.requirement, enrolled) {
+    let next: fn(Token) -> Outcome = match (requirement, enrolled) {
         (Requirement::Optional | Requirement::Required, true) => Outcome::SecondFactor,
         (Requirement::Required, false) if account.enrol_until.is_some_and(|until| now < until) => Outcome::Enrol,
         (Requirement::Required, false) => return Err(SignInError::EnrolmentClosed),

@@ -19,10 +19,11 @@ mod recovery;
 mod security_keys;
 mod sessions;
 mod sign_in;
+mod sign_up;
 mod throttle;
 
 use super::{
-    Caller, Requirement, Settings, World,
+    Caller, Settings, World,
     administer::{self, NewUser},
     challenge::ChallengeError,
     hold as holding,
@@ -33,6 +34,7 @@ use crate::{
     adapters::{passkeys::Passkeys, store::MemoryStore, system::FileVault},
     domain::{
         contact::{Channel, NumberPrefix},
+        enrolment::{Requirement, Requirements, SignUp},
         factor::{Method, totp::Key},
         password::{Exposure, Policy as PasswordPolicy, Score, Typed, Words},
         secret::{Secret, Token},
@@ -48,6 +50,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use std::{
+    collections::BTreeMap,
     net::IpAddr,
     sync::{
         Arc, Mutex, OnceLock,
@@ -213,7 +216,8 @@ impl Scene {
             settings: Settings {
                 organisation: "Example Corp".to_owned(),
                 limits: LIMITS,
-                requirement,
+                sign_up: SignUp::Open,
+                requirements: Requirements { everybody: requirement, groups: BTreeMap::new() },
                 origin: ORIGIN.to_owned(),
                 recovery_codes: 10,
                 hold: LIMITS_OF_HOLDING,

@@ -9,12 +9,12 @@ use crate::{
         store,
         system::{Argon2Hasher, FileVault, SystemClock, SystemEntropy, VaultError},
     },
-    config::settings::{MfaRequirement, Settings, StoreUrl},
+    config::settings::{Settings, StoreUrl},
     domain::{
         contact::Channel,
         factor::{KeyKind, Method},
     },
-    flows::{self, Requirement, World},
+    flows::{self, World},
     ports::{Clock as _, Store, StoreError},
 };
 use std::{net::Ipv4Addr, path::Path, sync::Arc, time::Duration};
@@ -79,11 +79,8 @@ pub fn flow_settings(settings: &Settings) -> flows::Settings {
         organisation: settings.portal.name.clone(),
         origin: settings.portal.url.to_string(),
         limits: settings.session,
-        requirement: match settings.mfa.requirement {
-            MfaRequirement::Required => Requirement::Required,
-            MfaRequirement::Optional => Requirement::Optional,
-            MfaRequirement::Disabled => Requirement::Disabled,
-        },
+        sign_up: settings.sign_up.mode,
+        requirements: settings.mfa.requirements.clone(),
         recovery_codes: settings.mfa.recovery_codes,
         methods: enrollable(settings),
         hold: settings.hold,

@@ -103,6 +103,8 @@ pub enum LinkPurpose {
     Invitation,
     /// Completes an account somebody began to make.
     SignUp,
+    /// Leads to the sign-in page somebody who wanted to make an account they have.
+    AlreadyThere,
 }
 
 /// What happened to an account.

@@ -10,6 +10,7 @@ pub mod contacts;
 pub mod devices;
 pub mod factors;
 pub mod held;
+pub mod invitations;
 pub mod passkeys;
 pub mod passwords;
 pub mod recovery;
@@ -22,6 +23,7 @@ pub use contacts::{ContactStore, SentCode, SentPurpose};
 pub use devices::{Device, DeviceId, DeviceStore, Undo};
 pub use factors::{FactorStore, LastFactor};
 pub use held::{Claim, FoundHeld, Held, HeldStore, Room, Sender, WaitingHeld};
+pub use invitations::{Invitation, InvitationStore, Redeemed};
 pub use passkeys::{Ceremony, PasskeyFactor, PasskeyStore, Purpose};
 pub use passwords::{OtherSessions, PasswordChange, PasswordReset, PasswordStore};
 pub use recovery::{FoundCode, HashedCode, RecoveryStore};
@@ -43,6 +45,7 @@ pub trait Store:
     + ActivityStore
     + BudgetStore
     + HeldStore
+    + InvitationStore
 {
     /// Whether the store answers; for readiness.
     async fn ping(&self) -> Result<(), StoreError>;

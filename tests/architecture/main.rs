@@ -38,6 +38,7 @@ const DOMAIN_ORDER: &[&str] = &[
     "contact",
     "place",
     "event",
+    "enrolment",
     "session",
     "challenge",
     "throttle",

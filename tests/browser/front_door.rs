@@ -87,6 +87,7 @@ async fn somebody_new_sets_up_an_app_on_the_way() {
                 let target = house.url(PAYROLL, "/transfers");
                 page.goto(&target).await.unwrap();
                 sign_in(page, "ann", PASSWORD).await;
+                page.find(By::PartialLinkText("Authenticator app")).await.unwrap().click().await.unwrap();
                 assert_eq!(heading(page).await, "Set up your authenticator app");
                 let key = page.find(By::Css("code.key")).await.unwrap();
                 let first_key = key.prop("textContent").await.unwrap().unwrap();

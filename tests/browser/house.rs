@@ -30,12 +30,21 @@ pub(crate) struct House {
 
 /// A running gateway, with whoever `people` adds.
 pub(crate) async fn house<T>(people: impl FnOnce(&Site) -> T) -> (House, T) {
+    house_with(|_| String::new(), people).await
+}
+
+/// The same, with these sections in its configuration too.
+pub(crate) async fn house_with<T>(
+    sections: impl FnOnce(&Site) -> String,
+    people: impl FnOnce(&Site) -> T,
+) -> (House, T) {
     let folder = TempDir::new().unwrap();
     let app = router(DemoState::open(folder.path().join("transfers.json")).await.unwrap());
     let server = serve(app).await;
     let site = Site::new(env!("CARGO_BIN_EXE_doorward"), &[PAYROLL, REPORTS]);
     site.configure(&format!(
         r#"{}
+{}
 [policy.standard]
 level = "mfa"
 
@@ -100,7 +109,8 @@ policy = "standard"
   path = "/whoami"
   policy = "signed-in"
 "#,
-        site.preamble()
+        site.preamble(),
+        sections(&site)
     ));
     let people = people(&site);
     (House { gateway: site.start().await, _folder: folder }, people)

@@ -12,3 +12,4 @@ mod passkeys;
 mod password;
 mod recovery;
 mod security_keys;
+mod sign_up;

@@ -51,6 +51,9 @@ async fn lost_phone(house: &House, page: &WebDriver, ann: &mut Person, may_look:
     let target = house.url(PAYROLL, "/transfers");
     page.goto(&target).await.unwrap();
     sign_in(page, "ann", PASSWORD).await;
+    assert_eq!(heading(page).await, "Set up a second step");
+    look("enroll-choose").await;
+    page.find(By::PartialLinkText("Authenticator app")).await.unwrap().click().await.unwrap();
     let old = set_up_app(page, ann).await;
     look("recovery-codes").await;
     follow(page, "I've kept them").await;

@@ -14,3 +14,4 @@ mod policies;
 mod programs;
 mod recovery;
 mod returns;
+mod sign_up;

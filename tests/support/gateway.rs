@@ -10,11 +10,15 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, ExitStatus, Output},
+    time::Duration,
 };
 use tempfile::TempDir;
 
 /// The host of the portal in every test.
 pub const PORTAL: &str = "auth.localhost";
+
+/// How long a letter may take.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A place for a gateway: folder, ports, certificate. Nothing runs yet.
 pub struct Site {
@@ -94,6 +98,12 @@ key_file = "{folder}/doorward.key"
         command.output().unwrap()
     }
 
+    /// The section that has letters written to a folder of this site.
+    pub fn mail(&self) -> String {
+        let folder = self.folder.path().join("letters");
+        format!("[mail]\nfrom = \"Example Corp <no-reply@example.com>\"\nurl = \"outbox:{}\"\n", folder.display())
+    }
+
     /// Starts the gateway on what was configured, and waits until it is ready to serve.
     pub async fn start(self) -> Gateway {
         let mut command = Command::new(&self.program);
@@ -145,6 +155,31 @@ impl Gateway {
     /// Its number among the processes of this machine.
     pub fn process_id(&self) -> u32 {
         self.process.id()
+    }
+
+    /// The link to this page in the newest letter to somebody: `gateway.mailed("ann@example.com", "/invite")`. Waits for it.
+    pub async fn mailed(&self, to: &str, page: &str) -> String {
+        let (folder, addressed) = (self.site.folder().join("letters"), format!("To: {to}\r\n"));
+        let link = format!("{}?", self.url(PORTAL, page));
+        let look = || {
+            let mut letters: Vec<_> = fs::read_dir(&folder).ok()?.map(|entry| entry.unwrap().path()).collect();
+            letters.sort();
+            let mut texts = letters.iter().rev().map(|path| fs::read_to_string(path).unwrap());
+            let text = texts.find(|text| text.contains(&addressed))?;
+            // Quoted-printable: soft line breaks, and the sign that makes them.
+            let text = text.replace("=\r\n", "").replace("=3D", "=");
+            let (_, rest) = text.split_once(&link)?;
+            Some(format!("{link}{}", rest.split_whitespace().next()?))
+        };
+        let waiting = async {
+            loop {
+                if let Some(link) = look() {
+                    return link;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("no letter to {to} with {link}"))
     }
 
     /// What it has logged so far.

@@ -39,6 +39,11 @@ impl Person {
         Self { login_id: login_id.to_owned(), key: Vec::new() }
     }
 
+    /// Somebody who made their account themselves.
+    pub fn known(login_id: &str) -> Self {
+        Self { login_id: login_id.to_owned(), key: Vec::new() }
+    }
+
     /// Takes over the key that a page shows.
     pub fn set_up_app(&mut self, key: &str) {
         self.key = base32(key);

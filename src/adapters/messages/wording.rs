@@ -90,7 +90,12 @@ impl Words {
 
     fn around_link(self, url: &Zeroizing<String>, purpose: LinkPurpose, lifetime: Duration) -> Self {
         let (matter, opening, label, otherwise) = link(purpose, &self.organisation);
-        let remark = format!("It works once, for {}.", span(lifetime));
+        let remark = match purpose {
+            LinkPurpose::AlreadyThere => "If you forgot your password, that page helps you on.".to_owned(),
+            LinkPurpose::SignIn | LinkPurpose::ResetPassword | LinkPurpose::Invitation | LinkPurpose::SignUp => {
+                format!("It works once, for {}.", span(lifetime))
+            }
+        };
         let cargo = Some(Cargo::Link { url: url.clone(), label });
         Self { matter, opening, cargo, remark, otherwise, ..self }
     }
@@ -178,6 +183,14 @@ fn link(purpose: LinkPurpose, organisation: &str) -> (&'static str, String, &'st
             format!("To complete your account at {organisation}, open this link:"),
             "Complete your account",
             "If this was not you, do nothing: no account is made.".to_owned(),
+        ),
+        LinkPurpose::AlreadyThere => (
+            "you have an account",
+            format!(
+                "Somebody wants to make an account at {organisation} with this address, and you have one. To sign in, open this link:"
+            ),
+            "Sign in",
+            "If this was not you, do nothing: your account stays as it is.".to_owned(),
         ),
     }
 }

@@ -9,6 +9,7 @@ mod contacts;
 mod devices;
 mod factors;
 mod held;
+mod invitations;
 mod passkeys;
 mod passwords;
 mod recovery;
@@ -28,8 +29,8 @@ use crate::{
     ports::{
         Store, StoreError,
         store::{
-            Account, Attempt, Ceremony, Device, DeviceId, Handoff, PasskeyFactor, PasswordReset, SealedKey, SentCode,
-            TotpFactor, Undo,
+            Account, Attempt, Ceremony, Device, DeviceId, Handoff, Invitation, PasskeyFactor, PasswordReset, SealedKey,
+            SentCode, TotpFactor, Undo,
         },
     },
 };
@@ -55,6 +56,7 @@ struct Tables {
     ceremonies: HashMap<TokenHash, Ceremony>,
     contacts: BTreeMap<(UserId, Kind), Contact>,
     codes: HashMap<(TokenHash, &'static str), SentCode>,
+    invitations: HashMap<TokenHash, Invitation>,
     password_resets: HashMap<TokenHash, PasswordReset>,
     browsers: HashMap<(UserId, TokenHash), Timestamp>,
     devices: BTreeMap<DeviceId, Device>,

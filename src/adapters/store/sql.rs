@@ -122,6 +122,7 @@ mod contacts;
 mod devices;
 mod factors;
 mod held;
+mod invitations;
 mod open;
 mod passkeys;
 mod passwords;

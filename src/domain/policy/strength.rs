@@ -74,6 +74,18 @@ impl Strength {
         }
     }
 
+    /// The same, where this level must be reached besides.
+    #[must_use]
+    pub fn at_least(&self, level: Level) -> Self {
+        match self {
+            Self::Level(own) => Self::Level(level.max(*own)),
+            Self::Custom(own) => {
+                let at_least = level.max(own.at_least);
+                Self::Custom(Arc::new(CustomLevel { at_least, ..CustomLevel::clone(own) }))
+            }
+        }
+    }
+
     /// Whether everybody who meets this meets `other` too. May say no where it is so, never the reverse.
     pub fn is_at_least(&self, other: &Self) -> bool {
         let (own, asked) = (self.clauses(), other.clauses());

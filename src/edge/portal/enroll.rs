@@ -1,5 +1,6 @@
 //! `/enroll`: adding a way to prove who one is.
 
+pub mod choose;
 pub mod passkey;
 pub mod refused;
 pub mod totp;

@@ -1,7 +1,7 @@
 //! `/login`: who are you?
 
 use crate::{
-    domain::factor::Method,
+    domain::{enrolment::SignUp, factor::Method},
     edge::{
         http::{
             page::{Frame, Hidden},
@@ -31,6 +31,8 @@ pub struct LoginPage<'a> {
     pub kept: Kept,
     /// How a forgotten password is replaced here.
     pub remedy: Remedy,
+    /// Who may make an account.
+    pub sign_up: SignUp,
     /// What there is to say first.
     pub notice: Option<LoginNotice>,
 }
@@ -98,6 +100,7 @@ mod tests {
             methods: &[Method::Passkey, Method::Totp],
             kept: Kept::Nothing,
             remedy: Remedy::People,
+            sign_up: SignUp::Closed,
             notice: None,
         };
         let heading_on = LoginPage { app: Some("Payroll"), ..empty };
@@ -115,6 +118,7 @@ mod tests {
             ("with_a_form_kept", LoginPage { kept: Kept::Form, ..heading_on }),
             ("without_passkeys", LoginPage { methods: &[Method::Totp], ..empty }),
             ("with_mail", LoginPage { remedy: Remedy::Link, ..heading_on }),
+            ("open_to_all", LoginPage { remedy: Remedy::Link, sign_up: SignUp::Open, ..heading_on }),
             ("passkey", failed(LoginNotice::Passkey)),
             ("mismatch", failed(LoginNotice::Mismatch)),
             ("too_many", failed(LoginNotice::TooMany { again: gallery::in_five_minutes() })),
@@ -143,6 +147,7 @@ mod tests {
             methods: &[],
             kept: Kept::Nothing,
             remedy: Remedy::Link,
+            sign_up: SignUp::Closed,
             notice: None,
         };
 

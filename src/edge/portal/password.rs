@@ -44,12 +44,12 @@ impl PasswordNotice {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::{domain::password::CHARS_FLOOR, edge::http::gallery};
 
     /// Everything that can be wrong with a new password, and with the try to set it.
-    pub(super) fn notices() -> Vec<(&'static str, PasswordNotice)> {
+    pub(in crate::edge::portal) fn notices() -> Vec<(&'static str, PasswordNotice)> {
         vec![
             ("too_short", PasswordNotice::Refused(Refusal::TooShort { chars_min: CHARS_FLOOR })),
             ("too_long", PasswordNotice::Refused(Refusal::TooLong)),

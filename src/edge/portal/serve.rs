@@ -15,6 +15,7 @@ mod passkeys;
 mod password;
 mod recovery_codes;
 mod sessions;
+mod sign_up;
 mod way;
 
 use crate::{
@@ -89,6 +90,8 @@ pub fn router(desk: Arc<Desk>) -> Router {
         .route("/challenge/{method}", get(challenge::show).post(challenge::submit))
         .route("/challenge/{method}/send", post(challenge::send))
         .merge(contacts::router())
+        .merge(sign_up::router())
+        .route("/enroll", get(enroll::choose))
         .route("/enroll/totp", get(enroll::show).post(enroll::submit))
         .route("/recovery-codes", get(recovery_codes::elsewhere).post(recovery_codes::make))
         .route("/recovery-codes.txt", post(recovery_codes::download))

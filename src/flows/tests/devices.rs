@@ -155,7 +155,7 @@ async fn only_somebody_who_took_both_steps_can_choose_it() {
     let Ok(Outcome::Done(opened)) = scene.password(ANN, PASSWORD, &anywhere()).await else { panic!() };
     assert!(devices::remember(&scene.world, &opened, &anywhere()).await.unwrap().is_none(), "a password alone");
 
-    scene.world.settings.requirement = Requirement::Required;
+    scene.world.settings.requirements.everybody = Requirement::Required;
     let half = scene.half(&anywhere()).await;
     let opened = Opened { token: half, browser: None };
     assert!(devices::remember(&scene.world, &opened, &anywhere()).await.unwrap().is_none(), "a half session");

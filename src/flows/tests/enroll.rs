@@ -2,7 +2,7 @@
 
 use super::{ANN, MINUTE, Requirement, STEP, Scene, anywhere, gated::Gated, is_nobody};
 use crate::{
-    domain::{session::Level, user::LoginId},
+    domain::{factor::Method, session::Level, user::LoginId},
     flows::{
         administer::{self, ENROL_WITHIN},
         challenge::ChallengeError,
@@ -158,4 +158,20 @@ async fn a_reset_takes_the_factor_and_the_sessions_and_opens_the_time_again() {
         "the old phone is no longer hers: {old:?}"
     );
     confirm(&scene.world, &bearer, &offer.sealed, &shown(&scene, &offer), "", &anywhere()).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_may_be_set_up_is_what_may_be_set_up_now() {
+    let mut scene = Scene::new();
+    let bearer = first_visit(&scene).await;
+    let choice = async |scene: &Scene, bearer: &Bearer| enroll::enrollable(&scene.world, bearer).await.unwrap();
+
+    assert_eq!(choice(&scene, &bearer).await, [Method::Passkey, Method::Totp]);
+    scene.world.settings.methods = vec![Method::Passkey];
+    assert_eq!(choice(&scene, &bearer).await, [Method::Passkey]);
+    scene.world.settings.methods = vec![Method::Passkey, Method::Totp];
+    scene.wait(MINUTE);
+    scene.world.store.set_enrol_until(bearer.user().unwrap().id, Some(scene.now())).await.unwrap();
+
+    assert!(choice(&scene, &bearer).await.is_empty(), "a stolen password sets up nothing (EN-04)");
 }

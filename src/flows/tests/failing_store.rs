@@ -2,13 +2,15 @@
 
 use super::{ANN, PASSWORD, Requirement, STEP, Scene, anywhere, gated::Gate, gated::Gated, host, password::NEW};
 use crate::{
-    domain::secret::Token,
+    domain::{secret::Token, user::LoginId},
     flows::{
         Caller,
+        administer::NewUser,
         challenge::{ChallengeError, answer_password, answer_totp},
         devices, enroll, password, recovery,
         sessions::{Bearer, hand_off, recognise, redeem, sign_out, visitor},
         sign_in::{Outcome, SignInError},
+        sign_up::{self, SignUpError},
     },
     ports::StoreError,
 };
@@ -228,4 +230,30 @@ async fn a_link_sets_no_password_while_any_part_of_it_fails_and_works_afterwards
     }
 
     assert!(refused >= 5, "{refused}");
+}
+
+/// Each failure leaves no account, or one whose owner signs in with the password they chose.
+#[tokio::test]
+async fn an_invitation_makes_a_whole_account_or_none() {
+    let link: Mutex<String> = Mutex::default();
+    let calls = fail_each_call(
+        Requirement::Required,
+        async |scene| {
+            let login_id = LoginId::parse("eve@mail.example").unwrap();
+            let new = NewUser { login_id, name: None, email: None, phone: None, groups: Vec::new() };
+            let url = sign_up::invite(&scene.world, new).await.unwrap().url;
+            *link.lock().unwrap() = url.split_once("token=").unwrap().1.to_owned();
+            scene.world.entropy.token()
+        },
+        async |scene, _| {
+            let token = link.lock().unwrap().clone();
+            let redeemed = sign_up::redeem(&scene.world, &token, "Eve", PASSWORD, &anywhere()).await;
+            redeemed.map_err(|error| {
+                assert!(!matches!(error, SignUpError::Gone | SignUpError::Taken(_)), "an outage is no used link");
+                word(&error)
+            })
+        },
+    )
+    .await;
+    assert!(calls >= 4, "{calls}");
 }

@@ -18,8 +18,9 @@ use crate::{
         store::{
             Account, AccountStore, ActivityStore, Added, Attempt, BudgetStore, Ceremony, Charge, Claim, ContactStore,
             Device, DeviceId, DeviceStore, FactorStore, FoundCode, FoundHeld, Handoff, HashedCode, Held, HeldStore,
-            LastFactor, PasskeyFactor, PasskeyStore, PasswordChange, PasswordFactor, PasswordReset, PasswordStore,
-            RecoveryStore, Room, SealedKey, SentCode, SentPurpose, SessionStore, SessionSummary, TotpFactor, Undo,
+            Invitation, InvitationStore, LastFactor, PasskeyFactor, PasskeyStore, PasswordChange, PasswordFactor,
+            PasswordReset, PasswordStore, RecoveryStore, Redeemed, Room, SealedKey, SentCode, SentPurpose,
+            SessionStore, SessionSummary, TotpFactor, Undo,
         },
     },
 };
@@ -171,6 +172,14 @@ gated!(DeviceStore {
     fn undo(token: TokenHash, since: Timestamp) -> Option<Undo>;
     fn take_undo(token: TokenHash, since: Timestamp) -> Option<Undo>;
     fn sweep_devices(browsers: Timestamp, devices: Timestamp, undos: Timestamp) -> ();
+});
+
+gated!(InvitationStore {
+    fn open_invitation(invitation: &Invitation) -> ();
+    fn invitation(token: TokenHash, now: Timestamp) -> Option<Invitation>;
+    fn redeem_invitation(token: TokenHash, now: Timestamp, account: &Account, contacts: &[Contact]) -> Redeemed;
+    fn end_invitations(login_id: &LoginId) -> ();
+    fn sweep_invitations(now: Timestamp) -> ();
 });
 
 gated!(ContactStore {

@@ -8,6 +8,7 @@ use crate::{
     adapters::store::MemoryStore,
     domain::{
         contact::{Address, EmailAddress},
+        enrolment::Requirement,
         factor::Method,
         password::Refusal,
         policy::Missing,
@@ -16,7 +17,6 @@ use crate::{
         user::{LoginId, User},
     },
     flows::{
-        Requirement,
         administer::{self, AdministerError, NewUser},
         factors::FRESH_FOR_CHANGES,
         password::{PasswordError, Unfit, owner_of_link, request_reset, reset, update},

@@ -3,12 +3,13 @@
 use super::{ANN, LIMITS, Phone, STEP, Scene, anywhere, gated::Gated, host, is_nobody, just_before};
 use crate::{
     domain::{
+        enrolment::Requirement,
         policy::{Visitor, WhyAnonymous},
         secret::Token,
         user::{LoginId, User},
     },
     flows::{
-        Requirement, administer,
+        administer,
         sessions::{self, hand_off, redeem},
     },
     ports::store::Handoff,

@@ -3,9 +3,8 @@
 use super::{ANN, LIMITS, PASSWORD, Scene, anywhere, host, is_nobody, just_before};
 use crate::{
     adapters::store::MemoryStore,
-    domain::{factor::Method, policy::Visitor, session::Level, user::LoginId},
+    domain::{enrolment::Requirement, factor::Method, policy::Visitor, session::Level, user::LoginId},
     flows::{
-        Requirement,
         administer::{ENROL_WITHIN, set_disabled},
         challenge::{ChallengeError, answer_password},
         enroll,

@@ -26,18 +26,22 @@ impl Tables {
         let enrol_until = self.accounts.get_mut(&user).map(|account| &mut account.enrol_until);
         enrol_until.is_some_and(|until| until.take_if(|until| *until > now).is_some())
     }
+
+    /// Adds an account, unless its id or login id is taken.
+    pub(super) fn add_account(&mut self, account: &Account) -> Added {
+        if self.accounts.values().any(|other| other.user.login_id == account.user.login_id) {
+            return Added::Taken;
+        }
+        let mut account = account.clone();
+        account.user.email = None;
+        added(self.accounts.entry(account.user.id), &account)
+    }
 }
 
 #[async_trait]
 impl AccountStore for MemoryStore {
     async fn add_account(&self, account: &Account) -> Result<Added, StoreError> {
-        let mut tables = self.tables();
-        if tables.accounts.values().any(|other| other.user.login_id == account.user.login_id) {
-            return Ok(Added::Taken);
-        }
-        let mut account = account.clone();
-        account.user.email = None;
-        Ok(added(tables.accounts.entry(account.user.id), &account))
+        Ok(self.tables().add_account(account))
     }
 
     async fn account_by_login(&self, login_id: &LoginId) -> Result<Option<Account>, StoreError> {

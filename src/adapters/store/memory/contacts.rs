@@ -16,6 +16,14 @@ use crate::{
 use async_trait::async_trait;
 
 impl Tables {
+    /// Keeps an address, in place of one of the same kind.
+    pub(super) fn put_contact(&mut self, contact: &Contact) -> Result<(), StoreError> {
+        self.account_exists(contact.user)?;
+        self.contacts.insert((contact.user, contact.address.kind()), contact.clone());
+        self.note_email(contact.user);
+        Ok(())
+    }
+
     /// Makes a user's e-mail address what their contacts say.
     fn note_email(&mut self, user: UserId) {
         let contact = self.contacts.get(&(user, Kind::Email)).filter(|contact| contact.verified_at.is_some());
@@ -33,11 +41,7 @@ impl ContactStore for MemoryStore {
     }
 
     async fn put_contact(&self, contact: &Contact) -> Result<(), StoreError> {
-        let mut tables = self.tables();
-        tables.account_exists(contact.user)?;
-        tables.contacts.insert((contact.user, contact.address.kind()), contact.clone());
-        tables.note_email(contact.user);
-        Ok(())
+        self.tables().put_contact(contact)
     }
 
     async fn remove_contact(&self, user: UserId, contact: FactorId, last: LastFactor) -> Result<bool, StoreError> {

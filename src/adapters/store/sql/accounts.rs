@@ -75,6 +75,29 @@ statements! {
     SIGNING_KEYS = "SELECT id, sealed, created_at FROM signing_keys ORDER BY created_at DESC, id";
 }
 
+/// Adds an account, unless its id or login id is taken. How many rows that were.
+macro_rules! add_account {
+    ($db:expr, $account:expr) => {{
+        let Account { user, password, enrol_until } = $account;
+        let password = password.as_ref();
+        query(super::accounts::ADD_ACCOUNT)
+            .bind(user.id.0)
+            .bind(user.login_id.as_str())
+            .bind(&user.name)
+            .bind(serde_json::json!(user.groups).to_string())
+            .bind(user.disabled)
+            .bind(user.created_at.as_millis())
+            .bind(enrol_until.map(Timestamp::as_millis))
+            .bind(password.map(|password| password.id.0))
+            .bind(password.map(|password| &password.phc))
+            .bind(password.map(|password| password.changed_at.as_millis()))
+            .execute($db)
+            .await?
+            .rows_affected()
+    }};
+}
+pub(super) use add_account;
+
 /// Adds an authenticator app, unless its id is taken. How many rows that were.
 macro_rules! add_totp {
     ($db:expr, $factor:expr) => {
@@ -95,22 +118,7 @@ macro_rules! add_totp {
 #[async_trait]
 impl AccountStore for SqlStore {
     async fn add_account(&self, account: &Account) -> Result<Added, StoreError> {
-        let Account { user, password, enrol_until } = account;
-        let password = password.as_ref();
-        Ok(added(writing!(self, db => query(ADD_ACCOUNT)
-            .bind(user.id.0)
-            .bind(user.login_id.as_str())
-            .bind(&user.name)
-            .bind(serde_json::json!(user.groups).to_string())
-            .bind(user.disabled)
-            .bind(user.created_at.as_millis())
-            .bind(enrol_until.map(Timestamp::as_millis))
-            .bind(password.map(|password| password.id.0))
-            .bind(password.map(|password| &password.phc))
-            .bind(password.map(|password| password.changed_at.as_millis()))
-            .execute(db)
-            .await?
-            .rows_affected())))
+        Ok(added(writing!(self, db => add_account!(db, account))))
     }
 
     async fn account_by_login(&self, login_id: &LoginId) -> Result<Option<Account>, StoreError> {

@@ -34,6 +34,21 @@ statements! {
     SPEND_CODE = "DELETE FROM codes WHERE browser = $1 AND purpose = $2 AND sealed = $3";
 }
 
+/// Keeps an address, in place of one of the same kind.
+macro_rules! put_contact {
+    ($db:expr, $contact:expr) => {{
+        query(super::contacts::PUT_CONTACT)
+            .bind($contact.id.0)
+            .bind($contact.user.0)
+            .bind($contact.address.kind().name())
+            .bind($contact.address.as_str())
+            .bind($contact.verified_at.map(Timestamp::as_millis))
+            .execute($db)
+            .await?;
+    }};
+}
+pub(super) use put_contact;
+
 #[async_trait]
 impl ContactStore for SqlStore {
     async fn contacts(&self, user: UserId) -> Result<Vec<Contact>, StoreError> {
@@ -42,16 +57,7 @@ impl ContactStore for SqlStore {
     }
 
     async fn put_contact(&self, contact: &Contact) -> Result<(), StoreError> {
-        writing!(self, db => {
-            query(PUT_CONTACT)
-                .bind(contact.id.0)
-                .bind(contact.user.0)
-                .bind(contact.address.kind().name())
-                .bind(contact.address.as_str())
-                .bind(contact.verified_at.map(Timestamp::as_millis))
-                .execute(db)
-                .await?;
-        });
+        writing!(self, db => put_contact!(db, contact));
         Ok(())
     }
 

@@ -1,8 +1,8 @@
 //! Opens databases: connects, migrates, and finds out what is wrong while an operator is watching.
 
 use super::{
-    Pools, SqlStore, accounts, activity, budgets, contacts, devices, factors, held, passkeys, passwords, recovery,
-    sessions,
+    Pools, SqlStore, accounts, activity, budgets, contacts, devices, factors, held, invitations, passkeys, passwords,
+    recovery, sessions,
 };
 use crate::ports::StoreError;
 use sqlx::{
@@ -108,6 +108,7 @@ where
         accounts::STATEMENTS,
         contacts::STATEMENTS,
         factors::STATEMENTS,
+        invitations::STATEMENTS,
         passkeys::STATEMENTS,
         passwords::STATEMENTS,
         recovery::STATEMENTS,

@@ -2,7 +2,8 @@
 
 use crate::{
     domain::{
-        contact::{Address, Contact, Kind},
+        contact::{Address, Contact, EmailAddress, Kind, PhoneNumber},
+        enrolment::Inviter,
         event::Event,
         factor::{FactorId, KeyKind, Method},
         place::Place,
@@ -14,8 +15,8 @@ use crate::{
     ports::{
         StoreError,
         store::{
-            Account, Ceremony, Device, DeviceId, FoundHeld, PasskeyFactor, PasswordFactor, Purpose, SealedKey,
-            SentCode, SentPurpose, SessionSummary, TotpFactor, Undo, WaitingHeld,
+            Account, Ceremony, Device, DeviceId, FoundHeld, Invitation, PasskeyFactor, PasswordFactor, Purpose,
+            SealedKey, SentCode, SentPurpose, SessionSummary, TotpFactor, Undo, WaitingHeld,
         },
     },
 };
@@ -119,6 +120,18 @@ pub(super) struct CodeRow {
     factor_id: Uuid,
     sealed: Vec<u8>,
     sent_at: i64,
+}
+
+/// A row of `invitations`.
+#[derive(FromRow)]
+pub(super) struct InvitationRow {
+    inviter: String,
+    login_id: String,
+    name: Option<String>,
+    email: Option<String>,
+    phone: Option<String>,
+    groups: String,
+    ends_at: i64,
 }
 
 /// A row of `signing_keys`.
@@ -351,6 +364,25 @@ impl TryFrom<ContactRow> for Contact {
             user: UserId(row.user_id),
             address: Address::parse(kind, &row.address).map_err(|_| bad("address"))?,
             verified_at: row.verified_at.map(Timestamp::from_millis),
+        })
+    }
+}
+
+impl InvitationRow {
+    /// The invitation of this token.
+    pub(super) fn read(self, token: TokenHash) -> Result<Invitation, StoreError> {
+        let bad = |column| bad("invitations", &self.login_id, column);
+        let email = self.email.as_deref().map(EmailAddress::parse).transpose();
+        let phone = self.phone.as_deref().map(PhoneNumber::parse).transpose();
+        Ok(Invitation {
+            token,
+            inviter: Inviter::by_name(&self.inviter).ok_or_else(|| bad("inviter"))?,
+            login_id: LoginId::parse(&self.login_id).map_err(|_| bad("login_id"))?,
+            email: email.map_err(|_| bad("email"))?,
+            phone: phone.map_err(|_| bad("phone"))?,
+            groups: serde_json::from_str(&self.groups).map_err(|_| bad("groups"))?,
+            ends_at: Timestamp::from_millis(self.ends_at),
+            name: self.name,
         })
     }
 }

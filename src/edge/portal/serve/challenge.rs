@@ -352,7 +352,7 @@ async fn look<'a>(desk: &'a Desk, visit: &Visit, to: Option<&'a str>) -> Result<
             let mut helpful = challenge::offered(&desk.world, half.account.user.id).await?;
             helpful.retain(|method| method.class() != half.attempt.first.method.class());
             if helpful.is_empty() {
-                return elsewhere(onward(desk.first_enrolment(), to));
+                return elsewhere(onward("/enroll", to));
             }
             let (bearer, lack) = (Bearer::Half(half), Lacking::SecondStep);
             Ok(Seen::Asked(Box::new(Asked { bearer, to, lack, helpful, back: None, kept })))

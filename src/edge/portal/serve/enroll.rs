@@ -1,4 +1,4 @@
-//! `/enroll/totp`: setting up an authenticator app.
+//! `/enroll`: what may be set up, and setting up an authenticator app.
 
 use super::{
     Desk, Fields, Reply, Visit,
@@ -8,10 +8,11 @@ use super::{
     way::Errand,
 };
 use crate::{
-    domain::factor::{KeyKind, Method},
+    domain::factor::KeyKind,
     edge::portal::{
         challenge::ProofNotice,
         enroll::{
+            choose::{EnrollChoicePage, Necessity},
             refused::{EnrollRefusedPage, WhyRefused},
             totp::{EnrollTotpPage, QrPicture},
         },
@@ -40,6 +41,33 @@ pub(super) struct EnrollForm {
     name: String,
     #[serde(flatten)]
     answer: CodeForm,
+}
+
+/// `GET /enroll`: what may be set up, strongest first. Where there is no choice it leads on.
+pub(super) async fn choose(State(desk): State<Arc<Desk>>, visit: Visit, Query(link): Query<Link>) -> Reply {
+    let to = desk.journey(link.to.as_deref()).and(link.to.as_deref());
+    let bearer = match sessions::recognise(&desk.world, visit.token.as_ref()).await {
+        Ok(bearer) => bearer,
+        Err(error) => return desk.unavailable(&error),
+    };
+    let necessity = match &bearer {
+        Bearer::Half(_) => Necessity::Required,
+        Bearer::Full(_) => Necessity::Offered,
+        Bearer::Nobody(_) => return onward("/login", to),
+    };
+    let methods = match enroll::enrollable(&desk.world, &bearer).await {
+        Ok(methods) => methods,
+        Err(error) => return desk.unavailable(&error),
+    };
+    match methods.as_slice() {
+        // What says why not.
+        [] => onward("/enroll/totp", to),
+        [only] => onward(&format!("/enroll/{only}"), to),
+        methods => desk.form_page(&visit, to, |hidden| {
+            let (frame, login_id) = (desk.frame(), login_id(&bearer));
+            desk.page(StatusCode::OK, &EnrollChoicePage { frame, hidden, login_id, methods, necessity })
+        }),
+    }
 }
 
 pub(super) async fn show(State(desk): State<Arc<Desk>>, visit: Visit, Query(link): Query<Link>) -> Reply {
@@ -153,18 +181,6 @@ pub(super) fn refuse(
 }
 
 impl Desk {
-    /// Where the first second factor is set up.
-    pub(super) fn first_enrolment(&self) -> &'static str {
-        let methods = &self.world.settings.methods;
-        if methods.contains(&Method::Totp) {
-            "/enroll/totp"
-        } else if methods.contains(&Method::Passkey) {
-            "/enroll/passkey"
-        } else {
-            "/enroll/security-key"
-        }
-    }
-
     /// Sends somebody on who has just changed how they sign in: where they were heading, or to where they can end their
     /// other sessions (EN-03).
     pub(super) async fn changed(&self, opened: &Opened, to: Option<&str>) -> Reply {

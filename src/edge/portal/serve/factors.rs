@@ -141,7 +141,7 @@ async fn page(desk: &Desk, visit: &Visit, full: &Full, id: Uuid, was_to_go: bool
         _ if factor.is_primary => Order::First,
         _ => Order::AmongOthers,
     };
-    let end = match (factors::last_factor(&desk.world), all.len()) {
+    let end = match (factors::last_factor(&desk.world, &full.identity.user), all.len()) {
         (LastFactor::Stays, 1) if was_to_go => End::Stayed,
         (LastFactor::Stays, 1) => End::Stays,
         _ => End::MayGo,

@@ -63,12 +63,7 @@ pub(super) async fn submit(State(desk): State<Arc<Desk>>, visit: Visit, Fields(f
         Err(error) => tracing::info!(client = %visit.caller.address, %error, "sign-in refused"),
     }
     match outcome {
-        Ok(Outcome::Done(opened)) => {
-            replace(&desk, &visit).await;
-            desk.arrive(&opened, to).await
-        }
-        Ok(Outcome::SecondFactor(token)) => half(&desk, &visit, "/challenge", &token, to).await,
-        Ok(Outcome::Enrol(token)) => half(&desk, &visit, desk.first_enrolment(), &token, to).await,
+        Ok(outcome) => go_on(&desk, &visit, outcome, to).await,
         Err(SignInError::EnrolmentClosed) => {
             enroll::refused(&desk, &visit, to, &form.login_id, WhyRefused::NeedsOperator)
         }
@@ -76,6 +71,18 @@ pub(super) async fn submit(State(desk): State<Arc<Desk>>, visit: Visit, Fields(f
             let notice = shown(&desk, &error);
             ask(&desk, &visit, to, status(notice), &form.login_id, Some(notice))
         }
+    }
+}
+
+/// Goes on as far as a password leads.
+pub(super) async fn go_on(desk: &Desk, visit: &Visit, outcome: Outcome, to: Option<&str>) -> Reply {
+    match outcome {
+        Outcome::Done(opened) => {
+            replace(desk, visit).await;
+            desk.arrive(&opened, to).await
+        }
+        Outcome::SecondFactor(token) => half(desk, visit, "/challenge", &token, to).await,
+        Outcome::Enrol(token) => half(desk, visit, "/enroll", &token, to).await,
     }
 }
 
@@ -133,8 +140,8 @@ fn ask(
     let app = journey.as_ref().and_then(|journey| desk.apps.find(&journey.host)).map(|app| app.title.as_str());
     desk.form_page(visit, to, |hidden| {
         let methods = desk.world.settings.methods.as_slice();
-        let (kept, remedy) = (challenge::kept(journey.as_ref()), desk.remedy());
-        let page = LoginPage { frame: desk.frame(), hidden, app, login_id, methods, kept, remedy, notice };
+        let (kept, remedy, sign_up) = (challenge::kept(journey.as_ref()), desk.remedy(), desk.world.settings.sign_up);
+        let page = LoginPage { frame: desk.frame(), hidden, app, login_id, methods, kept, remedy, sign_up, notice };
         desk.scripted_page(status, &page)
     })
 }

@@ -138,7 +138,11 @@ pub(super) async fn submit_enrolment(
     match passkeys::enroll(&desk.world, &bearer, kind, answer, &form.name, &visit.caller).await {
         Ok(opened) => {
             tracing::info!(user.id = ?user, client = %visit.caller.address, method = %kind.method(), "key enrolled");
-            desk.changed(&opened, to).await
+            match bearer {
+                // In the middle of a sign-in it is the first: there are no recovery codes yet.
+                Bearer::Half(_) => desk.hand_out_codes(visit, &opened, to).await,
+                Bearer::Full(_) | Bearer::Nobody(_) => desk.changed(&opened, to).await,
+            }
         }
         Err(error) => {
             tracing::info!(user.id = ?user, client = %visit.caller.address, %error, "enrolment refused");

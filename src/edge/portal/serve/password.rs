@@ -126,7 +126,7 @@ async fn change_page(desk: &Desk, visit: &Visit, full: &Full, notice: Option<Pas
         Ok(_) => Present::None,
         Err(error) => return desk.unavailable(&error),
     };
-    let chars_min = password::chars_min(&desk.world);
+    let chars_min = password::chars_min(&desk.world, &user.groups);
     desk.form_page(visit, None, |hidden| {
         let (frame, login_id) = (desk.frame(), user.login_id.as_str());
         let page = ChangePasswordPage { frame, hidden, login_id, present, chars_min, notice };
@@ -195,7 +195,7 @@ pub(super) async fn reset(State(desk): State<Arc<Desk>>, visit: Visit, Fields(fo
 async fn choose(desk: &Desk, visit: &Visit, to: Option<&str>, token: &str, notice: Option<PasswordNotice>) -> Reply {
     match password::owner_of_link(&desk.world, token).await {
         Ok(user) => {
-            let (login_id, chars_min) = (user.login_id.as_str(), password::chars_min(&desk.world));
+            let (login_id, chars_min) = (user.login_id.as_str(), password::chars_min(&desk.world, &user.groups));
             let state = Resetting::Choosing { token, login_id, chars_min, notice };
             reset_page(desk, visit, to, status(notice), state)
         }
@@ -254,7 +254,7 @@ fn shown(desk: &Desk, error: &PasswordError) -> PasswordNotice {
     }
 }
 
-const fn status(notice: Option<PasswordNotice>) -> StatusCode {
+pub(super) const fn status(notice: Option<PasswordNotice>) -> StatusCode {
     match notice {
         None => StatusCode::OK,
         Some(PasswordNotice::Refused(_)) => StatusCode::UNPROCESSABLE_ENTITY,
