@@ -166,10 +166,10 @@ async fn what_may_be_set_up_is_what_may_be_set_up_now() {
     let bearer = first_visit(&scene).await;
     let choice = async |scene: &Scene, bearer: &Bearer| enroll::enrollable(&scene.world, bearer).await.unwrap();
 
-    assert_eq!(choice(&scene, &bearer).await, [Method::Passkey, Method::Totp]);
+    assert_eq!(choice(&scene, &bearer).await, [Method::Passkey, Method::SecurityKey, Method::Totp]);
     scene.world.settings.methods = vec![Method::Passkey];
     assert_eq!(choice(&scene, &bearer).await, [Method::Passkey]);
-    scene.world.settings.methods = vec![Method::Passkey, Method::Totp];
+    scene.world.settings.methods = vec![Method::Passkey, Method::SecurityKey, Method::Totp];
     scene.wait(MINUTE);
     scene.world.store.set_enrol_until(bearer.user().unwrap().id, Some(scene.now())).await.unwrap();
 
