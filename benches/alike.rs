@@ -121,6 +121,7 @@ async fn world(folder: &Path) -> World {
             requirements: Requirements::default(),
             recovery_codes: 10,
             methods: vec![Method::Passkey, Method::Totp],
+            hold: flows::hold::Limits { body_max: 0, total_max: 0 },
             passwords: Policy::default(),
             names: Vec::new(),
             origin: ORIGIN.to_owned(),

@@ -23,7 +23,7 @@ use doorward::{
             Access, Decision, Policy, Requirement, Who,
             call::{Call, Conditions, NoFields},
             glob::PathGlob,
-            route::{App, Apps, Matched, Route},
+            route::{App, Apps, Matched, Route, Streams},
         },
         secret::Token,
         session::{Authentication, Level, Limits, Session, SessionId},
@@ -113,6 +113,7 @@ impl Scene {
                 recovery_codes: 10,
                 remember: None,
                 methods: vec![Method::Passkey, Method::Totp],
+                hold: doorward::flows::hold::Limits { body_max: 0, total_max: 0 },
                 countries: Vec::new(),
                 passwords: PasswordPolicy::default(),
                 names: Vec::new(),
@@ -264,6 +265,7 @@ fn app(host: Host) -> App {
         case_sensitive: false,
         conditions: Conditions::default(),
         policy: Arc::clone(policy),
+        streams: Streams::Session,
     };
     let (standard, finance) = (policy("standard", &[]), policy("finance", &["finance"]));
     App {

@@ -128,6 +128,7 @@ fn settings(root: &Section<'_>) -> Option<(Settings, Vec<Case>)> {
     let store = or_default(&key::STORE, keys::store::SHAPE).and_then(|section| sections::store(&section));
     let session = or_default(&key::SESSION, keys::session::SHAPE).and_then(|section| sections::session(&section));
     let mfa = or_default(&key::MFA, keys::mfa::SHAPE).and_then(|section| sections::mfa(&section));
+    let hold = or_default(&key::HOLD, keys::hold::SHAPE).and_then(|section| sections::hold(&section));
     let password = or_default(&key::PASSWORD, keys::password::SHAPE).and_then(|section| sections::password(&section));
     let tls = root.read(&key::TLS, |value| sections::tls(&value.section(keys::tls::SHAPE)?));
     let portal = root.read(&key::PORTAL, |value| sections::portal(&value.section(keys::portal::SHAPE)?));
@@ -171,6 +172,7 @@ fn settings(root: &Section<'_>) -> Option<(Settings, Vec<Case>)> {
         store: store?,
         session: session?,
         mfa: mfa?,
+        hold: hold?,
         password: password?,
         sign_up: sign_up?,
         mail: mail?,

@@ -8,6 +8,7 @@ pub mod contact;
 pub mod enrolment;
 pub mod event;
 pub mod factor;
+pub mod form;
 pub mod password;
 pub mod place;
 pub mod policy;

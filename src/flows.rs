@@ -10,6 +10,7 @@ pub mod contacts;
 pub mod devices;
 pub mod enroll;
 pub mod factors;
+pub mod hold;
 pub mod journey;
 pub mod notices;
 pub mod passkeys;
@@ -83,6 +84,8 @@ pub struct Settings {
     pub recovery_codes: u8,
     /// What people may enrol.
     pub methods: Vec<Method>,
+    /// How much of what people sent is kept while they prove something.
+    pub hold: hold::Limits,
     /// Whose numbers may be texted or called, by channel.
     pub countries: Vec<(Channel, NumberPrefix)>,
     /// How long a browser may spare its user the second step of a sign-in; `None` where none may.

@@ -17,6 +17,7 @@ use doorward::{
             body::{RequestBody, STALLED_MAX},
             failure, incoming,
             outgoing::{self, IdentityNames, Onward, Protocol},
+            tether::Cut,
             websocket,
         },
     },
@@ -100,8 +101,9 @@ async fn forward(
                 if cut.changed().await.is_err() {
                     std::future::pending::<()>().await;
                 }
+                Cut::Over
             };
-            websocket::answer(response, browser, &hsts, cut)
+            websocket::answer(response, browser, &hsts, [1, 2, 3, 4], cut)
         } else {
             Ok(incoming::response(response, &hsts))
         }
@@ -361,6 +363,9 @@ async fn a_cut_closes_what_is_open() {
 
     cut.send(()).unwrap();
 
+    let next = timeout(Duration::from_secs(5), socket.next()).await.expect("the socket is closed");
+    let Some(Ok(Message::Close(Some(close)))) = next else { panic!("no word of why: {next:?}") };
+    assert_eq!((u16::from(close.code), close.reason.as_str()), (4401, "the session is over"));
     let next = timeout(Duration::from_secs(5), socket.next()).await.expect("the socket is closed");
     assert!(!matches!(next, Some(Ok(_))), "a message after the cut");
 }

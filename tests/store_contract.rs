@@ -17,6 +17,8 @@ mod devices;
 mod engines;
 #[path = "store_contract/factors.rs"]
 mod factors;
+#[path = "store_contract/held.rs"]
+mod held;
 #[path = "store_contract/invitations.rs"]
 mod invitations;
 #[path = "store_contract/passkeys.rs"]
@@ -125,6 +127,11 @@ behaviours! {
     passkeys::a_reset_and_a_deletion_take_passkeys_along
     passkeys::of_racing_answers_one_takes_the_ceremony
     passkeys::sweeping_forgets_old_ceremonies
+    held::a_held_request_is_found_once_it_is_whole
+    held::of_racing_deliveries_one_takes_the_request
+    held::a_request_is_taken_only_as_it_was_bound
+    held::of_racing_requests_as_many_are_held_as_fit
+    held::held_requests_go_with_their_time_and_with_the_account
     devices::a_device_spares_one_user_a_step_for_a_time
     devices::devices_are_listed_newest_first_and_forgotten_by_their_owner
     devices::a_browser_is_remembered_under_a_new_secret

@@ -8,7 +8,9 @@ use super::{
     problem::{Code, Problem},
     reader::{Fault, Section, Value},
     routes,
-    settings::{AppSettings, Assertion, Health, HostHeader, IdentityHeaders, Origin, Scheme, Upstream, WebSocket},
+    settings::{
+        AppSettings, Assertion, Health, HostHeader, IdentityHeaders, Origin, Scheme, StepUp, Upstream, WebSocket,
+    },
     values::{app_name, file, header_name, host_pattern, one_of, probe_path, some_time, truth, upstream, words},
 };
 use crate::domain::{
@@ -90,6 +92,7 @@ fn towards(section: &Section<'_>) -> Option<impl FnOnce(App) -> AppSettings> {
     let upstream_ca = upstream_ca(section, upstreams.as_deref());
     let identity = identity(section);
     let websocket = section.read(&key::WEBSOCKET, truth);
+    let step_up = section.read(&key::STEP_UP_FROM_APP, truth);
     let host_header = section.read(&key::HOST_HEADER, |value| {
         one_of(value, &[("preserve", HostHeader::Preserve), ("upstream", HostHeader::Upstream)])
     });
@@ -97,6 +100,7 @@ fn towards(section: &Section<'_>) -> Option<impl FnOnce(App) -> AppSettings> {
     let connect_timeout = section.read(&key::CONNECT_TIMEOUT, some_time);
     let response_timeout = section.read(&key::RESPONSE_TIMEOUT, some_time);
     let (upstreams, upstream_ca, identity) = (upstreams?, upstream_ca?, identity?);
+    let step_up = if step_up? { StepUp::Heeded } else { StepUp::Ignored };
     let websocket = if websocket? { WebSocket::Allowed } else { WebSocket::Refused };
     let (host_header, health) = (host_header?, health?);
     let (connect_timeout, response_timeout) = (connect_timeout?, response_timeout?);
@@ -106,6 +110,7 @@ fn towards(section: &Section<'_>) -> Option<impl FnOnce(App) -> AppSettings> {
         upstream_ca,
         identity,
         websocket,
+        step_up,
         host_header,
         health,
         connect_timeout,

@@ -69,6 +69,7 @@ shapes! {
         STORE "store" ("table") Absent("every key of it has a default"), "Where state is kept.";
         SESSION "session" ("table") Absent("every key of it has a default"), "How long sessions live.";
         MFA "mfa" ("table") Absent("every key of it has a default"), "Second factors.";
+        HOLD "hold" ("table") Absent("every key of it has a default"), "Forms that wait while people sign in or step up.";
         PASSWORD "password" ("table") Absent("every key of it has a default"), "What new passwords must be like.";
         SIGN_UP "sign_up" ("table") Absent("every key of it has a default"), "Accounts that people make.";
         MAIL "mail" ("table") Absent("no letters are sent"), "How letters leave.";
@@ -181,6 +182,10 @@ shapes! {
         LEVEL "level" ("level name") Required, "The least that a route may ask for.";
         PUBLIC "public" ("true or false") Value("false"), "Whether public routes are allowed all the same: health checks, style sheets.";
     }
+    hold "[hold]" "Forms that people sent without a session, or with a stale one: kept sealed in the store, and sent once they have proven who they are." {
+        BODY_MAX "body_max" ("size") Value(r#""10MiB""#), "Longest form that is kept, files included. Who sends a longer one is told to confirm first and send again.";
+        TOTAL_MAX "total_max" ("size") Value(r#""1GiB""#), "All that is kept at once. Visitors who are not signed in get half of it at most.";
+    }
     policy "[policy.NAME]" "What routes demand. `public` lets everybody pass, `deny` nobody; both exist without being written." {
         LEVEL "level" ("\"public\", \"deny\", \"login\", \"mfa\", \"phishing-resistant\" or a level name") Required, "How strong a session must be: none, one proof, proofs of two kinds, a passkey, a `[level.NAME]`. `deny` lets nobody pass.";
         FRESH "fresh" ("{ any, within } or a list of them") Absent("a proof of any age will do"), "How recent a proof must be. All of a list must hold; they are asked for in its order.";
@@ -217,6 +222,8 @@ shapes! {
             "Names under which it is told who is there; presets: `default`, `authelia`, `oauth2-proxy`, `grafana`.";
         ASSERTION "assertion" ("true or false") Value("true"), "Whether the signed `Doorward-Assertion` is sent.";
         WEBSOCKET "websocket" ("true or false") Value("true"), "Whether a WebSocket may be opened.";
+        STEP_UP_FROM_APP "step_up_from_app" ("true or false") Value("false"),
+            "Whether its 401 with `insufficient_user_authentication` (RFC 9470) sends people to step up; what they asked for is then asked again. Every form goes through the store first.";
         HEALTH "health" ("{ path, interval }") Absent("every server counts as healthy"), "How its servers are probed.";
         HOST_HEADER "host_header" ("\"preserve\" or \"upstream\"") Value(r#""preserve""#), "Which `Host` it sees: the browser's, or the one in `upstream`.";
         CONNECT_TIMEOUT "connect_timeout" ("duration") Value(r#""5s""#), "How long connecting may take.";
@@ -247,6 +254,7 @@ shapes! {
         MODE "mode" ("\"enforce\" or \"report\"") Absent("the policy's"), "`report` forwards every request of this route, and logs and counts what would have been refused.";
         LABEL "label" ("text") Absent("pages name only the app"), "What people step up for: \"transfers\".";
         CASE_SENSITIVE "case_sensitive" ("true or false") Value("false"), "Whether the application tells `/Admin` from `/admin`. Public routes always compare exactly.";
+        STREAMS "streams" ("\"session\" or \"obey\"") Value(r#""session""#), "What an open WebSocket or response goes on to need: a live session, or all that the policy asks for, so that it is cut when the last proof is too old.";
         OVERLAP "overlap" ("\"intended\"") Absent("hiding a later route is an error"), "Says that this public route means to hide a later, protecting one.";
     }
     hours "hours = { … }" "Hours of the week, by the clock on the wall of a zone, through summer time and winter time." {

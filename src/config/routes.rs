@@ -14,7 +14,7 @@ use crate::domain::{
         Mode, Policy,
         call::{Call, Mismatch, NoFields},
         glob::PathGlob,
-        route::Route,
+        route::{Route, Streams},
     },
     target::{Allowed, CanonicalPath},
     time::Timestamp,
@@ -79,6 +79,8 @@ fn draft(section: &Section<'_>, around: &Around<'_>) -> Option<Draft> {
     let holds = holds(section, around);
     let label = section.maybe(&key::LABEL, words);
     let case_sensitive = section.read(&key::CASE_SENSITIVE, truth);
+    let streams =
+        section.read(&key::STREAMS, |value| one_of(value, &[("session", Streams::Session), ("obey", Streams::Obey)]));
     let overlap = section.maybe(&key::OVERLAP, |value| one_of(value, &[("intended", Overlap::Intended)]));
     let conditions = conditions(section, around);
     let mode = section.maybe(&key::MODE, |value| Some((mode(value)?, value.at.clone())));
@@ -107,7 +109,7 @@ fn draft(section: &Section<'_>, around: &Around<'_>) -> Option<Draft> {
         return None;
     }
     let (label, methods, case_sensitive, conditions) = (label?, methods?, case_sensitive?, conditions?);
-    let route = Route { label, methods, path, case_sensitive, conditions, policy };
+    let route = Route { label, methods, path, case_sensitive, conditions, policy, streams: streams? };
     let overlap = overlap?.unwrap_or(Overlap::Mistake);
     Some(Draft { written: Written { route, at, policy_at, mode_at, overlap }, ahead })
 }

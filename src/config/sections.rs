@@ -10,12 +10,15 @@ use super::{
         words,
     },
 };
-use crate::domain::{
-    enrolment::{Requirement, Requirements, SignUp},
-    factor::Method,
-    password::{CHARS_FLOOR, Policy, Score},
-    secret::Secret,
-    session::Limits,
+use crate::{
+    domain::{
+        enrolment::{Requirement, Requirements, SignUp},
+        factor::Method,
+        password::{CHARS_FLOOR, Policy, Score},
+        secret::Secret,
+        session::Limits,
+    },
+    flows::hold,
 };
 use std::{collections::BTreeMap, net::SocketAddr, num::NonZeroUsize, time::Duration};
 
@@ -140,6 +143,17 @@ fn advise(section: &Section<'_>, key: &Key, length: Duration, advised: Duration,
         let problem = Problem::new(Code::Lax, title, value.at.clone(), format!("more than {spelled}"));
         value.reader.note(problem.help("a route's `fresh` still asks for a recent proof, however old the session"));
     }
+}
+
+pub(super) fn hold(section: &Section<'_>) -> Option<hold::Limits> {
+    let body_max = section.read(&keys::hold::BODY_MAX, size);
+    let total_max = section.read(&keys::hold::TOTAL_MAX, size);
+    let limits = hold::Limits { body_max: body_max?, total_max: total_max? };
+    if let Some(value) = section.written(&keys::hold::BODY_MAX).filter(|_| limits.body_max > limits.total_max / 2) {
+        let fault = Fault::new("one form may take more than half of `total_max`", "more than half of `total_max`");
+        return value.fail(fault.help("visitors who are not signed in get half of it: raise `total_max`"));
+    }
+    Some(limits)
 }
 
 pub(super) fn mfa(section: &Section<'_>) -> Option<Mfa> {

@@ -2,17 +2,20 @@
 
 pub use crate::adapters::messages::settings::{Mail, Phone};
 
-use crate::domain::{
-    enrolment::{Requirements, SignUp},
-    factor::Method,
-    password,
-    policy::{
-        Policy,
-        route::{App, Apps},
+use crate::{
+    domain::{
+        enrolment::{Requirements, SignUp},
+        factor::Method,
+        password,
+        policy::{
+            Policy,
+            route::{App, Apps},
+        },
+        secret::Secret,
+        session::Limits,
+        target::Host,
     },
-    secret::Secret,
-    session::Limits,
-    target::Host,
+    flows::hold,
 };
 use http::HeaderName;
 use ipnet::IpNet;
@@ -33,6 +36,8 @@ pub struct Settings {
     pub session: Limits,
     /// `[mfa]`.
     pub mfa: Mfa,
+    /// `[hold]`.
+    pub hold: hold::Limits,
     /// `[password]`.
     pub password: Password,
     /// `[sign_up]`.
@@ -209,6 +214,8 @@ pub struct AppSettings {
     pub identity: IdentityHeaders,
     /// Whether a WebSocket may be opened.
     pub websocket: WebSocket,
+    /// What comes of its own wish for a step-up.
+    pub step_up: StepUp,
     /// Which host the application sees.
     pub host_header: HostHeader,
     /// How upstreams are probed, if at all.
@@ -280,6 +287,15 @@ pub enum WebSocket {
     Allowed,
     /// Nowhere.
     Refused,
+}
+
+/// What comes of an application's wish for a step-up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StepUp {
+    /// People are asked for it.
+    Heeded,
+    /// Its answer passes as any other.
+    Ignored,
 }
 
 /// Which `Host` the application sees.

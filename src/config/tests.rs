@@ -57,8 +57,22 @@ app = [{ name = "payroll", host = "payroll.example.com", upstream = ["http://127
 #[test]
 fn what_is_not_written_has_its_default() {
     let settings = read_text(LEAST).unwrap().settings;
-    let Settings { server, tls, portal, store, session, mfa, sign_up, password, mail, sms, voice, policies, apps } =
-        settings;
+    let Settings {
+        server,
+        tls,
+        portal,
+        store,
+        session,
+        mfa,
+        hold,
+        sign_up,
+        password,
+        mail,
+        sms,
+        voice,
+        policies,
+        apps,
+    } = settings;
 
     assert_eq!(server.listen, ["0.0.0.0:8443".parse().unwrap()]);
     assert_eq!(server.admin, Some("127.0.0.1:9443".parse().unwrap()));
@@ -70,6 +84,7 @@ fn what_is_not_written_has_its_default() {
     assert_eq!(portal.accent.to_string(), "#14634f");
     assert!(matches!(store.url, StoreUrl::Sqlite(path) if path == Path::new("/etc/doorward/doorward.db")));
     assert_eq!((session.lifetime, session.idle), (Duration::from_hours(12), Duration::from_mins(30)));
+    assert_eq!((hold.body_max, hold.total_max), (10 << 20, 1 << 30));
     assert_eq!(
         (mfa.requirements, mfa.methods),
         (Requirements::default(), vec![Method::Passkey, Method::SecurityKey, Method::Totp])

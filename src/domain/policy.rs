@@ -13,6 +13,7 @@
 //! - Only this module can make an [`Admission`]. Nothing reaches an upstream without one.
 
 pub mod call;
+pub mod demand;
 pub mod glob;
 pub mod hours;
 pub mod index;

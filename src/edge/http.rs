@@ -18,4 +18,5 @@ pub mod hop;
 pub mod page;
 pub mod refusal;
 pub mod request;
+pub mod streams;
 pub mod words;

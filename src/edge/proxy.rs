@@ -2,7 +2,7 @@
 //!
 //! [`serve`] takes one request from its head to its answer. [`outgoing`] makes what the application receives, [`incoming`]
 //! what the browser receives, [`websocket`] joins the two where the protocol changes, [`answer`] words what a request gets
-//! that may not pass, and [`failure`] says what an exchange that did not happen looks like.
+//! that may not pass, `hold` keeps forms until they may and `deliver` sends them on, and [`failure`] says what an exchange that did not happen looks like.
 //!
 //! # Invariants
 //!
@@ -14,15 +14,21 @@ pub mod answer;
 pub mod assertions;
 pub mod body;
 mod challenge;
+mod deliver;
+mod demand;
+pub mod done_page;
 pub mod failure;
+pub mod held_page;
+mod hold;
 pub mod incoming;
 pub mod kind;
 pub mod outgoing;
 pub mod reports;
 mod reserved;
 pub mod serve;
+pub mod tether;
 pub mod visitors;
 pub mod websocket;
 
-use serve::Asked;
 pub use serve::{Arrival, Proxy, Reply, Served};
+use serve::{Asked, Passage};

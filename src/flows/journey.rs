@@ -4,29 +4,38 @@
 
 use super::World;
 use crate::domain::{
-    secret::TokenHash,
+    policy::demand::Demand,
+    secret::{Token, TokenHash},
+    session::Level,
     target::{Host, ReturnPath},
 };
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// A way back to one page of one app, for the browser that set out from there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Journey {
     /// The app host.
     pub host: Host,
-    /// The page.
+    /// The target that asks for a proof.
     pub path: ReturnPath,
     /// The method that was asked for: what policy is looked up by.
     pub method: String,
     /// Hash of the cookie that the browser holds on that host.
     pub browser: TokenHash,
+    /// The one-time token of a form submission that waits for the end of this journey.
+    pub held: Option<Token>,
+    /// Where it ends; at `path` where this is not said.
+    pub back: Option<ReturnPath>,
     /// What asked for a further proof, if that is what it is made for.
     pub asks: Option<Asks>,
+    /// What the application asks for, beside its policy.
+    pub demand: Option<Demand>,
 }
 
-/// What asks for a further proof. The portal asks for what this policy lacks: it does not see the request itself, its
-/// fields, or the method that a form would have been sent with.
+/// What asks for a further proof. The portal asks for what this policy lacks: it does not see the request itself or its
+/// fields.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Asks {
     /// The policy's name.
@@ -44,15 +53,38 @@ struct Written<'a> {
     m: &'a str,
     b: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    t: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    r: Option<&'a str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     a: Option<Asks>,
+    /// Level, and seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    d: Option<(Option<&'a str>, Option<u64>)>,
 }
 
 impl Journey {
+    /// The page to go on to.
+    pub fn end(&self) -> &ReturnPath {
+        self.back.as_ref().unwrap_or(&self.path)
+    }
+
     /// The text that goes into the link.
     pub fn seal(&self, world: &World) -> String {
         let browser = BASE64_URL_SAFE_NO_PAD.encode(self.browser.as_bytes());
-        let written =
-            Written { h: self.host.as_str(), p: self.path.as_str(), m: &self.method, b: browser, a: self.asks.clone() };
+        let held = self.held.as_ref().map(|token| token.to_text().to_string());
+        let written = Written {
+            h: self.host.as_str(),
+            p: self.path.as_str(),
+            m: &self.method,
+            b: browser,
+            t: held,
+            r: self.back.as_ref().map(ReturnPath::as_str),
+            a: self.asks.clone(),
+            d: self
+                .demand
+                .map(|demand| (demand.level().map(Level::name), demand.within().map(|within| within.as_secs()))),
+        };
         let plain = serde_json::to_vec(&written).unwrap_or_default();
         BASE64_URL_SAFE_NO_PAD.encode(world.vault.seal(PURPOSE, &plain))
     }
@@ -61,14 +93,20 @@ impl Journey {
     pub fn open(world: &World, text: &str) -> Option<Self> {
         let sealed = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
         let plain = world.vault.open(PURPOSE, &sealed)?;
-        let Written { h, p, m, b, a } = serde_json::from_slice(plain.expose()).ok()?;
+        let Written { h, p, m, b, t, r, a, d } = serde_json::from_slice(plain.expose()).ok()?;
         let browser = BASE64_URL_SAFE_NO_PAD.decode(b).ok()?.try_into().ok()?;
         Some(Self {
             host: Host::parse(h).ok()?,
             path: p.parse().ok()?,
             method: m.to_owned(),
             browser: TokenHash::from_bytes(browser),
+            held: t.map(|text| Token::parse(&text).ok_or(())).transpose().ok()?,
+            back: r.map(str::parse).transpose().ok()?,
             asks: a,
+            demand: d.and_then(|(level, within)| {
+                let level = level.and_then(|name| Level::ALL.iter().copied().find(|level| level.name() == name));
+                Demand::new(level, within.map(Duration::from_secs))
+            }),
         })
     }
 }

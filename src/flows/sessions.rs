@@ -15,7 +15,7 @@ use crate::{
     },
     ports::{
         StoreError,
-        store::{Account, Attempt, Handoff, PasswordReset, Undo},
+        store::{Account, Attempt, Handoff, Held, PasswordReset, Undo},
     },
 };
 use std::{sync::Arc, time::Duration};
@@ -99,6 +99,20 @@ pub async fn touch(world: &World, identity: &Identity) -> Result<(), StoreError>
     Ok(())
 }
 
+/// Those of these sessions, all of which have something open, that still count. Being open is a use.
+pub async fn still_live(world: &World, sessions: &[SessionId]) -> Result<Vec<Identity>, StoreError> {
+    let (now, limits) = (world.now(), world.settings.limits);
+    let mut live = world.store.identities(sessions).await?;
+    live.retain(|identity| identity.session.standing(limits, now) == Standing::Live);
+    for identity in &live {
+        // Often enough for no session to go idle, and no oftener: there may be thousands.
+        if identity.session.seen_at.age(now).is_some_and(|age| age >= limits.idle / 4) {
+            world.store.touch(identity.session.id, now).await?;
+        }
+    }
+    Ok(live)
+}
+
 /// Makes a one-time code that `host` can trade for a child session, if the browser that set out from there brings it.
 pub async fn hand_off(world: &World, session: SessionId, host: &Host, browser: TokenHash) -> Result<Token, StoreError> {
     let code = world.entropy.token();
@@ -180,6 +194,8 @@ pub async fn sweep(world: &World) -> Result<(), StoreError> {
     let now = world.now();
     let limits = world.settings.limits;
     let budgets = crate::domain::throttle::ACCOUNT.forgotten_after;
+    // What was sent stays known for as long again, so that whoever comes back to it is told.
+    world.store.sweep_held(now - Held::LIFETIME * 2).await?;
     world.store.sweep_invitations(now).await?;
     world.store.sweep_resets(now - PasswordReset::LIFETIME).await?;
     world.store.sweep_events(now - KEPT_FOR).await?;

@@ -10,6 +10,7 @@ mod enroll;
 mod factors;
 mod failing_store;
 mod gated;
+mod hold;
 mod journey;
 mod machine;
 mod passkeys;
@@ -25,6 +26,7 @@ use super::{
     Caller, Settings, World,
     administer::{self, NewUser},
     challenge::ChallengeError,
+    hold as holding,
     sessions::{Bearer, Full, recognise},
     sign_in::{Opened, Outcome, SignInError, with_password},
 };
@@ -63,6 +65,8 @@ const SECOND: Duration = Duration::from_secs(1);
 const STEP: Duration = Duration::from_secs(30);
 const MINUTE: Duration = Duration::from_mins(1);
 const LIMITS: Limits = Limits { lifetime: Duration::from_hours(12), idle: Duration::from_mins(30) };
+/// Little enough to be reached in a test.
+const LIMITS_OF_HOLDING: holding::Limits = holding::Limits { body_max: 200_000, total_max: 2_000_000 };
 
 /// The portal's origin.
 const ORIGIN: &str = "https://auth.example.com";
@@ -216,6 +220,7 @@ impl Scene {
                 requirements: Requirements { everybody: requirement, groups: BTreeMap::new() },
                 origin: ORIGIN.to_owned(),
                 recovery_codes: 10,
+                hold: LIMITS_OF_HOLDING,
                 methods: vec![Method::Passkey, Method::SecurityKey, Method::Totp],
                 remember: Some(Duration::from_hours(30 * 24)),
                 countries: NumberPrefix::parse("+44").map(|prefix| (Channel::Sms, prefix)).into_iter().collect(),

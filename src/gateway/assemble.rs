@@ -6,7 +6,7 @@ use crate::{
         signer::JwtSigner,
         upstream::{self, Probe, Trust, Upstreams},
     },
-    config::settings::{AppSettings, Assertion, HostHeader, Origin, Settings, WebSocket},
+    config::settings::{AppSettings, Assertion, HostHeader, Origin, Settings, StepUp, WebSocket},
     domain::policy::route::ByHost,
     edge::{
         http::{
@@ -124,6 +124,7 @@ fn served(apps: &[Arc<AppSettings>]) -> ByHost<Arc<Served>> {
                 groups: Some(identity.groups.clone()),
             }),
             asserts: identity.assertion == Assertion::Sent,
+            steps_up: settings.step_up == StepUp::Heeded,
             websockets: settings.websocket == WebSocket::Allowed,
             host: host_seen_by(settings),
         });

@@ -43,7 +43,7 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin> Body for Outgoing<B> 
         match &mut self.content {
             Content::Own(body) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
             Content::Portal(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
-            Content::App(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
+            Content::App(body) => Pin::new(body).poll_frame(cx),
         }
     }
 

@@ -20,7 +20,7 @@ use crate::{
     domain::target::HostPattern,
     edge::{
         http::{client::TrustedProxies, request::RequestIds},
-        proxy::{Proxy, body::RequestBody},
+        proxy::{Proxy, body::RequestBody, tether},
     },
     flows::{World, sessions},
     ports::{Entropy as _, Messenger},
@@ -136,6 +136,7 @@ pub fn start(settings: &Settings) -> Result<Running, StartError> {
     let helpers = slow.block_on(Helpers::bind(settings))?;
     slow.spawn(shared.upstreams.clone().watch(stopping.clone()));
     slow.spawn(sweep_now_and_then(shared.world.clone()));
+    slow.spawn(tether::watch(shared.world.clone(), shared.visitors.ended().clone()));
     slow.spawn(reread_when_changed(Arc::clone(&certificates)));
 
     let messenger = Arc::clone(&shared.world.messenger);

@@ -83,6 +83,7 @@ pub fn flow_settings(settings: &Settings) -> flows::Settings {
         requirements: settings.mfa.requirements.clone(),
         recovery_codes: settings.mfa.recovery_codes,
         methods: enrollable(settings),
+        hold: settings.hold,
         passwords: settings.password.policy,
         names: names(settings),
         countries: [(Channel::Sms, &settings.sms), (Channel::Voice, &settings.voice)]

@@ -9,6 +9,7 @@ pub mod budgets;
 pub mod contacts;
 pub mod devices;
 pub mod factors;
+pub mod held;
 pub mod invitations;
 pub mod passkeys;
 pub mod passwords;
@@ -21,6 +22,7 @@ pub use budgets::{BudgetStore, Charge};
 pub use contacts::{ContactStore, SentCode, SentPurpose};
 pub use devices::{Device, DeviceId, DeviceStore, Undo};
 pub use factors::{FactorStore, LastFactor};
+pub use held::{Claim, FoundHeld, Held, HeldStore, Room, Sender, WaitingHeld};
 pub use invitations::{Invitation, InvitationStore, Redeemed};
 pub use passkeys::{Ceremony, PasskeyFactor, PasskeyStore, Purpose};
 pub use passwords::{OtherSessions, PasswordChange, PasswordReset, PasswordStore};
@@ -42,6 +44,7 @@ pub trait Store:
     + DeviceStore
     + ActivityStore
     + BudgetStore
+    + HeldStore
     + InvitationStore
 {
     /// Whether the store answers; for readiness.

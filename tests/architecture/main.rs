@@ -31,6 +31,7 @@ const RANKS: &[(&str, u8)] = &[
 const DOMAIN_ORDER: &[&str] = &[
     "time",
     "secret",
+    "form",
     "password",
     "user",
     "factor",

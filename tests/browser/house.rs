@@ -116,7 +116,8 @@ policy = "standard"
     (House { gateway: site.start().await, _folder: folder }, people)
 }
 
-async fn serve(app: Router) -> String {
+/// Serves an application, and says where.
+pub(crate) async fn serve(app: Router) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, app).await });
@@ -124,6 +125,11 @@ async fn serve(app: Router) -> String {
 }
 
 impl House {
+    /// A gateway that a test configured itself, and a folder that lives as long.
+    pub(crate) fn of(gateway: Gateway, folder: TempDir) -> Self {
+        Self { gateway, _folder: folder }
+    }
+
     pub(crate) fn url(&self, host: &str, path: &str) -> String {
         self.gateway.url(host, path)
     }

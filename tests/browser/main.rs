@@ -6,6 +6,7 @@ mod account;
 mod demo_app;
 mod devices;
 mod front_door;
+mod held;
 mod house;
 mod mail;
 mod passkeys;

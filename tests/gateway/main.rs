@@ -2,7 +2,9 @@
 
 #![cfg(test)]
 
+mod demands;
 mod floods;
+mod held;
 mod hosts;
 mod http2;
 mod identity;
@@ -10,6 +12,7 @@ mod memory;
 mod operations;
 mod recorder;
 mod store;
+mod streams;
 mod upgrades;
 mod wire;
 mod world;

@@ -3,10 +3,7 @@
 use crate::house::{APP, house_of_ann, signed_in};
 use reqwest::{RequestBuilder, Response, header};
 use serde_json::Value;
-use support::{
-    gateway::PORTAL,
-    person::{navigation, visit},
-};
+use support::{gateway::PORTAL, person::visit};
 
 struct Told {
     status: u16,
@@ -126,10 +123,11 @@ async fn a_script_can_ask_who_is_there() {
 }
 
 #[tokio::test]
-async fn a_form_of_somebody_who_must_sign_in_first_is_not_sent() {
+async fn a_form_of_another_site_is_not_sent_for_somebody_who_must_sign_in_first() {
     let (gateway, _) = house_of_ann().await;
     let client = gateway.client();
-    let form = navigation(client.post(gateway.url(APP, "/x"))).header(header::REFERER, gateway.url(APP, "/form?a=1"));
+    let form = client.post(gateway.url(APP, "/x")).header("sec-fetch-mode", "navigate");
+    let form = form.header("sec-fetch-site", "cross-site");
 
     let answer = form.form(&[("typed", "secret words")]).send().await.unwrap();
 

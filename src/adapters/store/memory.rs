@@ -8,6 +8,7 @@ mod budgets;
 mod contacts;
 mod devices;
 mod factors;
+mod held;
 mod invitations;
 mod passkeys;
 mod passwords;
@@ -68,6 +69,7 @@ struct Tables {
     primary_factors: HashMap<UserId, FactorId>,
     events: Vec<Event>,
     budgets: HashMap<String, Budget>,
+    held: HashMap<TokenHash, held::Kept>,
 }
 
 /// A session under its present token.

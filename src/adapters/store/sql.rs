@@ -121,6 +121,7 @@ mod budgets;
 mod contacts;
 mod devices;
 mod factors;
+mod held;
 mod invitations;
 mod open;
 mod passkeys;

@@ -107,6 +107,18 @@ pub struct Route {
     pub conditions: Conditions,
     /// What holds there.
     pub policy: Arc<Policy>,
+    /// What is asked of a stream once it is open.
+    pub streams: Streams,
+}
+
+/// What a stream that was let through must go on to have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Streams {
+    /// A live session.
+    #[default]
+    Session,
+    /// All that the policy asks for: what goes stale is cut.
+    Obey,
 }
 
 /// Where a request was matched.

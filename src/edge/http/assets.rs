@@ -44,6 +44,21 @@ pub static SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
     Asset::new("passkey", "js", "text/javascript; charset=utf-8", bytes)
 });
 
+/// What sends a form that was kept.
+pub static SEND: LazyLock<Asset> = LazyLock::new(|| {
+    let bytes = Bytes::from_static(include_bytes!("../../../static/send.js"));
+    Asset::new("send", "js", "text/javascript; charset=utf-8", bytes)
+});
+
+/// What says that a step-up is done, to the page that waits for it.
+pub static DONE: LazyLock<Asset> = LazyLock::new(|| {
+    let bytes = Bytes::from_static(include_bytes!("../../../static/done.js"));
+    Asset::new("done", "js", "text/javascript; charset=utf-8", bytes)
+});
+
+/// What applications may include. Its address is fixed, so browsers ask for it again now and then.
+pub const CLIENT: &str = include_str!("../../../static/client.js");
+
 /// What shows typed passwords, and counts the characters of new ones. All that it does can be done without.
 pub static PASSWORD_SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
     let bytes = Bytes::from_static(include_bytes!("../../../static/password.js"));
@@ -59,7 +74,7 @@ pub static ICON: LazyLock<Asset> = LazyLock::new(|| {
 /// The file that a request's path on such a host names; `theme` is the operator's own.
 pub fn find<'a>(base: Base, path: &str, theme: Option<&'a Asset>) -> Option<&'a Asset> {
     let name = path.strip_prefix(base.prefix())?;
-    let ours = [&*STYLE, &*SCRIPT, &*PASSWORD_SCRIPT, &*ICON];
+    let ours = [&*STYLE, &*SCRIPT, &*PASSWORD_SCRIPT, &*SEND, &*DONE, &*ICON];
     ours.into_iter().chain(theme).find(|asset| asset.name == name)
 }
 

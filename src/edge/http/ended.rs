@@ -1,34 +1,67 @@
 //! Sessions that ended or were locked a moment ago.
 
-use crate::domain::session::SessionId;
+use super::streams::{Bond, Streams};
+use crate::domain::session::{Identity, SessionId};
 use foldhash::fast::RandomState;
 use moka::sync::Cache;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 /// How long an identity may be taken from memory before the store is asked again. What one node ends, every other
 /// node has noticed after this.
 pub const CACHED_FOR: Duration = Duration::from_secs(1);
 
 /// Sessions that ended or were locked a moment ago: what the portal takes from them, the data plane of this node stops
-/// letting through at once, not only when its cached copy has run out.
+/// letting through at once, not only when its cached copy has run out; and what is open of one that ended is cut.
 #[derive(Debug, Clone)]
-pub struct Ended(Cache<SessionId, (), RandomState>);
+pub struct Ended {
+    recent: Cache<SessionId, Change, RandomState>,
+    streams: Streams,
+}
+
+/// What became of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Change {
+    /// It is over.
+    Ended,
+    /// It goes on, with less that counts as fresh.
+    Locked,
+}
 
 impl Default for Ended {
     fn default() -> Self {
         let cache = Cache::builder().time_to_live(CACHED_FOR * 2).max_capacity(100_000);
-        Self(cache.build_with_hasher(RandomState::default()))
+        Self { recent: cache.build_with_hasher(RandomState::default()), streams: Streams::default() }
     }
 }
 
 impl Ended {
-    /// Notes that a session ended, or was locked.
+    /// Notes that a session ended, and cuts what is open of it.
     pub fn note(&self, session: SessionId) {
-        self.0.insert(session, ());
+        self.recent.insert(session, Change::Ended);
+        self.streams.end(session);
+    }
+
+    /// Notes that a session was locked. What is open of it stays open: a stream that obeys its policy finds out by itself.
+    pub fn note_lock(&self, session: SessionId) {
+        self.recent.insert(session, Change::Locked);
     }
 
     /// Whether a session ended or was locked a moment ago: what is remembered of it may be wrong.
     pub fn has(&self, session: SessionId) -> bool {
-        self.0.contains_key(&session)
+        self.recent.contains_key(&session)
+    }
+
+    /// Binds a stream to its session, which may have ended since the stream was let through.
+    pub fn bind(&self, identity: &Arc<Identity>) -> Bond {
+        let bond = self.streams.bind(identity);
+        if self.recent.get(&identity.session.id) == Some(Change::Ended) {
+            self.streams.end(identity.session.id);
+        }
+        bond
+    }
+
+    /// What is open.
+    pub const fn streams(&self) -> &Streams {
+        &self.streams
     }
 }

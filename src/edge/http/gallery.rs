@@ -5,7 +5,7 @@
 use crate::{
     domain::time::Timestamp,
     edge::http::{
-        assets::{self, Base},
+        assets::{self, Asset, Base},
         page::{Brand, Frame, Hidden},
         words::Upcoming,
     },
@@ -43,10 +43,19 @@ pub(in crate::edge) fn in_five_minutes() -> Upcoming {
     Upcoming { at: now + Duration::from_mins(5), now }
 }
 
+/// Every script of ours, and where its pages are.
+static SCRIPTS: [(&LazyLock<Asset>, Base); 4] = [
+    (&assets::SCRIPT, Base::Portal),
+    (&assets::PASSWORD_SCRIPT, Base::Portal),
+    (&assets::SEND, Base::App),
+    (&assets::DONE, Base::App),
+];
+
 /// Looks at each state of a page, and returns what a snapshot should hold: its title and its content.
 pub(in crate::edge) fn exhibit<T: Template>(page: &str, states: Vec<(&'static str, T)>) -> Vec<(&'static str, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/pages");
-    for asset in [&*assets::STYLE, &*assets::SCRIPT, &*assets::PASSWORD_SCRIPT, &*assets::ICON] {
+    let scripts = SCRIPTS.iter().map(|(script, _)| &***script);
+    for asset in scripts.chain([&*assets::STYLE, &*assets::ICON]) {
         for base in [Base::Portal, Base::App] {
             let path = folder.join(asset.url(base).trim_start_matches('/'));
             fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -101,17 +110,16 @@ fn inspect(html: &str) {
     assert!(between(html, "<title>", "</title>").contains(heading), "the title is the heading");
     assert_eq!(html.contains("role=\"alert\""), html.contains("<title>Error: "), "errors show in the title");
 
-    let scripts = [&*assets::SCRIPT, &*assets::PASSWORD_SCRIPT];
     for tag in &tags {
-        let is_ours = tag.value("src").is_some_and(|src| scripts.iter().any(|ours| src == ours.url(Base::Portal)));
+        let is_ours = tag.value("src").is_some_and(|src| SCRIPTS.iter().any(|(script, base)| src == script.url(*base)));
         assert!(tag.name != "script" || is_ours, "{tag:?} would break the content policy");
         assert!(!matches!(tag.name, "style" | "iframe" | "base"), "{tag:?} would break the content policy");
         let foreign = tag.attributes.iter().find(|(name, _)| *name == "style" || name.starts_with("on"));
         assert_eq!(foreign, None, "{tag:?} would break the content policy");
         assert!(tag.name != "form" || tag.value("method") == Some("post"), "{tag:?} would show what it carries");
     }
-    let named = scripts.iter().filter(|script| html.contains(&script.url(Base::Portal)));
-    let script: usize = named.map(|script| script.response().body().len()).sum();
+    let named = SCRIPTS.iter().filter(|(script, base)| html.contains(&script.url(*base)));
+    let script: usize = named.map(|(script, _)| script.response().body().len()).sum();
     assert!(!html.contains("<script") || html.contains("defer></script>"), "nothing stands in a script");
     assert!(html.len() + script + assets::STYLE.response().body().len() < BYTES_MAX, "{} bytes", html.len());
 }

@@ -48,6 +48,16 @@ impl Frame<'_> {
         assets::SCRIPT.url(self.base)
     }
 
+    /// Where the script is that sends a form that was kept.
+    pub fn send_script_url(&self) -> String {
+        assets::SEND.url(self.base)
+    }
+
+    /// Where the script is that says that a step-up is done.
+    pub fn done_script_url(&self) -> String {
+        assets::DONE.url(self.base)
+    }
+
     /// Where the script is that shows what is typed as a password.
     pub fn password_script_url(&self) -> String {
         assets::PASSWORD_SCRIPT.url(self.base)
@@ -87,6 +97,15 @@ impl ContentPolicy {
         let text = format!("{text}; script-src 'self'; connect-src 'self'");
         // As above: without the two, the page only lacks what its script does.
         HeaderValue::try_from(text).map_or_else(|_| self.clone(), Self)
+    }
+
+    /// For the page that sends an application's own form: what answers it may lead to any other site, as it might have
+    /// from the application's page.
+    pub fn for_sending() -> Self {
+        Self(HeaderValue::from_static(
+            "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; \
+             form-action https:; script-src 'self'",
+        ))
     }
 
     /// For pages whose forms may be answered with a redirect to one of `hosts`, at the port that browsers see.

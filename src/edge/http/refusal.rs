@@ -46,6 +46,13 @@ pub enum Refusal<'a> {
         /// Where to sign in or prove.
         confirm: &'a str,
     },
+    /// A form arrived that needs a sign-in or a fresh proof first, and is too large to be kept meanwhile.
+    TooLargeToKeep {
+        /// The application's title.
+        app: &'a str,
+        /// Where to sign in or prove.
+        confirm: &'a str,
+    },
     /// A sign-in came back that this browser did not set out for, or for the second time.
     LostOnTheWay,
     /// No app, no route, no page.
@@ -91,7 +98,7 @@ impl Refusal<'_> {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Malformed => StatusCode::BAD_REQUEST,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooLarge | Self::TooLargeToKeep { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -106,7 +113,7 @@ impl Refusal<'_> {
     fn heading(&self) -> String {
         match self {
             Self::NotAllowed { .. } => "Your account can't open this page".to_owned(),
-            Self::NotSent { .. } => "Nothing was sent".to_owned(),
+            Self::NotSent { .. } | Self::TooLargeToKeep { .. } => "Nothing was sent".to_owned(),
             Self::LostOnTheWay => "This sign-in didn't arrive".to_owned(),
             Self::NotFound => "There is no page here".to_owned(),
             Self::Malformed => "This address can't be read safely".to_owned(),
@@ -120,6 +127,14 @@ impl Refusal<'_> {
             Self::UpstreamDown { app } => format!("{app} isn't answering"),
             Self::Unavailable => "We can't check your sign-in right now".to_owned(),
             Self::UpstreamSlow { app } => format!("{app} took too long to answer"),
+        }
+    }
+
+    /// Where its sender can prove who they are, beside the page that they will send again from.
+    const fn confirm(&self) -> Option<&str> {
+        match self {
+            Self::NotSent { confirm, .. } | Self::TooLargeToKeep { confirm, .. } => Some(confirm),
+            _ => None,
         }
     }
 
@@ -166,6 +181,7 @@ mod tests {
                 }),
             ),
             ("not_sent", page(Refusal::NotSent { app, confirm })),
+            ("too_large_to_keep", page(Refusal::TooLargeToKeep { app, confirm })),
             ("not_found", page(Refusal::NotFound)),
             ("malformed", RefusalPage { way_out: None, ..page(Refusal::Malformed) }),
             ("method_not_allowed", page(Refusal::MethodNotAllowed)),

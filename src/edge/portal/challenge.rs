@@ -171,6 +171,24 @@ pub struct Answerer<'a> {
     pub back: Option<&'a str>,
     /// Other methods of theirs that would do, strongest first.
     pub others: &'a [Method],
+    /// What waits for the answer.
+    pub kept: Kept,
+}
+
+/// What is kept while somebody proves who they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// Nothing.
+    Nothing,
+    /// A form that they sent.
+    Form,
+}
+
+impl Kept {
+    /// Whether there is something to go on with.
+    pub fn is_form(self) -> bool {
+        self == Self::Form
+    }
 }
 
 #[cfg(test)]

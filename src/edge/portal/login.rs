@@ -7,7 +7,7 @@ use crate::{
             page::{Frame, Hidden},
             words::{Upcoming, filters},
         },
-        portal::password::Remedy,
+        portal::{challenge::Kept, password::Remedy},
     },
 };
 use askama::Template;
@@ -27,6 +27,8 @@ pub struct LoginPage<'a> {
     pub login_id: &'a str,
     /// What people may enrol here.
     pub methods: &'a [Method],
+    /// What waits for them to be signed in.
+    pub kept: Kept,
     /// How a forgotten password is replaced here.
     pub remedy: Remedy,
     /// Who may make an account.
@@ -96,6 +98,7 @@ mod tests {
             app: None,
             login_id: "",
             methods: &[Method::Passkey, Method::Totp],
+            kept: Kept::Nothing,
             remedy: Remedy::People,
             sign_up: SignUp::Closed,
             notice: None,
@@ -112,6 +115,7 @@ mod tests {
         let states = vec![
             ("empty", empty),
             ("heading_on", heading_on),
+            ("with_a_form_kept", LoginPage { kept: Kept::Form, ..heading_on }),
             ("without_passkeys", LoginPage { methods: &[Method::Totp], ..empty }),
             ("with_mail", LoginPage { remedy: Remedy::Link, ..heading_on }),
             ("open_to_all", LoginPage { remedy: Remedy::Link, sign_up: SignUp::Open, ..heading_on }),
@@ -141,6 +145,7 @@ mod tests {
             app: Some("<b>"),
             login_id: "\"><script>alert(1)</script>",
             methods: &[],
+            kept: Kept::Nothing,
             remedy: Remedy::Link,
             sign_up: SignUp::Closed,
             notice: None,

@@ -10,11 +10,14 @@ use crate::{
         request::RequestId,
     },
 };
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use serde_json::json;
 
 /// The body of an answer that the gateway makes itself.
 pub type Own = Response<String>;
+
+/// Where a program's person can step up, for scripts that can't read the body twice.
+pub(super) const STEP_UP: HeaderName = HeaderName::from_static("doorward-step-up");
 
 /// Sends a person to the portal.
 pub fn redirect(location: &str) -> Own {
@@ -72,6 +75,9 @@ pub fn unauthorized(wanted: &Wanted<'_>, step_up_url: &str, id: RequestId) -> Ow
     let mut response = problem(StatusCode::UNAUTHORIZED, &body);
     if let Ok(challenge) = HeaderValue::try_from(challenge) {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+    }
+    if let Ok(url) = HeaderValue::try_from(step_up_url) {
+        response.headers_mut().insert(STEP_UP, url);
     }
     response
 }

@@ -1,6 +1,7 @@
 //! Bodies on their way through: streamed frame by frame, never collected, trailers dropped (FR-11).
 
-use crate::ports::upstream::BoxError;
+use super::tether::{Cut, Tether};
+use crate::{flows::hold::LostPart, ports::upstream::BoxError};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
@@ -10,7 +11,10 @@ use std::{
     task::{Context, Poll, ready},
     time::Duration,
 };
-use tokio::time::{Sleep, sleep};
+use tokio::{
+    sync::mpsc,
+    time::{Sleep, sleep},
+};
 
 /// How long the next part of a request's body may take (FR-23).
 pub const STALLED_MAX: Duration = Duration::from_mins(1);
@@ -29,6 +33,14 @@ pub struct RequestBody {
 enum Source {
     Stream(Incoming),
     Held(Full<Bytes>),
+    Kept(Parts),
+}
+
+/// A body out of the store, part by part.
+struct Parts {
+    coming: mpsc::Receiver<Result<Bytes, LostPart>>,
+    /// How much is still to come.
+    left: u64,
 }
 
 /// Why a body is not whole.
@@ -43,6 +55,9 @@ pub enum BodyError {
     /// Its sender went away, or broke the protocol.
     #[error("the body broke off")]
     Broken(#[from] hyper::Error),
+    /// It was kept, and a part of it is no more.
+    #[error(transparent)]
+    Lost(#[from] LostPart),
 }
 
 impl RequestBody {
@@ -58,6 +73,11 @@ impl RequestBody {
     pub fn held(bytes: Bytes) -> Self {
         Self { source: Source::Held(Full::new(bytes)), left: u64::MAX, stalled: None }
     }
+
+    /// What was kept in the store, `length` bytes of it. Where less comes the body is broken.
+    pub fn kept(coming: mpsc::Receiver<Result<Bytes, LostPart>>, length: u64) -> Self {
+        Self { source: Source::Kept(Parts { coming, left: length }), left: u64::MAX, stalled: None }
+    }
 }
 
 impl Body for RequestBody {
@@ -68,6 +88,7 @@ impl Body for RequestBody {
         let polled = match &mut self.source {
             Source::Stream(incoming) => Pin::new(incoming).poll_frame(cx).map_err(BodyError::Broken),
             Source::Held(held) => Pin::new(held).poll_frame(cx).map_err(|never| match never {}),
+            Source::Kept(parts) => parts.poll(cx).map_err(BodyError::Lost),
         };
         let Poll::Ready(frame) = polled else {
             let alarm = self.stalled.get_or_insert_with(|| Box::pin(sleep(STALLED_MAX)));
@@ -87,6 +108,7 @@ impl Body for RequestBody {
         match &self.source {
             Source::Stream(incoming) => incoming.is_end_stream(),
             Source::Held(held) => held.is_end_stream(),
+            Source::Kept(parts) => parts.left == 0,
         }
     }
 
@@ -94,30 +116,102 @@ impl Body for RequestBody {
         match &self.source {
             Source::Stream(incoming) => incoming.size_hint(),
             Source::Held(held) => held.size_hint(),
+            Source::Kept(parts) => SizeHint::with_exact(parts.left),
         }
+    }
+}
+
+impl Parts {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, LostPart>>> {
+        let part = match ready!(self.coming.poll_recv(cx)) {
+            Some(part) => part?,
+            None if self.left == 0 => return Poll::Ready(None),
+            None => return Poll::Ready(Some(Err(LostPart::Gone))),
+        };
+        self.left = self.left.saturating_sub(u64::try_from(part.len()).unwrap_or(u64::MAX));
+        Poll::Ready(Some(Ok(Frame::data(part))))
     }
 }
 
 /// The body of a response on its way to the browser.
 ///
-/// Its errors pass: the browser sees a response that broke off, never one that was silently cut short.
-pub struct ResponseBody<B>(pub(super) B);
+/// Its errors pass: the browser sees a response that broke off, never one that was silently cut short. So does its end,
+/// where the session that it was let through with is over.
+pub struct ResponseBody<B> {
+    inner: B,
+    tie: Tie,
+}
+
+/// Frames that pass before a body counts as a stream. Most answers are over by then, and never looked up again.
+const FRAMES_UNTIED: u8 = 8;
+
+/// How a response hangs on its session.
+enum Tie {
+    /// It does not.
+    None,
+    /// It would, if it were to stay open.
+    Loose(Tether, u8),
+    /// It does.
+    Fast(Pin<Box<dyn Future<Output = Cut> + Send>>),
+}
+
+impl<B> ResponseBody<B> {
+    /// A response that hangs on no session.
+    pub(super) const fn free(inner: B) -> Self {
+        Self { inner, tie: Tie::None }
+    }
+
+    /// Ties it to a session, if there is one.
+    pub(super) fn tied(self, tether: Option<Tether>) -> Self {
+        Self { tie: tether.map_or(Tie::None, |tether| Tie::Loose(tether, FRAMES_UNTIED)), ..self }
+    }
+}
+
+impl Tie {
+    /// What cuts the response, if anything does by now. Whoever asks is woken when it does.
+    fn poll_cut(&mut self, cx: &mut Context<'_>) -> Poll<Cut> {
+        match self {
+            Self::None | Self::Loose(..) => Poll::Pending,
+            Self::Fast(cut) => cut.as_mut().poll(cx),
+        }
+    }
+
+    /// Ties a response that turned out to stay open: it waits, or has said a lot.
+    fn tighten(&mut self, is_waiting: bool) {
+        *self = match std::mem::replace(self, Self::None) {
+            Self::Loose(tether, 0) => Self::Fast(Box::pin(tether.cut())),
+            Self::Loose(tether, _) if is_waiting => Self::Fast(Box::pin(tether.cut())),
+            Self::Loose(tether, left) => Self::Loose(tether, left - 1),
+            other @ (Self::None | Self::Fast(_)) => other,
+        };
+    }
+}
 
 impl<B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin> Body for ResponseBody<B> {
     type Data = Bytes;
-    type Error = B::Error;
+    type Error = BoxError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        let frame = ready!(Pin::new(&mut self.0).poll_frame(cx));
-        Poll::Ready(frame.transpose()?.and_then(data_of).map(|data| Ok(Frame::data(data))))
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        if let Poll::Ready(cut) = self.tie.poll_cut(cx) {
+            return Poll::Ready(Some(Err(cut.into())));
+        }
+        let polled = Pin::new(&mut self.inner).poll_frame(cx);
+        self.tie.tighten(polled.is_pending());
+        if polled.is_pending()
+            && let Poll::Ready(cut) = self.tie.poll_cut(cx)
+        {
+            return Poll::Ready(Some(Err(cut.into())));
+        }
+        let frame = ready!(polled);
+        Poll::Ready(frame.transpose().map_err(Into::into)?.and_then(data_of).map(|data| Ok(Frame::data(data))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.is_end_stream()
+        self.inner.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.0.size_hint()
+        self.inner.size_hint()
     }
 }
 

@@ -7,67 +7,155 @@ use super::{
     kind::Kind,
 };
 use crate::{
-    domain::{secret::Token, target::ReturnPath},
+    domain::{
+        policy::{Missing, Requirement, demand::Demand, route::Matched},
+        secret::Token,
+        session::Identity,
+        target::ReturnPath,
+    },
     edge::http::{
         cookies::{self, Found, Name},
         refusal::Refusal,
     },
     flows::journey::{Asks, Journey},
-    ports::upstream::Upstream,
+    ports::{store::Held, upstream::Upstream},
 };
-use http::{Method, header};
-use std::time::Duration;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use std::sync::Arc;
 
-/// How long a browser has to come back with a sign-in.
-const FLOW_LIFETIME: Duration = Duration::from_mins(10);
+/// What somebody must do first.
+pub(super) struct Lack<'a> {
+    /// Who is signed in, if anybody is.
+    pub(super) identity: Option<Arc<Identity>>,
+    /// What they must prove; `None` where they must sign in.
+    pub(super) missing: Option<(Missing, &'a Requirement)>,
+    /// The policy that holds where they want to go; `None` where they must sign in, for then another may.
+    pub(super) asks: Option<Asks>,
+    /// What the application asked for, where it was not its policy.
+    pub(super) demand: Option<Demand>,
+}
 
-impl<U: Upstream<RequestBody>> Proxy<U> {
-    /// Sends whoever asked to prove something, in the way their kind of client understands.
-    pub(super) fn challenge(
-        &self,
-        asked: &Asked<'_>,
-        page: &str,
-        wanted: &Wanted<'_>,
-        asks: Option<Asks>,
-        path: &str,
-        query: Option<&str>,
-    ) -> Own {
-        let (browser, is_new) = match cookies::find(asked.headers, Name::Flow) {
-            Found::One(value) => Token::parse(value).map(|token| (token, false)),
-            Found::None | Found::Ambiguous => None,
-        }
-        .unwrap_or_else(|| (self.world.entropy.token(), true));
-        let there = match asked.kind {
-            // What a form posts to may not be a page one can go to; where it was filled in is.
-            Kind::Form => form_page(asked),
-            Kind::Navigation | Kind::Program | Kind::WebSocket => way_back(path, query),
-        };
-        let journey = Journey {
-            host: asked.authority.host.clone(),
-            path: there,
-            method: Method::GET.as_str().to_owned(),
-            browser: browser.hash(),
-            asks,
-        };
-        let url = format!("{}{page}?to={}", self.portal, journey.seal(&self.world));
-        let mut own = match asked.kind {
-            Kind::Navigation => redirect(&url),
-            Kind::Form => self.refuse(asked, Refusal::NotSent { app: &asked.app.title, confirm: &url }, None),
-            Kind::Program | Kind::WebSocket => answer::unauthorized(wanted, &url, asked.id),
-        };
-        // Refreshed each time, so that of two tabs neither loses its way; a program keeps no cookies.
-        if matches!(asked.kind, Kind::Navigation | Kind::Form)
-            && (is_new || asked.kind == Kind::Navigation)
-            && let Ok(cookie) = cookies::set(Name::Flow, &browser.to_text(), FLOW_LIFETIME)
+/// The cookie that binds whatever leaves for the portal to the browser it left from.
+pub(super) struct Flow {
+    pub(super) browser: Token,
+    is_new: bool,
+}
+
+impl Flow {
+    /// Adds the cookie to a request that came without it: what is done for it goes on in its answer.
+    pub(super) fn note(&self, headers: &mut HeaderMap) {
+        let pair = format!("{}={}", Name::Flow.as_str(), &*self.browser.to_text());
+        if self.is_new
+            && let Ok(pair) = HeaderValue::try_from(pair)
         {
+            headers.append(header::COOKIE, pair);
+        }
+    }
+
+    /// Gives or refreshes the cookie.
+    pub(super) fn keep(&self, mut own: Own) -> Own {
+        // A browser has as long to come back as what it sent is kept.
+        if let Ok(cookie) = cookies::set(Name::Flow, &self.browser.to_text(), Held::LIFETIME) {
             own.headers_mut().append(header::SET_COOKIE, cookie);
         }
         own
     }
 }
 
+/// The token of the flow cookie.
+pub(super) fn browser_of(asked: &Asked<'_>) -> Option<Token> {
+    match cookies::find(asked.headers, Name::Flow) {
+        Found::One(value) => Token::parse(value),
+        Found::None | Found::Ambiguous => None,
+    }
+}
+
+impl<U: Upstream<RequestBody>> Proxy<U> {
+    /// The flow that a request belongs to, or a new one.
+    pub(super) fn flow(&self, asked: &Asked<'_>) -> Flow {
+        match browser_of(asked) {
+            Some(browser) => Flow { browser, is_new: false },
+            None => Flow { browser: self.world.entropy.token(), is_new: true },
+        }
+    }
+
+    /// Sends whoever asked to prove something, in the way their kind of client understands. `held` is the token of the form
+    /// that they sent.
+    pub(super) fn challenge(
+        &self,
+        asked: &Asked<'_>,
+        flow: &Flow,
+        lack: &Lack<'_>,
+        path: &str,
+        query: Option<&str>,
+        held: Option<Token>,
+    ) -> Own {
+        let is_held = held.is_some();
+        let url = self.portal_url(asked, flow, lack, path, query, held);
+        let own = match asked.kind {
+            Kind::Navigation => redirect(&url),
+            Kind::Form if is_held => {
+                let mut own = redirect(&url);
+                *own.status_mut() = StatusCode::SEE_OTHER;
+                own
+            }
+            Kind::Form => self.refuse(asked, Refusal::NotSent { app: &asked.app.title, confirm: &url }, None),
+            Kind::Program | Kind::WebSocket => {
+                let wanted = lack.missing.as_ref();
+                let wanted =
+                    wanted.map_or(Wanted::Session, |(missing, requirement)| Wanted::StepUp(missing, requirement));
+                answer::unauthorized(&wanted, &url, asked.id)
+            }
+        };
+        match asked.kind {
+            // Refreshed each time, so that of two tabs neither loses its way.
+            Kind::Navigation => flow.keep(own),
+            Kind::Form if is_held || flow.is_new => flow.keep(own),
+            // A program keeps no cookies.
+            Kind::Form | Kind::Program | Kind::WebSocket => own,
+        }
+    }
+
+    /// Where on the portal the way begins that leads back here.
+    pub(super) fn portal_url(
+        &self,
+        asked: &Asked<'_>,
+        flow: &Flow,
+        lack: &Lack<'_>,
+        path: &str,
+        query: Option<&str>,
+        held: Option<Token>,
+    ) -> String {
+        let (target, method, back) = match asked.kind {
+            Kind::Navigation => (way_back(path, query), &Method::GET, None),
+            // What is posted to, or asked by a script, may not be a page one can go to; where that came from is.
+            Kind::Form | Kind::Program | Kind::WebSocket => {
+                (way_back(path, None), asked.method, Some(form_page(asked)))
+            }
+        };
+        let journey = Journey {
+            host: asked.authority.host.clone(),
+            path: target,
+            method: method.as_str().to_owned(),
+            browser: flow.browser.hash(),
+            held,
+            back,
+            asks: lack.asks.clone(),
+            demand: lack.demand,
+        };
+        let page = if lack.missing.is_some() { "/challenge" } else { "/login" };
+        format!("{}{page}?to={}", self.portal, journey.seal(&self.world))
+    }
+}
+
+/// What a journey says of the policy that holds at a route.
+pub(super) fn asks(matched: &Matched<'_>) -> Asks {
+    let label = matched.route.and_then(|(_, route)| route.label.clone());
+    Asks { policy: matched.policy.name.clone(), label }
+}
+
 /// The page of this host that a form was on, or its start page.
-fn form_page(asked: &Asked<'_>) -> ReturnPath {
+pub(super) fn form_page(asked: &Asked<'_>) -> ReturnPath {
     let origin = format!("https://{}", asked.authority);
     let referer = asked.headers.get(header::REFERER).and_then(|value| value.to_str().ok()).unwrap_or_default();
     referer.strip_prefix(&origin).and_then(|path| path.parse().ok()).unwrap_or_else(ReturnPath::root)
@@ -81,9 +169,13 @@ pub(super) fn is_own_origin(asked: &Asked<'_>) -> bool {
 
 /// Where to come back to. What is too long for a link comes back to the start page.
 fn way_back(path: &str, query: Option<&str>) -> ReturnPath {
-    let target = match query {
+    target_of(path, query).parse().unwrap_or_else(|_| ReturnPath::root())
+}
+
+/// Path and query in one.
+pub(super) fn target_of(path: &str, query: Option<&str>) -> String {
+    match query {
         Some(query) => format!("{path}?{query}"),
         None => path.to_owned(),
-    };
-    target.parse().unwrap_or_else(|_| ReturnPath::root())
+    }
 }

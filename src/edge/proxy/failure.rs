@@ -13,6 +13,7 @@ pub fn status_of(error: &UpstreamError) -> StatusCode {
         UpstreamError::RequestBody(error) => match body_error(error) {
             Some(BodyError::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
             Some(BodyError::Stalled) => StatusCode::REQUEST_TIMEOUT,
+            Some(BodyError::Lost(_)) => StatusCode::SERVICE_UNAVAILABLE,
             Some(BodyError::Broken(_)) | None => StatusCode::BAD_REQUEST,
         },
     }

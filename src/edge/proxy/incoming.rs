@@ -12,7 +12,7 @@ use http::{
 
 /// The response to give to the browser. `hsts` is what this host promises (BR-02).
 pub fn response<B>(response: Response<B>, hsts: &HeaderValue) -> Response<ResponseBody<B>> {
-    let mut response = response.map(ResponseBody);
+    let mut response = response.map(ResponseBody::free);
     // The version is about the application's connection; the browser has its own.
     *response.version_mut() = Version::HTTP_11;
     clean(response.headers_mut(), hsts);

@@ -4,24 +4,38 @@ use super::body::RequestBody;
 use super::{
     Asked, Proxy,
     answer::{Own, redirect},
+    done_page::DonePage,
     visitors::Seen,
 };
 use crate::{
-    domain::{
-        secret::Token,
-        session::proven,
-        target::{ReturnPath, path::RESERVED},
-    },
+    domain::{secret::Token, session::proven, target::path::RESERVED},
     edge::http::{
         assets::{self, Base},
         cookies::{self, Found, Name},
+        page::{ContentPolicy, Frame, respond},
         refusal::Refusal,
     },
     flows::{journey::Journey, sessions},
     ports::upstream::Upstream,
 };
-use http::{HeaderValue, Method, Response, header};
+use http::{HeaderValue, Method, Response, StatusCode, header};
 use serde_json::json;
+
+/// Where a step-up ends that a script waits for.
+const DONE_PATH: &str = "/.doorward/done";
+
+/// The script that applications may include.
+fn client_script() -> Own {
+    let mut response = Response::new(assets::CLIENT.to_owned());
+    for (name, value) in [
+        (header::CONTENT_TYPE, "text/javascript; charset=utf-8"),
+        (header::CACHE_CONTROL, "public, max-age=3600"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ] {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
 
 impl<U: Upstream<RequestBody>> Proxy<U> {
     /// Answers a request below the reserved prefix.
@@ -32,6 +46,14 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         match below {
             "/callback" => self.callback(asked, query.unwrap_or_default()).await,
             "/logout" => redirect(&format!("{}/logout", self.portal)),
+            "/send" => self.show_held(asked, query.unwrap_or_default()).await,
+            "/step-up" => self.step_up(asked, query.unwrap_or_default()),
+            "/done" => {
+                let frame = Frame { brand: &self.brand, base: Base::App };
+                let page = DonePage { frame, app: &asked.app.title };
+                respond(StatusCode::OK, &page, &ContentPolicy::strict().with_script())
+            }
+            "/client.js" => client_script(),
             "/whoami" => self.whoami(asked).await,
             _ => match assets::find(Base::App, &format!("{RESERVED}{below}"), self.brand.theme.as_ref()) {
                 Some(asset) => asset.response().map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
@@ -47,9 +69,12 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
                 .find(|(key, _)| key == name)
                 .map(|(_, value)| value.into_owned())
         };
-        let journey = field("to").and_then(|to| Journey::open(&self.world, &to));
-        let Some(journey) = journey.filter(|journey| journey.host == asked.authority.host) else {
-            return self.refuse(asked, Refusal::NotFound, None);
+        let to = field("to").unwrap_or_default();
+        let journey = Journey::open(&self.world, &to).filter(|journey| journey.host == asked.authority.host);
+        let Some(journey) = journey else { return self.refuse(asked, Refusal::NotFound, None) };
+        let onward = match journey.held {
+            Some(_) => format!("{RESERVED}/send?to={to}"),
+            None => journey.end().as_str().to_owned(),
         };
         let browser = match cookies::find(asked.headers, Name::Flow) {
             Found::One(value) => Token::parse(value),
@@ -57,13 +82,13 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         };
         let code = field("code").and_then(|code| Token::parse(&code));
         let (Some(browser), Some(code)) = (browser, code) else {
-            return self.lost(asked, &journey.path);
+            return self.lost(asked, &onward);
         };
         let (world, host) = (self.world.clone(), journey.host.clone());
         let redeemed = self.slow.spawn(async move { sessions::redeem(&world, &code, &host, &browser).await }).await;
         match redeemed {
-            Ok(Ok(Some(child))) => self.arrive(&journey.path, &child),
-            Ok(Ok(None)) => self.lost(asked, &journey.path),
+            Ok(Ok(Some(child))) => self.arrive(&onward, &child),
+            Ok(Ok(None)) => self.lost(asked, &onward),
             Ok(Err(error)) => {
                 tracing::error!(%error, request.id = %asked.id, "a handoff failed");
                 self.refuse(asked, Refusal::Unavailable, None)
@@ -75,9 +100,23 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         }
     }
 
-    fn arrive(&self, path: &ReturnPath, child: &Token) -> Own {
-        let mut response = redirect(path.as_str());
-        *response.status_mut() = http::StatusCode::SEE_OTHER;
+    /// Sends the window that `client.js` opened to the portal, on the way that a script was told, and to a page that says
+    /// that it is done. The script has no cookie for the way; this window has.
+    fn step_up(&self, asked: &Asked<'_>, query: &str) -> Own {
+        let fields = url::form_urlencoded::parse(query.as_bytes());
+        let to = fields.into_iter().find(|(key, _)| key == "to").map(|(_, to)| to).unwrap_or_default();
+        let journey = Journey::open(&self.world, &to).filter(|journey| journey.host == asked.authority.host);
+        let (Some(journey), Ok(done)) = (journey, DONE_PATH.parse()) else {
+            return self.refuse(asked, Refusal::NotFound, None);
+        };
+        let flow = self.flow(asked);
+        let journey = Journey { browser: flow.browser.hash(), held: None, back: Some(done), ..journey };
+        flow.keep(redirect(&format!("{}/login?to={}", self.portal, journey.seal(&self.world))))
+    }
+
+    fn arrive(&self, onward: &str, child: &Token) -> Own {
+        let mut response = redirect(onward);
+        *response.status_mut() = StatusCode::SEE_OTHER;
         if let Ok(cookie) = cookies::set(Name::App, &child.to_text(), self.world.settings.limits.lifetime) {
             response.headers_mut().append(header::SET_COOKIE, cookie);
         }
@@ -86,9 +125,9 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
 
     /// The link was used before, is too old, or belongs to another browser. Never a redirect: without cookies it would
     /// go round for ever.
-    fn lost(&self, asked: &Asked<'_>, path: &ReturnPath) -> Own {
+    fn lost(&self, asked: &Asked<'_>, onward: &str) -> Own {
         tracing::info!(request.id = %asked.id, "a handoff was refused");
-        self.refuse(asked, Refusal::LostOnTheWay, Some(path))
+        self.refuse(asked, Refusal::LostOnTheWay, Some(onward))
     }
 
     /// Who is signed in here, for scripts of the application.

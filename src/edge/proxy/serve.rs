@@ -1,14 +1,18 @@
 //! One request, from its head to its answer: target → app → route → visitor → decision → forward, challenge or deny.
 
 use super::{
-    answer::{self, Own, Refused, Wanted},
+    answer::{self, Own, Refused},
     assertions::{About, Assertions},
     body::{RequestBody, ResponseBody},
-    challenge::is_own_origin,
-    failure, incoming,
+    challenge::{Lack, asks, is_own_origin},
+    deliver::{Brought, restore},
+    failure,
+    hold::is_own_form,
+    incoming,
     kind::{self, Kind},
     outgoing::{self, IdentityNames, Onward, Protocol},
     reports::Reports,
+    tether::Tether,
     visitors::{Seen, Visitors},
     websocket,
 };
@@ -17,29 +21,27 @@ use crate::{
         policy::{
             Access, Admission, Decision, Policy, Visitor,
             call::Call,
-            route::{App, ByHost, Matched, Unsettled},
+            route::{App, ByHost, Matched, Streams, Unsettled},
         },
-        secret::{Token, TokenHash},
-        target::{Authority, CanonicalPath, Host, ReturnPath, path::check_query},
+        target::{Authority, CanonicalPath, path::check_query},
         time::Timestamp,
     },
     edge::http::{
-        cookies::{self, Found, Name},
         forwarded,
         page::Brand,
         refusal::{Refusal, WayOut},
         request::RequestId,
     },
-    flows::{World, journey::Asks},
+    flows::{World, hold::Found},
     ports::upstream::{Upstream, UpstreamError},
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, request::Parts};
 use hyper::{body::Incoming, upgrade::OnUpgrade};
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc};
 use tokio::runtime::Handle;
 
-/// How often an open WebSocket's session is looked at again (SE-05).
-const WATCH_EVERY: Duration = Duration::from_secs(4);
+/// Where a kept form is thrown away.
+const DISCARD_PATH: &str = "/.doorward/send";
 
 /// One app as the data plane serves it.
 #[derive(Debug)]
@@ -54,6 +56,8 @@ pub struct Served {
     pub asserts: bool,
     /// Whether WebSockets pass.
     pub websockets: bool,
+    /// Whether it may ask for a step-up itself.
+    pub steps_up: bool,
     /// The host the application sees, where that is not the one the browser asked for.
     pub host: Option<HeaderValue>,
 }
@@ -108,46 +112,88 @@ pub enum Reply<B> {
 pub(super) struct Asked<'a> {
     pub(super) method: &'a Method,
     pub(super) headers: &'a HeaderMap,
+    pub(super) query: Option<&'a str>,
     pub(super) authority: &'a Authority,
     pub(super) app: &'a App,
-    pub(super) client: IpAddr,
     pub(super) kind: Kind,
+    pub(super) client: IpAddr,
     pub(super) id: RequestId,
 }
 
 /// What is sent onward, and by whose leave.
-struct Passage<'a> {
-    admission: Admission,
-    seen: Option<Seen>,
-    matched: Matched<'a>,
-    path: CanonicalPath<'a>,
+pub(super) struct Passage<'a> {
+    pub(super) admission: Admission,
+    pub(super) seen: Option<Seen>,
+    pub(super) matched: Matched<'a>,
+    pub(super) path: CanonicalPath<'a>,
     /// When that was decided.
-    now: Timestamp,
+    pub(super) now: Timestamp,
+}
+
+/// Why a request does not pass.
+enum Barrier<'a> {
+    /// This is its answer.
+    Answer(Box<Own>),
+    /// Somebody must prove something first.
+    Proof(Box<Lack<'a>>, CanonicalPath<'a>),
 }
 
 impl<U: Upstream<RequestBody>> Proxy<U> {
     /// Serves one request to an app host.
     pub async fn serve(&self, served: &Served, request: Request<Incoming>, arrival: &Arrival<'_>) -> Reply<U::Body> {
-        let (parts, incoming) = request.into_parts();
+        let (mut parts, incoming) = request.into_parts();
         let uri = parts.uri.clone();
-        let kind = kind::of(&parts.method, &parts.headers);
-        let asked = Asked {
+        let mut asked = Self::asked(served, &parts, arrival);
+        if parts.method == Method::POST && uri.path() == DISCARD_PATH {
+            return Reply::Own(self.discard(&asked, incoming).await);
+        }
+        let brought = match self.brought(&asked, incoming).await {
+            Ok(brought) => brought,
+            Err(own) => return Reply::Own(*own),
+        };
+        if let Brought::Form(_, Found::Waiting(waiting)) = &brought {
+            // Policy decides on the request that the application will get, not on the one that stands for it.
+            restore(&mut parts, waiting, arrival.authority);
+            asked = Self::asked(served, &parts, arrival);
+        }
+        match (self.decide(served, &asked, uri.path(), uri.query()).await, brought) {
+            (Ok(passage), Brought::Body(body)) if served.steps_up && is_own_form(&asked) => {
+                self.deliver_and_heed(served, parts, body, passage, arrival).await
+            }
+            (Ok(passage), Brought::Body(body)) if served.steps_up => {
+                self.forward_and_heed(served, parts, body, passage, arrival).await
+            }
+            (Ok(passage), Brought::Body(body)) => {
+                let kind = asked.kind;
+                self.forward(served, parts, body, passage, arrival, kind).await
+            }
+            (Ok(passage), Brought::Form(token, found)) => {
+                self.deliver(served, parts, (token, found), passage, arrival).await
+            }
+            (Err(Barrier::Answer(own)), _) => Reply::Own(*own),
+            (Err(Barrier::Proof(lack, path)), Brought::Body(body)) if is_own_form(&asked) => {
+                Reply::Own(self.hold(&asked, &lack, body, path.as_str(), uri.query()).await)
+            }
+            (Err(Barrier::Proof(lack, path)), Brought::Body(_)) => {
+                Reply::Own(self.challenge(&asked, &self.flow(&asked), &lack, path.as_str(), uri.query(), None))
+            }
+            (Err(Barrier::Proof(lack, path)), Brought::Form(token, found)) => {
+                Reply::Own(self.hold_on(&asked, &lack, (token, found), path.as_str(), uri.query()))
+            }
+        }
+    }
+
+    pub(super) fn asked<'a>(served: &'a Served, parts: &'a Parts, arrival: &Arrival<'a>) -> Asked<'a> {
+        Asked {
             method: &parts.method,
             headers: &parts.headers,
+            query: parts.uri.query(),
             authority: arrival.authority,
             app: &served.app,
             client: arrival.client,
-            kind,
+            kind: kind::of(&parts.method, &parts.headers),
             id: arrival.id,
-        };
-        let passage = match self.decide(served, &asked, uri.path(), uri.query()).await {
-            Ok(passage) => passage,
-            Err(own) => return Reply::Own(*own),
-        };
-        let Ok(body) = RequestBody::stream(incoming, self.body_max) else {
-            return Reply::Own(self.refuse(&asked, Refusal::TooLarge, None));
-        };
-        self.forward(served, parts, body, passage, arrival, kind).await
+        }
     }
 
     /// Everything up to the admission. `Err` is the answer of a request that does not pass.
@@ -157,8 +203,8 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         asked: &Asked<'_>,
         path: &'a str,
         query: Option<&str>,
-    ) -> Result<Passage<'a>, Box<Own>> {
-        let refuse = |refusal| Box::new(self.refuse(asked, refusal, None));
+    ) -> Result<Passage<'a>, Barrier<'a>> {
+        let refuse = |refusal| Barrier::Answer(Box::new(self.refuse(asked, refusal, None)));
         let path = CanonicalPath::parse(path, served.app.allowed).map_err(|error| {
             tracing::info!(request.id = %asked.id, app = served.app.name, %error, "a target was refused");
             refuse(Refusal::Malformed)
@@ -167,10 +213,10 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             return Err(refuse(Refusal::Malformed));
         }
         if let Some(below) = path.below_reserved() {
-            return Err(Box::new(self.reserved(asked, below, query).await));
+            return Err(Barrier::Answer(Box::new(self.reserved(asked, below, query).await)));
         }
-        let (matched, seen) = self.route(served, asked, &path, query).await?;
-        let Matched { route, policy } = matched;
+        let (matched, seen) = self.route(served, asked, &path, query).await.map_err(Barrier::Answer)?;
+        let policy = matched.policy;
         if seen.is_some() && asked.kind == Kind::WebSocket && !is_own_origin(asked) {
             return Err(refuse(Refusal::NotAllowed { app: &served.app.title, message: None }));
         }
@@ -185,16 +231,20 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             }
             Decision::SignIn(why) => {
                 tracing::info!(request.id = %asked.id, app = served.app.name, ?why, "sign-in asked for");
-                Err(Box::new(self.challenge(asked, "/login", &Wanted::Session, None, path.as_str(), query)))
+                let lack = Lack { identity: None, missing: None, asks: None, demand: None };
+                Err(Barrier::Proof(Box::new(lack), path))
             }
             Decision::StepUp(missing) => {
                 tracing::info!(request.id = %asked.id, app = served.app.name, policy = policy.name, "step-up asked for");
                 match &policy.access {
                     Access::Require(requirement) => {
-                        let wanted = Wanted::StepUp(&missing, requirement);
-                        let label = route.and_then(|(_, route)| route.label.clone());
-                        let asks = Some(Asks { policy: policy.name.clone(), label });
-                        Err(Box::new(self.challenge(asked, "/challenge", &wanted, asks, path.as_str(), query)))
+                        let identity = match visitor {
+                            Visitor::SignedIn(identity) => Some(identity),
+                            Visitor::Anonymous(_) => None,
+                        };
+                        let missing = Some((missing, requirement));
+                        let lack = Lack { identity, missing, asks: Some(asks(&matched)), demand: None };
+                        Err(Barrier::Proof(Box::new(lack), path))
                     }
                     // Such policies ask for no proof.
                     Access::Public | Access::Deny => Err(refuse(Refusal::OurFault)),
@@ -202,7 +252,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             }
             Decision::Deny(why) => {
                 tracing::info!(request.id = %asked.id, app = served.app.name, policy = policy.name, ?why, "denied");
-                Err(Box::new(self.deny(served, asked, policy, seen.as_ref())))
+                Err(Barrier::Answer(Box::new(self.deny(served, asked, policy, seen.as_ref()))))
             }
         }
     }
@@ -253,14 +303,14 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
     }
 
     async fn look(&self, asked: &Asked<'_>) -> Result<Seen, Box<Own>> {
-        self.visitors.look(asked.headers, &asked.authority.host).await.map_err(|error| {
-            tracing::error!(%error, request.id = %asked.id, "the store failed a request");
-            Box::new(self.refuse(asked, Refusal::Unavailable, None))
-        })
+        self.visitors
+            .look(asked.headers, &asked.authority.host)
+            .await
+            .map_err(|error| Box::new(self.unavailable(asked, &error)))
     }
 
     /// Sends an admitted request to the application.
-    async fn forward(
+    pub(super) async fn forward(
         &self,
         served: &Served,
         mut parts: Parts,
@@ -306,14 +356,29 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             protocol: if is_websocket { Protocol::WebSocket } else { Protocol::Http },
         };
         let browser = parts.extensions.remove::<OnUpgrade>().filter(|_| is_websocket);
-        let child = browser.as_ref().and(known).and_then(|_| child_of(&parts.headers));
+        let tether = known.map(|known| Tether {
+            ended: self.visitors.ended().clone(),
+            identity: Arc::clone(&known.identity),
+            obeys: matched
+                .route
+                .filter(|(_, route)| route.streams == Streams::Obey)
+                .map(|(_, route)| Arc::clone(&route.policy)),
+            clock: Arc::clone(&self.world.clock),
+        });
         let Ok(request) = outgoing::request(parts, body, &onward) else { return failed(Refusal::Malformed) };
         let sent = self.upstream.send(&admission, &served.app.name, request).await;
         let answered = match (sent, browser) {
-            (Ok(response), None) => Ok(incoming::response(response, &self.hsts)),
+            (Ok(response), None) => Ok(incoming::response(response, &self.hsts).map(|body| body.tied(tether))),
             (Ok(response), Some(browser)) => {
-                let cut = revoked(self.visitors.clone(), child, arrival.authority.host.clone());
-                websocket::answer(response, browser, &self.hsts, cut)
+                let cut = async {
+                    match tether {
+                        Some(tether) => tether.cut().await,
+                        None => std::future::pending().await,
+                    }
+                };
+                let mut mask = [0; 4];
+                self.world.entropy.fill(&mut mask);
+                websocket::answer(response, browser, &self.hsts, mask, cut)
             }
             (Err(error), _) => Err(error),
         };
@@ -323,8 +388,8 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         }
     }
 
-    pub(super) fn refuse(&self, asked: &Asked<'_>, refusal: Refusal<'_>, again: Option<&ReturnPath>) -> Own {
-        let way_out = again.map(|path| WayOut { label: "Try again", url: path.as_str() });
+    pub(super) fn refuse(&self, asked: &Asked<'_>, refusal: Refusal<'_>, again: Option<&str>) -> Own {
+        let way_out = again.map(|url| WayOut { label: "Try again", url });
         answer::refuse(asked.kind, &self.brand, &Refused { refusal, login_id: None, way_out, id: asked.id })
     }
 
@@ -342,25 +407,6 @@ fn explain<'a>(served: &'a Served, id: RequestId, error: &UpstreamError) -> Refu
         StatusCode::BAD_REQUEST => Refusal::Malformed,
         StatusCode::GATEWAY_TIMEOUT => Refusal::UpstreamSlow { app: &served.app.title },
         _ => Refusal::UpstreamDown { app: &served.app.title },
-    }
-}
-
-/// Ready when the session behind a WebSocket is no more. A route that asks nobody has none to lose.
-async fn revoked(visitors: Visitors, child: Option<TokenHash>, host: Host) {
-    let Some(child) = child else { return std::future::pending().await };
-    loop {
-        tokio::time::sleep(WATCH_EVERY).await;
-        // Where the store does not answer nobody knows any more who that is: it ends too.
-        if !matches!(visitors.find(child, &host).await, Ok(Seen::Known(_))) {
-            return;
-        }
-    }
-}
-
-fn child_of(headers: &HeaderMap) -> Option<TokenHash> {
-    match cookies::find(headers, Name::App) {
-        Found::One(value) => Token::parse(value).map(|token| token.hash()),
-        Found::None | Found::Ambiguous => None,
     }
 }
 

@@ -82,6 +82,11 @@ impl Visitors {
         Self { world, cache, ended, slow }
     }
 
+    /// What ended a moment ago, and what is open.
+    pub const fn ended(&self) -> &Ended {
+        &self.ended
+    }
+
     /// Who sends a request with these fields to `host`.
     ///
     /// An error means that nobody knows: the request must not pass (SE-08).

@@ -1,11 +1,18 @@
 //! The one change of protocol that passes, and only where everything about the handshake is as RFC 6455 has it
 //! (FR-14). Until the application agrees, not one byte of the new protocol passes (FR-13).
+//!
+//! Bytes pass as they are. Their frames are followed only to know where one ends: there, and nowhere else, both sides are
+//! told why a WebSocket is cut.
+
+pub mod frames;
 
 use super::{
     body::{RequestBody, ResponseBody},
     incoming,
+    tether::Cut,
 };
 use crate::ports::upstream::UpstreamError;
+use frames::Frames;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Version,
     header::{CONNECTION, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE},
@@ -14,11 +21,19 @@ use http::{
 use http_body::Body;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use std::io;
-use tokio::io::copy_bidirectional_with_sizes;
+use std::{io, time::Duration};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, split},
+    sync::watch,
+    time::timeout,
+};
 
 /// Bytes on their way in one direction of one WebSocket. Small: most are idle.
 const BUFFER_BYTES: usize = 8 * 1024;
+/// How long a cut waits for the end of a frame that is on its way, and for both sides to take leave.
+const FRAME_END_MAX: Duration = Duration::from_millis(250);
+/// What a client is told whose session is over: HTTP's 401, among the codes that applications may use.
+const UNAUTHORIZED: u16 = 4401;
 
 /// Whether this is a WebSocket handshake that can be passed on. Whatever else asks for an upgrade goes on as an
 /// ordinary request, without it.
@@ -35,12 +50,14 @@ pub fn is_handshake(parts: &Parts, body: &RequestBody) -> bool {
 /// The application's answer to a handshake, for the browser: with a 101, both sides are upgraded and joined.
 ///
 /// `browser` is [`hyper::upgrade::on`] of the request. The tunnel lives in a task of its own until one side is gone
-/// or `cut` is ready; then both connections close. Anything but a 101 is an ordinary response.
+/// or `cut` is ready; then both sides get a close frame, the application's under `mask`, and both connections close.
+/// Anything but a 101 is an ordinary response.
 pub fn answer<B: Body + Send + 'static>(
     mut response: Response<B>,
     browser: OnUpgrade,
     hsts: &HeaderValue,
-    cut: impl Future<Output = ()> + Send + 'static,
+    mask: [u8; 4],
+    cut: impl Future<Output = Cut> + Send + 'static,
 ) -> Result<Response<ResponseBody<B>>, UpstreamError> {
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
         return Ok(incoming::response(response, hsts));
@@ -50,7 +67,7 @@ pub fn answer<B: Body + Send + 'static>(
     }
     let app = hyper::upgrade::on(&mut response);
     tokio::spawn(async move {
-        match join(browser, app, cut).await {
+        match join(browser, app, mask, cut).await {
             Ok(end) => tracing::debug!(?end, "a WebSocket ended"),
             Err(error) => tracing::debug!(%error, "a WebSocket broke"),
         }
@@ -71,16 +88,110 @@ pub enum End {
 }
 
 /// Passes bytes both ways until both sides have ended, one breaks, or `cut` is ready.
-pub async fn join(browser: OnUpgrade, app: OnUpgrade, cut: impl Future<Output = ()>) -> io::Result<End> {
+pub async fn join(
+    browser: OnUpgrade,
+    app: OnUpgrade,
+    mask: [u8; 4],
+    cut: impl Future<Output = Cut>,
+) -> io::Result<End> {
+    let (tell, told) = watch::channel(None);
     let tunnel = async {
         let (browser, app) = tokio::try_join!(browser, app).map_err(io::Error::other)?;
-        let (mut browser, mut app) = (TokioIo::new(browser), TokioIo::new(app));
-        copy_bidirectional_with_sizes(&mut browser, &mut app, BUFFER_BYTES, BUFFER_BYTES).await
+        let (from_browser, to_browser) = split(TokioIo::new(browser));
+        let (from_app, to_app) = split(TokioIo::new(app));
+        let up = carry(from_browser, to_app, Some(mask), told.clone());
+        let down = carry(from_app, to_browser, None, told.clone());
+        tokio::try_join!(up, down)
+    };
+    let cutting = async {
+        let why = cut.await;
+        // Both directions hold a receiver for as long as they run.
+        let _ = tell.send(Some(why));
+        std::future::pending::<()>().await;
     };
     tokio::select! {
-        biased;
-        () = cut => Ok(End::Cut),
-        ended = tunnel => ended.map(|_| End::Closed),
+        ended = tunnel => ended.map(|(up, down)| if up == End::Cut { up } else { down }),
+        () = cutting => Ok(End::Cut),
+    }
+}
+
+/// Passes the bytes of one direction. At a cut it goes on to the end of the present frame, if that comes soon, and says why.
+async fn carry(
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
+    mask: Option<[u8; 4]>,
+    mut told: watch::Receiver<Option<Cut>>,
+) -> io::Result<End> {
+    let mut frames = Frames::default();
+    let mut buffer = vec![0; BUFFER_BYTES];
+    let why = loop {
+        let read = tokio::select! {
+            biased;
+            why = cut_of(&mut told) => break why,
+            read = from.read(&mut buffer) => read?,
+        };
+        let bytes = buffer.get(..read).unwrap_or_default();
+        if bytes.is_empty() {
+            to.shutdown().await?;
+            return Ok(End::Closed);
+        }
+        frames.pass(bytes);
+        let mut writing = Box::pin(write(&mut to, bytes));
+        tokio::select! {
+            biased;
+            written = &mut writing => written?,
+            why = cut_of(&mut told) => {
+                // Half a frame can't be taken back: who does not read it is only cut off.
+                if !matches!(timeout(FRAME_END_MAX, writing).await, Ok(Ok(()))) {
+                    return Ok(End::Cut);
+                }
+                break why;
+            }
+        }
+    };
+    let saying_why = async {
+        finish(&mut from, &mut to, &mut frames, &mut buffer).await?;
+        to.write_all(&frames::close(UNAUTHORIZED, &why.to_string(), mask)).await?;
+        to.shutdown().await?;
+        // What is closed with something unread may take back what was just said.
+        while from.read(&mut buffer).await? > 0 {}
+        Ok::<_, io::Error>(())
+    };
+    // It is cut however that went.
+    let _ = timeout(FRAME_END_MAX, saying_why).await;
+    Ok(End::Cut)
+}
+
+/// Passes the rest of the frame that is on its way, and nothing behind it.
+async fn finish(
+    from: &mut (impl AsyncRead + Unpin),
+    to: &mut (impl AsyncWrite + Unpin),
+    frames: &mut Frames,
+    buffer: &mut [u8],
+) -> io::Result<()> {
+    while !frames.is_between() {
+        let read = from.read(buffer).await?;
+        let bytes = buffer.get(..read).unwrap_or_default();
+        if bytes.is_empty() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let rest = frames.pass_frame(bytes);
+        write(to, bytes.get(..rest).unwrap_or_default()).await?;
+    }
+    Ok(())
+}
+
+async fn write(to: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<()> {
+    to.write_all(bytes).await?;
+    to.flush().await
+}
+
+/// Ready at the cut.
+async fn cut_of(told: &mut watch::Receiver<Option<Cut>>) -> Cut {
+    match told.wait_for(Option::is_some).await.map(|why| *why) {
+        Ok(Some(why)) => why,
+        // The sender outlives the tunnel.
+        Ok(None) | Err(_) => std::future::pending().await,
     }
 }
 

@@ -16,10 +16,11 @@ use crate::{
     ports::{
         Store, StoreError,
         store::{
-            Account, AccountStore, ActivityStore, Added, Attempt, BudgetStore, Ceremony, Charge, ContactStore, Device,
-            DeviceId, DeviceStore, FactorStore, FoundCode, Handoff, HashedCode, Invitation, InvitationStore,
-            LastFactor, PasskeyFactor, PasskeyStore, PasswordChange, PasswordFactor, PasswordReset, PasswordStore,
-            RecoveryStore, Redeemed, SealedKey, SentCode, SentPurpose, SessionStore, SessionSummary, TotpFactor, Undo,
+            Account, AccountStore, ActivityStore, Added, Attempt, BudgetStore, Ceremony, Charge, Claim, ContactStore,
+            Device, DeviceId, DeviceStore, FactorStore, FoundCode, FoundHeld, Handoff, HashedCode, Held, HeldStore,
+            Invitation, InvitationStore, LastFactor, PasskeyFactor, PasskeyStore, PasswordChange, PasswordFactor,
+            PasswordReset, PasswordStore, RecoveryStore, Redeemed, Room, SealedKey, SentCode, SentPurpose,
+            SessionStore, SessionSummary, TotpFactor, Undo,
         },
     },
 };
@@ -138,6 +139,7 @@ gated!(SessionStore {
     fn open_session(session: &Session, token: TokenHash) -> ();
     fn identity(token: TokenHash) -> Option<Identity>;
     fn step_up(session: SessionId, proof: Authentication, old: TokenHash, new: TokenHash) -> bool;
+    fn identities(sessions: &[SessionId]) -> Vec<Identity>;
     fn touch(session: SessionId, now: Timestamp) -> ();
     fn lock_session(session: SessionId, now: Timestamp) -> ();
     fn end_session(session: SessionId) -> bool;
@@ -202,4 +204,17 @@ gated!(BudgetStore {
     fn clear(key: &BudgetKey) -> ();
     fn refund(key: &BudgetKey) -> ();
     fn unlock(user: UserId) -> ();
+});
+
+gated!(HeldStore {
+    fn hold(held: &Held, room: Room, since: Timestamp) -> bool;
+    fn hold_part(token: TokenHash, number: u32, sealed: &[u8]) -> ();
+    fn hold_whole(token: TokenHash, head: &[u8], size: u64) -> ();
+    fn held(token: TokenHash, since: Timestamp) -> Option<FoundHeld>;
+    fn take_held(claim: Claim, since: Timestamp, now: Timestamp) -> bool;
+    fn held_part(token: TokenHash, number: u32) -> Option<Vec<u8>>;
+    fn release_held(token: TokenHash) -> ();
+    fn empty_held(token: TokenHash) -> ();
+    fn drop_held(token: TokenHash, browser: TokenHash) -> bool;
+    fn sweep_held(before: Timestamp) -> ();
 });

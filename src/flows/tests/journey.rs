@@ -1,9 +1,13 @@
 //! Where a sign-in leads.
 
-use super::{Scene, host, vault};
+use super::{MINUTE, Scene, host, vault};
 use crate::{
     adapters::system::FileVault,
-    domain::secret::TokenHash,
+    domain::{
+        policy::demand::Demand,
+        secret::{Token, TokenHash},
+        session::Level,
+    },
     flows::{
         World,
         journey::{Asks, Journey},
@@ -19,6 +23,9 @@ fn journey() -> Journey {
         path: "/transfers/new?for=bo".parse().unwrap(),
         method: "GET".to_owned(),
         browser: TokenHash::from_bytes([7; 32]),
+        held: None,
+        back: None,
+        demand: None,
         asks: Some(Asks { policy: "payments".to_owned(), label: Some("transfers \"ü\"".to_owned()) }),
     }
 }
@@ -27,7 +34,16 @@ fn journey() -> Journey {
 fn a_journey_comes_back_as_it_was() {
     let world = Scene::new().world;
 
-    assert_eq!(Journey::open(&world, &journey().seal(&world)), Some(journey()));
+    let with_form = Journey {
+        method: "POST".to_owned(),
+        held: Some(Token::from_random([8; 32])),
+        back: Some("/new".parse().unwrap()),
+        demand: Demand::new(Some(Level::Mfa), Some(MINUTE)),
+        ..journey()
+    };
+    for journey in [journey(), with_form] {
+        assert_eq!(Journey::open(&world, &journey.seal(&world)), Some(journey));
+    }
 }
 
 #[test]

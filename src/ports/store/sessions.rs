@@ -85,6 +85,8 @@ pub trait SessionStore: Send + Sync {
         old: TokenHash,
         new: TokenHash,
     ) -> Result<bool, StoreError>;
+    /// Those of these sessions that exist, and who they are. Nobody whose account is disabled.
+    async fn identities(&self, sessions: &[SessionId]) -> Result<Vec<Identity>, StoreError>;
     /// Notes that a session was used. Never moves the note back.
     async fn touch(&self, session: SessionId, now: Timestamp) -> Result<(), StoreError>;
     /// Notes that a session is locked. Never moves the note back.

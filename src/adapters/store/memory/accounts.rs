@@ -82,6 +82,7 @@ impl AccountStore for MemoryStore {
         tables.browsers.retain(|(owner, _), _| *owner != user);
         tables.undos.retain(|_, undo| undo.user != user);
         tables.budgets.retain(|_, budget| budget.owner != Some(user));
+        tables.held.retain(|_, kept| kept.held.sender.is_none_or(|sender| sender.user != user));
         tables.primary_factors.remove(&user);
         tables.events.retain(|event| event.user != Some(user));
         Ok(tables.accounts.remove(&user).is_some())

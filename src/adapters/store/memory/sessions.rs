@@ -91,6 +91,12 @@ impl SessionStore for MemoryStore {
         Ok(true)
     }
 
+    async fn identities(&self, sessions: &[SessionId]) -> Result<Vec<Identity>, StoreError> {
+        let tables = self.tables();
+        let kept = sessions.iter().filter_map(|session| tables.sessions.get(session));
+        Ok(kept.filter_map(|kept| tables.identity_of(kept)).collect())
+    }
+
     async fn touch(&self, session: SessionId, now: Timestamp) -> Result<(), StoreError> {
         if let Some(kept) = self.tables().sessions.get_mut(&session) {
             kept.session.seen_at = now.max(kept.session.seen_at);

@@ -1,7 +1,7 @@
 //! Opens databases: connects, migrates, and finds out what is wrong while an operator is watching.
 
 use super::{
-    Pools, SqlStore, accounts, activity, budgets, contacts, devices, factors, invitations, passkeys, passwords,
+    Pools, SqlStore, accounts, activity, budgets, contacts, devices, factors, held, invitations, passkeys, passwords,
     recovery, sessions,
 };
 use crate::ports::StoreError;
@@ -116,6 +116,7 @@ where
         devices::STATEMENTS,
         activity::STATEMENTS,
         budgets::STATEMENTS,
+        held::STATEMENTS,
     ];
     for &sql in all.into_iter().flatten() {
         let prepared = connection.prepare(sql.into_sql_str()).await;

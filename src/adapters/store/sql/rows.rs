@@ -15,8 +15,8 @@ use crate::{
     ports::{
         StoreError,
         store::{
-            Account, Ceremony, Device, DeviceId, Invitation, PasskeyFactor, PasswordFactor, Purpose, SealedKey,
-            SentCode, SentPurpose, SessionSummary, TotpFactor, Undo,
+            Account, Ceremony, Device, DeviceId, FoundHeld, Invitation, PasskeyFactor, PasswordFactor, Purpose,
+            SealedKey, SentCode, SentPurpose, SessionSummary, TotpFactor, Undo, WaitingHeld,
         },
     },
 };
@@ -213,6 +213,34 @@ pub(super) struct HandoffRow {
     pub(super) host: String,
     pub(super) browser: Vec<u8>,
     pub(super) made_at: i64,
+}
+
+/// A row of `held_requests` that is whole.
+#[derive(FromRow)]
+pub(super) struct HeldRow {
+    place: Vec<u8>,
+    browser: Vec<u8>,
+    user_id: Option<Uuid>,
+    head: Vec<u8>,
+    made_at: i64,
+    taken_at: Option<i64>,
+}
+
+impl HeldRow {
+    /// What it says.
+    pub(super) fn read(self) -> Result<FoundHeld, StoreError> {
+        if self.taken_at.is_some() {
+            return Ok(FoundHeld::Taken);
+        }
+        let bad = |column| bad("held_requests", "the one asked for", column);
+        Ok(FoundHeld::Waiting(WaitingHeld {
+            user: self.user_id.map(UserId),
+            browser: TokenHash::from_bytes(self.browser.try_into().map_err(|_| bad("browser"))?),
+            place: TokenHash::from_bytes(self.place.try_into().map_err(|_| bad("place"))?),
+            head: self.head,
+            made_at: Timestamp::from_millis(self.made_at),
+        }))
+    }
 }
 
 impl TryFrom<&UserRow> for User {
@@ -444,6 +472,12 @@ pub(super) fn identity(rows: &[IdentityRow]) -> Result<Option<Identity>, StoreEr
     let Some(first) = rows.first() else { return Ok(None) };
     let session = first.session.session(rows.iter().map(|row| &row.session))?;
     Ok(Some(Identity { user: User::try_from(&first.user)?, session }))
+}
+
+/// The identities that these rows are. Rows of one session stand together.
+pub(super) fn identities(rows: &[IdentityRow]) -> Result<Vec<Identity>, StoreError> {
+    let sessions = rows.chunk_by(|a, b| a.session.session_id == b.session.session_id);
+    sessions.filter_map(|rows| identity(rows).transpose()).collect()
 }
 
 /// The sessions that these rows are. Rows of one session stand together.

@@ -34,6 +34,9 @@ macro_rules! select_identity {
     };
 }
 
+/// Sessions that are looked up in one query.
+const AT_ONCE: usize = 32;
+
 statements! {
     OPEN_ATTEMPT = "INSERT INTO attempts (token, user_id, method, factor_id, proven_at) VALUES ($1, $2, $3, $4, $5)";
     ATTEMPT = "SELECT user_id, method, factor_id, proven_at FROM attempts WHERE token = $1 AND proven_at > $2";
@@ -48,6 +51,12 @@ statements! {
         DO UPDATE SET method = excluded.method, proven_at = excluded.proven_at WHERE p.proven_at <= excluded.proven_at";
     /// One round trip, a row for each authentication: this is what a request waits for when no cache knows it.
     IDENTITY = concat!(select_identity!("sessions s"), "WHERE s.token = $1 ORDER BY p.proven_at, p.factor_id");
+    /// As many at once as [`AT_ONCE`] says.
+    IDENTITIES = concat!(
+        select_identity!("sessions s"),
+        "WHERE s.id IN ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, \
+         $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32) ORDER BY s.id, p.proven_at, p.factor_id"
+    );
     ROTATE = "UPDATE sessions SET token = $3 WHERE id = $1 AND token = $2";
     TOUCH = "UPDATE sessions SET seen_at = $2 WHERE id = $1 AND seen_at < $2";
     LOCK = "UPDATE sessions SET locked_at = $2 WHERE id = $1 AND (locked_at IS NULL OR locked_at < $2)";
@@ -146,6 +155,19 @@ impl SessionStore for SqlStore {
             add_authentication!(tx, session, proof);
         });
         Ok(true)
+    }
+
+    async fn identities(&self, sessions: &[SessionId]) -> Result<Vec<Identity>, StoreError> {
+        let mut found = Vec::new();
+        for some in sessions.chunks(AT_ONCE) {
+            // Where there are fewer, the last stands for those that are missing.
+            let ids: Vec<_> = (0..AT_ONCE).filter_map(|at| some.get(at).or(some.last())).map(|id| id.0).collect();
+            let rows: Vec<IdentityRow> = reading!(self, db => {
+                ids.iter().fold(query_as(IDENTITIES), |asked, id| asked.bind(*id)).fetch_all(db).await?
+            });
+            found.extend(rows::identities(&rows)?);
+        }
+        Ok(found)
     }
 
     async fn touch(&self, session: SessionId, now: Timestamp) -> Result<(), StoreError> {

@@ -34,6 +34,7 @@ fn route(methods: &[&str], path: &str, policy: &Arc<Policy>) -> Route {
         case_sensitive: false,
         conditions: Conditions::default(),
         policy: Arc::clone(policy),
+        streams: Streams::Session,
     }
 }
 

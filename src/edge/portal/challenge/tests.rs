@@ -3,7 +3,8 @@
 use super::*;
 use crate::edge::http::{assets::Base, gallery};
 
-pub(super) const ANSWERER: Answerer<'_> = Answerer { login_id: gallery::ANN, back: None, others: &[] };
+pub(super) const ANSWERER: Answerer<'_> =
+    Answerer { login_id: gallery::ANN, back: None, others: &[], kept: Kept::Nothing };
 
 pub(super) fn fresh(latest: Option<(Method, Duration)>) -> Reason<'static> {
     Reason::Fresh { app: "Payroll", before: Some("transfers"), within: Some(Duration::from_mins(5)), latest }
@@ -45,6 +46,11 @@ fn every_state_of_a_code_from_an_app_is_worded() {
         ("totp_other_method_stale", because(fresh(Some((Method::Password, Duration::from_hours(3)))))),
         ("totp_unlabelled", because(unlabelled)),
         ("totp_change", because(Reason::Change)),
+        ("totp_with_a_form_kept", ChallengePage { answerer: Answerer { kept: Kept::Form, ..ANSWERER }, ..stale }),
+        (
+            "totp_second_step_with_a_form_kept",
+            ChallengePage { answerer: Answerer { kept: Kept::Form, ..ANSWERER }, ..first },
+        ),
         ("totp_with_other_ways", ChallengePage { answerer: elsewhere, ..stale }),
         ("totp_wrong", failed(ProofNotice::Wrong)),
         ("totp_already_used", failed(ProofNotice::AlreadyUsed)),

@@ -18,7 +18,7 @@ use crate::{
         http::{refusal::Refusal, words::Upcoming},
         portal::{
             challenge::{
-                Answerer, ChallengePage, Delivery, OnItsWay, ProofNotice, Reason, Tick, WhyNotSent,
+                Answerer, ChallengePage, Delivery, Kept, OnItsWay, ProofNotice, Reason, Tick, WhyNotSent,
                 dead_end::DeadEndPage,
             },
             message::Message,
@@ -27,7 +27,9 @@ use crate::{
     flows::{
         challenge::{self, ChallengeError},
         codes::{self, SendError},
-        devices, factors, passkeys, recovery,
+        devices, factors,
+        journey::Journey,
+        passkeys, recovery,
         sessions::{self, Bearer, Full},
         sign_in::Opened,
     },
@@ -308,6 +310,8 @@ struct Asked<'a> {
     helpful: Vec<Method>,
     /// Where they can go instead.
     back: Option<String>,
+    /// What waits for it.
+    kept: Kept,
 }
 
 /// What a proof is asked for.
@@ -339,6 +343,7 @@ enum Seen<'a> {
 async fn look<'a>(desk: &'a Desk, visit: &Visit, to: Option<&'a str>) -> Result<Seen<'a>, StoreError> {
     let errand = Errand::by_name(to).zip(to);
     let journey = desk.journey(to);
+    let kept = kept(journey.as_ref());
     let to = journey.as_ref().and(to);
     let elsewhere = |reply| Ok(Seen::Elsewhere(Box::new(reply)));
     match sessions::recognise(&desk.world, visit.token.as_ref()).await? {
@@ -350,7 +355,7 @@ async fn look<'a>(desk: &'a Desk, visit: &Visit, to: Option<&'a str>) -> Result<
                 return elsewhere(onward("/enroll", to));
             }
             let (bearer, lack) = (Bearer::Half(half), Lacking::SecondStep);
-            Ok(Seen::Asked(Box::new(Asked { bearer, to, lack, helpful, back: None })))
+            Ok(Seen::Asked(Box::new(Asked { bearer, to, lack, helpful, back: None, kept })))
         }
         Bearer::Full(full) => {
             if let Some((errand, name)) = errand {
@@ -360,7 +365,7 @@ async fn look<'a>(desk: &'a Desk, visit: &Visit, to: Option<&'a str>) -> Result<
                 let helpful = helpful(desk, &full, &missing).await?;
                 let (bearer, to, lack) = (Bearer::Full(full), Some(name), Lacking::Change(missing));
                 let back = Some("/account".to_owned());
-                return Ok(Seen::Asked(Box::new(Asked { bearer, to, lack, helpful, back })));
+                return Ok(Seen::Asked(Box::new(Asked { bearer, to, lack, helpful, back, kept })));
             }
             let Some(toll) = journey.as_ref().and_then(|journey| desk.toll(journey, &full.identity)) else {
                 return desk.proceed(&full.identity, to).await.and_then(elsewhere);
@@ -368,9 +373,14 @@ async fn look<'a>(desk: &'a Desk, visit: &Visit, to: Option<&'a str>) -> Result<
             let helpful = helpful(desk, &full, &toll.missing).await?;
             let back = journey.map(|journey| format!("https://{}{}/", journey.host, desk.port_suffix));
             let (bearer, lack) = (Bearer::Full(full), Lacking::Toll(toll));
-            Ok(Seen::Asked(Box::new(Asked { bearer, to, lack, helpful, back })))
+            Ok(Seen::Asked(Box::new(Asked { bearer, to, lack, helpful, back, kept })))
         }
     }
+}
+
+/// What waits for the end of a journey.
+pub(super) fn kept(journey: Option<&Journey>) -> Kept {
+    if journey.is_some_and(|journey| journey.held.is_some()) { Kept::Form } else { Kept::Nothing }
 }
 
 async fn helpful(desk: &Desk, full: &Full, missing: &Missing) -> Result<Vec<Method>, StoreError> {
@@ -479,7 +489,7 @@ impl Asked<'_> {
 
     fn answerer<'a>(&'a self, others: &'a [Method]) -> Answerer<'a> {
         let login_id = self.bearer.user().map_or("", |user| user.login_id.as_str());
-        Answerer { login_id, back: self.back.as_deref(), others }
+        Answerer { login_id, back: self.back.as_deref(), others, kept: self.kept }
     }
 }
 

@@ -140,8 +140,8 @@ fn ask(
     let app = journey.as_ref().and_then(|journey| desk.apps.find(&journey.host)).map(|app| app.title.as_str());
     desk.form_page(visit, to, |hidden| {
         let methods = desk.world.settings.methods.as_slice();
-        let (remedy, sign_up) = (desk.remedy(), desk.world.settings.sign_up);
-        let page = LoginPage { frame: desk.frame(), hidden, app, login_id, methods, remedy, sign_up, notice };
+        let (kept, remedy, sign_up) = (challenge::kept(journey.as_ref()), desk.remedy(), desk.world.settings.sign_up);
+        let page = LoginPage { frame: desk.frame(), hidden, app, login_id, methods, kept, remedy, sign_up, notice };
         desk.scripted_page(status, &page)
     })
 }

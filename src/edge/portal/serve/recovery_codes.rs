@@ -11,7 +11,7 @@ use crate::{
     edge::{
         http::page::protect,
         portal::{
-            challenge::{Answerer, ChallengePage, ProofNotice, Reason},
+            challenge::{Answerer, ChallengePage, Kept, ProofNotice, Reason},
             message::Message,
             recovery_codes::{RecoveryCodesFile, RecoveryCodesPage},
         },
@@ -150,7 +150,8 @@ async fn confirm(desk: &Desk, visit: &Visit, full: &Full, notice: Option<ProofNo
         Ok(_) => {}
         Err(error) => return desk.unavailable(&error),
     }
-    let answerer = Answerer { login_id: user.login_id.as_str(), back: Some("/account"), others: &[] };
+    let answerer =
+        Answerer { login_id: user.login_id.as_str(), back: Some("/account"), others: &[], kept: Kept::Nothing };
     desk.form_page(visit, None, |hidden| {
         let (method, action) = (Method::Totp, "/recovery-codes");
         let page = ChallengePage {

@@ -59,11 +59,12 @@ pub(super) async fn end(State(desk): State<Arc<Desk>>, visit: Visit, Fields(form
 /// `POST /account/sessions/end-others`.
 pub(super) async fn end_others(State(desk): State<Arc<Desk>>, visit: Visit, Fields(carried): Fields<Carried>) -> Reply {
     act(&desk, &visit, &carried, async |full| {
-        // Noted beforehand: afterwards nobody knows which they were. One that stays is only looked up again.
-        for other in sessions::others(&desk.world, full).await? {
+        // Asked beforehand: afterwards nobody knows which they were.
+        let others = sessions::others(&desk.world, full).await?;
+        let count = sessions::end_others(&desk.world, full, &visit.caller).await?;
+        for other in others {
             desk.ended.note(other.id);
         }
-        let count = sessions::end_others(&desk.world, full, &visit.caller).await?;
         tracing::info!(user.id = %full.identity.user.id.0, count, "other sessions ended by their owner");
         Ok(())
     })
@@ -75,7 +76,7 @@ pub(super) async fn lock(State(desk): State<Arc<Desk>>, visit: Visit, Fields(car
     act(&desk, &visit, &carried, async |full| {
         sessions::lock(&desk.world, full, &visit.caller).await?;
         // What the data plane remembers of it does not know of the lock yet.
-        desk.ended.note(full.identity.session.id);
+        desk.ended.note_lock(full.identity.session.id);
         tracing::info!(session.id = %full.identity.session.id.0, "session locked");
         Ok(())
     })

@@ -112,16 +112,17 @@ impl Desk {
     pub(super) fn toll<'a>(&'a self, journey: &Journey, identity: &Identity) -> Option<Toll<'a>> {
         let app = self.apps.find(&journey.host)?;
         let visitor = Visitor::SignedIn(Arc::new(identity.clone()));
+        let now = self.world.clock.now();
         let asking = journey.asks.as_ref().and_then(|asks| Some((app.enforced(&asks.policy)?, asks.label.clone())));
-        let (policy, label) = match asking {
-            Some(asking) => asking,
-            None => self.guess(app, journey, &visitor)?,
-        };
-        match policy.decide(&visitor, self.world.clock.now()) {
-            Decision::StepUp(missing) => Some(Toll { app: &app.title, label, missing }),
+        let holding = asking.or_else(|| self.guess(app, journey, &visitor));
+        let missing = match holding.as_ref().map(|(policy, _)| policy.decide(&visitor, now)) {
+            Some(Decision::StepUp(missing)) => missing,
+            // What the application asks for comes after its policy.
+            Some(Decision::Admit(_)) | None => journey.demand?.missing(&identity.session, now)?,
             // Whatever else comes of it is for the app host to say.
-            Decision::Admit(_) | Decision::SignIn(_) | Decision::Deny(_) => None,
-        }
+            Some(Decision::SignIn(_) | Decision::Deny(_)) => return None,
+        };
+        Some(Toll { app: &app.title, label: holding.and_then(|(_, label)| label), missing })
     }
 
     /// What will probably be asked for where somebody is heading, so that they prove it while they are here. The app host
@@ -139,8 +140,14 @@ impl Desk {
         let (method, now) = (journey.method.as_str(), self.world.clock.now());
         let call = Call { method, path: &path, query, fields: &NoFields, client: None, visitor: Some(visitor), now };
         // What is not seen here must not be guessed at: somebody would be asked for what they need not prove.
-        let before = app.tries(&call).take_while(|(.., fit)| fit.is_err());
-        if before.into_iter().any(|(.., fit)| matches!(fit, Err(Mismatch::Field | Mismatch::Network))) {
+        let is_unseen = |mismatch| match mismatch {
+            Mismatch::Field | Mismatch::Network => true,
+            // Of what can't be gone back to only the path is written down.
+            Mismatch::Query => journey.back.is_some(),
+            _ => false,
+        };
+        let mut before = app.tries(&call).map_while(|(.., fit)| fit.err());
+        if before.any(is_unseen) {
             return None;
         }
         let Matched { route, policy } = app.matched(&call).ok()??;

@@ -1,0 +1,127 @@
+//! What an application asks for beside its policy, at one moment and for one request (RFC 9470).
+
+use super::{Freshness, Lack, Missing, Requirement};
+use crate::domain::{
+    factor::Method,
+    session::{Level, Session},
+    time::Timestamp,
+};
+use std::time::Duration;
+
+/// A level, a freshness, or both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Demand {
+    level: Option<Level>,
+    within: Option<Duration>,
+}
+
+impl Demand {
+    /// No demand is fresher: a proof must outlive the way back to the application.
+    pub const WITHIN_MIN: Duration = Duration::from_secs(30);
+
+    /// A demand of something.
+    pub fn new(level: Option<Level>, within: Option<Duration>) -> Option<Self> {
+        let within = within.map(|within| within.max(Self::WITHIN_MIN));
+        (level.is_some() || within.is_some()).then_some(Self { level, within })
+    }
+
+    /// The level it names.
+    pub const fn level(&self) -> Option<Level> {
+        self.level
+    }
+
+    /// How old a proof may be.
+    pub const fn within(&self) -> Option<Duration> {
+        self.within
+    }
+
+    /// What a policy would say that asked for the same. Any proof is fresh but one that stands in for a lost one.
+    pub fn requirement(&self) -> Requirement {
+        let any = || Method::ALL.iter().copied().filter(|method| shows_presence(*method)).collect();
+        let fresh = self.within.map(|within| Freshness { any: any(), within: within.into() });
+        Requirement { fresh: fresh.into_iter().collect(), ..Requirement::at(self.level.unwrap_or(Level::Login)) }
+    }
+
+    /// What a session lacks for it.
+    pub fn missing(&self, session: &Session, now: Timestamp) -> Option<Missing> {
+        match self.requirement().missing(session, now) {
+            Err(Lack::Some(missing)) => Some(missing),
+            Ok(()) | Err(Lack::Everything) => None,
+        }
+    }
+}
+
+/// Whether a proof by this method says that somebody is there now. A mailbox says so as well as a password does, for it
+/// resets one; who types a recovery code has lost what they sign in with.
+const fn shows_presence(method: Method) -> bool {
+    match method {
+        Method::Password
+        | Method::Totp
+        | Method::Passkey
+        | Method::SecurityKey
+        | Method::EmailCode
+        | Method::EmailLink
+        | Method::SmsCode
+        | Method::VoiceCode => true,
+        Method::RecoveryCode => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{
+        factor::FactorId,
+        place::Place,
+        session::{Authentication, SessionId},
+        user::UserId,
+    };
+    use uuid::Uuid;
+
+    const NOON: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+
+    fn proven(method: Method, age: Duration) -> Session {
+        let proof = Authentication { method, factor: FactorId(Uuid::from_u128(1)), at: NOON - age };
+        Session {
+            id: SessionId(Uuid::from_u128(2)),
+            user: UserId(Uuid::from_u128(3)),
+            authentications: vec![proof],
+            started_at: proof.at,
+            seen_at: proof.at,
+            locked_at: None,
+            place: Place::default(),
+        }
+    }
+
+    fn proofs(age: Duration) -> Session {
+        proven(Method::Password, age)
+    }
+
+    #[test]
+    fn a_demand_is_met_or_not_and_never_by_nothing_at_all() {
+        let fresh = Demand::new(None, Some(Duration::from_mins(5))).unwrap();
+        let level = Demand::new(Some(Level::Mfa), None).unwrap();
+
+        assert_eq!(Demand::new(None, None), None);
+        assert_eq!(fresh.missing(&proofs(Duration::from_mins(4)), NOON), None);
+        assert!(matches!(fresh.missing(&proofs(Duration::from_mins(6)), NOON), Some(Missing::Fresh { .. })));
+        assert!(matches!(level.missing(&proofs(Duration::ZERO), NOON), Some(Missing::Level { .. })));
+    }
+
+    #[test]
+    fn a_lock_and_a_recovery_code_leave_nothing_fresh() {
+        let fresh = Demand::new(None, Some(Duration::from_mins(5))).unwrap();
+        let locked = Session { locked_at: Some(NOON), ..proofs(Duration::from_mins(1)) };
+
+        for session in [locked, proven(Method::RecoveryCode, Duration::from_mins(1))] {
+            assert!(matches!(fresh.missing(&session, NOON), Some(Missing::Fresh { latest: None, .. })), "{session:?}");
+        }
+    }
+
+    #[test]
+    fn what_can_not_be_met_in_time_is_asked_for_no_second_time() {
+        let now = Demand::new(None, Some(Duration::ZERO)).unwrap();
+
+        assert_eq!(now.missing(&proofs(Duration::from_secs(29)), NOON), None);
+    }
+}

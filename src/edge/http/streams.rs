@@ -1,0 +1,201 @@
+//! Whatever is still open, by the session that it hangs on: so that the end of a session finds its own, and looks at nobody
+//! else's.
+
+use crate::domain::session::{Identity, SessionId};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+use tokio::sync::Notify;
+
+/// Cores seldom meet at one of so many locks.
+const SHARDS: usize = 16;
+
+/// The open streams of this process.
+#[derive(Debug, Clone, Default)]
+pub struct Streams(Arc<[Mutex<Lines>; SHARDS]>);
+
+type Lines = HashMap<SessionId, Weak<Line>>;
+
+/// What the streams of one session share.
+#[derive(Debug)]
+struct Line {
+    session: SessionId,
+    is_over: AtomicBool,
+    over: Notify,
+    /// Who it is, as of the last look at the store.
+    latest: Mutex<Arc<Identity>>,
+}
+
+/// A stream's hold on its session. The last one that goes takes the session out of the register.
+#[derive(Debug)]
+pub struct Bond {
+    line: Arc<Line>,
+    streams: Streams,
+}
+
+impl Streams {
+    /// Binds a stream to the session that it was admitted with.
+    pub fn bind(&self, identity: &Arc<Identity>) -> Bond {
+        let session = identity.session.id;
+        let mut lines = self.lines(session);
+        let line = lines.get(&session).and_then(Weak::upgrade).unwrap_or_else(|| {
+            let line = Arc::new(Line {
+                session,
+                is_over: AtomicBool::new(false),
+                over: Notify::new(),
+                latest: Mutex::new(Arc::clone(identity)),
+            });
+            lines.insert(session, Arc::downgrade(&line));
+            line
+        });
+        drop(lines);
+        Bond { line, streams: self.clone() }
+    }
+
+    /// Ends the streams of a session.
+    pub fn end(&self, session: SessionId) {
+        let line = self.lines(session).remove(&session).and_then(|line| line.upgrade());
+        if let Some(line) = line {
+            line.is_over.store(true, Ordering::Release);
+            line.over.notify_waiters();
+        }
+    }
+
+    /// Every session with an open stream.
+    pub fn sessions(&self) -> Vec<SessionId> {
+        self.0.iter().flat_map(|shard| locked(shard).keys().copied().collect::<Vec<_>>()).collect()
+    }
+
+    /// Takes note of what a session has become.
+    pub fn refresh(&self, identity: Identity) {
+        let line = self.lines(identity.session.id).get(&identity.session.id).and_then(Weak::upgrade);
+        if let Some(line) = line {
+            *locked(&line.latest) = Arc::new(identity);
+        }
+    }
+
+    fn lines(&self, session: SessionId) -> MutexGuard<'_, Lines> {
+        let [.., last] = session.0.as_bytes();
+        let [first, ..] = &*self.0;
+        // The last byte of an id is random.
+        locked(self.0.get(usize::from(*last) % SHARDS).unwrap_or(first))
+    }
+}
+
+impl Bond {
+    /// Ready once the session is over.
+    pub async fn ended(&self) {
+        let over = self.line.over.notified();
+        if !self.line.is_over.load(Ordering::Acquire) {
+            over.await;
+        }
+    }
+
+    /// Who it is, as of the last look at the store.
+    pub fn identity(&self) -> Arc<Identity> {
+        Arc::clone(&locked(&self.line.latest))
+    }
+}
+
+impl Drop for Bond {
+    fn drop(&mut self) {
+        let mut lines = self.streams.lines(self.line.session);
+        // Whoever binds takes the same lock, so nobody joins between the look and the removal. A newer line of the same
+        // session is not ours to remove.
+        let is_ours = lines.get(&self.line.session).is_some_and(|line| line.as_ptr() == Arc::as_ptr(&self.line));
+        if is_ours && Arc::strong_count(&self.line) == 1 {
+            lines.remove(&self.line.session);
+        }
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing is ever left half changed.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{
+        place::Place,
+        session::Session,
+        time::Timestamp,
+        user::{LoginId, User, UserId},
+    };
+    use futures_util::FutureExt as _;
+    use uuid::Uuid;
+
+    fn identity(session: u128) -> Arc<Identity> {
+        let noon = Timestamp::from_millis(1_700_000_000_000);
+        let user = User {
+            id: UserId(Uuid::from_u128(1)),
+            login_id: LoginId::parse("ann").unwrap(),
+            name: String::new(),
+            email: None,
+            groups: Vec::new(),
+            disabled: false,
+            created_at: noon,
+        };
+        let id = SessionId(Uuid::from_u128(session));
+        let session = Session {
+            id,
+            user: user.id,
+            authentications: Vec::new(),
+            started_at: noon,
+            seen_at: noon,
+            locked_at: None,
+            place: Place::default(),
+        };
+        Arc::new(Identity { user, session })
+    }
+
+    #[test]
+    fn the_end_of_a_session_ends_its_streams_and_no_others() {
+        let streams = Streams::default();
+        let (first, second, other) =
+            (streams.bind(&identity(1)), streams.bind(&identity(1)), streams.bind(&identity(2)));
+        let mut waiting = Box::pin(first.ended());
+        assert!(waiting.as_mut().now_or_never().is_none());
+
+        streams.end(SessionId(Uuid::from_u128(1)));
+
+        assert!(waiting.as_mut().now_or_never().is_some());
+        assert!(second.ended().now_or_never().is_some(), "who looks later sees it too");
+        assert!(other.ended().now_or_never().is_none());
+        assert_eq!(streams.sessions(), [SessionId(Uuid::from_u128(2))]);
+    }
+
+    #[test]
+    fn a_session_is_in_the_register_as_long_as_a_stream_of_it_is_open() {
+        let streams = Streams::default();
+        let (first, second) = (streams.bind(&identity(1)), streams.bind(&identity(1)));
+
+        drop(first);
+        assert_eq!(streams.sessions().len(), 1);
+        drop(second);
+        assert_eq!(streams.sessions(), []);
+
+        let old = streams.bind(&identity(1));
+        streams.end(SessionId(Uuid::from_u128(1)));
+        let _new = streams.bind(&identity(1));
+        drop(old);
+        assert_eq!(streams.sessions().len(), 1, "the newer one stays");
+    }
+
+    #[test]
+    fn streams_learn_what_their_session_has_become() {
+        let streams = Streams::default();
+        let bond = streams.bind(&identity(1));
+        let mut later = (*identity(1)).clone();
+        later.user.name = "Ann Lee".to_owned();
+
+        streams.refresh(later);
+
+        assert_eq!(bond.identity().user.name, "Ann Lee");
+    }
+}

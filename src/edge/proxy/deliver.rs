@@ -1,0 +1,341 @@
+//! The second half of a kept form's way: from its one-time token to the application.
+//!
+//! The token comes as the body of a `text/plain` form to where the first form went, so that the address bar, relative
+//! links and the application's own cookies are right. Nothing here decides whether it may pass: that is policy's, once more.
+
+use super::{
+    Arrival, Asked, Passage, Proxy, Reply, Served,
+    answer::Own,
+    body::RequestBody,
+    challenge::{Lack, asks, browser_of, target_of},
+    held_page::{HeldPage, HeldState, Ticket},
+    hold::{is_own_form, refusal_for, submission},
+    visitors::Seen,
+};
+use crate::{
+    domain::{
+        secret::Token,
+        target::{Authority, ReturnPath},
+    },
+    edge::http::{
+        assets::Base,
+        page::{ContentPolicy, Frame, respond},
+        refusal::Refusal,
+        request::RequestId,
+    },
+    flows::{
+        hold::{self, Delivery, Found, Taken, Waiting},
+        journey::Journey,
+    },
+    ports::{StoreError, upstream::Upstream},
+};
+use bytes::Bytes;
+use http::{HeaderValue, Method, StatusCode, header, request::Parts};
+use http_body::Body as _;
+use http_body_util::{BodyExt as _, Limited};
+use hyper::body::Incoming;
+use tokio::sync::{mpsc, oneshot};
+
+/// What stands before the token in the body.
+const FIELD: &str = "doorward-held=";
+/// Field, token in base64url, and the line break that ends each line of such a form (HTML 4.10.21.8).
+const BODY_BYTES: u64 = 14 + 43 + 2;
+/// The form that throws a kept form away.
+const DISCARD_BYTES_MAX: usize = 16 * 1024;
+/// Parts of a kept body that wait to be sent.
+const PARTS_AHEAD: usize = 2;
+
+/// What a request brings along.
+pub(super) enum Brought {
+    /// Its own body.
+    Body(RequestBody),
+    /// The token of a form that was kept, and what became of that.
+    Form(Token, Found),
+}
+
+impl<U: Upstream<RequestBody>> Proxy<U> {
+    /// Tells a token from every other body. Only a body that has its exact length and type is looked into.
+    pub(super) async fn brought(&self, asked: &Asked<'_>, incoming: Incoming) -> Result<Brought, Box<Own>> {
+        let refused = |error| Box::new(self.refuse(asked, refusal_for(&error), None));
+        let mut body = RequestBody::stream(incoming, self.body_max).map_err(refused)?;
+        let is_plain = || asked.headers.get(header::CONTENT_TYPE).is_some_and(|value| value == "text/plain");
+        if body.size_hint().exact() != Some(BODY_BYTES) || !is_plain() || !is_own_form(asked) {
+            return Ok(Brought::Body(body));
+        }
+        let read = (&mut body).collect().await.map_err(refused)?.to_bytes();
+        let text = std::str::from_utf8(&read).unwrap_or_default();
+        let Some(token) = text.strip_prefix(FIELD).and_then(|text| Token::parse(text.trim_end())) else {
+            return Ok(Brought::Body(RequestBody::held(read)));
+        };
+        let found = self.found(asked, &token).await.map_err(|error| Box::new(self.unavailable(asked, &error)))?;
+        Ok(Brought::Form(token, found))
+    }
+
+    /// What became of a kept form, as far as this browser may know.
+    async fn found(&self, asked: &Asked<'_>, token: &Token) -> Result<Found, StoreError> {
+        let Some(browser) = browser_of(asked) else { return Ok(Found::Gone) };
+        let (world, host, token) = (self.world.clone(), asked.authority.host.clone(), token.clone());
+        self.on_slow(async move { hold::find(&world, &token, &host, &browser).await }).await
+    }
+
+    /// Delivers a kept form, for whoever was just admitted to its target.
+    pub(super) async fn deliver(
+        &self,
+        served: &Served,
+        parts: Parts,
+        (token, found): (Token, Found),
+        passage: Passage<'_>,
+        arrival: &Arrival<'_>,
+    ) -> Reply<U::Body> {
+        let asked = Self::asked(served, &parts, arrival);
+        let known = passage.seen.as_ref().and_then(Seen::login_id).map(str::to_owned);
+        let show = |state, page: &str| {
+            let own = self.held_page(&asked, known.as_deref(), state, page);
+            Reply::Own(with_status(own, StatusCode::CONFLICT))
+        };
+        let waiting = match found {
+            Found::Waiting(waiting) => waiting,
+            Found::Sent => return show(HeldState::Sent, "/"),
+            Found::Gone => return show(HeldState::Gone, "/"),
+        };
+        let target = target_of(passage.path.as_str(), parts.uri.query()).parse::<ReturnPath>();
+        let (Some(browser), Ok(target)) = (browser_of(&asked), target) else { return show(HeldState::Gone, "/") };
+        let (world, host) = (self.world.clone(), arrival.authority.host.clone());
+        let is_elsewhere = waiting.target != target;
+        let Passage { admission, seen, matched, path, now } = passage;
+        let taking = self.on_slow(async move {
+            let outcome = hold::take(&world, &token, &host, &target, &browser, &admission).await?;
+            Ok::<_, StoreError>((outcome, admission))
+        });
+        let (delivery, admission) = match taking.await {
+            Ok((Taken::Now(delivery), admission)) => (delivery, admission),
+            Ok((Taken::Before, _)) => return show(HeldState::Sent, "/"),
+            Ok((Taken::Refused, _)) if is_elsewhere => return show(HeldState::Gone, waiting.page.as_str()),
+            // Whole, and for this browser and target: so it was the user.
+            Ok((Taken::Refused, _)) => return show(HeldState::OtherUser, waiting.page.as_str()),
+            Err(error) => return Reply::Own(self.unavailable(&asked, &error)),
+        };
+        tracing::info!(request.id = %asked.id, app = asked.app.name, "a held form is delivered");
+        let passage = Passage { admission, seen, matched, path, now };
+        self.send_on(served, parts, delivery, passage, arrival).await
+    }
+
+    /// Sends a form on that the application may ask a step-up for: it is kept first, and delivered like any that was held.
+    /// What can't be kept goes on as it is.
+    pub(super) async fn deliver_and_heed(
+        &self,
+        served: &Served,
+        mut parts: Parts,
+        mut body: RequestBody,
+        passage: Passage<'_>,
+        arrival: &Arrival<'_>,
+    ) -> Reply<U::Body> {
+        let asked = Self::asked(served, &parts, arrival);
+        let flow = self.flow(&asked);
+        let (size, identity) = (body.size_hint().exact(), passage.admission.identity().cloned());
+        let submission = submission(&asked, passage.path.as_str(), asked.query).filter(|_| size.is_some());
+        let Some(submission) = submission else {
+            return self.forward_and_heed(served, parts, body, passage, arrival).await;
+        };
+        let (host, target) = (submission.host.clone(), submission.target.clone());
+        let Ok(holding) = self.begin(&asked, &flow, identity.as_deref(), submission, size).await else {
+            return self.forward_and_heed(served, parts, body, passage, arrival).await;
+        };
+        let token = match self.fill(holding, &flow, &mut body).await {
+            Ok(token) => token,
+            Err(why) => return Reply::Own(self.refuse_unkept(&asked, &why)),
+        };
+        let Passage { admission, seen, matched, path, now } = passage;
+        let (world, browser) = (self.world.clone(), flow.browser.clone());
+        let taking = self.on_slow(async move {
+            let outcome = hold::take(&world, &token, &host, &target, &browser, &admission).await?;
+            Ok::<_, StoreError>((outcome, admission))
+        });
+        let (delivery, admission) = match taking.await {
+            Ok((Taken::Now(delivery), admission)) => (delivery, admission),
+            Ok(_) => return Reply::Own(self.refuse(&asked, Refusal::OurFault, None)),
+            Err(error) => return Reply::Own(self.unavailable(&asked, &error)),
+        };
+        flow.note(&mut parts.headers);
+        self.send_on(served, parts, delivery, Passage { admission, seen, matched, path, now }, arrival).await
+    }
+
+    /// Sends a form on that was taken. Where the application wants one more proof first, it waits again.
+    async fn send_on(
+        &self,
+        served: &Served,
+        parts: Parts,
+        delivery: Delivery,
+        passage: Passage<'_>,
+        arrival: &Arrival<'_>,
+    ) -> Reply<U::Body> {
+        let (before, token) = (parts.clone(), delivery.token().clone());
+        let asked = Self::asked(served, &before, arrival);
+        let identity = passage.admission.identity().cloned().filter(|_| served.steps_up);
+        let (path, asks) = (passage.path.as_str().to_owned(), asks(&passage.matched));
+        let (body, given_out) = self.body_of(delivery, asked.id);
+        let reply = self.forward(served, parts, body, passage, arrival, asked.kind).await;
+        let unmet = identity.and_then(|identity| self.unmet(&reply, identity, asks));
+        let world = self.world.clone();
+        let Some(unmet) = unmet else {
+            self.slow.spawn(async move {
+                let Ok(delivery) = given_out.await else { return };
+                if let Err(error) = delivery.finish(&world).await {
+                    tracing::warn!(%error, "a delivered form is left to be swept");
+                }
+            });
+            return reply;
+        };
+        // The application's answer is of no use any more, and may wait for the rest of the form.
+        drop(reply);
+        let released = self.on_slow(async move {
+            match given_out.await {
+                Ok(delivery) => delivery.release(&world).await,
+                Err(_) => Err(StoreError::Unavailable("the delivery broke off".to_owned())),
+            }
+        });
+        match released.await {
+            Ok(()) => self.ask_again(&asked, &self.flow(&asked), unmet, &path, Some(token)),
+            Err(error) => Reply::Own(self.unavailable(&asked, &error)),
+        }
+    }
+
+    /// Asks for one more proof where a kept form meets a barrier again. It waits on, unless there is nothing to wait for.
+    pub(super) fn hold_on(
+        &self,
+        asked: &Asked<'_>,
+        lack: &Lack<'_>,
+        (token, found): (Token, Found),
+        path: &str,
+        query: Option<&str>,
+    ) -> Own {
+        let state = match found {
+            Found::Waiting(_) => return self.challenge(asked, &self.flow(asked), lack, path, query, Some(token)),
+            Found::Sent => HeldState::Sent,
+            Found::Gone => HeldState::Gone,
+        };
+        with_status(self.held_page(asked, None, state, "/"), StatusCode::CONFLICT)
+    }
+
+    /// The body of a kept form, read from the store as it is sent; and the delivery again, once nobody reads any more.
+    fn body_of(&self, delivery: Delivery, id: RequestId) -> (RequestBody, oneshot::Receiver<Delivery>) {
+        let (sender, coming) = mpsc::channel(PARTS_AHEAD);
+        let (done, given_out) = oneshot::channel();
+        let (world, length) = (self.world.clone(), delivery.size());
+        self.slow.spawn(async move {
+            for number in 0..delivery.parts() {
+                let part = delivery.part(&world, number).await.map(Bytes::from);
+                if let Err(error) = &part {
+                    tracing::error!(%error, request.id = %id, "a held form could not be delivered whole");
+                }
+                // Nobody waits for more where the application has hung up. It stays taken: it may have seen all of it.
+                if sender.send(part).await.is_err() {
+                    break;
+                }
+            }
+            // Whoever delivers has gone where nobody receives this; the rest is swept.
+            let _ = done.send(delivery);
+        });
+        (RequestBody::kept(coming, length), given_out)
+    }
+
+    /// `GET /.doorward/send`: the way on for a kept form. Changes nothing.
+    pub(super) async fn show_held(&self, asked: &Asked<'_>, query: &str) -> Own {
+        let Some((to, journey, token)) = self.held_journey(asked, query.as_bytes()) else {
+            return self.refuse(asked, Refusal::NotFound, None);
+        };
+        let page = journey.end().as_str();
+        let seen = match self.visitors.look(asked.headers, &asked.authority.host).await {
+            Ok(seen) => seen,
+            Err(error) => return self.unavailable(asked, &error),
+        };
+        if browser_of(asked).is_none_or(|browser| browser.hash() != journey.browser) {
+            return self.held_page(asked, seen.login_id(), HeldState::Gone, "/");
+        }
+        let Seen::Known(known) = &seen else {
+            return super::answer::redirect(&format!("{}/login?to={to}", self.portal));
+        };
+        let waiting = match self.found(asked, &token).await {
+            Ok(Found::Waiting(waiting)) => waiting,
+            Ok(Found::Sent) => return self.held_page(asked, seen.login_id(), HeldState::Sent, page),
+            Ok(Found::Gone) => return self.held_page(asked, seen.login_id(), HeldState::Gone, page),
+            Err(error) => return self.unavailable(asked, &error),
+        };
+        let text = token.to_text();
+        let ticket = Ticket { target: waiting.target.as_str(), token: &text };
+        let Waiting { user, fields, made_at, .. } = &waiting;
+        let state = match user {
+            Some(user) if *user == known.identity.user.id => HeldState::Sending(ticket),
+            Some(_) => HeldState::OtherUser,
+            None => {
+                let age = made_at.age(self.world.clock.now()).unwrap_or_default();
+                HeldState::Review { ticket, age, fields, to: &to }
+            }
+        };
+        self.held_page(asked, seen.login_id(), state, page)
+    }
+
+    /// `POST /.doorward/send`: throws a kept form away.
+    pub(super) async fn discard(&self, asked: &Asked<'_>, incoming: Incoming) -> Own {
+        if !is_own_form(asked) {
+            return self.refuse(asked, Refusal::NotAllowed { app: &asked.app.title, message: None }, None);
+        }
+        let Ok(body) = Limited::new(incoming, DISCARD_BYTES_MAX).collect().await else {
+            return self.refuse(asked, Refusal::TooLarge, None);
+        };
+        let Some((_, journey, token)) = self.held_journey(asked, &body.to_bytes()) else {
+            return self.refuse(asked, Refusal::NotFound, None);
+        };
+        let page = journey.end().as_str();
+        let Some(browser) = browser_of(asked) else { return self.held_page(asked, None, HeldState::Gone, page) };
+        let world = self.world.clone();
+        match self.on_slow(async move { hold::discard(&world, &token, &browser).await }).await {
+            Ok(true) => self.held_page(asked, None, HeldState::Discarded, page),
+            Ok(false) => self.held_page(asked, None, HeldState::Gone, page),
+            Err(error) => self.unavailable(asked, &error),
+        }
+    }
+
+    /// The journey in these fields, with the token of the form that waits for its end.
+    fn held_journey(&self, asked: &Asked<'_>, fields: &[u8]) -> Option<(String, Journey, Token)> {
+        let (_, to) = url::form_urlencoded::parse(fields).find(|(key, _)| key == "to")?;
+        let journey = Journey::open(&self.world, &to).filter(|journey| journey.host == asked.authority.host)?;
+        let token = journey.held.clone()?;
+        Some((to.into_owned(), journey, token))
+    }
+
+    fn held_page(&self, asked: &Asked<'_>, login_id: Option<&str>, state: HeldState<'_>, page: &str) -> Own {
+        let frame = Frame { brand: &self.brand, base: Base::App };
+        let page = HeldPage { frame, app: &asked.app.title, login_id, state, page };
+        respond(StatusCode::OK, &page, &ContentPolicy::for_sending())
+    }
+
+    pub(super) fn unavailable(&self, asked: &Asked<'_>, error: &StoreError) -> Own {
+        tracing::error!(%error, request.id = %asked.id, "the store failed a request");
+        self.refuse(asked, Refusal::Unavailable, None)
+    }
+}
+
+fn with_status(mut own: Own, status: StatusCode) -> Own {
+    *own.status_mut() = status;
+    own
+}
+
+/// Gives the request the fields that the first form had. Everything else the browser has said anew.
+pub(super) fn restore(parts: &mut Parts, waiting: &Waiting, authority: &Authority) {
+    debug_assert_eq!(parts.method, Method::POST);
+    let origin = format!("https://{authority}");
+    parts.headers.remove(header::CONTENT_TYPE);
+    parts.headers.remove(header::REFERER);
+    for (name, value) in [
+        (header::CONTENT_TYPE, waiting.content_type.clone()),
+        (header::REFERER, format!("{origin}{}", waiting.page.as_str())),
+        (header::ORIGIN, origin),
+    ] {
+        if let Ok(value) = HeaderValue::try_from(value)
+            && !value.is_empty()
+        {
+            parts.headers.insert(name, value);
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! What ties a stream to its session: a WebSocket, or any response that is still open (SE-05).
+//!
+//! An open stream counts as use of its session, which so never goes idle under it; the end of its lifetime, a sign-out, a
+//! revocation and a disabled account cut it within a second. What this process ends is cut at once; the store is asked for
+//! the rest, for all open sessions together.
+
+use crate::{
+    domain::{
+        policy::{Decision, Policy, Visitor},
+        session::{Identity, SessionId},
+    },
+    edge::http::ended::Ended,
+    flows::{World, sessions},
+    ports::Clock,
+};
+use std::{collections::HashSet, sync::Arc, time::Duration};
+use tokio::time::sleep;
+
+/// How often the store is asked for the sessions of open streams. A cut takes as long, and one answer of the store.
+const LOOK_EVERY: Duration = Duration::from_millis(750);
+/// Looks in a row that may fail before nobody can say any more whose streams those are (SE-08).
+const LOOKS_FAILED_MAX: u32 = 6;
+
+/// Why a stream is cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Cut {
+    /// Its session is over.
+    #[error("the session is over")]
+    Over,
+    /// Its route wants a fresher proof by now.
+    #[error("a fresh proof is needed")]
+    Stale,
+}
+
+/// A stream's tie to its session.
+pub struct Tether {
+    /// Knows what ends.
+    pub ended: Ended,
+    /// Who was admitted.
+    pub identity: Arc<Identity>,
+    /// What the route goes on demanding while the stream is open, if it does.
+    pub obeys: Option<Arc<Policy>>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Tether {
+    /// Ready when the stream must end.
+    pub async fn cut(self) -> Cut {
+        let bond = self.ended.bind(&self.identity);
+        let Some(policy) = self.obeys else {
+            bond.ended().await;
+            return Cut::Over;
+        };
+        loop {
+            tokio::select! {
+                biased;
+                () = bond.ended() => return Cut::Over,
+                () = sleep(LOOK_EVERY) => {}
+            }
+            let decision = policy.decide(&Visitor::SignedIn(bond.identity()), self.clock.now());
+            if !matches!(decision, Decision::Admit(_)) {
+                return Cut::Stale;
+            }
+        }
+    }
+}
+
+/// Cuts what other nodes and programs end, and what ends by itself, for as long as the process runs.
+pub async fn watch(world: World, ended: Ended) {
+    let mut failed = 0;
+    loop {
+        sleep(LOOK_EVERY).await;
+        let open = ended.streams().sessions();
+        if open.is_empty() {
+            continue;
+        }
+        match sessions::still_live(&world, &open).await {
+            Ok(live) => {
+                failed = 0;
+                let standing: HashSet<SessionId> = live.iter().map(|identity| identity.session.id).collect();
+                for session in open.into_iter().filter(|session| !standing.contains(session)) {
+                    ended.streams().end(session);
+                }
+                for identity in live {
+                    ended.streams().refresh(identity);
+                }
+            }
+            Err(error) => {
+                failed += 1;
+                tracing::warn!(%error, failed, "the sessions of open streams can't be looked up");
+                if failed > LOOKS_FAILED_MAX {
+                    for session in open {
+                        ended.streams().end(session);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,320 @@
+//! Keeping a form submission while its sender proves something, and giving it out once.
+//!
+//! What is kept is sealed and bound: to the target, the browser, and the user if there was one. Whoever takes it shows an
+//! [`Admission`], so policy has decided again by then; and of all who try one gets it, so what breaks off between taking and
+//! delivering is not delivered at all, and never twice.
+
+use super::World;
+use crate::{
+    domain::{
+        form::FieldNames,
+        policy::Admission,
+        secret::{Token, TokenHash, sha256},
+        target::{Host, ReturnPath},
+        throttle::BudgetKey,
+        time::Timestamp,
+        user::UserId,
+    },
+    ports::{
+        StoreError,
+        store::{Claim, FoundHeld, Held, Room, Sender, WaitingHeld},
+    },
+};
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+
+/// Requests of one session that may wait at once: tabs that went stale together.
+const OF_SESSION_MAX: u32 = 16;
+/// Requests from one address that may wait at once. Many people share one.
+const OF_ADDRESS_MAX: u32 = 64;
+
+/// What the operator chose about held requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// The longest body that is kept, in bytes.
+    pub body_max: u64,
+    /// Bytes of all bodies that are kept.
+    pub total_max: u64,
+}
+
+/// A form submission that can't go on yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Submission {
+    /// The app host.
+    pub host: Host,
+    /// Path and query it was sent to.
+    pub target: ReturnPath,
+    /// Its `Content-Type`.
+    pub content_type: String,
+    /// The page the form was on.
+    pub page: ReturnPath,
+}
+
+/// Where a submission comes from.
+#[derive(Debug, Clone)]
+pub struct Origin {
+    /// Hash of the cookie that its browser holds on the app host.
+    pub browser: TokenHash,
+    /// Who was signed in there.
+    pub sender: Option<Sender>,
+    /// Its address.
+    pub address: IpAddr,
+}
+
+/// Why a submission is not kept.
+#[derive(Debug, thiserror::Error)]
+pub enum HoldError {
+    /// It is longer than what is kept.
+    #[error("the body is longer than what is held")]
+    TooLarge,
+    /// So much waits already, of this session, from this address, or in all.
+    #[error("as much as may be held is held already")]
+    Full,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A submission that is being kept. Until [`finish`](Self::finish) nobody finds it.
+#[derive(Debug)]
+pub struct Holding {
+    token: Token,
+    submission: Submission,
+    names: FieldNames,
+    parts: u32,
+    size: u64,
+}
+
+/// What is sealed beside the body.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Head {
+    target: String,
+    content_type: String,
+    page: String,
+    fields: Vec<String>,
+    parts: u32,
+    size: u64,
+}
+
+/// Begins to keep a submission whose body is `announced` bytes long, if that is known.
+pub async fn begin(
+    world: &World,
+    submission: Submission,
+    origin: &Origin,
+    announced: Option<u64>,
+) -> Result<Holding, HoldError> {
+    let limits = world.settings.hold;
+    let size = announced.unwrap_or(limits.body_max);
+    if size > limits.body_max {
+        return Err(HoldError::TooLarge);
+    }
+    let (token, now) = (world.entropy.token(), world.now());
+    let held = Held {
+        token: token.hash(),
+        place: place(&submission.host, &submission.target),
+        browser: origin.browser,
+        sender: origin.sender,
+        address: BudgetKey::address(origin.address),
+        size,
+        made_at: now,
+    };
+    // Strangers never take the half that is left for people we know.
+    let bytes = if origin.sender.is_some() { limits.total_max } else { limits.total_max / 2 };
+    let room = Room { of_session: OF_SESSION_MAX, of_address: OF_ADDRESS_MAX, bytes };
+    if !world.store.hold(&held, room, now - Held::LIFETIME).await? {
+        return Err(HoldError::Full);
+    }
+    let names = FieldNames::of(&submission.content_type);
+    Ok(Holding { token, submission, names, parts: 0, size: 0 })
+}
+
+impl Holding {
+    /// Keeps the next part of the body, at most [`Held::PART_BYTES`].
+    pub async fn append(&mut self, world: &World, part: &[u8]) -> Result<(), HoldError> {
+        self.size += u64::try_from(part.len()).unwrap_or(u64::MAX);
+        if self.size > world.settings.hold.body_max {
+            return Err(HoldError::TooLarge);
+        }
+        self.names.read(part);
+        let token = self.token.hash();
+        let sealed = world.vault.seal(&purpose(token, &self.parts.to_string()), part);
+        world.store.hold_part(token, self.parts, &sealed).await?;
+        self.parts += 1;
+        Ok(())
+    }
+
+    /// The whole of it is there. Returns the one-time token that delivers it.
+    pub async fn finish(self, world: &World) -> Result<Token, HoldError> {
+        let Self { token, submission, names, parts, size } = self;
+        let Submission { target, content_type, page, .. } = submission;
+        let (target, page) = (target.as_str().to_owned(), page.as_str().to_owned());
+        let head = Head { target, content_type, page, fields: names.into_names(), parts, size };
+        let plain = serde_json::to_vec(&head).unwrap_or_default();
+        let sealed = world.vault.seal(&purpose(token.hash(), "head"), &plain);
+        world.store.hold_whole(token.hash(), &sealed, size).await?;
+        Ok(token)
+    }
+
+    /// The one-time token that will deliver it.
+    pub const fn token(&self) -> &Token {
+        &self.token
+    }
+}
+
+/// What became of a held request.
+#[derive(Debug)]
+pub enum Found {
+    /// It waits.
+    Waiting(Waiting),
+    /// It was given out.
+    Sent,
+    /// It is not there any more, or never was, for this browser.
+    Gone,
+}
+
+/// A held request, as far as its sender may be shown it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    /// Whose it is; `None` where nobody was signed in.
+    pub user: Option<UserId>,
+    /// Where it goes.
+    pub target: ReturnPath,
+    /// Its `Content-Type`.
+    pub content_type: String,
+    /// The page the form was on.
+    pub page: ReturnPath,
+    /// The names of its fields.
+    pub fields: Vec<String>,
+    /// When it came.
+    pub made_at: Timestamp,
+}
+
+/// Looks for a held request, and changes nothing.
+pub async fn find(world: &World, token: &Token, host: &Host, browser: &Token) -> Result<Found, StoreError> {
+    let found = match world.store.held(token.hash(), world.now() - Held::LIFETIME).await? {
+        None => return Ok(Found::Gone),
+        Some(FoundHeld::Taken) => return Ok(Found::Sent),
+        Some(FoundHeld::Waiting(found)) => found,
+    };
+    let waiting = open(world, token.hash(), &found).and_then(|head| {
+        let target: ReturnPath = head.target.parse().ok()?;
+        let is_meant = found.browser == browser.hash() && found.place == place(host, &target);
+        let page = head.page.parse().ok().filter(|_| is_meant)?;
+        let Head { content_type, fields, .. } = head;
+        Some(Waiting { user: found.user, target, content_type, page, fields, made_at: found.made_at })
+    });
+    Ok(waiting.map_or(Found::Gone, Found::Waiting))
+}
+
+/// What comes of an attempt to have a held request delivered.
+#[derive(Debug)]
+pub enum Taken {
+    /// It is the caller's to deliver, and nobody else's ever.
+    Now(Delivery),
+    /// It was given out before.
+    Before,
+    /// It is not there, or not for this user, browser and target.
+    Refused,
+}
+
+/// A held request that was taken.
+#[derive(Debug)]
+#[must_use]
+pub struct Delivery {
+    token: Token,
+    head: Head,
+}
+
+/// Why a body that was kept can't be given out whole.
+#[derive(Debug, thiserror::Error)]
+pub enum LostPart {
+    /// It is gone, or was altered.
+    #[error("a part of a held body is gone or was altered")]
+    Gone,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Takes a held request, for whoever was admitted to its target a moment ago.
+pub async fn take(
+    world: &World,
+    token: &Token,
+    host: &Host,
+    target: &ReturnPath,
+    browser: &Token,
+    admission: &Admission,
+) -> Result<Taken, StoreError> {
+    let (presented, token, now) = (token, token.hash(), world.now());
+    let since = now - Held::LIFETIME;
+    let waiting = match world.store.held(token, since).await? {
+        None => return Ok(Taken::Refused),
+        Some(FoundHeld::Taken) => return Ok(Taken::Before),
+        Some(FoundHeld::Waiting(waiting)) => waiting,
+    };
+    let Some(head) = open(world, token, &waiting) else { return Ok(Taken::Refused) };
+    let user = admission.identity().map(|identity| identity.user.id);
+    let claim = Claim { token, place: place(host, target), browser: browser.hash(), user };
+    if world.store.take_held(claim, since, now).await? {
+        return Ok(Taken::Now(Delivery { token: presented.clone(), head }));
+    }
+    Ok(match world.store.held(token, since).await? {
+        Some(FoundHeld::Taken) => Taken::Before,
+        Some(FoundHeld::Waiting(_)) | None => Taken::Refused,
+    })
+}
+
+impl Delivery {
+    /// The token that it was taken with.
+    pub const fn token(&self) -> &Token {
+        &self.token
+    }
+
+    /// How long its body is.
+    pub const fn size(&self) -> u64 {
+        self.head.size
+    }
+
+    /// In how many parts.
+    pub const fn parts(&self) -> u32 {
+        self.head.parts
+    }
+
+    /// A part of its body.
+    pub async fn part(&self, world: &World, number: u32) -> Result<Vec<u8>, LostPart> {
+        let sealed = world.store.held_part(self.token.hash(), number).await?.ok_or(LostPart::Gone)?;
+        let plain =
+            world.vault.open(&purpose(self.token.hash(), &number.to_string()), &sealed).ok_or(LostPart::Gone)?;
+        Ok(plain.expose().to_vec())
+    }
+
+    /// Lets it wait again: the application would not have it without one more proof, and said so.
+    pub async fn release(self, world: &World) -> Result<(), StoreError> {
+        world.store.release_held(self.token.hash()).await
+    }
+
+    /// Forgets the body; to be called when it was given out.
+    pub async fn finish(self, world: &World) -> Result<(), StoreError> {
+        world.store.empty_held(self.token.hash()).await
+    }
+}
+
+/// Forgets a held request that its sender does not want to send. `false` if it is not there.
+pub async fn discard(world: &World, token: &Token, browser: &Token) -> Result<bool, StoreError> {
+    world.store.drop_held(token.hash(), browser.hash()).await
+}
+
+fn open(world: &World, token: TokenHash, found: &WaitingHeld) -> Option<Head> {
+    let plain = world.vault.open(&purpose(token, "head"), &found.head)?;
+    serde_json::from_slice(plain.expose()).ok()
+}
+
+/// Parts are sealed for their place, so that none can stand in for another.
+fn purpose(token: TokenHash, part: &str) -> String {
+    format!("held/{}/{part}", BASE64_URL_SAFE_NO_PAD.encode(token.as_bytes()))
+}
+
+fn place(host: &Host, target: &ReturnPath) -> TokenHash {
+    TokenHash::from_bytes(sha256(format!("{host}\n{}", target.as_str()).as_bytes()))
+}

@@ -1,0 +1,103 @@
+//! The application itself asks for a step-up (RFC 9470), once, and gets its request again.
+
+use crate::{
+    recorder::{OK, Recorder, Seen},
+    world::{APP, app, site},
+};
+use http::{StatusCode, header};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+use support::{
+    gateway::{Gateway, PORTAL},
+    person::{Person, arrive, navigation, visit},
+};
+
+const CHALLENGE: &str = "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Bearer error=\"insufficient_user_authentication\", \
+    acr_values=\"mfa\"\r\nContent-Length: 4\r\n\r\nmore";
+
+/// An application that wants two factors at `/strict`; or that never has enough.
+async fn demanding(insatiable: Arc<AtomicBool>) -> Recorder {
+    Recorder::answering(move |seen: &Seen| {
+        let wants = seen.line().contains(" /strict");
+        let enough = !insatiable.load(Ordering::SeqCst) && has_two_factors(seen);
+        if wants && !enough { CHALLENGE.into() } else { OK.into() }
+    })
+    .await
+}
+
+/// What the assertion says of the level, read without its signature: the gateway is the only one that reaches this.
+fn has_two_factors(seen: &Seen) -> bool {
+    use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
+    let field = seen.field("doorward-assertion");
+    let Some(claims) = field.first().and_then(|token| token.split('.').nth(1)) else { return false };
+    let claims: serde_json::Value = serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap();
+    claims["acr"] == "mfa"
+}
+
+/// A gateway that is content with a password where its application is not.
+async fn gateway(recorder: &Recorder) -> (Gateway, Person) {
+    let site = site();
+    let policies = "\n[mfa]\nrequirement = \"disabled\"\n\n[policy.standard]\nlevel = \"login\"\n";
+    site.configure(&[&site.preamble(), policies, &app("app", &recorder.url()), "step_up_from_app = true\n"].concat());
+    let ann = Person::add(&site, "ann", &[]);
+    (site.start().await, ann)
+}
+
+#[tokio::test]
+async fn a_page_and_a_form_are_asked_for_again_after_the_step_up() {
+    let recorder = demanding(Arc::default()).await;
+    let (gateway, ann) = gateway(&recorder).await;
+    let client = gateway.client();
+    assert_eq!(ann.visit(&client, &gateway.url(APP, "/")).await.text, "ok");
+
+    let form =
+        navigation(client.post(gateway.url(APP, "/strict?a=1"))).body("to=bo").header(header::CONTENT_TYPE, "a/b");
+    let page = arrive(&client, form).await;
+    assert!(page.is_at("/challenge/totp") && page.text.contains("We kept what you typed"), "{page:?}");
+    let page = ann.type_code(&client, &page).await;
+    assert!(page.is_at("/.doorward/send"), "{page:?}");
+    let body = format!("doorward-held={}\r\n", page.hidden("doorward-held").unwrap());
+    let again = navigation(client.post(gateway.url(APP, "/strict?a=1"))).body(body);
+    let page = arrive(&client, again.header(header::CONTENT_TYPE, "text/plain")).await;
+
+    assert_eq!((page.status, page.text.as_str()), (StatusCode::OK, "ok"), "{}", gateway.log());
+    let forms: Vec<_> = recorder.requests().into_iter().filter(|seen| seen.line().starts_with("POST")).collect();
+    assert_eq!(forms.len(), 2, "refused, then taken");
+    assert!(forms.iter().all(|seen| seen.body == b"to=bo" && seen.field("content-type") == ["a/b"]));
+    assert_eq!(visit(&client, &gateway.url(APP, "/strict")).await.text, "ok", "it counts for more than one");
+}
+
+#[tokio::test]
+async fn whoever_has_proven_what_is_asked_for_gets_the_answer_as_it_is() {
+    let insatiable = Arc::new(AtomicBool::new(true));
+    let recorder = demanding(Arc::clone(&insatiable)).await;
+    let (gateway, ann) = gateway(&recorder).await;
+    let client = gateway.client();
+    ann.visit(&client, &gateway.url(APP, "/")).await;
+
+    let page = visit(&client, &gateway.url(APP, "/strict")).await;
+    assert!(page.is_at("/challenge/totp"), "{page:?}");
+    let page = ann.type_code(&client, &page).await;
+
+    assert_eq!((page.status, page.text.as_str()), (StatusCode::UNAUTHORIZED, "more"), "one round");
+    assert_eq!(page.url.as_str(), gateway.url(APP, "/strict"));
+}
+
+#[tokio::test]
+async fn a_program_gets_the_challenge_and_where_to_meet_it() {
+    let recorder = demanding(Arc::default()).await;
+    let (gateway, ann) = gateway(&recorder).await;
+    let client = gateway.client();
+    ann.visit(&client, &gateway.url(APP, "/")).await;
+
+    let answer = client.post(gateway.url(APP, "/strict")).body("{}").send().await.unwrap();
+
+    assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+    let field = |name: &str| answer.headers()[name].to_str().unwrap().to_owned();
+    assert!(field("www-authenticate").contains("acr_values=\"mfa\""));
+    let url = field("doorward-step-up");
+    assert!(url.starts_with(&gateway.url(PORTAL, "/challenge?to=")), "{url}");
+    assert!(visit(&client, &url).await.is_at("/challenge/totp"));
+}

@@ -1,0 +1,232 @@
+//! Forms that meet a missing or stale session: kept, sent once, and only where they belong.
+
+use crate::{
+    recorder::Recorder,
+    world::{APP, app, site},
+};
+use futures_util::future::join_all;
+use http::{StatusCode, header};
+use reqwest::{Client, Response};
+use support::{
+    gateway::{Gateway, PORTAL},
+    person::{PASSWORD, Page, Person, arrive, navigation, visit},
+};
+
+const MULTIPART: &str = "multipart/form-data; boundary=----x7";
+
+/// A form with a file, and bytes that are no text.
+fn upload() -> Vec<u8> {
+    let mut body = b"------x7\r\nContent-Disposition: form-data; name=\"amount\"\r\n\r\n12\r\n------x7\r\n\
+        Content-Disposition: form-data; name=\"receipt\"; filename=\"a.bin\"\r\n\r\n"
+        .to_vec();
+    body.extend((0..300_000_u32).map(|at| at.to_le_bytes()[usize::from(at % 3 == 0)]));
+    body.extend(b"\r\n------x7--\r\n");
+    body
+}
+
+/// A gateway whose transfers want a fresh code.
+async fn gateway(recorder: &Recorder) -> (Gateway, Person) {
+    let site = site();
+    let policies = "\n[hold]\nbody_max = \"1MiB\"\n\n[policy.standard]\nlevel = \"mfa\"\n\n\
+        [policy.transfers]\nlevel = \"mfa\"\nfresh = { any = [\"totp\"], within = \"6s\" }\n";
+    let route = "\n[[app.route]]\npath = \"/transfers/**\"\nmethods = [\"POST\"]\npolicy = \"transfers\"\n";
+    site.configure(&[&site.preamble(), policies, &app("app", &recorder.url()), route].concat());
+    let ann = Person::add(&site, "ann", &[]);
+    (site.start().await, ann)
+}
+
+/// Sends a form as the application's own page does.
+async fn submit(client: &Client, url: &str, body: Vec<u8>) -> Response {
+    let referer = url.replace("/transfers?draft=1", "/new");
+    let request = navigation(client.post(url)).header(header::CONTENT_TYPE, MULTIPART).header(header::REFERER, referer);
+    request.body(body).send().await.unwrap()
+}
+
+/// Sends the form until the session is stale for it.
+async fn submit_stale(client: &Client, url: &str) -> String {
+    for _ in 0..2000 {
+        let answer = submit(client, url, upload()).await;
+        if answer.status() == StatusCode::SEE_OTHER {
+            return location(&answer);
+        }
+        assert_eq!(answer.status(), StatusCode::OK);
+    }
+    panic!("never stale");
+}
+
+fn location(answer: &Response) -> String {
+    answer.headers()[header::LOCATION].to_str().unwrap().to_owned()
+}
+
+/// Presses the button of the page that sends a kept form.
+async fn send(client: &Client, url: &str, token: &str) -> Page {
+    let request = navigation(client.post(url)).header(header::CONTENT_TYPE, "text/plain");
+    arrive(client, request.body(format!("doorward-held={token}\r\n"))).await
+}
+
+fn uploads(recorder: &Recorder) -> usize {
+    recorder.requests().iter().filter(|seen| seen.line().starts_with("POST ")).count()
+}
+
+#[tokio::test]
+async fn a_form_that_was_sent_by_nobody_is_shown_before_it_goes_on_and_survives_a_kill() {
+    let recorder = Recorder::start().await;
+    let (gateway, ann) = gateway(&recorder).await;
+    let (client, url) = (gateway.client(), gateway.url(APP, "/transfers?draft=1"));
+
+    let answer = submit(&client, &url, upload()).await;
+
+    assert_eq!(answer.status(), StatusCode::SEE_OTHER);
+    assert!(location(&answer).starts_with(&gateway.url(PORTAL, "/login?to=")), "{}", location(&answer));
+    let gateway = gateway.killed_and_started_again().await;
+    let page = visit(&client, &location(&answer)).await;
+    assert!(page.text.contains("We kept what you typed. You can send it once"), "{}", page.text);
+    let page = ann.type_password(&client, &page).await;
+    let page = ann.type_code(&client, &page).await;
+    assert!(page.is_at("/.doorward/send"), "{page:?}");
+    assert!(page.text.contains("Send this form?") && page.text.contains("amount, receipt"), "{}", page.text);
+    assert_eq!(uploads(&recorder), 0, "nothing goes by itself");
+
+    let token = page.hidden("doorward-held").unwrap();
+    let sent = join_all((0..8).map(|_| send(&client, &url, token))).await;
+
+    assert_eq!(sent.iter().filter(|page| page.status == StatusCode::OK).count(), 1, "{}", gateway.log());
+    assert!(sent.iter().any(|page| page.text.contains("This form was sent already")));
+    assert_eq!(uploads(&recorder), 1);
+    let seen = recorder.last();
+    assert_eq!(seen.line(), "POST /transfers?draft=1");
+    assert!(seen.body == upload(), "byte for byte");
+    assert_eq!(seen.field("content-type"), [MULTIPART]);
+    assert_eq!(seen.field("content-length"), [upload().len().to_string()]);
+    assert_eq!(seen.field("referer"), [gateway.url(APP, "/new")]);
+    assert_eq!(seen.field("origin"), [gateway.url(APP, "")]);
+    assert_eq!(seen.field("remote-user"), ["ann"]);
+    assert!(visit(&client, page.url.as_str()).await.text.contains("This form was sent already"), "Back");
+}
+
+#[tokio::test]
+async fn a_stale_form_goes_on_after_the_step_up_and_to_its_sender_alone() {
+    let recorder = Recorder::start().await;
+    let (gateway, ann) = gateway(&recorder).await;
+    let bob = Person::add(&gateway.site, "bob", &[]);
+    let (client, url) = (gateway.client(), gateway.url(APP, "/transfers?draft=1"));
+    let page = visit(&client, &gateway.url(APP, "/new")).await;
+    let page = ann.type_password(&client, &page).await;
+    page.submit(&client, "/challenge/totp", &[("code", &ann.last_code())]).await;
+
+    let asked = submit_stale(&client, &url).await;
+    let before = uploads(&recorder);
+    assert!(asked.starts_with(&gateway.url(PORTAL, "/challenge?to=")), "{asked}");
+    let page = visit(&client, &asked).await;
+    assert!(page.text.contains("It will be sent as soon as you've confirmed it's you."), "{}", page.text);
+
+    let page = ann.type_code(&client, &page).await;
+    assert!(page.is_at("/.doorward/send") && page.text.contains("Sending your form"), "{page:?}");
+    let token = page.hidden("doorward-held").unwrap().to_owned();
+    let stranger = gateway.client();
+    bob.visit(&stranger, &gateway.url(APP, "/new")).await;
+    let page = send(&stranger, &url, &token).await;
+    assert!(page.text.contains("kept any more"), "another browser, {page:?}");
+    assert_eq!(uploads(&recorder), before);
+
+    let page = send(&client, &url, &token).await;
+    assert_eq!((page.status, page.text.as_str()), (StatusCode::OK, "ok"));
+    assert_eq!(uploads(&recorder), before + 1);
+    assert!(recorder.last().body == upload());
+}
+
+#[tokio::test]
+async fn policy_decides_on_the_fields_of_the_form_and_not_of_what_stands_for_it() {
+    let recorder = Recorder::start().await;
+    let site = site();
+    let routes = format!(
+        "\n[[app.route]]\npath = \"/transfers/**\"\nheaders = {{ content-type = \"{MULTIPART}\" }}\npolicy = \"standard\"\n\
+        \n[[app.route]]\npath = \"/transfers/**\"\npolicy = \"deny\"\n"
+    );
+    let policy = "\n[policy.standard]\nlevel = \"mfa\"\n";
+    site.configure(&[&site.preamble(), policy, &app("app", &recorder.url()), &routes].concat());
+    let ann = Person::add(&site, "ann", &[]);
+    let gateway = site.start().await;
+    let (client, url) = (gateway.client(), gateway.url(APP, "/transfers?draft=1"));
+
+    let answer = submit(&client, &url, upload()).await;
+    let page = visit(&client, &location(&answer)).await;
+    let page = ann.type_password(&client, &page).await;
+    let page = ann.type_code(&client, &page).await;
+    let sent = send(&client, &url, page.hidden("doorward-held").unwrap()).await;
+
+    assert_eq!((sent.status, uploads(&recorder)), (StatusCode::OK, 1), "{sent:?}");
+    let mistyped = client.post(&url).header(header::CONTENT_TYPE, "text/plain");
+    assert_eq!(navigation(mistyped).body("to=bo").send().await.unwrap().status(), StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn whoever_else_comes_back_is_told_that_nothing_was_sent() {
+    let recorder = Recorder::start().await;
+    let (gateway, ann) = gateway(&recorder).await;
+    let bob = Person::add(&gateway.site, "bob", &[]);
+    let (client, url) = (gateway.client(), gateway.url(APP, "/transfers?draft=1"));
+    ann.visit(&client, &gateway.url(APP, "/new")).await;
+    let asked = submit_stale(&client, &url).await;
+    let before = uploads(&recorder);
+
+    let page = visit(&client, &gateway.url(PORTAL, "/logout")).await;
+    page.submit(&client, "/logout", &[]).await;
+    let page = visit(&client, &asked).await;
+    let page = page.submit(&client, "/login", &[("login_id", "bob"), ("password", PASSWORD)]).await;
+    let page = bob.type_code(&client, &page).await;
+
+    assert!(page.is_at("/.doorward/send"), "{page:?}");
+    assert!(page.text.contains("Nothing was sent: the form was filled in by a different account."), "{}", page.text);
+    assert_eq!(page.hidden("doorward-held"), None);
+    assert_eq!(uploads(&recorder), before);
+}
+
+#[tokio::test]
+async fn su_05_what_another_site_sends_is_never_held() {
+    let recorder = Recorder::start().await;
+    let (gateway, _) = gateway(&recorder).await;
+    let url = gateway.url(APP, "/transfers?draft=1");
+    for (name, value) in [("sec-fetch-site", "cross-site"), ("sec-fetch-site", "same-site"), ("origin", "null")] {
+        let request = gateway.client().post(&url).header("sec-fetch-mode", "navigate").header(name, value);
+        let answer = request.header(header::ACCEPT, "text/html").body("to=mallory").send().await.unwrap();
+
+        assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{name}: {value}");
+        let text = answer.text().await.unwrap();
+        assert!(text.contains("Nothing was sent"), "{text}");
+    }
+    assert!(!gateway.log().contains("a form is held"));
+    assert!(recorder.is_untouched());
+}
+
+#[tokio::test]
+async fn a_form_too_large_to_keep_is_answered_before_anything_is_lost() {
+    let recorder = Recorder::start().await;
+    let (gateway, _) = gateway(&recorder).await;
+    let url = gateway.url(APP, "/transfers?draft=1");
+
+    let answer = submit(&gateway.client(), &url, vec![b'x'; 3 << 20]).await;
+
+    assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    let text = answer.text().await.unwrap();
+    assert!(text.contains("too large to keep safe") && text.contains("target=\"_blank\""), "{text}");
+}
+
+#[tokio::test]
+async fn a_form_can_be_thrown_away() {
+    let recorder = Recorder::start().await;
+    let (gateway, ann) = gateway(&recorder).await;
+    let (client, url) = (gateway.client(), gateway.url(APP, "/transfers?draft=1"));
+    let asked = location(&submit(&client, &url, upload()).await);
+    let page = visit(&client, &asked).await;
+    let page = ann.type_password(&client, &page).await;
+    let page = ann.type_code(&client, &page).await;
+    let token = page.hidden("doorward-held").unwrap().to_owned();
+
+    let done = page.submit(&client, "/.doorward/send", &[]).await;
+
+    assert!(done.text.contains("The form was thrown away"), "{done:?}");
+    let late = send(&client, &url, &token).await;
+    assert!(late.status == StatusCode::CONFLICT && late.text.contains("kept any more"), "{late:?}");
+    assert_eq!(uploads(&recorder), 0);
+}

@@ -1,0 +1,217 @@
+//! SE-05: what is open when a session ends does not outlive it.
+
+use crate::world::{APP, app, cookie_of, site};
+use futures_util::{SinkExt as _, StreamExt as _};
+use http::{HeaderMap, StatusCode, header};
+use reqwest::cookie::{CookieStore as _, Jar};
+use std::{sync::Arc, time::Duration};
+use support::{
+    client,
+    gateway::{Gateway, PORTAL},
+    person::{Person, visit},
+    raw::tls,
+};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+    time::timeout,
+};
+use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest as _, protocol::frame::coding::CloseCode};
+
+/// Nothing else would end a stream in so short a time.
+const CUT_MAX: Duration = Duration::from_secs(5);
+
+/// An application whose answers never end: a WebSocket that says everything back, and events.
+async fn endless() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(converse(stream));
+        }
+    });
+    url
+}
+
+async fn converse(mut stream: TcpStream) {
+    let mut ahead = [0; 16];
+    // The gateway's look whether it is there says nothing.
+    let Ok(1..) = stream.peek(&mut ahead).await else { return };
+    if ahead.starts_with(b"GET /chat") {
+        let (sink, source) = tokio_tungstenite::accept_async(stream).await.unwrap().split();
+        let _ = source.forward(sink).await;
+        return;
+    }
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        if stream.read_buf(&mut head).await.unwrap_or(0) == 0 {
+            return;
+        }
+    }
+    if !head.starts_with(b"GET /events") {
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok").await;
+        return;
+    }
+    let events =
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n9\r\ndata: 1\n\n\r\n";
+    let _ = stream.write_all(events).await;
+    // Until the gateway hangs up.
+    while stream.read(&mut ahead).await.is_ok_and(|read| read > 0) {}
+}
+
+async fn gateway() -> (Gateway, Person) {
+    let site = site();
+    let policies = "\n[policy.standard]\nlevel = \"mfa\"\n\n\
+        [policy.fresh]\nlevel = \"mfa\"\nfresh = { any = [\"totp\"], within = \"4s\" }\n\n\
+        [policy.recent]\nlevel = \"mfa\"\nfresh = { any = [\"totp\"], within = \"10m\" }\n";
+    let routes = "\n[[app.route]]\npath = \"/chat/strict\"\npolicy = \"fresh\"\nstreams = \"obey\"\n\
+        \n[[app.route]]\npath = \"/chat/lax\"\npolicy = \"fresh\"\n\
+        \n[[app.route]]\npath = \"/chat/recent\"\npolicy = \"recent\"\nstreams = \"obey\"\n";
+    site.configure(&[&site.preamble(), policies, &app("app", &endless().await), routes].concat());
+    let ann = Person::add(&site, "ann", &[]);
+    (site.start().await, ann)
+}
+
+type Socket = tokio_tungstenite::WebSocketStream<tokio_rustls::client::TlsStream<TcpStream>>;
+
+async fn open(gateway: &Gateway, path: &str, cookie: &str) -> Socket {
+    let stream = tls(&gateway.site.authority, APP, gateway.site.https, "http/1.1").await.unwrap();
+    let mut request = format!("wss://{APP}:{}{path}", gateway.site.https).into_client_request().unwrap();
+    request.headers_mut().insert(header::COOKIE, cookie.parse().unwrap());
+    let (mut socket, _) = tokio_tungstenite::client_async(request, stream).await.unwrap();
+    say_and_hear(&mut socket).await;
+    socket
+}
+
+async fn say_and_hear(socket: &mut Socket) {
+    socket.send(Message::text("hello")).await.unwrap();
+    assert_eq!(socket.next().await.unwrap().unwrap(), Message::text("hello"));
+}
+
+/// That a WebSocket is closed, and for which reason.
+async fn closed(mut socket: Socket, reason: &str) {
+    let said = timeout(CUT_MAX, socket.next()).await.expect("it is cut").unwrap().unwrap();
+    let Message::Close(Some(close)) = said else { panic!("{said:?}") };
+    assert_eq!((close.code, close.reason.as_str()), (CloseCode::from(4401), reason));
+}
+
+/// An answer that stays open.
+async fn events(gateway: &Gateway, client: &reqwest::Client, cookie: &str) -> reqwest::Response {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::COOKIE, cookie.parse().unwrap());
+    let mut answer = client.get(gateway.url(APP, "/events")).headers(headers).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert_eq!(answer.chunk().await.unwrap().unwrap(), "data: 1\n\n");
+    answer
+}
+
+async fn broken(mut answer: reqwest::Response) {
+    let cut = timeout(CUT_MAX, answer.chunk()).await.expect("it is cut");
+    assert!(cut.is_err(), "no silent end: {cut:?}");
+}
+
+#[tokio::test]
+async fn se_05_signing_out_cuts_what_is_open_at_once_and_nothing_of_others() {
+    let (gateway, ann) = gateway().await;
+    let bob = Person::add(&gateway.site, "bob", &[]);
+    let others = cookie_of(&gateway, &bob, APP).await;
+    let jar = Arc::new(Jar::default());
+    let client = client::builder(&gateway.site.authority).cookie_provider(Arc::clone(&jar)).build().unwrap();
+    let page = ann.visit(&client, &gateway.url(APP, "/arrived")).await;
+    let cookie = jar.cookies(&page.url).unwrap().to_str().unwrap().to_owned();
+    let chat = open(&gateway, "/chat", &cookie).await;
+    let mut other = open(&gateway, "/chat", &others).await;
+    let over_http2 = events(&gateway, &gateway.client(), &cookie).await;
+    let http1 = client::builder(&gateway.site.authority).http1_only().build().unwrap();
+    let over_http1 = events(&gateway, &http1, &cookie).await;
+
+    let page = visit(&client, &gateway.url(PORTAL, "/logout")).await;
+    page.submit(&client, "/logout", &[]).await;
+
+    closed(chat, "the session is over").await;
+    broken(over_http2).await;
+    broken(over_http1).await;
+    say_and_hear(&mut other).await;
+}
+
+#[tokio::test]
+async fn se_05_what_another_program_revokes_is_cut_too() {
+    let (gateway, ann) = gateway().await;
+    let cookie = cookie_of(&gateway, &ann, APP).await;
+    let chat = open(&gateway, "/chat", &cookie).await;
+    let events = events(&gateway, &gateway.client(), &cookie).await;
+
+    let disabled = gateway.site.run(&["user", "disable", "ann"], "");
+
+    assert!(disabled.status.success());
+    closed(chat, "the session is over").await;
+    broken(events).await;
+}
+
+#[tokio::test]
+async fn a_route_says_whether_its_streams_stay_open_when_the_proof_is_stale() {
+    let (gateway, ann) = gateway().await;
+    let cookie = cookie_of(&gateway, &ann, APP).await;
+    let mut strict = open(&gateway, "/chat/strict", &cookie).await;
+    let mut lax = open(&gateway, "/chat/lax", &cookie).await;
+
+    let said = timeout(CUT_MAX * 2, strict.next()).await.expect("it is cut").unwrap().unwrap();
+
+    let Message::Close(Some(close)) = said else { panic!("{said:?}") };
+    assert_eq!((close.code, close.reason.as_str()), (CloseCode::from(4401), "a fresh proof is needed"));
+    say_and_hear(&mut lax).await;
+}
+
+#[tokio::test]
+async fn a_lock_cuts_what_obeys_a_fresh_proof_and_nothing_else() {
+    let (gateway, ann) = gateway().await;
+    let jar = Arc::new(Jar::default());
+    let client = client::builder(&gateway.site.authority).cookie_provider(Arc::clone(&jar)).build().unwrap();
+    let page = ann.visit(&client, &gateway.url(APP, "/arrived")).await;
+    let cookie = jar.cookies(&page.url).unwrap().to_str().unwrap().to_owned();
+    let recent = open(&gateway, "/chat/recent", &cookie).await;
+    let mut before = open(&gateway, "/chat", &cookie).await;
+
+    let page = visit(&client, &gateway.url(PORTAL, "/account")).await;
+    page.submit(&client, "/account/lock", &[]).await;
+    let mut after = open(&gateway, "/chat", &cookie).await;
+
+    closed(recent, "a fresh proof is needed").await;
+    say_and_hear(&mut before).await;
+    say_and_hear(&mut after).await;
+}
+
+/// Enough to fill what hashing a password leaves behind, in memory that is free and still counted.
+const FIRST: usize = 2000;
+/// Enough to tell what one costs from what the rest of the gateway does.
+const MANY: usize = 1000;
+/// What one open WebSocket may cost, in KiB: TLS, both connections, and the register.
+const KIB_EACH_MAX: usize = 40;
+
+fn resident_kib(gateway: &Gateway) -> usize {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", gateway.process_id())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+#[tokio::test]
+async fn many_open_websockets_cost_little_and_one_end_finds_them_all() {
+    let (gateway, ann) = gateway().await;
+    let cookie = cookie_of(&gateway, &ann, APP).await;
+    let mut sockets = Vec::new();
+    for _ in 0..FIRST {
+        sockets.push(open(&gateway, "/chat", &cookie).await);
+    }
+    let before = resident_kib(&gateway);
+    for _ in 0..MANY {
+        sockets.push(open(&gateway, "/chat", &cookie).await);
+    }
+    let each = resident_kib(&gateway).saturating_sub(before) / MANY;
+    println!("an open WebSocket costs {each} KiB");
+    assert!(each < KIB_EACH_MAX, "{each} KiB");
+
+    gateway.site.run(&["session", "revoke", "--user", "ann"], "");
+
+    let closing = sockets.into_iter().map(|socket| closed(socket, "the session is over"));
+    futures_util::future::join_all(closing).await;
+}

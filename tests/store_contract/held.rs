@@ -1,0 +1,133 @@
+//! Held requests.
+
+use super::{RACERS, people::*, race};
+use doorward::{
+    domain::{session::SessionId, throttle::BudgetKey, time::Timestamp},
+    ports::{
+        Store,
+        store::{Claim, FoundHeld, Held, Room, Sender},
+    },
+};
+use std::{net::IpAddr, sync::Arc};
+use uuid::Uuid;
+
+const ROOM: Room = Room { of_session: 100, of_address: 100, bytes: 1000 };
+const SINCE: Timestamp = Timestamp::from_millis(0);
+
+fn request(token: u8) -> Held {
+    Held {
+        token: hash(token),
+        place: hash(201),
+        browser: hash(200),
+        sender: Some(Sender { user: ANN, session: SessionId(Uuid::from_u128(9)) }),
+        address: BudgetKey::address(IpAddr::from([192, 0, 2, 1])),
+        size: 10,
+        made_at: NOON,
+    }
+}
+
+fn claim(token: u8) -> Claim {
+    Claim { token: hash(token), place: hash(201), browser: hash(200), user: Some(ANN) }
+}
+
+async fn keep(store: &Arc<dyn Store>, request: &Held) {
+    assert!(store.hold(request, ROOM, SINCE).await.unwrap());
+    store.hold_part(request.token, 0, b"sealed").await.unwrap();
+    store.hold_whole(request.token, b"head", 5).await.unwrap();
+}
+
+pub(crate) async fn a_held_request_is_found_once_it_is_whole(store: Arc<dyn Store>) {
+    settle(&store).await;
+    assert!(store.hold(&request(1), ROOM, SINCE).await.unwrap());
+    store.hold_part(hash(1), 1, &vec![0; 65536]).await.unwrap();
+    assert_eq!(store.held(hash(1), SINCE).await.unwrap(), None);
+    assert!(!store.take_held(claim(1), SINCE, NOON).await.unwrap());
+
+    store.hold_whole(hash(1), b"head", 5).await.unwrap();
+
+    let Some(FoundHeld::Waiting(found)) = store.held(hash(1), SINCE).await.unwrap() else { panic!() };
+    assert_eq!((found.user, found.browser, found.place), (Some(ANN), hash(200), hash(201)));
+    assert_eq!((found.head.as_slice(), found.made_at), (&b"head"[..], NOON));
+    assert_eq!(store.held_part(hash(1), 1).await.unwrap(), Some(vec![0; 65536]));
+    assert_eq!(store.held_part(hash(1), 0).await.unwrap(), None);
+    assert_eq!(store.held(hash(1), NOON).await.unwrap(), None, "not after that");
+}
+
+pub(crate) async fn of_racing_deliveries_one_takes_the_request(store: Arc<dyn Store>) {
+    settle(&store).await;
+    keep(&store, &request(1)).await;
+
+    let answers = race(&store, |store, racer| async move {
+        let now = NOON + SECOND * u32::from(racer);
+        store.take_held(claim(1), SINCE, now).await.unwrap()
+    })
+    .await;
+
+    assert_eq!(answers.iter().filter(|&&taken| taken).count(), 1);
+    assert_eq!(store.held(hash(1), SINCE).await.unwrap(), Some(FoundHeld::Taken));
+    assert_eq!(store.held_part(hash(1), 0).await.unwrap().as_deref(), Some(&b"sealed"[..]), "until it is delivered");
+    store.release_held(hash(1)).await.unwrap();
+    assert!(store.take_held(claim(1), SINCE, NOON).await.unwrap(), "it waited again");
+    store.empty_held(hash(1)).await.unwrap();
+    assert_eq!(store.held_part(hash(1), 0).await.unwrap(), None);
+    assert_eq!(store.held(hash(1), SINCE).await.unwrap(), Some(FoundHeld::Taken), "that stays known");
+    assert!(!store.drop_held(hash(1), hash(200)).await.unwrap());
+}
+
+pub(crate) async fn a_request_is_taken_only_as_it_was_bound(store: Arc<dyn Store>) {
+    settle(&store).await;
+    keep(&store, &request(1)).await;
+    keep(&store, &Held { sender: None, ..request(2) }).await;
+    let take = async |claim, since| store.take_held(claim, since, NOON).await.unwrap();
+
+    assert!(!take(Claim { place: hash(7), ..claim(1) }, SINCE).await);
+    assert!(!take(Claim { browser: hash(7), ..claim(1) }, SINCE).await);
+    assert!(!take(Claim { user: Some(BOB), ..claim(1) }, SINCE).await);
+    assert!(!take(Claim { user: None, ..claim(1) }, SINCE).await);
+    assert!(!take(claim(1), NOON).await, "too late");
+    assert!(!store.drop_held(hash(1), hash(7)).await.unwrap());
+
+    assert!(take(claim(1), SINCE).await);
+    assert!(take(Claim { user: Some(BOB), ..claim(2) }, SINCE).await, "nobody's is anybody's");
+}
+
+pub(crate) async fn of_racing_requests_as_many_are_held_as_fit(store: Arc<dyn Store>) {
+    settle(&store).await;
+    let count = async |room: Room, spread: bool| {
+        let answers = race(&store, |store, racer| async move {
+            let mut request = request(racer);
+            if spread {
+                request.sender = None;
+                request.address = BudgetKey::address(IpAddr::from([192, 0, 2, racer]));
+            }
+            store.hold(&request, room, SINCE).await.unwrap()
+        })
+        .await;
+        for racer in 0..RACERS {
+            store.drop_held(hash(racer), hash(200)).await.unwrap();
+        }
+        answers.into_iter().filter(|held| *held).count()
+    };
+
+    assert_eq!(count(Room { of_session: 3, ..ROOM }, false).await, 3);
+    assert_eq!(count(Room { of_address: 4, ..ROOM }, false).await, 4);
+    assert_eq!(count(Room { bytes: 59, ..ROOM }, true).await, 5);
+    assert_eq!(count(Room { of_session: 1, ..ROOM }, true).await, usize::from(RACERS), "nobody has no session");
+}
+
+pub(crate) async fn held_requests_go_with_their_time_and_with_the_account(store: Arc<dyn Store>) {
+    settle(&store).await;
+    keep(&store, &request(1)).await;
+    keep(&store, &Held { made_at: NOON + SECOND, ..request(2) }).await;
+    keep(&store, &Held { made_at: NOON + SECOND, sender: None, ..request(3) }).await;
+
+    store.sweep_held(NOON + SECOND).await.unwrap();
+    assert_eq!(store.held(hash(1), SINCE).await.unwrap(), None);
+    assert_eq!(store.held_part(hash(1), 0).await.unwrap(), None);
+    assert!(store.held(hash(2), SINCE).await.unwrap().is_some());
+
+    assert!(store.delete_account(ANN).await.unwrap());
+    assert_eq!(store.held(hash(2), SINCE).await.unwrap(), None);
+    assert!(store.drop_held(hash(3), hash(200)).await.unwrap());
+    assert_eq!(store.held_part(hash(3), 0).await.unwrap(), None);
+}
