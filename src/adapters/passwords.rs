@@ -1,6 +1,6 @@
 //! What the world knows about passwords: zxcvbn's lists and patterns, and the operator's file of breached ones.
 //!
-//! Both take their time, so they run on the threads for slow work. A password of up to [`LOOKED_AT_CHARS`] takes zxcvbn some
+//! Both take their time, so they run on the threads for slow work. A password of up to `LOOKED_AT_CHARS` takes zxcvbn some
 //! milliseconds; its lists are unpacked at the first call.
 
 mod breached;
