@@ -181,6 +181,24 @@ async fn a_lock_cuts_what_obeys_a_fresh_proof_and_nothing_else() {
     say_and_hear(&mut after).await;
 }
 
+#[tokio::test]
+async fn an_address_that_goes_cuts_nothing() {
+    let (gateway, _) = gateway().await;
+    let bea = Person::add_with_mail(&gateway.site, "bea", "bea@example.com").with_app(&gateway.site);
+    let jar = Arc::new(Jar::default());
+    let client = client::builder(&gateway.site.authority).cookie_provider(Arc::clone(&jar)).build().unwrap();
+    let page = bea.visit(&client, &gateway.url(APP, "/arrived")).await;
+    let cookie = jar.cookies(&page.url).unwrap().to_str().unwrap().to_owned();
+    let mut socket = open(&gateway, "/chat", &cookie).await;
+
+    let page = visit(&client, &gateway.url(PORTAL, "/account/email")).await;
+    page.submit(&client, "/account/email/remove", &[]).await;
+
+    let shown = gateway.site.run(&["user", "show", "bea", "--json"], "").stdout;
+    assert!(!String::from_utf8(shown).unwrap().contains("bea@example.com"));
+    say_and_hear(&mut socket).await;
+}
+
 /// Enough to fill what hashing a password leaves behind, in memory that is free and still counted.
 const FIRST: usize = 2000;
 /// Enough to tell what one costs from what the rest of the gateway does.

@@ -1,4 +1,4 @@
-//! Sessions that ended or were locked a moment ago.
+//! Sessions that ended or changed a moment ago.
 
 use super::streams::{Bond, Streams};
 use crate::domain::session::{Identity, SessionId};
@@ -10,7 +10,7 @@ use std::{sync::Arc, time::Duration};
 /// node has noticed after this.
 pub const CACHED_FOR: Duration = Duration::from_secs(1);
 
-/// Sessions that ended or were locked a moment ago: what the portal takes from them, the data plane of this node stops
+/// Sessions that ended or changed a moment ago: what the portal takes from them, the data plane of this node stops
 /// letting through at once, not only when its cached copy has run out; and what is open of one that ended is cut.
 #[derive(Debug, Clone)]
 pub struct Ended {
@@ -23,8 +23,8 @@ pub struct Ended {
 enum Change {
     /// It is over.
     Ended,
-    /// It goes on, with less that counts as fresh.
-    Locked,
+    /// It goes on, and what is remembered of it is wrong: it was locked, or its user has another address.
+    Altered,
 }
 
 impl Default for Ended {
@@ -41,12 +41,12 @@ impl Ended {
         self.streams.end(session);
     }
 
-    /// Notes that a session was locked. What is open of it stays open: a stream that obeys its policy finds out by itself.
-    pub fn note_lock(&self, session: SessionId) {
-        self.recent.insert(session, Change::Locked);
+    /// Notes that a session changed. What is open of it stays open: a stream that obeys its policy finds out by itself.
+    pub fn note_change(&self, session: SessionId) {
+        self.recent.insert(session, Change::Altered);
     }
 
-    /// Whether a session ended or was locked a moment ago: what is remembered of it may be wrong.
+    /// Whether a session ended or changed a moment ago: what is remembered of it may be wrong.
     pub fn has(&self, session: SessionId) -> bool {
         self.recent.contains_key(&session)
     }

@@ -108,8 +108,8 @@ async fn confirm(
     match contacts::confirm(&desk.world, &full, kind, &form.code, &browser, &visit.caller).await {
         Ok(()) => {
             tracing::info!(user.id = %user, client = %visit.caller.address, kind = kind.name(), "address changed");
-            // Not ended: but the next request tells applications the new address, not what is remembered of the session.
-            desk.ended.note(full.identity.session.id);
+            // The next request tells applications the new address, not what is remembered of the session.
+            desk.ended.note_change(full.identity.session.id);
             see_other("/account")
         }
         Err(error) => refuse(&desk, &visit, &full, &browser, kind, "", &error).await,
@@ -133,7 +133,7 @@ async fn remove(
     match contacts::remove(&desk.world, &full, kind, &visit.caller).await {
         Ok(()) => {
             tracing::info!(user.id = %user, client = %visit.caller.address, kind = kind.name(), "address removed");
-            desk.ended.note(full.identity.session.id);
+            desk.ended.note_change(full.identity.session.id);
             see_other("/account")
         }
         Err(error) => refuse(&desk, &visit, &full, &browser, kind, "", &error).await,

@@ -76,7 +76,7 @@ pub(super) async fn lock(State(desk): State<Arc<Desk>>, visit: Visit, Fields(car
     act(&desk, &visit, &carried, async |full| {
         sessions::lock(&desk.world, full, &visit.caller).await?;
         // What the data plane remembers of it does not know of the lock yet.
-        desk.ended.note_lock(full.identity.session.id);
+        desk.ended.note_change(full.identity.session.id);
         tracing::info!(session.id = %full.identity.session.id.0, "session locked");
         Ok(())
     })
