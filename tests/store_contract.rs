@@ -163,6 +163,7 @@ behaviours! {
     passwords::a_link_is_found_within_its_time_and_never_without_an_owner
     passwords::of_racing_resets_by_one_link_one_counts
     passwords::links_end_with_what_they_were_for
+    passwords::a_link_ends_with_the_address_it_went_to
     passwords::sweeping_forgets_old_links
     invitations::an_invitation_is_found_as_it_was_opened_until_it_ends
     invitations::of_racing_followers_of_one_link_one_makes_the_account

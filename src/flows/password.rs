@@ -218,6 +218,8 @@ pub async fn request_reset(
 ) -> Result<(), PasswordError> {
     world.charge_one(BudgetKey::resets_from(caller.address), &LINKS_BY_ADDRESS).await?;
     let Ok(login_id) = LoginId::parse(typed_login) else { return Ok(()) };
+    // Before the address is read: one that counts only later is not the one that this link goes to.
+    let made_at = world.now();
     let account = world.store.account_by_login(&login_id).await?.filter(|account| !account.user.disabled);
     let user = account.map(|account| account.user);
     let budget = match &user {
@@ -234,7 +236,7 @@ pub async fn request_reset(
         user.as_ref().and_then(|user| user.email.as_deref()).and_then(|email| EmailAddress::parse(email).ok());
     let token = world.entropy.token();
     let owner = user.filter(|_| address.is_some()).map(|user| user.id);
-    world.store.open_reset(&PasswordReset { token: token.hash(), user: owner, made_at: world.now() }).await?;
+    world.store.open_reset(&PasswordReset { token: token.hash(), user: owner, made_at }).await?;
     if let Some(address) = address {
         world.messenger.post(Message {
             channel: Channel::Email,

@@ -1,11 +1,19 @@
 //! Changes of passwords, and the links that allow one.
 
-use super::{people::*, race};
+use super::{
+    people::{settle as settle_accounts, *},
+    race,
+};
 use doorward::{
-    domain::{factor::Method, session::Authentication, user::UserId},
+    domain::{
+        contact::{Address, Contact, Kind},
+        factor::Method,
+        session::Authentication,
+        user::UserId,
+    },
     ports::{
         Store,
-        store::{OtherSessions, PasswordChange, PasswordFactor, PasswordReset},
+        store::{LastFactor, OtherSessions, PasswordChange, PasswordFactor, PasswordReset},
     },
 };
 use std::sync::Arc;
@@ -158,6 +166,22 @@ pub(crate) async fn links_end_with_what_they_were_for(store: Arc<dyn Store>) {
     }
 }
 
+pub(crate) async fn a_link_ends_with_the_address_it_went_to(store: Arc<dyn Store>) {
+    settle(&store).await;
+    store.open_reset(&link(1, Some(ANN))).await.unwrap();
+    store.open_reset(&link(2, Some(BOB))).await.unwrap();
+
+    store.put_contact(&Contact { verified_at: Some(NOON + SECOND), ..mailbox(ANN) }).await.unwrap();
+    assert!(store.remove_contact(BOB, mailbox(BOB).id, LastFactor::MayGo).await.unwrap());
+
+    for token in [1, 2] {
+        assert_eq!(store.reset_of(hash(token), NOON - SECOND).await.unwrap(), None);
+        assert_eq!(store.redeem_reset(hash(token), NOON - SECOND, &password(77)).await.unwrap(), None);
+    }
+    store.open_reset(&PasswordReset { made_at: NOON + SECOND, ..link(3, Some(ANN)) }).await.unwrap();
+    assert_eq!(store.reset_of(hash(3), NOON - SECOND).await.unwrap(), Some(ANN));
+}
+
 pub(crate) async fn sweeping_forgets_old_links(store: Arc<dyn Store>) {
     settle(&store).await;
     store.open_reset(&link(1, Some(ANN))).await.unwrap();
@@ -167,6 +191,20 @@ pub(crate) async fn sweeping_forgets_old_links(store: Arc<dyn Store>) {
 
     assert_eq!(store.reset_of(hash(1), NOON - SECOND).await.unwrap(), None);
     assert_eq!(store.reset_of(hash(2), NOON - SECOND).await.unwrap(), Some(ANN));
+}
+
+/// Where this user's links go.
+fn mailbox(user: UserId) -> Contact {
+    let address = Address::parse(Kind::Email, "somebody@example.com").unwrap();
+    Contact { id: factor(if user == ANN { 201 } else { 202 }), user, address, verified_at: Some(NOON - SECOND) }
+}
+
+/// Ann and Bob, each with a mailbox.
+async fn settle(store: &Arc<dyn Store>) {
+    settle_accounts(store).await;
+    for user in [ANN, BOB] {
+        store.put_contact(&mailbox(user)).await.unwrap();
+    }
 }
 
 /// Ann and Bob, as if nothing had happened yet.

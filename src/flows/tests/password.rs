@@ -7,7 +7,7 @@ use super::{
 use crate::{
     adapters::store::MemoryStore,
     domain::{
-        contact::{Address, EmailAddress},
+        contact::{Address, Contact, EmailAddress},
         enrolment::Requirement,
         factor::Method,
         password::Refusal,
@@ -274,6 +274,23 @@ async fn a_reset_signs_nobody_in_and_skips_no_second_factor() {
     let opened = scene.code(&half, &phone.code(), &anywhere()).await.unwrap();
     let methods: Vec<_> = scene.session(&opened.token).await.authentications.iter().map(|proof| proof.method).collect();
     assert_eq!(methods, [Method::Password, Method::Totp]);
+}
+
+#[tokio::test]
+async fn a_link_in_a_mailbox_that_is_the_accounts_no_more_sets_no_password() {
+    let scene = Scene::new();
+    let ann = scene.ann_with_mailbox().await;
+    scene.forgot(ANN).await;
+    let token = scene.mailed_token();
+    scene.wait(STEP);
+    let old = scene.world.store.contacts(ann.id).await.unwrap().remove(0);
+    let address = Address::Email(EmailAddress::parse("ann@elsewhere.example").unwrap());
+    scene.world.store.put_contact(&Contact { address, verified_at: Some(scene.now()), ..old }).await.unwrap();
+
+    let refused = reset(&scene.world, &token, NEW, &anywhere()).await;
+
+    assert!(matches!(refused, Err(PasswordError::Gone)), "{refused:?}");
+    assert!(scene.opens(PASSWORD).await);
 }
 
 #[tokio::test]

@@ -60,10 +60,11 @@ pub trait PasswordStore: Send + Sync {
 
     /// Keeps a link.
     async fn open_reset(&self, reset: &PasswordReset) -> Result<(), StoreError>;
-    /// Whose password a link that was made after `since` lets them choose.
+    /// Whose password a link that was made after `since` lets them choose. Nobody's, once the e-mail address that the account
+    /// had then is its no more: whoever reads that mailbox may not be its owner.
     async fn reset_of(&self, token: TokenHash, since: Timestamp) -> Result<Option<UserId>, StoreError>;
     /// Sets a password by a link, and deletes the link, in one transaction: its owner, for exactly one caller, and only if
-    /// the link was made after `since`. All that [`set_password`](super::AccountStore::set_password) ends, ends.
+    /// [`reset_of`](Self::reset_of) finds them. All that [`set_password`](super::AccountStore::set_password) ends, ends.
     async fn redeem_reset(
         &self,
         token: TokenHash,

@@ -2,7 +2,9 @@
 
 use super::{MemoryStore, Tables, orphan};
 use crate::{
-    domain::{factor::Method, secret::TokenHash, session::Authentication, time::Timestamp, user::UserId},
+    domain::{
+        contact::Kind, factor::Method, secret::TokenHash, session::Authentication, time::Timestamp, user::UserId,
+    },
     ports::{
         StoreError,
         store::{OtherSessions, PasswordChange, PasswordFactor, PasswordReset, PasswordStore},
@@ -18,6 +20,13 @@ impl Tables {
         self.sign_out(user);
         self.forget_password(user);
         true
+    }
+
+    /// Whose password a link lets them choose, if the address it was mailed to is still theirs.
+    fn reset_of(&self, token: TokenHash, since: Timestamp) -> Option<UserId> {
+        let reset = self.password_resets.get(&token).filter(|reset| reset.made_at > since)?;
+        let contact = self.contacts.get(&(reset.user?, Kind::Email))?;
+        contact.verified_at.filter(|verified_at| *verified_at <= reset.made_at).and(reset.user)
     }
 
     /// Ends what is left of an old password besides sessions.
@@ -66,7 +75,7 @@ impl PasswordStore for MemoryStore {
     }
 
     async fn reset_of(&self, token: TokenHash, since: Timestamp) -> Result<Option<UserId>, StoreError> {
-        Ok(self.tables().password_resets.get(&token).filter(|reset| reset.made_at > since).and_then(|reset| reset.user))
+        Ok(self.tables().reset_of(token, since))
     }
 
     async fn redeem_reset(
@@ -76,8 +85,7 @@ impl PasswordStore for MemoryStore {
         password: &PasswordFactor,
     ) -> Result<Option<UserId>, StoreError> {
         let mut tables = self.tables();
-        let reset = tables.password_resets.get(&token).filter(|reset| reset.made_at > since);
-        let Some(user) = reset.and_then(|reset| reset.user) else { return Ok(None) };
+        let Some(user) = tables.reset_of(token, since) else { return Ok(None) };
         tables.password_resets.remove(&token);
         Ok(tables.set_password(user, password).then_some(user))
     }

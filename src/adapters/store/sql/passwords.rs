@@ -21,7 +21,9 @@ statements! {
     END_OTHERS = "DELETE FROM sessions WHERE user_id = $1 AND id <> $2";
 
     OPEN_RESET = "INSERT INTO password_resets (token, user_id, made_at) VALUES ($1, $2, $3)";
-    RESET_OF = "SELECT user_id FROM password_resets WHERE token = $1 AND made_at > $2 AND user_id IS NOT NULL";
+    /// A link that was mailed to an address which is the account's no more finds nobody.
+    RESET_OF = "SELECT r.user_id FROM password_resets r WHERE r.token = $1 AND r.made_at > $2 AND EXISTS (SELECT 1 \
+        FROM contacts c WHERE c.user_id = r.user_id AND c.kind = 'email' AND c.verified_at <= r.made_at)";
     SPEND_RESET = "DELETE FROM password_resets WHERE token = $1";
     SWEEP_RESETS = "DELETE FROM password_resets WHERE made_at < $1";
 
