@@ -14,7 +14,7 @@ use doorward::{
     },
     domain::{
         contact::{Address, Channel, Contact, EmailAddress},
-        enrolment::{Requirements, SignUp},
+        enrolment::{FirstFactor, Requirements, SignUp},
         factor::{FactorId, Method},
         password::Policy,
         policy::route::Apps,
@@ -114,6 +114,7 @@ async fn world(folder: &Path) -> World {
         messenger: Arc::new(Queue),
         settings: flows::Settings {
             countries: Vec::new(),
+            first_factor: FirstFactor::Operator,
             remember: None,
             organisation: "Example Corp".to_owned(),
             limits: Limits { lifetime: Duration::from_hours(12), idle: Duration::from_hours(1) },

@@ -15,7 +15,7 @@ use doorward::{
     config::{self, ProcessEnvironment, Source},
     domain::{
         contact::{Channel, EmailAddress},
-        enrolment::{Requirements, SignUp},
+        enrolment::{FirstFactor, Requirements, SignUp},
         factor::{FactorId, Method},
         password::Policy as PasswordPolicy,
         place::Place,
@@ -111,6 +111,7 @@ impl Scene {
                 sign_up: SignUp::Open,
                 requirements: Requirements::default(),
                 recovery_codes: 10,
+                first_factor: FirstFactor::Operator,
                 remember: None,
                 methods: vec![Method::Passkey, Method::Totp],
                 hold: doorward::flows::hold::Limits { body_max: 0, total_max: 0 },

@@ -26,7 +26,7 @@ mod tests;
 use crate::{
     domain::{
         contact::{Channel, NumberPrefix, PhoneNumber},
-        enrolment::{Requirements, SignUp},
+        enrolment::{FirstFactor, Requirements, SignUp},
         event::{Event, What},
         factor::Method,
         password::Policy as PasswordPolicy,
@@ -88,6 +88,8 @@ pub struct Settings {
     pub hold: hold::Limits,
     /// Whose numbers may be texted or called, by channel.
     pub countries: Vec<(Channel, NumberPrefix)>,
+    /// What the first second factor takes beside the password.
+    pub first_factor: FirstFactor,
     /// How long a browser may spare its user the second step of a sign-in; `None` where none may.
     pub remember: Option<Duration>,
     /// What new passwords must be like.

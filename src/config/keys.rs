@@ -120,6 +120,7 @@ shapes! {
     mfa "[mfa]" "Second factors." {
         REQUIREMENT "requirement" ("\"required\", \"optional\" or \"disabled\"") Value(r#""required""#), "Who must have one: everybody, whoever enrolled one, nobody.";
         GROUPS "groups" ("table: group = requirement") Absent("nobody is treated otherwise"), "What holds for the members of a group besides: `finance = \"required\"`. The strictest that fits somebody holds, so a group only adds to `requirement`.";
+        FIRST_FACTOR "first_factor" ("\"operator\" or \"mailbox\"") Value(r#""operator""#), "What the first second factor takes beside the password: an operator's word (the day after `user add` or `user reset-mfa`, or an invitation), or a code from the account's mailbox too. Mail resets passwords, so with `mailbox` whoever reads the mail of somebody who has no second factor can get to `mfa`.";
         METHODS "methods" ("list of methods") Value(r#"["passkey", "security-key", "totp"]"#), "What may be enrolled: `passkey`, `security-key`, `totp`, `sms-code`, `voice-code`, `email-code`, `email-link`. Codes and links go to addresses that are known to be somebody's. Mail is never `mfa` beside a password, for it can reset it; phone numbers can be taken over, so offer something stronger too.";
         RECOVERY_CODES "recovery_codes" ("number") Value("10"), "Codes for the day a phone is lost, shown once after the first enrolment; 0 switches them off.";
         REMEMBER "remember" ("duration or \"off\"") Value(r#""30d""#),

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     domain::{
-        enrolment::{Requirement, Requirements, SignUp},
+        enrolment::{FirstFactor, Requirement, Requirements, SignUp},
         factor::Method,
         password::{CHARS_FLOOR, Policy, Score},
         secret::Secret,
@@ -159,11 +159,20 @@ pub(super) fn hold(section: &Section<'_>) -> Option<hold::Limits> {
 pub(super) fn mfa(section: &Section<'_>) -> Option<Mfa> {
     let everybody = section.read(&keys::mfa::REQUIREMENT, requirement);
     let groups = section.maybe(&keys::mfa::GROUPS, group_requirements);
+    let first_factor = section.read(&keys::mfa::FIRST_FACTOR, |value| {
+        one_of(value, &[("operator", FirstFactor::Operator), ("mailbox", FirstFactor::Mailbox)])
+    });
     let methods = section.read(&keys::mfa::METHODS, |value| value.some(second_factor));
     let recovery_codes = section.read(&keys::mfa::RECOVERY_CODES, recovery_codes);
     let remember = section.read(&keys::mfa::REMEMBER, remember);
     let requirements = Requirements { everybody: everybody?, groups: groups?.unwrap_or_default() };
-    Some(Mfa { requirements, methods: methods?, recovery_codes: recovery_codes?, remember: remember? })
+    Some(Mfa {
+        requirements,
+        first_factor: first_factor?,
+        methods: methods?,
+        recovery_codes: recovery_codes?,
+        remember: remember?,
+    })
 }
 
 fn requirement(value: &Value<'_>) -> Option<Requirement> {

@@ -4,7 +4,7 @@ pub use crate::adapters::messages::settings::{Mail, Phone};
 
 use crate::{
     domain::{
-        enrolment::{Requirements, SignUp},
+        enrolment::{FirstFactor, Requirements, SignUp},
         factor::Method,
         password,
         policy::{
@@ -177,6 +177,8 @@ pub enum StoreUrl {
 pub struct Mfa {
     /// Whom signing in takes one from.
     pub requirements: Requirements,
+    /// What the first one takes beside the password.
+    pub first_factor: FirstFactor,
     /// What counts as one; never empty.
     pub methods: Vec<Method>,
     /// Recovery codes in a set; none where it is zero.

@@ -3,7 +3,7 @@ use super::{
     *,
 };
 use crate::domain::{
-    enrolment::{Requirements, SignUp},
+    enrolment::{FirstFactor, Requirements, SignUp},
     factor::Method,
     password::Policy as PasswordPolicy,
     policy::{Access, Policy},
@@ -89,6 +89,7 @@ fn what_is_not_written_has_its_default() {
         (mfa.requirements, mfa.methods),
         (Requirements::default(), vec![Method::Passkey, Method::SecurityKey, Method::Totp])
     );
+    assert_eq!(mfa.first_factor, FirstFactor::Operator);
     assert_eq!(mfa.remember, Some(Duration::from_hours(30 * 24)));
     assert_eq!(sign_up.mode, SignUp::Closed);
     assert!(mail.is_none() && sms.is_none() && voice.is_none());

@@ -24,6 +24,16 @@ impl SignUp {
     }
 }
 
+/// Whose word it takes, beside the password, to set up the first second factor (EN-04).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FirstFactor {
+    /// An operator's: the day after they added the account, or their invitation.
+    #[default]
+    Operator,
+    /// That of whoever reads the account's mail, too. Where mail resets passwords, a mailbox alone is then enough for `mfa`.
+    Mailbox,
+}
+
 /// On whose word an account may be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Inviter {

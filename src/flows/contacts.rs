@@ -7,7 +7,7 @@ use super::{
     Caller, World,
     challenge::ChallengeError,
     codes::{self, Parcel, SendError},
-    factors::missing_for_change,
+    factors::{may_be_reached, missing_for_change},
     notices,
     sessions::Full,
 };
@@ -33,6 +33,9 @@ pub enum ContactError {
     /// A fresh proof comes first (EN-01).
     #[error("a fresh proof comes first")]
     NeedsProof(Missing),
+    /// It would be the first second factor, which takes an operator's approval (EN-04).
+    #[error("a first second factor may not be set up with the password alone")]
+    NeedsOperator,
     /// It is no address of that kind.
     #[error(transparent)]
     NotAnAddress(#[from] NotAnAddress),
@@ -85,6 +88,9 @@ pub async fn may_change(world: &World, full: &Full, kind: Kind) -> Result<(), Co
     }
     if let Some(missing) = missing_for_change(world, full).await? {
         return Err(ContactError::NeedsProof(missing));
+    }
+    if !may_be_reached(world, full.identity.user.id, kind).await? {
+        return Err(ContactError::NeedsOperator);
     }
     let email = if kind == Kind::Phone { current(world, full, Kind::Email).await? } else { None };
     let is_reached = email.is_some_and(|email| email.verified_at.is_some());

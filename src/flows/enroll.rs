@@ -7,7 +7,7 @@
 use super::{
     Caller, World,
     challenge::{ChallengeError, record, totp_seal},
-    factors::{ChangeError, Right, called, may_add},
+    factors::{ChangeError, Right, called, has_more_than_a_password, may_add},
     notices,
     sessions::Bearer,
 };
@@ -50,7 +50,7 @@ pub struct Offer {
 /// operator's approval lasts, because a stolen password must not be able to enrol a phone (EN-04).
 pub async fn is_open(world: &World, account: &Account) -> Result<bool, ChallengeError> {
     let approved = account.enrol_until.is_some_and(|until| world.now() < until);
-    Ok(approved && !world.has_second_factor(account.user.id).await?)
+    Ok(approved && !has_more_than_a_password(world, account.user.id).await?)
 }
 
 /// What people set up by themselves.

@@ -8,8 +8,8 @@ use super::{
 };
 use crate::{
     domain::{
-        contact::Channel,
-        enrolment::Requirement as SignInRequirement,
+        contact::{Channel, Kind},
+        enrolment::{FirstFactor, Requirement as SignInRequirement},
         event::What,
         factor::{FactorId, Method},
         policy::{Freshness, Lack, Missing, Requirement},
@@ -109,8 +109,7 @@ pub async fn may_add(world: &World, bearer: &Bearer, method: Method) -> Result<(
         if enroll::is_open(world, &account).await? {
             return Ok((account.user, Right::First));
         }
-        // Who is reached by mail or phone, and has just proven it, needs nobody's approval (EN-01, EN-04).
-        if codes::methods_of(world, user.id).await?.is_empty() {
+        if !has_more_than_a_password(world, user.id).await? {
             return Err(ChangeError::NeedsOperator);
         }
     }
@@ -120,6 +119,25 @@ pub async fn may_add(world: &World, bearer: &Bearer, method: Method) -> Result<(
         None if count >= SECOND_FACTORS_MAX => Err(ChangeError::TooMany),
         None => Ok((account.user, Right::Fresh)),
     }
+}
+
+/// Whether this account has what lets its owner enrol more without an operator (EN-04). Mail resets the password, so a
+/// mailbox is more than that only where the operator says so.
+pub(super) async fn has_more_than_a_password(world: &World, user: UserId) -> Result<bool, StoreError> {
+    let is_more = |method: &Method| world.settings.first_factor == FirstFactor::Mailbox || !method.is_mail();
+    Ok(codes::methods_of(world, user).await?.iter().any(is_more) || !second_factors(world, user).await?.is_empty())
+}
+
+/// Whether this account may be reached at a new address of this kind, where that makes it a factor: as the first one only if
+/// an operator lets it, like any other (EN-04).
+pub(super) async fn may_be_reached(world: &World, user: UserId, kind: Kind) -> Result<bool, ChallengeError> {
+    let is_sent_there = |method: &Method| method.channel().map(Channel::kind) == Some(kind);
+    let opens_more = kind == Kind::Phone || world.settings.first_factor == FirstFactor::Mailbox;
+    if !opens_more || !world.settings.methods.iter().any(is_sent_there) {
+        return Ok(true);
+    }
+    let account = world.store.account(user).await?.ok_or(ChallengeError::Gone)?;
+    Ok(has_more_than_a_password(world, user).await? || enroll::is_open(world, &account).await?)
 }
 
 fn is_recovered(world: &World, bearer: &Bearer) -> bool {

@@ -34,7 +34,7 @@ use crate::{
     adapters::{passkeys::Passkeys, store::MemoryStore, system::FileVault},
     domain::{
         contact::{Channel, NumberPrefix},
-        enrolment::{Requirement, Requirements, SignUp},
+        enrolment::{FirstFactor, Requirement, Requirements, SignUp},
         factor::{Method, totp::Key},
         password::{Exposure, Policy as PasswordPolicy, Score, Typed, Words},
         secret::{Secret, Token},
@@ -222,6 +222,7 @@ impl Scene {
                 recovery_codes: 10,
                 hold: LIMITS_OF_HOLDING,
                 methods: vec![Method::Passkey, Method::SecurityKey, Method::Totp],
+                first_factor: FirstFactor::Operator,
                 remember: Some(Duration::from_hours(30 * 24)),
                 countries: NumberPrefix::parse("+44").map(|prefix| (Channel::Sms, prefix)).into_iter().collect(),
                 passwords: PasswordPolicy::default(),

@@ -91,6 +91,7 @@ pub fn flow_settings(settings: &Settings) -> flows::Settings {
             .flat_map(|(channel, phone)| phone.iter().map(move |phone| (channel, phone)))
             .flat_map(|(channel, phone)| phone.countries.iter().map(move |prefix| (channel, prefix.clone())))
             .collect(),
+        first_factor: settings.mfa.first_factor,
         remember: settings.mfa.remember,
     }
 }

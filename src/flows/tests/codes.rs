@@ -1,9 +1,10 @@
 //! Codes and links that are sent, and what comes back.
 
-use super::{ANN, MINUTE, Requirement, SECOND, Scene, anywhere, from, gated::Gated, just_before};
+use super::{ANN, MINUTE, PASSWORD, Requirement, SECOND, Scene, anywhere, from, gated::Gated, just_before};
 use crate::{
     domain::{
         contact::{Address, Channel, Contact, Kind, NumberPrefix},
+        enrolment::FirstFactor,
         factor::{FactorId, Method},
         secret::Token,
         session::Level,
@@ -15,6 +16,7 @@ use crate::{
         Caller,
         challenge::{ChallengeError, held},
         codes::{self, SendError},
+        contacts::{self, ContactError},
         enroll,
         factors::{self, ChangeError},
         sessions::{Bearer, sweep},
@@ -408,8 +410,42 @@ async fn a_code_to_an_address_that_was_changed_meanwhile_is_over() {
 }
 
 #[tokio::test]
-async fn whoever_read_a_mail_sets_up_something_stronger_without_an_operator() {
-    let scene = Scene::offering(&[Method::EmailCode]);
+async fn a_mailbox_sets_up_no_first_factor_unless_the_operator_says_so() {
+    let scene = Scene::offering(&[Method::EmailCode, Method::SmsCode]);
+    let (ann, half) = scene.ann_at(&[MAIL]).await;
+    scene.world.store.set_enrol_until(ann.id, None).await.unwrap();
+    scene.send_by(Method::EmailCode, &half).await.unwrap();
+    let opened = scene.verify(Method::EmailCode, &half, &scene.last_code()).await.unwrap();
+
+    // Whoever reads the mail has chosen the password, too: neither an app, nor a key, nor a phone of theirs counts.
+    for method in [Method::Totp, Method::Passkey] {
+        let refused = factors::may_add(&scene.world, &scene.bearer(&opened.token).await, method).await;
+        assert!(matches!(refused, Err(ChangeError::NeedsOperator)), "{method}: {refused:?}");
+    }
+    let refused = contacts::may_change(&scene.world, &scene.full(&opened.token).await, Kind::Phone).await;
+    assert!(matches!(refused, Err(ContactError::NeedsOperator)), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_password_alone_gives_no_phone_that_would_be_the_first_factor() {
+    let mut scene = Scene::offering(&[Method::SmsCode]);
+    scene.world.settings.requirements.everybody = Requirement::Optional;
+    let ann = scene.add(ANN).await;
+    scene.reach(&ann, MAIL).await;
+    let Outcome::Done(opened) = scene.password(ANN, PASSWORD, &anywhere()).await.unwrap() else { panic!() };
+    let full = scene.full(&opened.token).await;
+    contacts::may_change(&scene.world, &full, Kind::Phone).await.unwrap();
+
+    scene.world.store.set_enrol_until(ann.id, None).await.unwrap();
+    let refused = contacts::may_change(&scene.world, &full, Kind::Phone).await;
+
+    assert!(matches!(refused, Err(ContactError::NeedsOperator)), "{refused:?}");
+}
+
+#[tokio::test]
+async fn whoever_read_a_mail_sets_up_something_stronger_where_the_operator_says_so() {
+    let mut scene = Scene::offering(&[Method::EmailCode]);
+    scene.world.settings.first_factor = FirstFactor::Mailbox;
     let (ann, half) = scene.ann_at(&[MAIL]).await;
     scene.world.store.set_enrol_until(ann.id, None).await.unwrap();
     let offered = enroll::offer(&scene.world, &scene.bearer(&half).await).await;

@@ -3,7 +3,7 @@
 use super::{
     Carried, Desk, Fields, Reply, Visit,
     challenge::{not_sent, on_its_way, shown, status},
-    onward, see_other,
+    enroll, onward, see_other,
     way::Errand,
 };
 use crate::{
@@ -11,7 +11,10 @@ use crate::{
         contact::{Contact, Kind},
         secret::Token,
     },
-    edge::portal::contact::{ContactNotice, ContactPage, Pending},
+    edge::portal::{
+        contact::{ContactNotice, ContactPage, Pending},
+        enroll::refused::WhyRefused,
+    },
     flows::{
         challenge::ChallengeError,
         codes::SendError,
@@ -163,6 +166,10 @@ async fn refuse(
     let notice = match error {
         ContactError::NeedsProof(_) => return onward("/challenge", Some(&Errand::Contact(kind).name())),
         ContactError::NotOffered => return see_other("/account"),
+        ContactError::NeedsOperator => {
+            let login_id = full.identity.user.login_id.as_str();
+            return enroll::refused(desk, visit, None, login_id, WhyRefused::NeedsOperator);
+        }
         ContactError::Challenge(ChallengeError::Store(error)) | ContactError::Send(SendError::Store(error)) => {
             return desk.unavailable(error);
         }
