@@ -5,13 +5,13 @@
 //! whatever asks for a second factor, or for a fresh one, still asks (RD-02, SU-01).
 
 use super::{
-    Caller, World,
+    Caller, World, notices,
     sessions::{Bearer, recognise},
     sign_in::Opened,
 };
 use crate::{
     domain::{
-        contact::{Address, Channel, EmailAddress},
+        contact::{Address, Channel},
         factor::Method,
         secret::Token,
         session::{Session, SessionId},
@@ -20,7 +20,7 @@ use crate::{
     },
     ports::{
         StoreError,
-        messages::{Asked, Content, Message, Notice},
+        messages::Notice,
         store::{Device, DeviceId, Undo},
     },
 };
@@ -91,28 +91,14 @@ pub(super) async fn welcome(
 
 /// Sends the owner of an account a link that ends this session.
 async fn tell(world: &World, caller: &Caller, user: &User, session: SessionId) -> Result<(), StoreError> {
-    let Some(to) = reached_at(user).filter(|_| world.messenger.reaches(Channel::Email)) else { return Ok(()) };
+    let Some(to) = notices::mailbox(user).filter(|_| world.messenger.reaches(Channel::Email)) else { return Ok(()) };
     let (token, now) = (world.entropy.token(), world.now());
     let browser = caller.agent.clone();
-    let undo = Undo { token: token.hash(), user: user.id, session, browser: browser.clone(), made_at: now };
+    let undo = Undo { token: token.hash(), user: user.id, session, browser, made_at: now };
     world.store.open_undo(&undo).await?;
     let link = format!("{}/not-me?link={}", world.settings.origin, token.to_text().as_str());
-    world.messenger.post(Message {
-        channel: Channel::Email,
-        to: Address::Email(to),
-        content: Content::Notice {
-            notice: Notice::NewBrowser,
-            login_id: user.login_id.to_string(),
-            asked: Asked { browser, address: Some(caller.address), at: now },
-            undo: Some(Zeroizing::new(link)),
-        },
-    });
+    notices::post(world, user, Address::Email(to), Notice::NewBrowser, caller, Some(Zeroizing::new(link)));
     Ok(())
-}
-
-/// Where notices to an account go: to the address that an operator wrote down.
-fn reached_at(user: &User) -> Option<EmailAddress> {
-    user.email.as_deref().and_then(|email| EmailAddress::parse(email).ok())
 }
 
 /// The sign-in that a link from such a message is about, if the link still works. Looking at it spends nothing: mail

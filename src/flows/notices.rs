@@ -5,7 +5,7 @@
 use super::{Caller, World};
 use crate::{
     domain::{
-        contact::{Address, Channel},
+        contact::{Address, Channel, EmailAddress},
         user::User,
     },
     ports::{
@@ -13,6 +13,7 @@ use crate::{
         messages::{Asked, Content, Message, Notice},
     },
 };
+use zeroize::Zeroizing;
 
 /// Tells every verified address of an account what happened to it.
 pub async fn tell(world: &World, user: &User, notice: Notice, caller: &Caller) -> Result<(), StoreError> {
@@ -35,15 +36,27 @@ pub(super) fn tell_at(
     caller: &Caller,
 ) {
     for to in addresses {
-        let Some(channel) = channel_to(world, &to) else { continue };
-        let content = Content::Notice {
-            notice: notice.clone(),
-            login_id: user.login_id.to_string(),
-            asked: asked(world, caller),
-            undo: None,
-        };
-        world.messenger.post(Message { channel, to, content });
+        post(world, user, to, notice.clone(), caller, None);
     }
+}
+
+/// Tells one address, with a link where its owner can undo what happened.
+pub(super) fn post(
+    world: &World,
+    user: &User,
+    to: Address,
+    notice: Notice,
+    caller: &Caller,
+    undo: Option<Zeroizing<String>>,
+) {
+    let Some(channel) = channel_to(world, &to) else { return };
+    let (login_id, asked) = (user.login_id.to_string(), asked(world, caller));
+    world.messenger.post(Message { channel, to, content: Content::Notice { notice, login_id, asked, undo } });
+}
+
+/// The mailbox of an account: only a verified one is ever known of it.
+pub(super) fn mailbox(user: &User) -> Option<EmailAddress> {
+    user.email.as_deref().and_then(|email| EmailAddress::parse(email).ok())
 }
 
 /// From where somebody asked for a message, for its reader to compare with what they did.

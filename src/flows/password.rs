@@ -8,7 +8,7 @@
 use super::{Caller, TryError, World, factors::missing_for_change, notices, sessions::Full, sign_in::Opened};
 use crate::{
     domain::{
-        contact::{Address, Channel, EmailAddress},
+        contact::{Address, Channel},
         enrolment::Requirement,
         event::What,
         factor::{FactorId, Method},
@@ -232,8 +232,7 @@ pub async fn request_reset(
         Err(TryError::Closed(_)) => return Ok(()),
         Err(TryError::Store(error)) => return Err(error.into()),
     }
-    let address =
-        user.as_ref().and_then(|user| user.email.as_deref()).and_then(|email| EmailAddress::parse(email).ok());
+    let address = user.as_ref().and_then(notices::mailbox);
     let token = world.entropy.token();
     let owner = user.filter(|_| address.is_some()).map(|user| user.id);
     world.store.open_reset(&PasswordReset { token: token.hash(), user: owner, made_at }).await?;

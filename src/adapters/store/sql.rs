@@ -120,6 +120,7 @@ mod activity;
 mod budgets;
 mod contacts;
 mod devices;
+mod endings;
 mod factors;
 mod held;
 mod invitations;

@@ -2,6 +2,7 @@
 
 use super::{
     Pools, SqlStore,
+    endings::{END_ATTEMPTS, END_RESETS, END_SESSIONS, FORGET_BROWSERS, FORGET_DEVICES, HOLD_ACCOUNT},
     rows::{AccountRow, KeyRow, TotpRow},
 };
 use crate::{
@@ -43,11 +44,6 @@ statements! {
     REHASH_PASSWORD = "UPDATE accounts SET password_phc = $3 WHERE id = $1 AND password_phc = $2";
     SET_ENROL_UNTIL = "UPDATE accounts SET enrol_until = $2 WHERE id = $1";
 
-    END_ATTEMPTS = "DELETE FROM attempts WHERE user_id = $1";
-    END_SESSIONS = "DELETE FROM sessions WHERE user_id = $1";
-    FORGET_DEVICES = "DELETE FROM devices WHERE user_id = $1";
-    FORGET_BROWSERS = "DELETE FROM known_browsers WHERE user_id = $1";
-    END_RESETS = "DELETE FROM password_resets WHERE user_id = $1";
     FORGET_BUDGETS = "DELETE FROM budgets WHERE user_id = $1";
 
     ADD_TOTP = "INSERT INTO totp_factors (id, user_id, name, sealed_key, spent_step, created_at, used_at) \
@@ -57,8 +53,6 @@ statements! {
         WHERE user_id = $1 ORDER BY created_at, id";
     SPEND_TOTP_STEP = "UPDATE totp_factors SET spent_step = $2, used_at = $3 WHERE id = $1 AND spent_step < $2";
     REMOVE_OTHER_TOTP_FACTORS = "DELETE FROM totp_factors WHERE user_id = $1 AND id <> $2";
-    /// Makes a reset and a sign-in that a device spares a step wait for each other.
-    HOLD_ACCOUNT = "UPDATE accounts SET login_id = login_id WHERE id = $1";
     REMOVE_TOTP_FACTORS = "DELETE FROM totp_factors WHERE user_id = $1";
     REMOVE_RECOVERY_CODES = "DELETE FROM recovery_codes WHERE user_id = $1";
     REMOVE_PASSKEYS = "DELETE FROM passkeys WHERE user_id = $1";

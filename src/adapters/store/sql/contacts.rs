@@ -2,6 +2,7 @@
 
 use super::{
     Pools, SqlStore,
+    endings::HOLD_ACCOUNT,
     rows::{CodeRow, ContactRow},
 };
 use crate::{
@@ -19,8 +20,6 @@ statements! {
     PUT_CONTACT = "INSERT INTO contacts (id, user_id, kind, address, verified_at) VALUES ($1, $2, $3, $4, $5) \
         ON CONFLICT (user_id, kind) DO UPDATE \
         SET id = excluded.id, address = excluded.address, verified_at = excluded.verified_at";
-    /// Makes those who remove a factor of one account wait for each other: two must not each leave the other's.
-    HOLD_ACCOUNT = "UPDATE accounts SET login_id = login_id WHERE id = $1";
     REMOVE_CONTACT = "DELETE FROM contacts WHERE id = $1 AND user_id = $2 AND ($3 \
         OR EXISTS (SELECT 1 FROM passkeys p WHERE p.user_id = $2) \
         OR EXISTS (SELECT 1 FROM totp_factors t WHERE t.user_id = $2))";

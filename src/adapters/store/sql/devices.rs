@@ -2,6 +2,7 @@
 
 use super::{
     Pools, SqlStore,
+    endings::{FORGET_BROWSERS, FORGET_DEVICES, HOLD_ACCOUNT},
     rows::{DeviceRow, UndoRow},
 };
 use crate::{
@@ -20,8 +21,6 @@ use async_trait::async_trait;
 use sqlx::{query, query_as};
 
 statements! {
-    /// Makes a sign-in that is spared a step and a change that forgets the device wait for each other.
-    TAKE_TURN = "UPDATE accounts SET login_id = login_id WHERE id = $1";
     MOVE_BROWSER = "UPDATE known_browsers SET browser = $2 WHERE browser = $1";
     MOVE_DEVICES = "UPDATE devices SET browser = $2 WHERE browser = $1";
     REMEMBER = "INSERT INTO devices (id, user_id, browser, name, created_at, used_at) SELECT $1, $2, $3, $4, $5, $6 \
@@ -33,14 +32,12 @@ statements! {
     DEVICES = "SELECT id, user_id, browser, name, created_at, used_at FROM devices \
         WHERE user_id = $1 AND created_at > $2 ORDER BY created_at DESC, id";
     FORGET_DEVICE = "DELETE FROM devices WHERE user_id = $1 AND id = $2";
-    FORGET_DEVICES = "DELETE FROM devices WHERE user_id = $1";
 
     OPEN_UNDO = "INSERT INTO undos (token, user_id, session_id, browser, made_at) VALUES ($1, $2, $3, $4, $5)";
     UNDO = "SELECT user_id, session_id, browser, made_at FROM undos WHERE token = $1 AND made_at > $2";
     TAKE_UNDO = "DELETE FROM undos WHERE token = $1 AND made_at > $2 \
         RETURNING user_id, session_id, browser, made_at";
     END_SESSION = "DELETE FROM sessions WHERE id = $1 AND user_id = $2";
-    FORGET_BROWSERS = "DELETE FROM known_browsers WHERE user_id = $1";
 
     SWEEP_BROWSERS = "DELETE FROM known_browsers WHERE seen_at < $1";
     SWEEP_DEVICES = "DELETE FROM devices WHERE created_at < $1";
@@ -57,7 +54,7 @@ impl DeviceStore for SqlStore {
     ) -> Result<bool, StoreError> {
         let browser = device.browser.as_bytes().as_slice();
         transaction!(self, tx => {
-            query(TAKE_TURN).bind(device.user.0).execute(&mut *tx).await?;
+            query(HOLD_ACCOUNT).bind(device.user.0).execute(&mut *tx).await?;
             if let Some(old) = &old {
                 query(MOVE_BROWSER).bind(old.as_bytes().as_slice()).bind(browser).execute(&mut *tx).await?;
                 query(MOVE_DEVICES).bind(old.as_bytes().as_slice()).bind(browser).execute(&mut *tx).await?;
@@ -87,7 +84,7 @@ impl DeviceStore for SqlStore {
         since: Timestamp,
     ) -> Result<bool, StoreError> {
         transaction!(self, tx => {
-            query(TAKE_TURN).bind(session.user.0).execute(&mut *tx).await?;
+            query(HOLD_ACCOUNT).bind(session.user.0).execute(&mut *tx).await?;
             let used = query(USE_DEVICE)
                 .bind(session.user.0)
                 .bind(browser.as_bytes().as_slice())
@@ -111,7 +108,7 @@ impl DeviceStore for SqlStore {
 
     async fn forget_device(&self, user: UserId, device: DeviceId) -> Result<bool, StoreError> {
         let forgotten = transaction!(self, tx => {
-            query(TAKE_TURN).bind(user.0).execute(&mut *tx).await?;
+            query(HOLD_ACCOUNT).bind(user.0).execute(&mut *tx).await?;
             query(FORGET_DEVICE).bind(user.0).bind(device.0).execute(&mut *tx).await?.rows_affected()
         });
         Ok(forgotten == 1)
@@ -119,7 +116,7 @@ impl DeviceStore for SqlStore {
 
     async fn forget_devices(&self, user: UserId) -> Result<u64, StoreError> {
         Ok(transaction!(self, tx => {
-            query(TAKE_TURN).bind(user.0).execute(&mut *tx).await?;
+            query(HOLD_ACCOUNT).bind(user.0).execute(&mut *tx).await?;
             query(FORGET_DEVICES).bind(user.0).execute(&mut *tx).await?.rows_affected()
         }))
     }
@@ -151,7 +148,7 @@ impl DeviceStore for SqlStore {
             let row: Option<UndoRow> =
                 query_as(TAKE_UNDO).bind(hash).bind(since.as_millis()).fetch_optional(&mut *tx).await?;
             if let Some(UndoRow { user_id, session_id, .. }) = &row {
-                query(TAKE_TURN).bind(user_id).execute(&mut *tx).await?;
+                query(HOLD_ACCOUNT).bind(user_id).execute(&mut *tx).await?;
                 query(END_SESSION).bind(session_id).bind(user_id).execute(&mut *tx).await?;
                 query(FORGET_DEVICES).bind(user_id).execute(&mut *tx).await?;
                 query(FORGET_BROWSERS).bind(user_id).execute(&mut *tx).await?;

@@ -1,6 +1,6 @@
 //! What holds for second factors of every kind, in SQL.
 
-use super::{Pools, SqlStore};
+use super::{Pools, SqlStore, endings::HOLD_ACCOUNT};
 use crate::{
     domain::{factor::FactorId, user::UserId},
     ports::{
@@ -15,8 +15,6 @@ use uuid::Uuid;
 statements! {
     RENAME_PASSKEY = "UPDATE passkeys SET name = $3 WHERE id = $1 AND user_id = $2";
     RENAME_APP = "UPDATE totp_factors SET name = $3 WHERE id = $1 AND user_id = $2";
-    /// Makes those who remove a factor of one account wait for each other: two must not each leave the other's.
-    HOLD_ACCOUNT = "UPDATE accounts SET login_id = login_id WHERE id = $1";
     REMOVE_PASSKEY = concat!("DELETE FROM passkeys WHERE id = $1 AND user_id = $2 AND ($3 OR ", second_factors!("$2"), " > 1)");
     REMOVE_APP = concat!("DELETE FROM totp_factors WHERE id = $1 AND user_id = $2 AND ($3 OR ", second_factors!("$2"), " > 1)");
     SET_PRIMARY = "UPDATE accounts SET primary_factor = $2 WHERE id = $1";

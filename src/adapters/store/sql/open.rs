@@ -1,8 +1,8 @@
 //! Opens databases: connects, migrates, and finds out what is wrong while an operator is watching.
 
 use super::{
-    Pools, SqlStore, accounts, activity, budgets, contacts, devices, factors, held, invitations, passkeys, passwords,
-    recovery, sessions,
+    Pools, SqlStore, accounts, activity, budgets, contacts, devices, endings, factors, held, invitations, passkeys,
+    passwords, recovery, sessions,
 };
 use crate::ports::StoreError;
 use sqlx::{
@@ -106,6 +106,7 @@ where
 {
     let all = [
         accounts::STATEMENTS,
+        endings::STATEMENTS,
         contacts::STATEMENTS,
         factors::STATEMENTS,
         invitations::STATEMENTS,

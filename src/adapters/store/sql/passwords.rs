@@ -1,6 +1,10 @@
 //! Changes and resets of passwords, in SQL.
 
-use super::{Pools, SqlStore};
+use super::{
+    Pools, SqlStore,
+    accounts::SET_PASSWORD,
+    endings::{END_ATTEMPTS, END_RESETS, END_SESSIONS, FORGET_BROWSERS, FORGET_DEVICES},
+};
 use crate::{
     domain::{factor::Method, secret::TokenHash, time::Timestamp, user::UserId},
     ports::{
@@ -26,13 +30,6 @@ statements! {
         FROM contacts c WHERE c.user_id = r.user_id AND c.kind = 'email' AND c.verified_at <= r.made_at)";
     SPEND_RESET = "DELETE FROM password_resets WHERE token = $1";
     SWEEP_RESETS = "DELETE FROM password_resets WHERE made_at < $1";
-
-    SET_PASSWORD = "UPDATE accounts SET password_id = $2, password_phc = $3, password_changed_at = $4 WHERE id = $1";
-    END_ATTEMPTS = "DELETE FROM attempts WHERE user_id = $1";
-    END_SESSIONS = "DELETE FROM sessions WHERE user_id = $1";
-    FORGET_DEVICES = "DELETE FROM devices WHERE user_id = $1";
-    FORGET_BROWSERS = "DELETE FROM known_browsers WHERE user_id = $1";
-    END_RESETS = "DELETE FROM password_resets WHERE user_id = $1";
 }
 
 #[async_trait]

@@ -1,6 +1,6 @@
 //! Recovery codes, in SQL.
 
-use super::{Pools, SqlStore};
+use super::{Pools, SqlStore, endings::HOLD_ACCOUNT};
 use crate::{
     domain::{factor::FactorId, time::Timestamp, user::UserId},
     ports::{
@@ -13,8 +13,6 @@ use sqlx::{query, query_as, query_scalar};
 use uuid::Uuid;
 
 statements! {
-    /// Serialises those who replace the codes of one account: whoever comes second sees what the first has added.
-    TAKE_TURN = "UPDATE accounts SET disabled = disabled WHERE id = $1";
     REMOVE_CODES = "DELETE FROM recovery_codes WHERE user_id = $1";
     ADD_CODE = "INSERT INTO recovery_codes (user_id, set_id, head, phc) VALUES ($1, $2, $3, $4)";
     CODE = "SELECT set_id, phc FROM recovery_codes WHERE user_id = $1 AND head = $2";
@@ -32,7 +30,7 @@ impl RecoveryStore for SqlStore {
         codes: &[HashedCode],
     ) -> Result<(), StoreError> {
         transaction!(self, tx => {
-            query(TAKE_TURN).bind(user.0).execute(&mut *tx).await?;
+            query(HOLD_ACCOUNT).bind(user.0).execute(&mut *tx).await?;
             query(REMOVE_CODES).bind(user.0).execute(&mut *tx).await?;
             for HashedCode { head, phc } in codes {
                 query(ADD_CODE).bind(user.0).bind(set.0).bind(head).bind(phc).execute(&mut *tx).await?;

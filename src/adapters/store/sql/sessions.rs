@@ -2,6 +2,7 @@
 
 use super::{
     Pools, SqlStore,
+    endings::{END_ATTEMPTS, FORGET_DEVICES, HOLD_ACCOUNT},
     rows::{self, AttemptRow, HandoffRow, IdentityRow, SummaryRow},
 };
 use crate::{
@@ -41,7 +42,6 @@ statements! {
     OPEN_ATTEMPT = "INSERT INTO attempts (token, user_id, method, factor_id, proven_at) VALUES ($1, $2, $3, $4, $5)";
     ATTEMPT = "SELECT user_id, method, factor_id, proven_at FROM attempts WHERE token = $1 AND proven_at > $2";
     END_ATTEMPT = "DELETE FROM attempts WHERE token = $1";
-    END_ATTEMPTS_OF = "DELETE FROM attempts WHERE user_id = $1";
     SPEND_ATTEMPT = "DELETE FROM attempts WHERE token = $1 AND user_id = $2";
 
     OPEN_SESSION = "INSERT INTO sessions (id, token, user_id, started_at, seen_at, locked_at, browser, address) \
@@ -61,9 +61,6 @@ statements! {
     TOUCH = "UPDATE sessions SET seen_at = $2 WHERE id = $1 AND seen_at < $2";
     LOCK = "UPDATE sessions SET locked_at = $2 WHERE id = $1 AND (locked_at IS NULL OR locked_at < $2)";
     END_SESSION = "DELETE FROM sessions WHERE id = $1";
-    /// Makes this and a sign-in that a device spares a step wait for each other.
-    TAKE_TURN = "UPDATE accounts SET login_id = login_id WHERE id = $1";
-    FORGET_DEVICES = "DELETE FROM devices WHERE user_id = $1";
     END_SESSIONS_OF = "DELETE FROM sessions WHERE user_id = $1 AND (id <> $2 OR $2 IS NULL)";
     SESSIONS = "SELECT a.login_id, a.id AS user_id, s.id AS session_id, s.started_at, s.seen_at, \
         s.locked_at, s.browser, s.address, p.method, p.factor_id, p.proven_at FROM sessions s JOIN accounts a ON a.id = s.user_id \
@@ -188,9 +185,9 @@ impl SessionStore for SqlStore {
     async fn end_sessions_of(&self, user: UserId, spare: Option<SessionId>) -> Result<u64, StoreError> {
         let spare = spare.map(|session| session.0);
         Ok(transaction!(self, tx => {
-            query(TAKE_TURN).bind(user.0).execute(&mut *tx).await?;
+            query(HOLD_ACCOUNT).bind(user.0).execute(&mut *tx).await?;
             query(FORGET_DEVICES).bind(user.0).execute(&mut *tx).await?;
-            query(END_ATTEMPTS_OF).bind(user.0).execute(&mut *tx).await?;
+            query(END_ATTEMPTS).bind(user.0).execute(&mut *tx).await?;
             query(END_SESSIONS_OF).bind(user.0).bind(spare).execute(&mut *tx).await?.rows_affected()
         }))
     }

@@ -127,18 +127,10 @@ pub(super) async fn submit(
     visit: Visit,
     Fields(form): Fields<ProofForm>,
 ) -> Reply {
-    let Some(method) = Method::by_name(&name) else { return desk.refusal(Refusal::NotFound, "") };
-    if let Err(refusal) = desk.check(&visit, &form.carried) {
-        return *refusal;
-    }
-    let asked = match look(&desk, &visit, form.carried.to.as_deref()).await {
-        Ok(Seen::Asked(asked)) => asked,
-        Ok(Seen::Elsewhere(reply)) => return *reply,
-        Err(error) => return desk.unavailable(&error),
+    let (method, asked) = match asked_for(&desk, &visit, &name, &form.carried).await {
+        Ok(found) => found,
+        Err(reply) => return *reply,
     };
-    if !asked.helpful.contains(&method) {
-        return onward("/challenge", asked.to);
-    }
     match prove(&desk, &visit, &asked.bearer, method, &form).await {
         Ok(opened) => {
             let opened = if form.remember.is_some() { remember(&desk, &visit, &asked, opened).await } else { opened };
@@ -155,6 +147,23 @@ pub(super) async fn submit(
             )
             .await
         }
+    }
+}
+
+/// What a form of the page for this method is about, if that method would do; everybody else is sent where they belong.
+async fn asked_for<'a>(
+    desk: &'a Desk,
+    visit: &Visit,
+    name: &str,
+    carried: &'a Carried,
+) -> Result<(Method, Box<Asked<'a>>), Box<Reply>> {
+    let Some(method) = Method::by_name(name) else { return Err(Box::new(desk.refusal(Refusal::NotFound, ""))) };
+    desk.check(visit, carried)?;
+    match look(desk, visit, carried.to.as_deref()).await {
+        Ok(Seen::Asked(asked)) if asked.helpful.contains(&method) => Ok((method, asked)),
+        Ok(Seen::Asked(asked)) => Err(Box::new(onward("/challenge", asked.to))),
+        Ok(Seen::Elsewhere(reply)) => Err(reply),
+        Err(error) => Err(Box::new(desk.unavailable(&error))),
     }
 }
 
@@ -183,18 +192,11 @@ pub(super) async fn send(
     visit: Visit,
     Fields(form): Fields<SendForm>,
 ) -> Reply {
-    let Some(method) = Method::by_name(&name) else { return desk.refusal(Refusal::NotFound, "") };
-    if let Err(refusal) = desk.check(&visit, &form.carried) {
-        return *refusal;
-    }
-    let asked = match look(&desk, &visit, form.carried.to.as_deref()).await {
-        Ok(Seen::Asked(asked)) => asked,
-        Ok(Seen::Elsewhere(reply)) => return *reply,
-        Err(error) => return desk.unavailable(&error),
+    let (method, asked) = match asked_for(&desk, &visit, &name, &form.carried).await {
+        Ok(found) => found,
+        Err(reply) => return *reply,
     };
-    let Some(browser) = visit.token.as_ref().filter(|_| asked.helpful.contains(&method)) else {
-        return onward("/challenge", asked.to);
-    };
+    let Some(browser) = &visit.token else { return onward("/challenge", asked.to) };
     let user = asked.bearer.user().map(|user| user.id.0);
     match codes::send(&desk.world, &asked.bearer, method, asked.to, browser, &visit.caller).await {
         Ok(()) => {

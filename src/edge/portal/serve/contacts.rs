@@ -2,7 +2,7 @@
 
 use super::{
     Carried, Desk, Fields, Reply, Visit,
-    challenge::{not_sent, on_its_way, shown, status},
+    challenge::{CodeForm, not_sent, on_its_way, shown, status},
     enroll, onward, see_other,
     way::Errand,
 };
@@ -38,19 +38,6 @@ struct AddressForm {
     carried: Carried,
 }
 
-#[derive(Deserialize)]
-struct CodeForm {
-    code: String,
-    #[serde(flatten)]
-    carried: Carried,
-}
-
-#[derive(Deserialize)]
-struct RemoveForm {
-    #[serde(flatten)]
-    carried: Carried,
-}
-
 /// Both pages, by the same handlers.
 pub(super) fn router() -> Router<Arc<Desk>> {
     let pages = |kind: Kind| {
@@ -81,17 +68,12 @@ async fn begin(
     visit: Visit,
     Fields(form): Fields<AddressForm>,
 ) -> Reply {
-    if let Err(refusal) = desk.check(&visit, &form.carried) {
-        return *refusal;
-    }
-    let (full, browser) = match signed_in(&desk, &visit).await {
-        Ok(found) => found,
-        Err(reply) => return *reply,
-    };
-    match contacts::begin(&desk.world, &full, kind, &form.address, &browser, &visit.caller).await {
-        Ok(()) => see_other(&Errand::Contact(kind).path()),
-        Err(error) => refuse(&desk, &visit, &full, &browser, kind, &form.address, &error).await,
-    }
+    let AddressForm { address, carried } = form;
+    change(&desk, &visit, kind, &carried, &address, async |full, browser| {
+        contacts::begin(&desk.world, full, kind, &address, browser, &visit.caller).await?;
+        Ok(Errand::Contact(kind).path())
+    })
+    .await
 }
 
 async fn confirm(
@@ -100,47 +82,54 @@ async fn confirm(
     visit: Visit,
     Fields(form): Fields<CodeForm>,
 ) -> Reply {
-    if let Err(refusal) = desk.check(&visit, &form.carried) {
-        return *refusal;
-    }
-    let (full, browser) = match signed_in(&desk, &visit).await {
-        Ok(found) => found,
-        Err(reply) => return *reply,
-    };
-    let user = full.identity.user.id.0;
-    match contacts::confirm(&desk.world, &full, kind, &form.code, &browser, &visit.caller).await {
-        Ok(()) => {
-            tracing::info!(user.id = %user, client = %visit.caller.address, kind = kind.name(), "address changed");
-            // The next request tells applications the new address, not what is remembered of the session.
-            desk.ended.note_change(full.identity.session.id);
-            see_other("/account")
-        }
-        Err(error) => refuse(&desk, &visit, &full, &browser, kind, "", &error).await,
-    }
+    change(&desk, &visit, kind, &form.carried, "", async |full, browser| {
+        contacts::confirm(&desk.world, full, kind, &form.code, browser, &visit.caller).await?;
+        Ok(changed(&desk, &visit, full, kind, "address changed"))
+    })
+    .await
 }
 
 async fn remove(
     State(desk): State<Arc<Desk>>,
     Extension(kind): Extension<Kind>,
     visit: Visit,
-    Fields(form): Fields<RemoveForm>,
+    Fields(carried): Fields<Carried>,
 ) -> Reply {
-    if let Err(refusal) = desk.check(&visit, &form.carried) {
+    change(&desk, &visit, kind, &carried, "", async |full, _| {
+        contacts::remove(&desk.world, full, kind, &visit.caller).await?;
+        Ok(changed(&desk, &visit, full, kind, "address removed"))
+    })
+    .await
+}
+
+/// Does what a form of the page asks for, and goes where that leads.
+async fn change(
+    desk: &Desk,
+    visit: &Visit,
+    kind: Kind,
+    carried: &Carried,
+    typed: &str,
+    act: impl AsyncFnOnce(&Full, &Token) -> Result<String, ContactError>,
+) -> Reply {
+    if let Err(refusal) = desk.check(visit, carried) {
         return *refusal;
     }
-    let (full, browser) = match signed_in(&desk, &visit).await {
+    let (full, browser) = match signed_in(desk, visit).await {
         Ok(found) => found,
         Err(reply) => return *reply,
     };
-    let user = full.identity.user.id.0;
-    match contacts::remove(&desk.world, &full, kind, &visit.caller).await {
-        Ok(()) => {
-            tracing::info!(user.id = %user, client = %visit.caller.address, kind = kind.name(), "address removed");
-            desk.ended.note_change(full.identity.session.id);
-            see_other("/account")
-        }
-        Err(error) => refuse(&desk, &visit, &full, &browser, kind, "", &error).await,
+    match act(&full, &browser).await {
+        Ok(next) => see_other(&next),
+        Err(error) => refuse(desk, visit, &full, &browser, kind, typed, &error).await,
     }
+}
+
+/// Has the next request tell applications the new address, not what is remembered of the session.
+fn changed(desk: &Desk, visit: &Visit, full: &Full, kind: Kind, what: &str) -> String {
+    let user = full.identity.user.id.0;
+    tracing::info!(user.id = %user, client = %visit.caller.address, kind = kind.name(), "{what}");
+    desk.ended.note_change(full.identity.session.id);
+    "/account".to_owned()
 }
 
 /// Who is signed in, and with which token; everybody else is sent to sign in.
