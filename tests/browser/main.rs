@@ -8,6 +8,7 @@ mod devices;
 mod front_door;
 mod held;
 mod house;
+mod jupyter;
 mod mail;
 mod passkeys;
 mod password;
