@@ -9,6 +9,7 @@ use super::{
     tls::Certificates,
 };
 use crate::{
+    adapters::system::keep_asking,
     edge::{http::forwarded, proxy::body::RequestBody, wire},
     ports::upstream::Upstream,
 };
@@ -62,6 +63,7 @@ pub fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_reuseaddr(true)?;
     socket.set_reuseport(true)?;
+    keep_asking(&socket)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)?.into_std()
 }

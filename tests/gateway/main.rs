@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod conformance;
 mod demands;
 mod floods;
 mod held;

@@ -15,9 +15,14 @@ async def echo(socket):
         pass
 
 
+def chosen(socket, offered):
+    return "chat" if "chat" in offered else None
+
+
 async def main(port):
     # A ping of its own would come whenever it likes.
-    async with serve(echo, "127.0.0.1", port, subprotocols=["chat"], max_size=None, ping_interval=None) as server:
+    settings = {"select_subprotocol": chosen, "max_size": None, "ping_interval": None}
+    async with serve(echo, "127.0.0.1", port, **settings) as server:
         await server.serve_forever()
 
 

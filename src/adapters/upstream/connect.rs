@@ -1,7 +1,7 @@
 //! Connections to servers: TCP, and TLS that is always verified (HO-10).
 
 use super::Settings;
-use crate::ports::upstream::UpstreamError;
+use crate::{adapters::system::keep_asking, ports::upstream::UpstreamError};
 use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
 use rustls_pki_types::{CertificateDer, ServerName, pem::PemObject as _};
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
@@ -65,6 +65,7 @@ impl Connector {
         let connecting = async {
             let tcp = TcpStream::connect(address).await.map_err(UpstreamError::Connect)?;
             tcp.set_nodelay(true).map_err(UpstreamError::Connect)?;
+            keep_asking(&tcp).map_err(UpstreamError::Connect)?;
             let Some(name) = name else { return Ok(Connection::Plain(tcp)) };
             let tls = self.tls.as_ref().ok_or_else(|| UpstreamError::Tls(io::Error::other("TLS is not set up")))?;
             let stream = tls.connect(name.clone(), tcp).await.map_err(UpstreamError::Tls)?;
