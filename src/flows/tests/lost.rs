@@ -145,8 +145,7 @@ async fn neither_addresses_nor_the_password_nor_new_codes_are_open_to_it() {
     assert!(matches!(address, Err(ContactError::NeedsProof(_))), "{address:?}");
     let removed = contacts::remove(world, &full, Kind::Email, &caller).await;
     assert!(matches!(removed, Err(ContactError::NeedsProof(_))), "{removed:?}");
-    let changed =
-        password::update(world, &full, PASSWORD, "another long password", OtherSessions::End, &caller).await;
+    let changed = password::update(world, &full, PASSWORD, "another long password", OtherSessions::End, &caller).await;
     assert!(matches!(changed, Err(PasswordError::NeedsProof(_))), "{changed:?}");
     let made = generate(world, &full, &caller).await;
     assert!(matches!(made, Err(GenerateError::Stale)), "{made:?}");

@@ -17,9 +17,7 @@ use crate::{
     flows::{
         Caller,
         challenge::{answer_password, answer_totp, held},
-        enroll,
-        factors,
-        passkeys, recovery,
+        enroll, factors, passkeys, recovery,
         sessions::{Bearer, Full, lock, sign_out},
         sign_in::Outcome,
     },

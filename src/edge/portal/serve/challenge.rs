@@ -366,8 +366,7 @@ async fn look<'a>(desk: &'a Desk, visit: &Visit, to: Option<&'a str>) -> Result<
                     return elsewhere(see_other(&errand.path()));
                 };
                 let (proofs, now) = (&full.identity.session.authentications, desk.world.clock.now());
-                let helpful =
-                    helpful(desk, &full, |method| change.helped_by(&missing, method, proofs, now)).await?;
+                let helpful = helpful(desk, &full, |method| change.helped_by(&missing, method, proofs, now)).await?;
                 let (bearer, to, lack) = (Bearer::Full(full), Some(name), Lacking::Change(missing));
                 let back = Some("/account".to_owned());
                 return Ok(Seen::Asked(Box::new(Asked { bearer, to, lack, helpful, back, kept })));
