@@ -4,6 +4,7 @@
 //! chance are arguments. Modules are listed in the order in which they may use one another.
 
 pub mod assertion;
+pub mod change;
 pub mod contact;
 pub mod enrolment;
 pub mod event;

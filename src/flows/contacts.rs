@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     domain::{
+        change::Change,
         contact::{Address, Channel, Contact, Kind, NotAnAddress},
         enrolment::Requirement,
         event::What,
@@ -86,7 +87,7 @@ pub async fn may_change(world: &World, full: &Full, kind: Kind) -> Result<(), Co
     if !is_offered(world, kind) {
         return Err(ContactError::NotOffered);
     }
-    if let Some(missing) = missing_for_change(world, full).await? {
+    if let Some(missing) = missing_for_change(world, full, Change::Account).await? {
         return Err(ContactError::NeedsProof(missing));
     }
     if !may_be_reached(world, full.identity.user.id, kind).await? {
@@ -148,7 +149,7 @@ pub async fn confirm(
 
 /// Removes an address; not where it is the last second factor and one is required.
 pub async fn remove(world: &World, full: &Full, kind: Kind, caller: &Caller) -> Result<(), ContactError> {
-    if let Some(missing) = missing_for_change(world, full).await? {
+    if let Some(missing) = missing_for_change(world, full, Change::Account).await? {
         return Err(ContactError::NeedsProof(missing));
     }
     let contact = current(world, full, kind).await?.ok_or(ContactError::Kept)?;

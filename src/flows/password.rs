@@ -8,6 +8,7 @@
 use super::{Caller, TryError, World, factors::missing_for_change, notices, sessions::Full, sign_in::Opened};
 use crate::{
     domain::{
+        change::Change,
         contact::{Address, Channel},
         enrolment::Requirement,
         event::What,
@@ -185,7 +186,7 @@ pub async fn update(
 
 /// What this session lacks for a change of its password. A fresh password is no part of that: it is typed with the change.
 pub async fn missing_for_update(world: &World, full: &Full) -> Result<Option<Missing>, StoreError> {
-    let missing = missing_for_change(world, full).await?;
+    let missing = missing_for_change(world, full, Change::Account).await?;
     Ok(missing.filter(|missing| match missing {
         Missing::Fresh { wanted, .. } => wanted.any != [Method::Password],
         Missing::Level { .. } => true,

@@ -12,6 +12,7 @@ mod failing_store;
 mod gated;
 mod hold;
 mod journey;
+mod lost;
 mod machine;
 mod passkeys;
 mod password;

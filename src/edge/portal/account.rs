@@ -57,10 +57,10 @@ pub struct AccountPage<'a> {
 /// What just happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AccountNotice {
-    /// They signed in with a recovery code.
+    /// They used a recovery code.
     Recovered {
-        /// Whether that was a moment ago, so that the app may be set up again.
-        reopened: bool,
+        /// Until when they may replace what they lost; `None` if that is over.
+        until: Option<Upcoming>,
     },
     /// The password is another one.
     PasswordChanged,
@@ -224,9 +224,10 @@ pub(in crate::edge::portal) mod tests {
             ],
             ..full
         };
-        let recovered = |reopened| AccountPage {
-            notice: Some(AccountNotice::Recovered { reopened }),
-            recovery_codes: Some(u64::from(reopened)),
+        let recovered = |until: Option<Upcoming>| AccountPage {
+            notice: Some(AccountNotice::Recovered { until }),
+            recovery_codes: Some(u64::from(until.is_some())),
+            factors: &[LAPTOP],
             ..bare
         };
         let states = vec![
@@ -235,8 +236,8 @@ pub(in crate::edge::portal) mod tests {
             ("locked", locked),
             ("reached", reached),
             ("password_changed", AccountPage { notice: Some(AccountNotice::PasswordChanged), ..full }),
-            ("recovered", recovered(true)),
-            ("recovered_earlier", recovered(false)),
+            ("recovered", recovered(Some(gallery::in_five_minutes()))),
+            ("recovered_earlier", recovered(None)),
         ];
 
         for (state, shown) in gallery::exhibit("account", states) {

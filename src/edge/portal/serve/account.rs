@@ -5,6 +5,7 @@ use super::{
 };
 use crate::{
     domain::{
+        change::recovered_until,
         contact::{Contact, Kind},
         factor::Method,
         session::{Session, latest, proven},
@@ -137,11 +138,13 @@ fn locked(session: &Session, now: Timestamp) -> Option<Duration> {
     (!is_open).then(|| locked_at.age(now).unwrap_or_default())
 }
 
-/// Reminds somebody who had to use a recovery code, until they prove an authenticator app again.
+/// Reminds somebody who had to use a recovery code, until they prove a second factor again.
 fn reminder(session: &Session, now: Timestamp) -> Option<AccountNotice> {
-    let at = |method| latest(&session.authentications, &[method], now).map(|proof| proof.at);
-    let recovered = at(Method::RecoveryCode).filter(|recovered| at(Method::Totp).is_none_or(|app| app < *recovered));
-    recovered.map(|_| AccountNotice::Recovered { reopened: recovery::is_recovered(session, now) })
+    let second = [Method::Passkey, Method::SecurityKey, Method::Totp, Method::SmsCode, Method::VoiceCode];
+    let at = |methods: &[Method]| latest(&session.authentications, methods, now).map(|proof| proof.at);
+    let recovered = at(&[Method::RecoveryCode])?;
+    let until = recovered_until(session, now).map(|at| Upcoming { at, now });
+    at(&second).is_none_or(|proven| proven < recovered).then_some(AccountNotice::Recovered { until })
 }
 
 fn contact_rows<'a>(desk: &Desk, contacts: &'a [Contact]) -> Vec<ContactRow<'a>> {

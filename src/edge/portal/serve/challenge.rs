@@ -361,10 +361,12 @@ async fn look<'a>(desk: &'a Desk, visit: &Visit, to: Option<&'a str>) -> Result<
         }
         Bearer::Full(full) => {
             if let Some((errand, name)) = errand {
-                let Some(missing) = factors::missing_for_change(&desk.world, &full).await? else {
+                let change = errand.change();
+                let Some(missing) = factors::missing_for_change(&desk.world, &full, change).await? else {
                     return elsewhere(see_other(&errand.path()));
                 };
-                let helpful = helpful(desk, &full, &missing).await?;
+                let (proofs, now) = (&full.identity.session.authentications, desk.world.clock.now());
+                let helpful = helpful(desk, &full, |method| change.helped_by(&missing, method, proofs, now)).await?;
                 let (bearer, to, lack) = (Bearer::Full(full), Some(name), Lacking::Change(missing));
                 let back = Some("/account".to_owned());
                 return Ok(Seen::Asked(Box::new(Asked { bearer, to, lack, helpful, back, kept })));
@@ -372,7 +374,8 @@ async fn look<'a>(desk: &'a Desk, visit: &Visit, to: Option<&'a str>) -> Result<
             let Some(toll) = journey.as_ref().and_then(|journey| desk.toll(journey, &full.identity)) else {
                 return desk.proceed(&full.identity, to).await.and_then(elsewhere);
             };
-            let helpful = helpful(desk, &full, &toll.missing).await?;
+            let (proofs, now) = (&full.identity.session.authentications, desk.world.clock.now());
+            let helpful = helpful(desk, &full, |method| toll.missing.helped_by(method, proofs, now)).await?;
             let back = journey.map(|journey| format!("https://{}{}/", journey.host, desk.port_suffix));
             let (bearer, lack) = (Bearer::Full(full), Lacking::Toll(toll));
             Ok(Seen::Asked(Box::new(Asked { bearer, to, lack, helpful, back, kept })))
@@ -385,11 +388,9 @@ pub(super) fn kept(journey: Option<&Journey>) -> Kept {
     if journey.is_some_and(|journey| journey.held.is_some()) { Kept::Form } else { Kept::Nothing }
 }
 
-async fn helpful(desk: &Desk, full: &Full, missing: &Missing) -> Result<Vec<Method>, StoreError> {
-    let (user, session) = (full.identity.user.id, &full.identity.session);
-    let now = desk.world.clock.now();
-    let mut methods = challenge::offered(&desk.world, user).await?;
-    methods.retain(|method| missing.helped_by(*method, &session.authentications, now));
+async fn helpful(desk: &Desk, full: &Full, helps: impl Fn(Method) -> bool) -> Result<Vec<Method>, StoreError> {
+    let mut methods = challenge::offered(&desk.world, full.identity.user.id).await?;
+    methods.retain(|method| helps(*method));
     Ok(methods)
 }
 

@@ -8,7 +8,7 @@ use super::{
     way::Errand,
 };
 use crate::{
-    domain::factor::KeyKind,
+    domain::{change::recovered_until, factor::KeyKind},
     edge::portal::{
         challenge::ProofNotice,
         enroll::{
@@ -152,8 +152,13 @@ fn page(
 /// Whether recovery codes come with a new app: with the first, and in place of those that one was used of.
 async fn lacks_codes(desk: &Desk, bearer: &Bearer) -> Result<bool, StoreError> {
     let Bearer::Full(full) = bearer else { return Ok(true) };
-    let is_recovered = recovery::is_recovered(&full.identity.session, desk.world.clock.now());
-    Ok(is_recovered || recovery::left(&desk.world, full.identity.user.id).await? == 0)
+    Ok(is_recovered(desk, bearer) || recovery::left(&desk.world, full.identity.user.id).await? == 0)
+}
+
+/// Whether somebody is replacing what they lost, with one of their recovery codes (RC-03).
+pub(super) fn is_recovered(desk: &Desk, bearer: &Bearer) -> bool {
+    let Bearer::Full(full) = bearer else { return false };
+    recovered_until(&full.identity.session, desk.world.clock.now()).is_some()
 }
 
 /// What somebody sees who may not set up a method now. `errand` is what they came for.

@@ -3,6 +3,7 @@
 use super::{Desk, Reply, onward, reference, see_other};
 use crate::{
     domain::{
+        change::Change,
         contact::Kind,
         factor::KeyKind,
         policy::{
@@ -78,6 +79,14 @@ impl Errand {
             Self::Contact(Kind::Email) => "email".to_owned(),
             Self::Contact(Kind::Phone) => "phone".to_owned(),
             Self::ChangePassword => "change-password".to_owned(),
+        }
+    }
+
+    /// What it changes.
+    pub(super) const fn change(self) -> Change {
+        match self {
+            Self::AddKey(_) | Self::AddTotp | Self::Factor(_) | Self::Sessions => Change::Factors,
+            Self::Account | Self::Contact(_) | Self::ChangePassword => Change::Account,
         }
     }
 
