@@ -17,6 +17,7 @@ mod cases;
 mod conditions;
 pub mod duration;
 pub mod explain;
+pub mod file;
 pub mod keys;
 mod levels;
 mod lints;
@@ -34,6 +35,7 @@ mod suggest;
 mod values;
 
 pub use cases::{Case, Untested};
+pub use file::{File, NotServable, Prints};
 pub use problem::{Problems, Source, Unreadable};
 pub use settings::Settings;
 

@@ -88,6 +88,8 @@ shapes! {
         REDIRECT "redirect" ("list of IP:port") Value("[]"), "Where plain HTTP is answered with 308 to HTTPS; nothing else is served there.";
         ADMIN "admin" ("IP:port or \"off\"") Value(r#""127.0.0.1:9443""#),
             "Management API, health and metrics. Keep it where only operators reach it.";
+        ADMIN_KEY "admin_key" ("text or \"file:PATH\" that holds it") Absent("the management API changes nothing"),
+            "The bearer key of the management API, at least 32 characters: `openssl rand -hex 32` makes one.";
         TRUSTED_PROXIES "trusted_proxies" ("list of networks") Value("[]"),
             "Load balancers whose `X-Forwarded-For` is believed. From anybody else it is thrown away.";
         WORKERS "workers" ("number") Absent("one for each core"), "Threads that carry requests.";

@@ -32,6 +32,9 @@ pub(super) fn server(section: &Section<'_>) -> Option<Server> {
     let listen = section.read(&key::LISTEN, |value| value.some(socket_address));
     let redirect = section.read(&key::REDIRECT, |value| value.list(socket_address));
     let admin = section.read(&key::ADMIN, admin);
+    // It is not drawn where it is wrong.
+    section.reader.secrets.borrow_mut().extend(section.written(&key::ADMIN_KEY).map(|value| value.at));
+    let admin_key = section.maybe(&key::ADMIN_KEY, admin_key);
     let trusted_proxies = section.read(&key::TRUSTED_PROXIES, |value| value.list(network));
     let workers = section.maybe(&key::WORKERS, workers);
     let body_max = section.read(&key::BODY_MAX, size);
@@ -41,6 +44,7 @@ pub(super) fn server(section: &Section<'_>) -> Option<Server> {
         listen: listen?,
         redirect: redirect?,
         admin: admin?,
+        admin_key: admin_key?,
         trusted_proxies: trusted_proxies?,
         workers: workers?,
         body_max: body_max?,
@@ -61,6 +65,23 @@ fn admin(value: &Value<'_>) -> Option<Option<SocketAddr>> {
         value.reader.note(problem.help("see to it that only operators reach it, or write \"127.0.0.1:9443\""));
     }
     Some(Some(address))
+}
+
+/// Nobody guesses one of this length, so guesses need not be counted.
+const ADMIN_KEY_CHARS_MIN: usize = 32;
+
+fn admin_key(value: &Value<'_>) -> Option<Secret> {
+    let key = secret(value)?;
+    if key.chars().count() < ADMIN_KEY_CHARS_MIN || !key.chars().all(|c| c.is_ascii_graphic()) {
+        let fault = Fault::new("this key could be guessed or not be sent", "expected 32 visible ASCII characters or more");
+        return value.fail(fault.help("`openssl rand -hex 32` makes one"));
+    }
+    if value.as_str().is_some_and(|text| !text.starts_with("file:") && !text.contains("${")) {
+        let title = "a key stands in the config file";
+        let problem = Problem::new(Code::Lax, title, value.at.clone(), "whoever reads this file can manage the gateway");
+        value.reader.note(problem.help("write \"file:/run/secrets/admin-key\" or \"${ADMIN_KEY}\""));
+    }
+    Some(Secret::new(key.into_bytes()))
 }
 
 fn workers(value: &Value<'_>) -> Option<NonZeroUsize> {

@@ -62,7 +62,7 @@ impl Settings {
 }
 
 /// Sockets, and how the process behaves.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Server {
     /// Where HTTPS is served; never empty.
     pub listen: Vec<SocketAddr>,
@@ -70,6 +70,8 @@ pub struct Server {
     pub redirect: Vec<SocketAddr>,
     /// Where the management API, health and metrics are served; `None` where switched off.
     pub admin: Option<SocketAddr>,
+    /// Who shows it may manage; nobody may where there is none.
+    pub admin_key: Option<Secret>,
     /// Who may say for whom a connection is (ID-05).
     pub trusted_proxies: Vec<IpNet>,
     /// Threads of the data plane; one for each core where not said.

@@ -22,6 +22,7 @@ pub mod held_page;
 mod hold;
 pub mod incoming;
 pub mod kind;
+mod obedience;
 pub mod outgoing;
 pub mod reports;
 mod reserved;
@@ -30,5 +31,6 @@ pub mod tether;
 pub mod visitors;
 pub mod websocket;
 
+pub use obedience::Latest;
 pub use serve::{Arrival, Proxy, Reply, Served};
 use serve::{Asked, Passage};

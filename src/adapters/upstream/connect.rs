@@ -17,6 +17,16 @@ pub enum Trust {
     Authorities(PathBuf),
 }
 
+impl Trust {
+    /// What the authorities' file holds now; nothing where there is none, or none that can be read.
+    pub(super) fn held(&self) -> Option<Vec<u8>> {
+        match self {
+            Self::System => None,
+            Self::Authorities(path) => std::fs::read(path).ok(),
+        }
+    }
+}
+
 /// Why no server could ever be trusted. Stops the start (HO-09).
 #[derive(Debug, thiserror::Error)]
 pub enum NotTrusted {

@@ -12,6 +12,7 @@ use super::{
     kind::{self, Kind},
     outgoing::{self, IdentityNames, Onward, Protocol},
     reports::Reports,
+    obedience::Latest,
     tether::Tether,
     visitors::{Seen, Visitors},
     websocket,
@@ -68,6 +69,8 @@ pub struct Proxy<U> {
     pub world: World,
     /// Every app, by host.
     pub apps: Arc<ByHost<Arc<Served>>>,
+    /// The same of the latest generation: what streams that stay open go by.
+    pub latest: Latest,
     /// Who is behind a cookie.
     pub visitors: Visitors,
     /// What applications are told.
@@ -362,7 +365,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             obeys: matched
                 .route
                 .filter(|(_, route)| route.streams == Streams::Obey)
-                .map(|(_, route)| Arc::clone(&route.policy)),
+                .map(|(_, route)| self.obedience(&route.policy, &path, &parts, arrival)),
             clock: Arc::clone(&self.world.clock),
         });
         let Ok(request) = outgoing::request(parts, body, &onward) else { return failed(Refusal::Malformed) };
