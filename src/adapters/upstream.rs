@@ -48,7 +48,7 @@ pub struct Settings {
 }
 
 /// What is spoken with the servers of an app.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum HttpVersion {
     /// HTTP/1.1: one exchange at a time on a connection.
     One,

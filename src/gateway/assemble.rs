@@ -6,7 +6,9 @@ use crate::{
         signer::JwtSigner,
         upstream::{self, Probe, Trust, Upstreams},
     },
-    config::settings::{AppSettings, Assertion, HostHeader, Origin, Settings, StepUp, WebSocket},
+    config::settings::{
+        self as written, AppSettings, Assertion, Bearer, HostHeader, HttpVersion, Origin, Settings, StepUp, WebSocket,
+    },
     domain::policy::route::ByHost,
     edge::{
         http::{
@@ -18,14 +20,16 @@ use crate::{
         proxy::{
             Served,
             assertions::Assertions,
+            cors::Cors,
             outgoing::{IdentityNames, Names},
+            tokens::Tokens,
             visitors::Visitors,
         },
     },
     flows::World,
     ports::Signer,
 };
-use http::HeaderValue;
+use http::{HeaderValue, header::InvalidHeaderValue};
 use std::sync::Arc;
 use tokio::runtime::Handle;
 
@@ -71,10 +75,11 @@ impl Shared {
             footer: None,
         });
         let issuer = settings.portal.url.to_string();
+        let tokens = Tokens::new(&issuer, Arc::clone(&signer), Arc::clone(&world.entropy));
         let apps = settings.apps.iter().map(|app| upstream_settings(app)).collect::<Result<Vec<_>, _>>()?;
         Ok(Self {
-            apps: Arc::new(served(&settings.apps)),
-            visitors: Visitors::new(world.clone(), ended.clone(), slow.clone()),
+            apps: Arc::new(served(&settings.apps)?),
+            visitors: Visitors::new(world.clone(), ended.clone(), slow.clone(), tokens),
             assertions: Assertions::new(&issuer, signer, Arc::clone(&world.entropy)),
             upstreams: Upstreams::resolve(apps).await?,
             portal: serve::router(Arc::new(desk(settings, world.clone(), &brand, ended, jwks))),
@@ -111,7 +116,7 @@ pub fn port_suffix(origin: &Origin) -> String {
     if origin.port == 443 { String::new() } else { format!(":{}", origin.port) }
 }
 
-fn served(apps: &[Arc<AppSettings>]) -> ByHost<Arc<Served>> {
+fn served(apps: &[Arc<AppSettings>]) -> Result<ByHost<Arc<Served>>, StartError> {
     let serve = |(index, settings): (usize, &Arc<AppSettings>)| {
         let identity = &settings.identity;
         let served = Arc::new(Served {
@@ -126,11 +131,20 @@ fn served(apps: &[Arc<AppSettings>]) -> ByHost<Arc<Served>> {
             asserts: identity.assertion == Assertion::Sent,
             steps_up: settings.step_up == StepUp::Heeded,
             websockets: settings.websocket == WebSocket::Allowed,
+            http2: settings.upstream_http == HttpVersion::Two,
+            bearer: settings.bearer == Bearer::Taken,
+            cors: settings.cors.as_ref().map(cors).transpose()?,
             host: host_seen_by(settings),
         });
-        settings.app.hosts.clone().into_iter().map(move |host| (host, Arc::clone(&served)))
+        Ok(settings.app.hosts.clone().into_iter().map(move |host| (host, Arc::clone(&served))))
     };
-    apps.iter().enumerate().flat_map(serve).collect()
+    let served = apps.iter().enumerate().map(serve).collect::<Result<Vec<_>, StartError>>()?;
+    Ok(served.into_iter().flatten().collect())
+}
+
+fn cors(settings: &written::Cors) -> Result<Cors, InvalidHeaderValue> {
+    let written::Cors { origins, methods, headers, expose, credentials, max_age } = settings;
+    Cors::new(origins, methods, headers, expose, *credentials, *max_age)
 }
 
 /// The host the application sees, where that is not the browser's.
@@ -153,6 +167,7 @@ fn upstream_settings(settings: &AppSettings) -> Result<(String, upstream::Settin
     if let Some(health) = &settings.health {
         upstream.probe_every = health.interval;
     }
+    upstream.http = settings.upstream_http;
     upstream.connect_max = settings.connect_timeout;
     upstream.answer_max = settings.response_timeout;
     Ok((app.clone(), upstream))

@@ -48,7 +48,9 @@ impl Checker {
             match (connection, self.http) {
                 (Connection::Plain(stream), HttpVersion::One) => get(stream, &host, path).await,
                 (Connection::Tls(stream), HttpVersion::One) => get(stream, &host, path).await,
-                (Connection::Plain(stream), HttpVersion::Two) => get_over_http2(stream, Scheme::HTTP, &host, path).await,
+                (Connection::Plain(stream), HttpVersion::Two) => {
+                    get_over_http2(stream, Scheme::HTTP, &host, path).await
+                }
                 (Connection::Tls(stream), HttpVersion::Two) => get_over_http2(stream, Scheme::HTTPS, &host, path).await,
             }
         };

@@ -6,9 +6,7 @@
 //! No pings are sent to find dead connections: servers of gRPC hang up on whoever pings them often. A connection on which
 //! an answer is overdue takes no more requests instead, and the next request opens another.
 
-use super::{
-    Broken, Connection, Group, Hold, ReplyBody, RequestBody, Upload, copy_of, exchange, is_connection_bound,
-};
+use super::{Broken, Connection, Group, Hold, ReplyBody, RequestBody, Upload, copy_of, exchange, is_connection_bound};
 use crate::ports::upstream::UpstreamError;
 use http::{
     Request, Response, Uri, Version,

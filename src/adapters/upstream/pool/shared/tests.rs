@@ -150,22 +150,19 @@ async fn a_full_connection_is_joined_by_another_up_to_a_bound() {
     let app = App::start(500).await;
     let client = client(app.address).await;
     let full = STREAMS_MAX * CONNECTIONS_MAX;
-    let waiting: Vec<_> = (0..full)
-        .map(|_| {
-            let client = client.clone();
-            tokio::spawn(async move { send(&client, get("/wait")).await })
-        })
-        .collect();
-    app.until_begun(full).await;
+    let waiting = join_all((0..full).map(|_| send(&client, get("/wait"))));
+    let one_more = async {
+        app.until_begun(full).await;
+        let error = send(&client, get("/")).await.unwrap_err();
+        app.go.notify_waiters();
+        error
+    };
 
-    let error = send(&client, get("/")).await.unwrap_err();
+    let (answers, error) = tokio::join!(waiting, one_more);
 
     assert!(matches!(error.downcast_ref(), Some(UpstreamError::Busy)), "{error}");
     assert_eq!(app.connections(), CONNECTIONS_MAX);
-    app.go.notify_waiters();
-    for waiting in waiting {
-        assert!(waiting.await.unwrap().is_ok());
-    }
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
     assert!(send(&client, get("/")).await.is_ok(), "every seat was left");
 }
 
