@@ -36,6 +36,7 @@ use doorward::{
             assertions::{About, Assertions},
             body::RequestBody,
             outgoing::{self, IdentityNames, IdentityValues, Onward, Protocol},
+            tokens::Tokens,
             visitors::{Known, Seen, Visitors},
         },
     },
@@ -60,6 +61,7 @@ use uuid::Uuid;
 
 const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 17));
 const HOST: &str = "payroll.example.com";
+const ISSUER: &str = "https://auth.example.com";
 const TARGET: &str = "/reports/2026/q3?sort=name&page=2";
 
 /// What a browser sends beside its cookies.
@@ -134,8 +136,13 @@ impl Scene {
         Self {
             apps: Apps::new(vec![Arc::new(app(host.clone()))]),
             names: IdentityNames::remote(),
-            visitors: Visitors::new(world.clone(), Ended::default(), runtime.handle().clone()),
-            assertions: Assertions::new("https://auth.example.com", signer, Arc::new(SystemEntropy)),
+            visitors: Visitors::new(
+                world.clone(),
+                Ended::default(),
+                runtime.handle().clone(),
+                Tokens::new(ISSUER, signer.clone(), Arc::new(SystemEntropy)),
+            ),
+            assertions: Assertions::new(ISSUER, signer, Arc::new(SystemEntropy)),
             authority: Authority { host, port: None },
             ids: RequestIds::new(7),
             headers,
@@ -167,7 +174,7 @@ impl Scene {
 
     /// From memory; once a second from the store, on its own threads.
     fn look(&self) -> Arc<Known> {
-        let look = || self.visitors.look(&self.headers, &self.authority.host);
+        let look = || self.visitors.look(&self.headers, &self.authority);
         let seen = look().now_or_never().unwrap_or_else(|| self.runtime.block_on(look()));
         let Seen::Known(known) = seen.unwrap() else { panic!("nobody is signed in") };
         known

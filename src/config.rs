@@ -25,6 +25,7 @@ mod messages;
 mod people;
 mod policies;
 pub mod problem;
+mod programs;
 mod reader;
 pub mod reference;
 mod routes;

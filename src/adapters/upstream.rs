@@ -12,6 +12,7 @@
 //! - A request is sent a second time only if not one byte of it was sent the first time, or if it changes nothing and
 //!   went out on a connection that its server was closing.
 //! - TLS to a server is verified, always.
+//! - Over HTTP/2 nobody who stops reading holds up anybody else: a connection's window has room for all of its streams'.
 
 mod connect;
 mod health;
@@ -31,6 +32,8 @@ use std::time::Duration;
 pub struct Settings {
     /// Where it runs; never empty.
     pub servers: Vec<Server>,
+    /// What is spoken there.
+    pub http: HttpVersion,
     /// Who may vouch for `https` servers.
     pub trust: Trust,
     /// What tells whether a server is well.
@@ -43,6 +46,15 @@ pub struct Settings {
     pub answer_max: Duration,
     /// A connection unused for this long is closed.
     pub idle_max: Duration,
+}
+
+/// What is spoken with the servers of an app.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum HttpVersion {
+    /// HTTP/1.1: one exchange at a time on a connection.
+    One,
+    /// HTTP/2, and nothing else: agreed on by ALPN over TLS, known beforehand without it (RFC 9113 3.2, 3.3).
+    Two,
 }
 
 /// What tells whether a server is well.
@@ -59,6 +71,7 @@ impl Settings {
     pub fn new(servers: Vec<Server>) -> Self {
         Self {
             servers,
+            http: HttpVersion::One,
             trust: Trust::System,
             probe: Probe::Connect,
             probe_every: Duration::from_secs(5),

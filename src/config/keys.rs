@@ -217,6 +217,7 @@ shapes! {
         HOSTS "hosts" ("list of host names") Absent("`host` is written instead"), "The hosts it answers on; people are sent to the first. `*.example.com` is any one label; an exact host of another app wins.";
         UPSTREAM "upstream" ("list of URLs") Required, "Its servers: scheme, host and port.";
         UPSTREAM_CA "upstream_ca" ("path") Absent("the system's authorities"), "PEM file of authorities that vouch for `https://` upstreams.";
+        UPSTREAM_HTTP "upstream_http" ("\"1.1\" or \"2\"") Value(r#""1.1""#), "What its servers speak. `2` is HTTP/2 and nothing else, over TLS by ALPN and without TLS by prior knowledge: what gRPC needs. Trailers then pass, WebSockets do not.";
         POLICY "policy" ("policy name") Absent("what no route names is not found"), "What holds where no route fits.";
         MINIMUM "minimum" ("level name or { level, public }") Absent("`[minimum]` holds alone"), "What no route of this app may go below, beside `[minimum]`.";
         MFA "mfa" ("\"required\"") Absent("its policies say it all"), "Lifts every policy that holds in it to level `mfa`, public routes excepted.";
@@ -225,6 +226,8 @@ shapes! {
             "Names under which it is told who is there; presets: `default`, `authelia`, `oauth2-proxy`, `grafana`.";
         ASSERTION "assertion" ("true or false") Value("true"), "Whether the signed `Doorward-Assertion` is sent.";
         WEBSOCKET "websocket" ("true or false") Value("true"), "Whether a WebSocket may be opened.";
+        BEARER "bearer" ("true or false") Value("false"), "Whether programs may bring a token of the gateway in place of a cookie, made by `POST /.doorward/token`. Tokens of the application's own pass either way; the gateway's are never forwarded.";
+        CORS "cors" ("{ origins, methods, headers, expose, credentials, max_age }") Absent("pages of other origins are the application's to answer"), "Which pages of other origins may call it. Browsers' preflights are then answered here, and never reach it.";
         STEP_UP_FROM_APP "step_up_from_app" ("true or false") Value("false"),
             "Whether its 401 with `insufficient_user_authentication` (RFC 9470) sends people to step up; what they asked for is then asked again. Every form goes through the store first.";
         HEALTH "health" ("{ path, interval }") Absent("every server counts as healthy"), "How its servers are probed.";
@@ -238,6 +241,14 @@ shapes! {
         NAME "name" ("header name") Value(r#""Remote-Name""#), "The name people know.";
         EMAIL "email" ("header name") Value(r#""Remote-Email""#), "The e-mail address.";
         GROUPS "groups" ("header name") Value(r#""Remote-Groups""#), "The groups, separated by commas.";
+    }
+    cors "cors = { … }" "Which pages of other origins may call an application." {
+        ORIGINS "origins" ("list of origins") Required, "Exactly these: `[\"https://spa.example.com\"]`. Never a pattern.";
+        METHODS "methods" ("list of methods") Value(r#"["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]"#), "What they may send.";
+        HEADERS "headers" ("list of header names") Value(r#"["Authorization", "Content-Type"]"#), "Header fields they may send.";
+        EXPOSE "expose" ("list of header names") Value("[]"), "Header fields of answers that they may read, beside `WWW-Authenticate` and `Doorward-Step-Up`.";
+        CREDENTIALS "credentials" ("true or false") Value("false"), "Whether they may send cookies. Browsers send the session's only from pages of the same site.";
+        MAX_AGE "max_age" ("duration") Value(r#""10m""#), "How long a browser may remember the answer to a preflight.";
     }
     health "health = { … }" "How an application's servers are probed." {
         PATH "path" ("path") Required, "Answered with 2xx by a healthy server.";

@@ -1,6 +1,9 @@
 //! The config as run: parsed, complete, nothing left to check. The config as written never leaves [`super`].
 
-pub use crate::adapters::messages::settings::{Mail, Phone};
+pub use crate::adapters::{
+    messages::settings::{Mail, Phone},
+    upstream::HttpVersion,
+};
 
 use crate::{
     domain::{
@@ -214,10 +217,16 @@ pub struct AppSettings {
     pub upstreams: Vec<Upstream>,
     /// Who vouches for HTTPS upstreams; the system's authorities where not said.
     pub upstream_ca: Option<PathBuf>,
+    /// What its servers speak.
+    pub upstream_http: HttpVersion,
     /// What the application is told about the user.
     pub identity: IdentityHeaders,
     /// Whether a WebSocket may be opened.
     pub websocket: WebSocket,
+    /// Whether programs may bring a token in place of a cookie.
+    pub bearer: Bearer,
+    /// Which pages of other origins may call it; its own affair where not said.
+    pub cors: Option<Cors>,
     /// What comes of its own wish for a step-up.
     pub step_up: StepUp,
     /// Which host the application sees.
@@ -291,6 +300,32 @@ pub enum WebSocket {
     Allowed,
     /// Nowhere.
     Refused,
+}
+
+/// Whether programs may bring a token of the gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bearer {
+    /// In place of a cookie.
+    Taken,
+    /// It gets no request through.
+    Refused,
+}
+
+/// Which pages of other origins may call an application, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cors {
+    /// As browsers write them; never empty.
+    pub origins: Vec<String>,
+    /// What they may send; never empty.
+    pub methods: Vec<String>,
+    /// Header fields they may send.
+    pub headers: Vec<HeaderName>,
+    /// Header fields they may read.
+    pub expose: Vec<HeaderName>,
+    /// Whether they may send cookies.
+    pub credentials: bool,
+    /// How long a browser remembers that.
+    pub max_age: Duration,
 }
 
 /// What comes of an application's wish for a step-up.

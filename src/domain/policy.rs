@@ -142,6 +142,8 @@ pub enum WhyAnonymous {
     NoCookie,
     /// There is one that can't be ours, or there are two.
     BadCookie,
+    /// There is a token of ours in its place that is over, for another host, or none.
+    BadToken,
     /// No session has it: never issued here, rotated, signed out or revoked.
     Unknown,
     /// The session was too old.

@@ -12,12 +12,15 @@
 
 pub mod answer;
 pub mod assertions;
+pub mod bearer;
 pub mod body;
 mod challenge;
+pub mod cors;
 mod deliver;
 mod demand;
 pub mod done_page;
 pub mod failure;
+pub mod grpc;
 pub mod held_page;
 mod hold;
 pub mod incoming;
@@ -28,6 +31,8 @@ pub mod reports;
 mod reserved;
 pub mod serve;
 pub mod tether;
+pub mod tokens;
+pub mod trailers;
 pub mod visitors;
 pub mod websocket;
 

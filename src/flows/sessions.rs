@@ -82,6 +82,14 @@ pub async fn visitor(world: &World, child: TokenHash, host: &Host) -> Result<Vis
     Ok(standing_visitor(world, Arc::new(identity)))
 }
 
+/// Who sends a request with a token that names this session.
+pub async fn visitor_of(world: &World, session: SessionId) -> Result<Visitor, StoreError> {
+    let Some(identity) = world.store.identities(&[session]).await?.pop() else {
+        return Ok(Visitor::Anonymous(WhyAnonymous::Unknown));
+    };
+    Ok(standing_visitor(world, Arc::new(identity)))
+}
+
 /// The same, for an identity that was looked up a moment ago.
 pub fn standing_visitor(world: &World, identity: Arc<Identity>) -> Visitor {
     match identity.session.standing(world.settings.limits, world.now()) {

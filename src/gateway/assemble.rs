@@ -11,7 +11,9 @@ use crate::{
         signer::JwtSigner,
         upstream::{self, Probe, Trust, Upstreams},
     },
-    config::settings::{AppSettings, Assertion, HostHeader, Origin, Settings, StepUp, WebSocket},
+    config::settings::{
+        self as written, AppSettings, Assertion, Bearer, HostHeader, HttpVersion, Origin, Settings, StepUp, WebSocket,
+    },
     domain::{policy::route::ByHost, secret::Secret, target::HostPattern},
     edge::{
         http::{
@@ -23,7 +25,9 @@ use crate::{
         proxy::{
             Latest, Served,
             assertions::Assertions,
+            cors::Cors,
             outgoing::{IdentityNames, Names},
+            tokens::Tokens,
             visitors::Visitors,
         },
     },
@@ -31,7 +35,7 @@ use crate::{
     ports::Signer,
 };
 use arc_swap::ArcSwap;
-use http::HeaderValue;
+use http::{HeaderValue, header::InvalidHeaderValue};
 use std::sync::Arc;
 use tokio::runtime::Handle;
 
@@ -76,11 +80,12 @@ impl Shared {
         let ended = Ended::default();
         let brand = brand(settings);
         let issuer = settings.portal.url.to_string();
-        let apps = Arc::new(served(&settings.apps));
+        let tokens = Tokens::new(&issuer, Arc::clone(&signer), Arc::clone(&world.entropy));
+        let apps = Arc::new(served(&settings.apps)?);
         Ok(Self {
             latest: Latest::new(ArcSwap::new(Arc::clone(&apps))),
             apps,
-            visitors: Visitors::new(world.clone(), ended.clone(), slow.clone()),
+            visitors: Visitors::new(world.clone(), ended.clone(), slow.clone(), tokens),
             assertions: Assertions::new(&issuer, signer, Arc::clone(&world.entropy)),
             upstreams: Upstreams::resolve(upstream_settings(settings)?).await?,
             portal: serve::router(Arc::new(desk(settings, world.clone(), &brand, ended, jwks.clone()))),
@@ -100,7 +105,7 @@ impl Shared {
         let brand = brand(settings);
         let ended = self.visitors.ended().clone();
         Ok(Self {
-            apps: Arc::new(served(&settings.apps)),
+            apps: Arc::new(served(&settings.apps)?),
             visitors: self.visitors.next(world.clone()),
             assertions: self.assertions.next(),
             upstreams: self.upstreams.next(upstream_settings(settings)?).await?,
@@ -163,7 +168,7 @@ fn port_suffix(origin: &Origin) -> String {
     if origin.port == 443 { String::new() } else { format!(":{}", origin.port) }
 }
 
-fn served(apps: &[Arc<AppSettings>]) -> ByHost<Arc<Served>> {
+fn served(apps: &[Arc<AppSettings>]) -> Result<ByHost<Arc<Served>>, StartError> {
     let serve = |(index, settings): (usize, &Arc<AppSettings>)| {
         let identity = &settings.identity;
         let served = Arc::new(Served {
@@ -178,11 +183,20 @@ fn served(apps: &[Arc<AppSettings>]) -> ByHost<Arc<Served>> {
             asserts: identity.assertion == Assertion::Sent,
             steps_up: settings.step_up == StepUp::Heeded,
             websockets: settings.websocket == WebSocket::Allowed,
+            http2: settings.upstream_http == HttpVersion::Two,
+            bearer: settings.bearer == Bearer::Taken,
+            cors: settings.cors.as_ref().map(cors).transpose()?,
             host: host_seen_by(settings),
         });
-        settings.app.hosts.clone().into_iter().map(move |host| (host, Arc::clone(&served)))
+        Ok(settings.app.hosts.clone().into_iter().map(move |host| (host, Arc::clone(&served))))
     };
-    apps.iter().enumerate().flat_map(serve).collect()
+    let served = apps.iter().enumerate().map(serve).collect::<Result<Vec<_>, StartError>>()?;
+    Ok(served.into_iter().flatten().collect())
+}
+
+fn cors(settings: &written::Cors) -> Result<Cors, InvalidHeaderValue> {
+    let written::Cors { origins, methods, headers, expose, credentials, max_age } = settings;
+    Cors::new(origins, methods, headers, expose, *credentials, *max_age)
 }
 
 /// The host the application sees, where that is not the browser's.
@@ -209,6 +223,7 @@ fn upstream_settings_of(settings: &AppSettings) -> Result<(String, upstream::Set
     if let Some(health) = &settings.health {
         upstream.probe_every = health.interval;
     }
+    upstream.http = settings.upstream_http;
     upstream.connect_max = settings.connect_timeout;
     upstream.answer_max = settings.response_timeout;
     Ok((app.clone(), upstream))

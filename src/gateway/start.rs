@@ -60,6 +60,9 @@ pub enum StartError {
     /// TLS can't be set up.
     #[error("TLS can't be set up: {0}")]
     Tls(#[from] rustls::Error),
+    /// What an app says of other origins is no header value.
+    #[error("`cors` can't be said in a header: {0}")]
+    Cors(#[from] http::header::InvalidHeaderValue),
     /// An upstream is none.
     #[error("app `{app}`: {error}")]
     Upstream {
@@ -211,7 +214,11 @@ struct Spawn {
 }
 
 impl Spawn {
-    fn core(self, listen: &[SocketAddr], stopping: watch::Receiver<()>) -> Result<JoinHandle<io::Result<()>>, StartError> {
+    fn core(
+        self,
+        listen: &[SocketAddr],
+        stopping: watch::Receiver<()>,
+    ) -> Result<JoinHandle<io::Result<()>>, StartError> {
         let Self { runtime, core } = self;
         let entered = runtime.enter();
         let listeners = listen

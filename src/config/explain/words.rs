@@ -32,6 +32,7 @@ pub(super) fn anonymous(why: WhyAnonymous) -> &'static str {
     match why {
         WhyAnonymous::NoCookie => "there is no session",
         WhyAnonymous::BadCookie => "the session cookie can't be ours",
+        WhyAnonymous::BadToken => "the token is not good here",
         WhyAnonymous::Unknown => "no session has this cookie",
         WhyAnonymous::TooOld => "the session is too old",
         WhyAnonymous::Idle => "the session was unused for too long",

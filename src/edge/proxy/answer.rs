@@ -1,6 +1,6 @@
 //! What a request gets that may not pass: a way to the portal, a refusal a program can read, or a page.
 
-use super::kind::Kind;
+use super::{grpc, kind::Kind};
 use crate::{
     domain::policy::{Missing, Requirement, Within},
     edge::http::{
@@ -12,6 +12,7 @@ use crate::{
 };
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use serde_json::json;
+use std::time::Duration;
 
 /// The body of an answer that the gateway makes itself.
 pub type Own = Response<String>;
@@ -34,20 +35,34 @@ pub fn redirect(location: &str) -> Own {
 pub enum Wanted<'a> {
     /// A session.
     Session,
-    /// A stronger or fresher one.
+    /// Another token than the one it brought.
+    Token,
+    /// A stronger or fresher session.
     StepUp(&'a Missing, &'a Requirement),
 }
 
-/// Tells a program what is missing, and where a person can provide it.
-pub fn unauthorized(wanted: &Wanted<'_>, step_up_url: &str, id: RequestId) -> Own {
-    let (challenge, code, title, detail) = match wanted {
-        Wanted::Session => (
-            "Bearer realm=\"doorward\"".to_owned(),
-            "sign_in_required",
-            "Signing in is required.",
-            "There is no live session.".to_owned(),
-        ),
-        Wanted::StepUp(missing, requirement) => {
+/// How a program is told what is missing.
+pub(super) struct Words {
+    /// A stable word.
+    pub(super) code: &'static str,
+    pub(super) title: &'static str,
+    pub(super) detail: String,
+}
+
+/// The words for what is missing.
+pub(super) fn words_of(wanted: &Wanted<'_>) -> Words {
+    match wanted {
+        Wanted::Session => Words {
+            code: "sign_in_required",
+            title: "Signing in is required.",
+            detail: "There is no live session.".to_owned(),
+        },
+        Wanted::Token => Words {
+            code: "invalid_token",
+            title: "The token is not good here.",
+            detail: "It is over, or was made for another host.".to_owned(),
+        },
+        Wanted::StepUp(missing, _) => {
             let detail = match missing {
                 Missing::Level { reached: Some(reached), wanted, max_age: None } => {
                     format!("The session is at level {reached}; {wanted} is needed.")
@@ -65,8 +80,18 @@ pub fn unauthorized(wanted: &Wanted<'_>, step_up_url: &str, id: RequestId) -> Ow
                     format!("A proof by {} is needed that is {age}.", names.join(" or "))
                 }
             };
-            (step_up_challenge(requirement, &detail), "step_up_required", "A further proof is required.", detail)
+            Words { code: "step_up_required", title: "A further proof is required.", detail }
         }
+    }
+}
+
+/// Tells a program what is missing, and where a person can provide it.
+pub fn unauthorized(wanted: &Wanted<'_>, step_up_url: &str, id: RequestId) -> Own {
+    let Words { code, title, detail } = words_of(wanted);
+    let challenge = match wanted {
+        Wanted::Session => "Bearer realm=\"doorward\"".to_owned(),
+        Wanted::Token => format!("Bearer realm=\"doorward\", error=\"{code}\", error_description=\"{detail}\""),
+        Wanted::StepUp(_, requirement) => step_up_challenge(requirement, &detail),
     };
     let body = json!({
         "type": "about:blank", "status": 401, "title": title, "detail": detail,
@@ -84,17 +109,21 @@ pub fn unauthorized(wanted: &Wanted<'_>, step_up_url: &str, id: RequestId) -> Ow
 
 fn step_up_challenge(requirement: &Requirement, detail: &str) -> String {
     let level = &requirement.level;
-    let ages = requirement.fresh.iter().filter_map(|fresh| match fresh.within {
-        Within::Age(age) => Some(age),
-        Within::Session => None,
-    });
-    // The strictest of them: what satisfies it satisfies all that ask for an age.
-    let age = ages.chain(requirement.max_age).min().map(|age| format!(", max_age=\"{}\"", age.as_secs()));
+    let age = max_age_of(requirement).map(|age| format!(", max_age=\"{}\"", age.as_secs()));
     format!(
         "Bearer realm=\"doorward\", error=\"insufficient_user_authentication\", error_description=\"{detail}\", \
          acr_values=\"{level}\"{}",
         age.unwrap_or_default()
     )
+}
+
+/// The strictest age that is asked for: what satisfies it satisfies all of them.
+pub(super) fn max_age_of(requirement: &Requirement) -> Option<Duration> {
+    let ages = requirement.fresh.iter().filter_map(|fresh| match fresh.within {
+        Within::Age(age) => Some(age),
+        Within::Session => None,
+    });
+    ages.chain(requirement.max_age).min()
 }
 
 /// What goes onto a page that refuses.
@@ -121,6 +150,7 @@ pub fn refuse(kind: Kind, brand: &Brand, refused: &Refused<'_>) -> Own {
                 RefusalPage { frame, refusal: *refusal, login_id: *login_id, way_out: *way_out, reference: &reference };
             respond(status, &page, &ContentPolicy::strict())
         }
+        Kind::Grpc => grpc::refuse(refusal, code_of(status), *id),
         Kind::Program | Kind::WebSocket => {
             let title = status.canonical_reason().unwrap_or_default();
             let mut body = json!({
@@ -153,7 +183,7 @@ fn code_of(status: StatusCode) -> &'static str {
     }
 }
 
-fn problem(status: StatusCode, body: &serde_json::Value) -> Own {
+pub(super) fn problem(status: StatusCode, body: &serde_json::Value) -> Own {
     let mut response = Response::new(body.to_string());
     *response.status_mut() = status;
     for (name, value) in [

@@ -245,7 +245,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             return self.refuse(asked, Refusal::NotFound, None);
         };
         let page = journey.end().as_str();
-        let seen = match self.visitors.look(asked.headers, &asked.authority.host).await {
+        let seen = match self.visitors.look(asked.headers, asked.authority).await {
             Ok(seen) => seen,
             Err(error) => return self.unavailable(asked, &error),
         };

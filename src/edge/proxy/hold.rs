@@ -43,13 +43,17 @@ impl From<HoldError> for NotKept {
 /// Whether a page of this very host sent it, and nobody else can have (SU-05): the browser says so, or, where it does
 /// not say, its `Origin` does.
 pub(super) fn is_own_form(asked: &Asked<'_>) -> bool {
-    let comes_from_here = || match asked.headers.get(FETCH_SITE) {
+    asked.kind == Kind::Form && *asked.method == Method::POST && comes_from_here(asked)
+}
+
+/// Whether a page of this very host sends a request (CS-01).
+pub(super) fn comes_from_here(asked: &Asked<'_>) -> bool {
+    match asked.headers.get(FETCH_SITE) {
         Some(site) => site == "same-origin",
         None => {
             asked.headers.get(header::ORIGIN).is_some_and(|origin| *origin == *format!("https://{}", asked.authority))
         }
-    };
-    asked.kind == Kind::Form && *asked.method == Method::POST && comes_from_here()
+    }
 }
 
 impl<U: Upstream<RequestBody>> Proxy<U> {
@@ -189,7 +193,7 @@ async fn drain(body: &mut RequestBody) {
 /// What the sender of a body that did not come may learn.
 pub(super) fn refusal_for(error: &BodyError) -> Refusal<'static> {
     match error {
-        BodyError::TooLarge => Refusal::TooLarge,
+        BodyError::TooLarge | BodyError::Trailers(_) => Refusal::TooLarge,
         BodyError::Stalled => Refusal::TooSlow,
         BodyError::Broken(_) | BodyError::Lost(_) => Refusal::Malformed,
     }

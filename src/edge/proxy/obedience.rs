@@ -15,6 +15,7 @@ pub type Latest = Arc<ArcSwap<ByHost<Arc<Served>>>>;
 
 /// A request that was let through, and the policy that goes on holding for it. Where the config changes, its route is looked
 /// for again.
+#[derive(Clone)]
 pub struct Obedience {
     latest: Latest,
     /// Where its policy was found.

@@ -3,16 +3,18 @@
 use super::{
     answer::{self, Own, Refused},
     assertions::{About, Assertions},
+    bearer::TOKEN_PATH,
     body::{RequestBody, ResponseBody},
     challenge::{Lack, asks, is_own_origin},
+    cors::Cors,
     deliver::{Brought, restore},
-    failure,
+    failure, grpc,
     hold::is_own_form,
     incoming,
     kind::{self, Kind},
+    obedience::Latest,
     outgoing::{self, IdentityNames, Onward, Protocol},
     reports::Reports,
-    obedience::Latest,
     tether::Tether,
     visitors::{Seen, Visitors},
     websocket,
@@ -59,6 +61,12 @@ pub struct Served {
     pub websockets: bool,
     /// Whether it may ask for a step-up itself.
     pub steps_up: bool,
+    /// Whether it is spoken to in HTTP/2.
+    pub http2: bool,
+    /// Whether programs may bring a token of ours.
+    pub bearer: bool,
+    /// Which other origins may call it.
+    pub cors: Option<Cors>,
     /// The host the application sees, where that is not the one the browser asked for.
     pub host: Option<HeaderValue>,
 }
@@ -142,11 +150,22 @@ enum Barrier<'a> {
 }
 
 impl<U: Upstream<RequestBody>> Proxy<U> {
-    /// Serves one request to an app host.
-    pub async fn serve(&self, served: &Served, request: Request<Incoming>, arrival: &Arrival<'_>) -> Reply<U::Body> {
+    /// Lets a request pass, or answers it.
+    pub(super) async fn pass(
+        &self,
+        served: &Served,
+        request: Request<Incoming>,
+        arrival: &Arrival<'_>,
+    ) -> Reply<U::Body> {
         let (mut parts, incoming) = request.into_parts();
         let uri = parts.uri.clone();
         let mut asked = Self::asked(served, &parts, arrival);
+        if let Some(own) = self.refuse_token(served, &asked) {
+            return Reply::Own(own);
+        }
+        if parts.method == Method::POST && uri.path() == TOKEN_PATH {
+            return Reply::Own(self.token(served, &asked, incoming).await);
+        }
         if parts.method == Method::POST && uri.path() == DISCARD_PATH {
             return Reply::Own(self.discard(&asked, incoming).await);
         }
@@ -307,7 +326,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
 
     async fn look(&self, asked: &Asked<'_>) -> Result<Seen, Box<Own>> {
         self.visitors
-            .look(asked.headers, &asked.authority.host)
+            .look(asked.headers, asked.authority)
             .await
             .map_err(|error| Box::new(self.unavailable(asked, &error)))
     }
@@ -356,7 +375,11 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             assertion: assertion.as_ref(),
             forwarding: &forwarding,
             request_id: &request_id,
-            protocol: if is_websocket { Protocol::WebSocket } else { Protocol::Http },
+            protocol: match (served.http2, is_websocket) {
+                (true, _) => Protocol::Http2,
+                (false, true) => Protocol::WebSocket,
+                (false, false) => Protocol::Http,
+            },
         };
         let browser = parts.extensions.remove::<OnUpgrade>().filter(|_| is_websocket);
         let tether = known.map(|known| Tether {
@@ -368,10 +391,15 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
                 .map(|(_, route)| self.obedience(&route.policy, &path, &parts, arrival)),
             clock: Arc::clone(&self.world.clock),
         });
+        let body = grpc::prepare(served, body, kind, tether.as_ref());
         let Ok(request) = outgoing::request(parts, body, &onward) else { return failed(Refusal::Malformed) };
-        let sent = self.upstream.send(&admission, &served.app.name, request).await;
+        let sent = match self.send(served, &admission, request, kind, tether.as_ref()).await {
+            Ok(sent) => sent,
+            Err(why) => return Reply::Own(grpc::cut(why, arrival.id)),
+        };
         let answered = match (sent, browser) {
-            (Ok(response), None) => Ok(incoming::response(response, &self.hsts).map(|body| body.tied(tether))),
+            (Ok(response), None) => Ok(incoming::response(response, &self.hsts)
+                .map(|body| body.with_trailers(grpc::trailers_of_response(served)).tied(tether))),
             (Ok(response), Some(browser)) => {
                 let cut = async {
                     match tether {
@@ -396,7 +424,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         answer::refuse(asked.kind, &self.brand, &Refused { refusal, login_id: None, way_out, id: asked.id })
     }
 
-    fn refuse_unasked(&self, kind: Kind, id: RequestId, refusal: Refusal<'_>) -> Own {
+    pub(super) fn refuse_unasked(&self, kind: Kind, id: RequestId, refusal: Refusal<'_>) -> Own {
         answer::refuse(kind, &self.brand, &Refused { refusal, login_id: None, way_out: None, id })
     }
 }

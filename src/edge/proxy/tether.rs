@@ -34,6 +34,7 @@ pub enum Cut {
 }
 
 /// A stream's tie to its session.
+#[derive(Clone)]
 pub struct Tether {
     /// Knows what ends.
     pub ended: Ended,

@@ -124,7 +124,11 @@ fn notice_for(desk: &Desk, why: WhyAnonymous) -> Option<LoginNotice> {
         WhyAnonymous::TooOld => Some(LoginNotice::TooOld(desk.world.settings.limits.lifetime)),
         WhyAnonymous::Idle => Some(LoginNotice::Idle(desk.world.settings.limits.idle)),
         // A token nobody knows is that of a browser that only looked at this page before.
-        WhyAnonymous::NoCookie | WhyAnonymous::BadCookie | WhyAnonymous::Unknown | WhyAnonymous::Disabled => None,
+        WhyAnonymous::NoCookie
+        | WhyAnonymous::BadCookie
+        | WhyAnonymous::BadToken
+        | WhyAnonymous::Unknown
+        | WhyAnonymous::Disabled => None,
     }
 }
 
