@@ -1,6 +1,9 @@
 //! The config as run: parsed, complete, nothing left to check. The config as written never leaves [`super`].
 
-pub use crate::adapters::messages::settings::{Mail, Phone};
+pub use crate::adapters::{
+    messages::settings::{Mail, Phone},
+    records::{Keep, Settings as Records},
+};
 
 use crate::{
     domain::{
@@ -48,6 +51,8 @@ pub struct Settings {
     pub sms: Option<Phone>,
     /// `[voice]`.
     pub voice: Option<Phone>,
+    /// `[records]`.
+    pub records: Option<Records>,
     /// Every policy: `public` and `deny`, then those of `[policy.NAME]` in alphabetical order.
     pub policies: Vec<Arc<Policy>>,
     /// `[[app]]`, in the order of the file; never empty.

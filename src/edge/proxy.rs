@@ -23,6 +23,7 @@ mod hold;
 pub mod incoming;
 pub mod kind;
 pub mod outgoing;
+mod records;
 pub mod reports;
 mod reserved;
 pub mod serve;

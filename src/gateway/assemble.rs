@@ -7,7 +7,7 @@ use crate::{
         upstream::{self, Probe, Trust, Upstreams},
     },
     config::settings::{AppSettings, Assertion, HostHeader, Origin, Settings, StepUp, WebSocket},
-    domain::policy::route::ByHost,
+    domain::policy::{call::extract::Reads, route::ByHost},
     edge::{
         http::{
             assets::Asset,
@@ -116,6 +116,7 @@ fn served(apps: &[Arc<AppSettings>]) -> ByHost<Arc<Served>> {
         let identity = &settings.identity;
         let served = Arc::new(Served {
             app: Arc::clone(&settings.app),
+            reads: Arc::new(Reads::of(&settings.app)),
             index,
             names: IdentityNames::new(Names {
                 user: Some(identity.user.clone()),

@@ -39,6 +39,8 @@ pub struct Metrics {
     pub handshakes_failed: Counter,
     /// What policies that only report would have done.
     pub reports: Reports,
+    /// Decisions that were not recorded.
+    pub unrecorded: Counter,
 }
 
 impl Default for Metrics {
@@ -60,9 +62,15 @@ impl Default for Metrics {
             "Forwarded requests that would not have been, were their policy not in report mode",
             reports.counters(),
         );
+        let unrecorded = Counter::default();
+        registry.register(
+            "decisions_unrecorded",
+            "Decisions that should have been recorded and were not",
+            unrecorded.clone(),
+        );
         let of = |by| CODES.map(|code| answers.get_or_create(&Labels { by, code }).clone());
         let answers = [of("gateway"), of("portal"), of("app")];
-        Self { registry, answers, connections, refused, handshakes_failed, reports }
+        Self { registry, answers, connections, refused, handshakes_failed, reports, unrecorded }
     }
 }
 

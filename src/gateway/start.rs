@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     adapters::{
+        records::FileRecords,
         signer::KeyError,
         system::SystemEntropy,
         upstream::{Client, NotAServer, NotTrusted},
@@ -23,7 +24,7 @@ use crate::{
         proxy::{Proxy, body::RequestBody, tether},
     },
     flows::{World, sessions},
-    ports::{Entropy as _, Messenger},
+    ports::{Entropy as _, Messenger, Records},
 };
 use http::HeaderValue;
 use std::{
@@ -53,6 +54,8 @@ const SWEEP_EVERY: Duration = Duration::from_mins(10);
 const REREAD_EVERY: Duration = Duration::from_secs(10);
 /// How long messages that were posted may take to go out when the gateway stops.
 const SETTLE_MAX: Duration = Duration::from_secs(5);
+/// How long the last records may take to be written.
+const RECORDS_MAX: Duration = Duration::from_secs(5);
 /// A year (BR-02). Subdomains are not ours to promise for.
 const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
@@ -82,6 +85,14 @@ pub enum StartError {
     /// Whom upstreams are trusted by can't be read.
     #[error(transparent)]
     Trust(#[from] NotTrusted),
+    /// There is nowhere to record decisions.
+    #[error("decisions can't be recorded in {file}: {error}")]
+    Records {
+        /// Where.
+        file: String,
+        /// Why.
+        error: io::Error,
+    },
     /// An address can't be listened on.
     #[error("can't listen on {address}: {error}")]
     Listen {
@@ -102,6 +113,7 @@ pub struct Running {
     shutdown: watch::Sender<()>,
     admin: Arc<Admin>,
     messenger: Arc<dyn Messenger>,
+    records: Option<Arc<FileRecords>>,
     told: [Signal; 2],
 }
 
@@ -120,6 +132,7 @@ pub fn start(settings: &Settings) -> Result<Running, StartError> {
     let told = slow
         .block_on(async { Ok::<_, io::Error>([signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?]) })?;
     let metrics = Arc::new(Metrics::default());
+    let records = open_records(settings, &metrics)?;
     let certificates = Arc::new(Certificates::read(&settings.tls.certificates)?);
     let acceptor = TlsAcceptor::from(Arc::new(tls::server_config(Arc::clone(&certificates))?));
     let shared = slow.block_on(Shared::build(settings, slow.handle().clone()))?;
@@ -145,8 +158,12 @@ pub fn start(settings: &Settings) -> Result<Running, StartError> {
         settings.server.workers.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
     let cores = (0..workers)
         .map(|_| {
-            let spawn =
-                Spawn { shared: shared.clone(), acceptor: acceptor.clone(), certificates: Arc::clone(&certificates) };
+            let spawn = Spawn {
+                shared: shared.clone(),
+                acceptor: acceptor.clone(),
+                certificates: Arc::clone(&certificates),
+                records: records.clone(),
+            };
             spawn.core(settings, Arc::clone(&metrics), stopping.clone())
         })
         .collect::<Result<_, _>>()?;
@@ -156,7 +173,7 @@ pub fn start(settings: &Settings) -> Result<Running, StartError> {
         helpers.start(settings, &admin, &stopping);
     }
     tracing::info!(listen = ?settings.server.listen, workers, portal = %settings.portal.url, "ready");
-    Ok(Running { slow, cores, shutdown, admin, messenger, told })
+    Ok(Running { slow, cores, shutdown, admin, messenger, records, told })
 }
 
 impl Running {
@@ -191,6 +208,9 @@ impl Running {
             }
         }
         self.slow.block_on(self.messenger.settle(SETTLE_MAX));
+        if let Some(records) = &self.records {
+            records.settle(RECORDS_MAX);
+        }
         self.slow.shutdown_timeout(Duration::from_secs(1));
         tracing::info!("stopped");
     }
@@ -201,6 +221,7 @@ struct Spawn {
     shared: Shared,
     acceptor: TlsAcceptor,
     certificates: Arc<Certificates>,
+    records: Option<Arc<FileRecords>>,
 }
 
 impl Spawn {
@@ -251,6 +272,7 @@ impl Spawn {
                 portal: settings.portal.url.to_string().into(),
                 body_max: settings.server.body_max,
                 reports: metrics.reports.clone(),
+                records: self.records.clone().map(|records| records as Arc<dyn Records>),
                 hsts: HSTS,
                 slow: shared.slow,
             },
@@ -262,6 +284,14 @@ impl Spawn {
             ids: RequestIds::new(u64::from_le_bytes(seed)),
         }
     }
+}
+
+/// Where decisions are recorded, if they are.
+fn open_records(settings: &Settings, metrics: &Metrics) -> Result<Option<Arc<FileRecords>>, StartError> {
+    let Some(settings) = &settings.records else { return Ok(None) };
+    let opened = FileRecords::open(settings, metrics.unrecorded.clone());
+    let told = |error| StartError::Records { file: settings.file.display().to_string(), error };
+    Ok(Some(Arc::new(opened.map_err(told)?)))
 }
 
 /// The sockets beside the traffic.

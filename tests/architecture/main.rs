@@ -45,6 +45,7 @@ const DOMAIN_ORDER: &[&str] = &[
     "risk",
     "target",
     "policy",
+    "record",
     "assertion",
 ];
 
