@@ -312,7 +312,11 @@ mod tests {
 
         let lines = [&person, &stranger, &public].map(|record| serde_json::to_string(record).unwrap());
 
-        insta::assert_snapshot!(lines.join("\n"), @"");
+        insta::assert_snapshot!(lines.join("\n"), @r#"
+        {"id":"7F3K-9QXA-2MT4","at":"2023-11-14T22:13:20.123Z","app":"payroll","host":"payroll.example.com","method":"POST","path":"/transfers/42","client":"192.0.2.7","sender":{"signed-in":{"user":"ann","groups":["finance"],"since":"2023-11-14T19:13:20.123Z","proofs":[{"method":"password","at":"2023-11-14T19:13:20.123Z"},{"method":"totp","at":"2023-11-14T22:01:20.123Z"}]}},"outcome":"step-up","route":"/transfers/**","policy":"payments"}
+        {"id":"7F3K-9QXA-2MT4","at":"2023-11-14T22:13:20.123Z","app":"payroll","host":"payroll.example.com","method":"POST","path":"/transfers/42","client":"192.0.2.7","sender":{"nobody":"no-cookie"},"foreign":true,"outcome":"sign-in","route":"/transfers/**","policy":"payments"}
+        {"id":"7F3K-9QXA-2MT4","at":"2023-11-14T22:13:20.123Z","app":"payroll","host":"payroll.example.com","method":"POST","path":"/transfers/42","client":"192.0.2.7","outcome":"forward","policy":"payments"}
+        "#);
         for (line, record) in lines.iter().zip([person, stranger, public]) {
             assert_eq!(serde_json::from_str::<Record>(line).unwrap(), record);
         }

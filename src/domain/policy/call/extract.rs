@@ -377,6 +377,21 @@ mod tests {
         assert_eq!(untold("0p=delete", &named("action", "view")), None, "that was looked for");
     }
 
+    #[test]
+    fn the_names_in_files_stay_as_they_are() {
+        let reads = reads(&[&named("action", "wire"), &named("token", "*")], &[&named("x-a", "1"), &named("x-b", "*")]);
+        let sent = sent(&[("x-a", "1"), ("x-b", "s3cret")]);
+
+        let line = serde_json::to_string(&reads.extract(Some("action=wire&token=s3cret&0=1"), &sent)).unwrap();
+
+        insta::assert_snapshot!(line, @r#"{"query":"action=wire","names":["token"],"more":1,"fields":[{"name":"x-a","value":"1"},{"name":"x-b","hidden":true}],"reads":{"query":[{"name":"action","compared":true},{"name":"token"}],"fields":[{"name":"x-a","compared":true},{"name":"x-b"}]}}"#);
+        assert_eq!(
+            serde_json::from_str::<Extract>(&line).unwrap(),
+            reads.extract(Some("action=wire&token=s3cret&0=1"), &sent)
+        );
+        assert!(Arc::new(Reads::default()).extract(None, &super::super::NoFields).is_empty());
+    }
+
     fn any_query() -> impl Strategy<Value = String> {
         let word =
             prop::sample::select(&["action", "Action", "action[]", "token", "x", "%zz", "a%63tion", "", "page"][..]);
