@@ -233,6 +233,16 @@ fn a_config_whose_test_fails_is_not_served() {
 }
 
 #[test]
+fn a_gateway_that_can_not_record_does_not_start() {
+    let site = site();
+    site.configure(&format!("{}[records]\nfile = \"nowhere/decisions.jsonl\"\n{APP}", site.preamble()));
+
+    let nowhere = file(&site, "nowhere/decisions.jsonl").display().to_string();
+    let why = format!("error: decisions can't be recorded in {nowhere}: No such file or directory (os error 2)");
+    assert_eq!(refused(&site, &["serve"], ""), (Some(1), why));
+}
+
+#[test]
 fn a_config_that_is_not_there_is_named() {
     let site = site();
     fs::remove_file(site.config_path()).unwrap();
@@ -270,10 +280,12 @@ fn recorded(id: &str, minute: u32, request: &str, user: &str, totp: Option<u32>,
         proofs.map(|(method, minute)| serde_json::json!({ "method": method, "at": at(minute) })).collect();
     let person = serde_json::json!({ "user": user, "groups": ["finance"], "since": at(0), "proofs": proofs });
     let (method, path) = request.split_once(' ').unwrap();
+    let is_transfer = path.starts_with("/transfers");
+    let (route, policy) = if is_transfer { (Some("/transfers/**"), "payments") } else { (None, "standard") };
     let line = serde_json::json!({
         "id": id, "at": at(minute), "app": "payroll", "host": "payroll.localhost", "method": method, "path": path,
         "extract": { "names": ["page"] }, "client": "192.0.2.7", "sender": { "signed-in": person },
-        "outcome": outcome, "policy": "standard",
+        "outcome": outcome, "route": route, "policy": policy,
     });
     format!("{line}\n")
 }

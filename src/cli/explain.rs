@@ -119,13 +119,13 @@ fn text(record: &Record, told: &Result<Explanation, Undecided>) -> String {
     };
     let instead = record.instead.map(|instead| format!("; enforced: {instead}")).unwrap_or_default();
     match told {
-        Ok(told) if told.outcome == *outcome => format!("{head}\n{told}\n\nDecided so then: {then}{instead}."),
+        Ok(told) if told.outcome == *outcome => format!("{head}\n{told}\n\nDecided the same then: {then}{instead}."),
         Ok(told) => {
             let now = told.outcome;
             format!("{head}\n{told}\n\nDecided OTHERWISE then: {then}{instead}. This config says {now}.")
         }
         Err(why) => format!(
-            "{head}\n{} https://{}{}{}\n\nDecided then: {then}{instead}.\nThis config can't be asked: it wants to know {why}.",
+            "{head}\n{} https://{}{}{}\n\nDecided then: {then}{instead}.\nThis config can't decide it again. It asks for what is not recorded: {why}.",
             record.method,
             record.host,
             record.path,

@@ -38,12 +38,11 @@ pub(super) fn each(path: &Path, mut see: impl FnMut(&Record)) -> Result<Broken, 
         _ => Box::new(open(path).map_err(told)?),
     };
     lines(&mut reader, |number, line| {
-        match line.and_then(|line| serde_json::from_slice::<Record>(line).ok()) {
-            Some(record) => see(&record),
-            None => {
-                broken.first = if broken.lines == 0 { number } else { broken.first };
-                broken.lines += 1;
-            }
+        if let Some(record) = line.and_then(|line| serde_json::from_slice::<Record>(line).ok()) {
+            see(&record);
+        } else {
+            broken.first = if broken.lines == 0 { number } else { broken.first };
+            broken.lines += 1;
         }
         Next::Line
     })

@@ -102,10 +102,10 @@ fn decisions(changes: &[Change], with: &str, config: Option<&Path>) -> String {
         let chosen = changes.iter().filter(|change| (change.before == change.after) == is_same);
         chosen.map(|change| change.requests).sum::<u64>()
     };
-    let than = config.map_or("than they were".to_owned(), |config| format!("than by {}", config.display()));
     let (same, other) = (sum(true), sum(false));
+    let than = config.map_or("as before".to_owned(), |config| format!("as {} does", config.display()));
     if other == 0 {
-        return format!("{with} decides all {same} as before.");
+        return format!("{with} decides all {same} {than}.");
     }
     let mut rows: Vec<_> = changes.iter().filter(|change| change.before != change.after).collect();
     rows.sort_by_key(|change| std::cmp::Reverse(change.requests));
@@ -113,11 +113,8 @@ fn decisions(changes: &[Change], with: &str, config: Option<&Path>) -> String {
         .into_iter()
         .map(|change| [change.before.to_string(), change.after.to_string(), change.requests.to_string()])
         .collect();
-    let told = of(other, "request", "requests");
-    format!(
-        "{with} decides {told} otherwise {than}, and {same} the same.\n\n{}",
-        numbers(["BEFORE", "AFTER", "REQUESTS"], rows)
-    )
+    let rows = numbers(["BEFORE", "AFTER", "REQUESTS"], rows);
+    format!("{with} decides {same} {than}, and {} otherwise:\n\n{rows}", of(other, "request", "requests"))
 }
 
 fn step_ups(report: &Report) -> Option<String> {
@@ -130,8 +127,7 @@ fn step_ups(report: &Report) -> Option<String> {
         std::cmp::Ordering::Equal => "as many".to_owned(),
         std::cmp::Ordering::Greater => format!("{} more", after - before),
     };
-    let told =
-        format!("People are asked to step up {}, and were {before} before: {change}.", of(after, "time", "times"));
+    let told = format!("{} before, {after} after: {change}.", of(before, "step-up", "step-ups"));
     let person = |OfPerson { user, asked }: &OfPerson| row(user.clone(), *asked);
     let shown = report.by_person.iter().take(PEOPLE_MAX);
     let people = numbers(["WHO", "BEFORE", "AFTER"], shown.map(person).collect());
@@ -161,7 +157,7 @@ fn undecided(unknown: &[Unknown]) -> Option<String> {
     let width = unknown.iter().map(|one| one.requests.to_string().len()).max()?;
     let lines: Vec<_> = unknown.iter().map(|one| format!("  {:width$}  {}", one.requests, one.asks)).collect();
     let told = of(all, "request", "requests");
-    Some(format!("{told} can't be decided again, for want of what was not recorded:\n{}", lines.join("\n")))
+    Some(format!("{told} can't be decided again. What is not recorded of them:\n{}", lines.join("\n")))
 }
 
 /// A table whose numbers stand one under the other.

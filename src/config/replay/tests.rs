@@ -75,7 +75,9 @@ fn ann(path: &str, minute: u32, code: Option<u32>, outcome: Outcome) -> Record {
 
 fn replayed(after: &Settings, before: Option<&Settings>, records: &[Record]) -> Report {
     let mut replay = Replay::new(after, before);
-    records.iter().for_each(|record| replay.see(record));
+    for record in records {
+        replay.see(record);
+    }
     replay.report()
 }
 
@@ -137,7 +139,7 @@ fn what_was_not_recorded_is_named_and_nothing_is_guessed() {
     let report = replayed(&asks("query = { op = \"wire\" }"), None, &records);
 
     let unknown = |asks: &str, requests| Unknown { asks: asks.into(), requests };
-    let who = "who sent it: nobody looked, since the route was public";
+    let who = "who sent it, as nobody looked: the route was public";
     assert_eq!(report.undecided, [unknown("the query parameter `op`", 2), unknown(who, 1)]);
     assert_eq!(report.decisions.iter().map(|change| change.requests).sum::<u64>(), 2);
     let report = replayed(&asks("headers = { x-a = \"1\" }"), None, &records[..1]);

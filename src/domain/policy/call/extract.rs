@@ -62,12 +62,12 @@ pub struct Extract {
 struct Field {
     name: String,
     #[serde(flatten)]
-    value: Value,
+    content: Content,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-enum Value {
+enum Content {
     Value(String),
     /// It was there, and is not kept.
     Hidden(bool),
@@ -97,11 +97,19 @@ impl Reads {
     /// What the routes of `app` name.
     pub fn of(app: &App) -> Self {
         let mut reads = Self::default();
-        for Conditions { query, fields, .. } in app.routes.iter().map(|route| &route.conditions) {
-            query.iter().for_each(|named| note(&mut reads.query, named, true));
-            fields.iter().for_each(|named| note(&mut reads.fields, named, !SECRET.contains(&named.name.as_str())));
+        for route in app.routes.iter() {
+            reads.add(&route.conditions);
         }
         reads
+    }
+
+    fn add(&mut self, conditions: &Conditions) {
+        for named in &conditions.query {
+            note(&mut self.query, named, true);
+        }
+        for named in &conditions.fields {
+            note(&mut self.fields, named, !SECRET.contains(&named.name.as_str()));
+        }
     }
 
     /// What is kept of this query and these fields.
@@ -170,12 +178,12 @@ impl Reads {
     fn keep_field(&self, name: &str, value: &[u8]) -> Option<Field> {
         let mut reads = self.fields.iter().filter(|read| folds_to_same(name, &read.name)).peekable();
         reads.peek()?;
-        let value = match std::str::from_utf8(value) {
-            Err(_) => Value::Unreadable(true),
-            Ok(text) if reads.any(|read| read.compared) => Value::Value(text.to_owned()),
-            Ok(_) => Value::Hidden(true),
+        let content = match std::str::from_utf8(value) {
+            Err(_) => Content::Unreadable(true),
+            Ok(text) if reads.any(|read| read.compared) => Content::Value(text.to_owned()),
+            Ok(_) => Content::Hidden(true),
         };
-        Some(Field { name: name.to_owned(), value })
+        Some(Field { name: name.to_owned(), content })
     }
 }
 
@@ -269,7 +277,7 @@ impl Extract {
         let was_read = self.reads.fields.iter().any(|read| folds_to_same(&read.name, &named.name));
         let is_hidden = || {
             let is_it = |field: &Field| field.name.eq_ignore_ascii_case(&named.name);
-            self.fields.iter().any(|field| is_it(field) && matches!(field.value, Value::Hidden(_)))
+            self.fields.iter().any(|field| is_it(field) && matches!(field.content, Content::Hidden(_)))
         };
         was_read && (named.wanted == Wanted::Anything || !is_hidden())
     }
@@ -277,11 +285,11 @@ impl Extract {
 
 impl Fields for Extract {
     fn each(&self, see: &mut dyn FnMut(&str, &[u8])) {
-        for Field { name, value } in &self.fields {
-            match value {
-                Value::Value(text) => see(name, text.as_bytes()),
-                Value::Hidden(_) => see(name, b""),
-                Value::Unreadable(_) => see(name, &[0xff]),
+        for Field { name, content } in &self.fields {
+            match content {
+                Content::Value(text) => see(name, text.as_bytes()),
+                Content::Hidden(_) => see(name, b""),
+                Content::Unreadable(_) => see(name, &[0xff]),
             }
         }
     }
@@ -322,9 +330,9 @@ mod tests {
     }
 
     fn reads(query: &[&Named], fields: &[&Named]) -> Arc<Reads> {
+        let owned = |named: &[&Named]| named.iter().map(|&named| named.clone()).collect();
         let mut reads = Reads::default();
-        query.iter().for_each(|named| note(&mut reads.query, named, true));
-        fields.iter().for_each(|named| note(&mut reads.fields, named, !SECRET.contains(&named.name.as_str())));
+        reads.add(&Conditions { query: owned(query), fields: owned(fields), ..Conditions::default() });
         Arc::new(reads)
     }
 
@@ -335,7 +343,7 @@ mod tests {
     #[test]
     fn values_are_kept_that_are_compared_and_names_that_are_words() {
         let reads = reads(&[&named("action", "wire"), &named("token", "*")], &[]);
-        let shown = |query| reads.extract(Some(query), &super::super::NoFields).shown();
+        let shown = |query| reads.extract(Some(query), &crate::domain::policy::call::NoFields).shown();
 
         assert_eq!(shown("action=wire&token=s3cret&page=2&q="), "?action=wire&token=…&page=…&q=…");
         assert_eq!(shown("dGhpcyBpcyBhIHRva2Vu"), "?…", "a token where names stand");
@@ -365,7 +373,7 @@ mod tests {
         let reads = reads(&[&named("action", "wire")], &[]);
         let untold = |query: &str, asked: &Named| {
             let conditions = Conditions { query: vec![asked.clone()], ..Conditions::default() };
-            reads.extract(Some(query), &super::super::NoFields).untold(&conditions)
+            reads.extract(Some(query), &crate::domain::policy::call::NoFields).untold(&conditions)
         };
         let op = named("op", "delete");
 
@@ -389,7 +397,7 @@ mod tests {
             serde_json::from_str::<Extract>(&line).unwrap(),
             reads.extract(Some("action=wire&token=s3cret&0=1"), &sent)
         );
-        assert!(Arc::new(Reads::default()).extract(None, &super::super::NoFields).is_empty());
+        assert!(Arc::new(Reads::default()).extract(None, &crate::domain::policy::call::NoFields).is_empty());
     }
 
     fn any_query() -> impl Strategy<Value = String> {
@@ -408,7 +416,7 @@ mod tests {
         fn every_condition_says_of_the_extract_what_it_says_of_the_query(query in any_query()) {
             let conditions = [named("action", "wire"), named("action", "view"), named("token", "*")];
             let reads = reads(&conditions.each_ref(), &[]);
-            let extract = reads.extract(Some(&query), &super::super::NoFields);
+            let extract = reads.extract(Some(&query), &crate::domain::policy::call::NoFields);
             for named in &conditions {
                 let (whole, kept) = (named.said_by_query(Some(&query)), named.said_by_query(Some(&extract.query())));
                 prop_assert_eq!(whole, kept, "{}: {:?}", query, extract);
@@ -421,7 +429,7 @@ mod tests {
         #[test]
         fn a_new_condition_is_never_answered_wrongly(query in any_query(), wanted in prop::sample::select(&["*", "wire"][..])) {
             let reads = reads(&[&named("token", "*")], &[]);
-            let (extract, asked) = (reads.extract(Some(&query), &super::super::NoFields), named("action", wanted));
+            let (extract, asked) = (reads.extract(Some(&query), &crate::domain::policy::call::NoFields), named("action", wanted));
             let conditions = Conditions { query: vec![asked.clone()], ..Conditions::default() };
             if extract.untold(&conditions).is_none() {
                 prop_assert_eq!(asked.said_by_query(Some(&query)), asked.said_by_query(Some(&extract.query())), "{:?}", extract);
