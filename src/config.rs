@@ -27,7 +27,9 @@ mod policies;
 pub mod problem;
 mod programs;
 mod reader;
+mod records;
 pub mod reference;
+pub mod replay;
 mod routes;
 pub mod schema;
 mod sections;
@@ -156,6 +158,7 @@ fn settings(root: &Section<'_>) -> Option<(Settings, Vec<Case>)> {
     let mail = root.maybe(&key::MAIL, |value| messages::mail(&value.section(keys::mail::SHAPE)?));
     let sms = root.maybe(&key::SMS, |value| messages::phone(&value.section(keys::sms::SHAPE)?));
     let voice = root.maybe(&key::VOICE, |value| messages::phone(&value.section(keys::voice::SHAPE)?));
+    let records = root.maybe(&key::RECORDS, |value| records::records(&value.section(keys::records::SHAPE)?));
     let has_mail = root.written(&key::MAIL).is_some();
     let sign_up =
         or_default(&key::SIGN_UP, keys::sign_up::SHAPE).and_then(|section| sections::sign_up(&section, has_mail));
@@ -181,6 +184,7 @@ fn settings(root: &Section<'_>) -> Option<(Settings, Vec<Case>)> {
         mail: mail?,
         sms: sms?,
         voice: voice?,
+        records: records?,
         policies: policies.all(),
         apps: apps?,
     };

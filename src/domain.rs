@@ -13,6 +13,7 @@ pub mod form;
 pub mod password;
 pub mod place;
 pub mod policy;
+pub mod record;
 pub mod secret;
 pub mod session;
 pub mod target;

@@ -75,6 +75,7 @@ shapes! {
         MAIL "mail" ("table") Absent("no letters are sent"), "How letters leave.";
         SMS "sms" ("table") Absent("no text messages are sent"), "How text messages leave.";
         VOICE "voice" ("table") Absent("nobody is called"), "How calls are made that read a code out.";
+        RECORDS "records" ("table") Absent("no decision is recorded"), "A record of each decision, for `explain --id` and `replay`.";
         NETWORKS "networks" ("lists by name") Absent("none has a name"), "Lists of addresses that routes can name.";
         LEVEL "level" ("tables by name") Absent("only the built-in levels exist"), "Levels of your own.";
         MINIMUM "minimum" ("table") Absent("there is no floor"), "What no route may go below.";
@@ -172,6 +173,11 @@ shapes! {
         SCORE "score" ("number") Value("2"), "How hard to guess they must be, by the estimate of zxcvbn: 0, anything goes, to 4.";
         BREACHED "breached" ("path") Absent("no such list is asked"),
             "File of breached ones: SHA-1 hashes, one a line, sorted, as Have I Been Pwned offers them. It is searched where it lies.";
+    }
+    records "[records]" "A record of each decision, one line of JSON: what `doorward explain --id` and `doorward replay` read. Half a kilobyte for each request, without passwords, cookies or whole queries, but with who asked for what: the file is for its owner alone." {
+        FILE "file" ("path") Required, "Where they are written.";
+        MAX "max" ("size") Value(r#""100MiB""#), "How long the file may grow. Then it becomes `FILE.1`, in place of the one before, so twice this much is kept.";
+        KEEP "keep" ("\"all\" or \"refused\"") Value(r#""all""#), "`refused` records only what did not pass, or passed only in report mode. `replay` then sees nothing of what passed.";
     }
     networks "[networks]" "Lists of addresses by name: `office = [\"10.0.0.0/8\", \"file:office.txt\"]`. A file has one network a line; what follows a # is left out." {}
     level "[level.NAME]" "A level of your own: proofs by certain methods. Policies ask for it by its name, which is also the `acr` of assertions. It counts as at least the built-in level that its weakest way amounts to; no built-in level stands in for it." {

@@ -2,6 +2,7 @@
 
 pub use crate::adapters::{
     messages::settings::{Mail, Phone},
+    records::{Keep, Settings as Records},
     upstream::HttpVersion,
 };
 
@@ -51,6 +52,8 @@ pub struct Settings {
     pub sms: Option<Phone>,
     /// `[voice]`.
     pub voice: Option<Phone>,
+    /// `[records]`.
+    pub records: Option<Records>,
     /// Every policy: `public` and `deny`, then those of `[policy.NAME]` in alphabetical order.
     pub policies: Vec<Arc<Policy>>,
     /// `[[app]]`, in the order of the file; never empty.

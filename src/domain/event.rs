@@ -98,16 +98,16 @@ pub enum What {
 }
 
 /// A method by its own name.
-mod by_name {
+pub(in crate::domain) mod by_name {
     use super::Method;
     use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
 
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
-    pub(super) fn serialize<S: Serializer>(method: &Method, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(in crate::domain) fn serialize<S: Serializer>(method: &Method, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(method.name())
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Method, D::Error> {
+    pub(in crate::domain) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Method, D::Error> {
         let name = std::borrow::Cow::<str>::deserialize(deserializer)?;
         Method::by_name(&name).ok_or_else(|| D::Error::custom("no such method"))
     }

@@ -27,6 +27,7 @@ pub mod incoming;
 pub mod kind;
 mod obedience;
 pub mod outgoing;
+mod records;
 pub mod reports;
 mod reserved;
 pub mod serve;

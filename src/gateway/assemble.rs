@@ -8,13 +8,18 @@ use super::{
 use crate::{
     adapters::{
         messages::Senders,
+        records::FileRecords,
         signer::JwtSigner,
         upstream::{self, Probe, Trust, Upstreams},
     },
     config::settings::{
         self as written, AppSettings, Assertion, Bearer, HostHeader, HttpVersion, Origin, Settings, StepUp, WebSocket,
     },
-    domain::{policy::route::ByHost, secret::Secret, target::HostPattern},
+    domain::{
+        policy::{call::extract::Reads, route::ByHost},
+        secret::Secret,
+        target::HostPattern,
+    },
     edge::{
         http::{
             assets::Asset,
@@ -59,6 +64,8 @@ pub struct Shared {
     pub portal: axum::Router,
     /// Whose front door this is.
     pub brand: Arc<Brand>,
+    /// Where decisions are recorded, if they are.
+    pub records: Option<Arc<FileRecords>>,
     /// Where work beside the traffic runs.
     pub slow: Handle,
     /// Those of the latest generation, whichever this one is.
@@ -71,7 +78,11 @@ pub struct Shared {
 
 impl Shared {
     /// Opens and makes everything that the settings name.
-    pub async fn build(settings: &Settings, slow: Handle) -> Result<Self, StartError> {
+    pub async fn build(
+        settings: &Settings,
+        slow: Handle,
+        records: Option<Arc<FileRecords>>,
+    ) -> Result<Self, StartError> {
         let senders = senders(settings).map_err(OpenError::from)?;
         let world = open_with(settings, senders.clone()).await?;
         let signer = JwtSigner::open(world.store.as_ref(), world.vault.as_ref(), world.clock.now()).await?;
@@ -91,6 +102,7 @@ impl Shared {
             portal: serve::router(Arc::new(desk(settings, world.clone(), &brand, ended, jwks.clone()))),
             world,
             brand,
+            records,
             slow,
             admin_key: settings.server.admin_key.clone(),
             senders,
@@ -112,6 +124,7 @@ impl Shared {
             portal: serve::router(Arc::new(desk(settings, world.clone(), &brand, ended, self.jwks.clone()))),
             world,
             brand,
+            records: self.records.clone(),
             slow: self.slow.clone(),
             latest: Arc::clone(&self.latest),
             admin_key: settings.server.admin_key.clone(),
@@ -173,6 +186,7 @@ fn served(apps: &[Arc<AppSettings>]) -> Result<ByHost<Arc<Served>>, StartError> 
         let identity = &settings.identity;
         let served = Arc::new(Served {
             app: Arc::clone(&settings.app),
+            reads: Arc::new(Reads::of(&settings.app)),
             index,
             names: IdentityNames::new(Names {
                 user: Some(identity.user.clone()),

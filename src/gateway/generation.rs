@@ -13,7 +13,7 @@ use crate::{
         http::{client::TrustedProxies, request::RequestIds},
         proxy::{Proxy, body::RequestBody},
     },
-    ports::Entropy as _,
+    ports::{Entropy as _, Records},
 };
 use arc_swap::ArcSwap;
 use http::HeaderValue;
@@ -85,6 +85,7 @@ fn front(
             portal: settings.portal.url.to_string().into(),
             body_max: settings.server.body_max,
             reports: metrics.reports.clone(),
+            records: shared.records.map(|records| records as Arc<dyn Records>),
             hsts: HSTS,
             slow: shared.slow,
         },

@@ -111,6 +111,8 @@ pub struct Metrics {
     pub reports: Reports,
     /// How the config file on disk stands to what is served.
     pub config: ConfigMetrics,
+    /// Decisions that were not recorded.
+    pub unrecorded: Counter,
 }
 
 impl Default for Metrics {
@@ -133,9 +135,15 @@ impl Default for Metrics {
             reports.counters(),
         );
         let config = ConfigMetrics::register(&mut registry);
+        let unrecorded = Counter::default();
+        registry.register(
+            "decisions_unrecorded",
+            "Decisions that should have been recorded and were not",
+            unrecorded.clone(),
+        );
         let of = |by| CODES.map(|code| answers.get_or_create(&Labels { by, code }).clone());
         let answers = [of("gateway"), of("portal"), of("app")];
-        Self { registry, answers, connections, refused, handshakes_failed, reports, config }
+        Self { registry, answers, connections, refused, handshakes_failed, reports, config, unrecorded }
     }
 }
 

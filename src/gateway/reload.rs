@@ -205,6 +205,7 @@ fn waiting(started: &Settings, now: &Settings) -> Vec<&'static str> {
         ("server.admin", was.admin == is.admin),
         ("server.workers", was.workers == is.workers),
         ("server.log", was.log == is.log),
+        ("records", started.records == now.records),
         ("store.url", is_same_store(&started.store, &now.store)),
         ("store.key_file", started.store.key_file == now.store.key_file),
     ];

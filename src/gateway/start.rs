@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     adapters::{
+        records::FileRecords,
         signer::KeyError,
         upstream::{Client, NotAServer, NotTrusted},
     },
@@ -44,6 +45,8 @@ use tokio_rustls::TlsAcceptor;
 const SLOW_THREADS: usize = 2;
 /// How long messages that were posted may take to go out when the gateway stops.
 const SETTLE_MAX: Duration = Duration::from_secs(5);
+/// How long the last records may take to be written.
+const RECORDS_MAX: Duration = Duration::from_secs(5);
 
 /// Why the gateway can't start.
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +77,14 @@ pub enum StartError {
     /// Whom upstreams are trusted by can't be read.
     #[error(transparent)]
     Trust(#[from] NotTrusted),
+    /// There is nowhere to record decisions.
+    #[error("decisions can't be recorded in {file}: {error}")]
+    Records {
+        /// Where.
+        file: String,
+        /// Why.
+        error: io::Error,
+    },
     /// An address can't be listened on.
     #[error("can't listen on {address}: {error}")]
     Listen {
@@ -114,9 +125,10 @@ pub fn start(settings: &Settings, file: File, prints: Prints) -> Result<Running,
         Ok::<_, io::Error>((told, signal(SignalKind::hangup())?))
     })?;
     let metrics = Arc::new(Metrics::default());
+    let records = open_records(settings, &metrics)?;
     let certificates = Arc::new(Certificates::read(&settings.tls.certificates)?);
     let acceptor = TlsAcceptor::from(Arc::new(tls::server_config(Arc::clone(&certificates))?));
-    let shared = slow.block_on(Shared::build(settings, slow.handle().clone()))?;
+    let shared = slow.block_on(Shared::build(settings, slow.handle().clone(), records))?;
 
     for &address in &settings.server.listen {
         let _guard = slow.enter();
@@ -200,8 +212,11 @@ impl Running {
                 Err(_) => tracing::error!("a core panicked"),
             }
         }
-        let messenger = Arc::clone(&self.admin.reloader.current().world.messenger);
-        self.slow.block_on(messenger.settle(SETTLE_MAX));
+        let current = self.admin.reloader.current();
+        self.slow.block_on(current.world.messenger.settle(SETTLE_MAX));
+        if let Some(records) = &current.records {
+            records.settle(RECORDS_MAX);
+        }
         self.slow.shutdown_timeout(Duration::from_secs(1));
         tracing::info!("stopped");
     }
@@ -229,6 +244,14 @@ impl Spawn {
         let thread = std::thread::Builder::new().name("core".to_owned());
         Ok(thread.spawn(move || runtime.block_on(core.run(listeners, stopping)))?)
     }
+}
+
+/// Where decisions are recorded, if they are.
+fn open_records(settings: &Settings, metrics: &Metrics) -> Result<Option<Arc<FileRecords>>, StartError> {
+    let Some(settings) = &settings.records else { return Ok(None) };
+    let opened = FileRecords::open(settings, metrics.unrecorded.clone());
+    let told = |error| StartError::Records { file: settings.file.display().to_string(), error };
+    Ok(Some(Arc::new(opened.map_err(told)?)))
 }
 
 /// The sockets beside the traffic.

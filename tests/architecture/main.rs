@@ -46,6 +46,7 @@ const DOMAIN_ORDER: &[&str] = &[
     "target",
     "policy",
     "change",
+    "record",
     "assertion",
 ];
 

@@ -13,6 +13,7 @@ mod pages;
 mod password;
 mod policies;
 mod programs;
+mod records;
 mod recovery;
 mod returns;
 mod sign_up;

@@ -14,6 +14,7 @@ use super::{
     kind::{self, Kind},
     obedience::Latest,
     outgoing::{self, IdentityNames, Onward, Protocol},
+    records::Judged,
     reports::Reports,
     tether::Tether,
     visitors::{Seen, Visitors},
@@ -23,10 +24,13 @@ use crate::{
     domain::{
         policy::{
             Access, Admission, Decision, Policy, Visitor,
-            call::Call,
+            call::{Call, extract::Reads},
             route::{App, ByHost, Matched, Streams, Unsettled},
         },
-        target::{Authority, CanonicalPath, path::check_query},
+        target::{
+            Authority, CanonicalPath,
+            path::{NotCanonical, check_query},
+        },
         time::Timestamp,
     },
     edge::http::{
@@ -36,7 +40,10 @@ use crate::{
         request::RequestId,
     },
     flows::{World, hold::Found},
-    ports::upstream::{Upstream, UpstreamError},
+    ports::{
+        Records,
+        upstream::{Upstream, UpstreamError},
+    },
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, request::Parts};
 use hyper::{body::Incoming, upgrade::OnUpgrade};
@@ -51,6 +58,8 @@ const DISCARD_PATH: &str = "/.doorward/send";
 pub struct Served {
     /// Hosts, routes, policies.
     pub app: Arc<App>,
+    /// What its conditions name, and records may hold.
+    pub reads: Arc<Reads>,
     /// Its place in the config.
     pub index: usize,
     /// How it wants identity fields to be called.
@@ -93,6 +102,8 @@ pub struct Proxy<U> {
     pub body_max: u64,
     /// What is only reported.
     pub reports: Reports,
+    /// Where decisions are recorded, if they are.
+    pub records: Option<Arc<dyn Records>>,
     /// What every host promises about HTTPS.
     pub hsts: HeaderValue,
     /// Where the store is spoken to.
@@ -227,37 +238,32 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         query: Option<&str>,
     ) -> Result<Passage<'a>, Barrier<'a>> {
         let refuse = |refusal| Barrier::Answer(Box::new(self.refuse(asked, refusal, None)));
-        let path = CanonicalPath::parse(path, served.app.allowed).map_err(|error| {
-            tracing::info!(request.id = %asked.id, app = served.app.name, %error, "a target was refused");
+        let unreadable = |path: &str, error: NotCanonical| {
+            self.note(served, asked, path, None, &Judged::Unclear(&error), self.world.clock.now());
             refuse(Refusal::Malformed)
-        })?;
-        if query.is_some_and(|query| check_query(query).is_err()) {
-            return Err(refuse(Refusal::Malformed));
-        }
+        };
+        let path = CanonicalPath::parse(path, served.app.allowed).map_err(|error| unreadable(path, error))?;
+        query.map_or(Ok(()), check_query).map_err(|error| unreadable(path.as_str(), error))?;
         if let Some(below) = path.below_reserved() {
             return Err(Barrier::Answer(Box::new(self.reserved(asked, below, query).await)));
         }
         let (matched, seen) = self.route(served, asked, &path, query).await.map_err(Barrier::Answer)?;
         let policy = matched.policy;
+        let now = self.world.clock.now();
         if seen.is_some() && asked.kind == Kind::WebSocket && !is_own_origin(asked) {
+            self.note(served, asked, path.as_str(), seen.as_ref(), &Judged::Foreign(&matched), now);
             return Err(refuse(Refusal::NotAllowed { app: &served.app.title, message: None }));
         }
         let visitor = seen.as_ref().map_or_else(|| Seen::Nobody(NOT_ASKED).visitor(), Seen::visitor);
-        let now = self.world.clock.now();
-        match policy.decide(&visitor, now) {
-            Decision::Admit(admission) => {
-                if let Some(instead) = admission.instead() {
-                    self.reports.note(asked.id, &served.app.name, &policy.name, instead);
-                }
-                Ok(Passage { admission, seen, matched, path, now })
-            }
-            Decision::SignIn(why) => {
-                tracing::info!(request.id = %asked.id, app = served.app.name, ?why, "sign-in asked for");
+        let decision = policy.decide(&visitor, now);
+        self.note(served, asked, path.as_str(), seen.as_ref(), &Judged::Policy(&decision, &matched), now);
+        match decision {
+            Decision::Admit(admission) => Ok(Passage { admission, seen, matched, path, now }),
+            Decision::SignIn(_) => {
                 let lack = Lack { identity: None, missing: None, asks: None, demand: None };
                 Err(Barrier::Proof(Box::new(lack), path))
             }
             Decision::StepUp(missing) => {
-                tracing::info!(request.id = %asked.id, app = served.app.name, policy = policy.name, "step-up asked for");
                 match &policy.access {
                     Access::Require(requirement) => {
                         let identity = match visitor {
@@ -272,10 +278,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
                     Access::Public | Access::Deny => Err(refuse(Refusal::OurFault)),
                 }
             }
-            Decision::Deny(why) => {
-                tracing::info!(request.id = %asked.id, app = served.app.name, policy = policy.name, ?why, "denied");
-                Err(Barrier::Answer(Box::new(self.deny(served, asked, policy, seen.as_ref()))))
-            }
+            Decision::Deny(_) => Err(Barrier::Answer(Box::new(self.deny(served, asked, policy, seen.as_ref())))),
         }
     }
 
@@ -299,12 +302,12 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             }
             settled => (settled, None),
         };
-        let refuse = |refusal| Box::new(self.refuse(asked, refusal, None));
-        let matched = settled.map_err(|unsettled| {
-            tracing::info!(request.id = %asked.id, app = served.app.name, ?unsettled, "a request was refused: no route can tell");
-            refuse(Refusal::Malformed)
-        })?;
-        let matched = matched.ok_or_else(|| refuse(Refusal::NotFound))?;
+        let refuse = |judged: &Judged<'_>, refusal| {
+            self.note(served, asked, path.as_str(), seen.as_ref(), judged, now);
+            Box::new(self.refuse(asked, refusal, None))
+        };
+        let matched = settled.map_err(|unsettled| refuse(&Judged::Unclear(&unsettled), Refusal::Malformed))?;
+        let matched = matched.ok_or_else(|| refuse(&Judged::Nowhere, Refusal::NotFound))?;
         let seen = match seen {
             None if !matched.policy.is_public() => Some(self.look(asked).await?),
             seen => seen,

@@ -314,6 +314,8 @@ struct Asked<'a> {
     back: Option<String>,
     /// What waits for it.
     kept: Kept,
+    /// The request that asks for it.
+    reference: Option<String>,
 }
 
 /// What a proof is asked for.
@@ -357,7 +359,7 @@ async fn look<'a>(desk: &'a Desk, visit: &Visit, to: Option<&'a str>) -> Result<
                 return elsewhere(onward("/enroll", to));
             }
             let (bearer, lack) = (Bearer::Half(half), Lacking::SecondStep);
-            Ok(Seen::Asked(Box::new(Asked { bearer, to, lack, helpful, back: None, kept })))
+            Ok(Seen::Asked(Box::new(Asked { bearer, to, lack, helpful, back: None, kept, reference: None })))
         }
         Bearer::Full(full) => {
             if let Some((errand, name)) = errand {
@@ -369,16 +371,17 @@ async fn look<'a>(desk: &'a Desk, visit: &Visit, to: Option<&'a str>) -> Result<
                 let helpful = helpful(desk, &full, |method| change.helped_by(&missing, method, proofs, now)).await?;
                 let (bearer, to, lack) = (Bearer::Full(full), Some(name), Lacking::Change(missing));
                 let back = Some("/account".to_owned());
-                return Ok(Seen::Asked(Box::new(Asked { bearer, to, lack, helpful, back, kept })));
+                return Ok(Seen::Asked(Box::new(Asked { bearer, to, lack, helpful, back, kept, reference: None })));
             }
             let Some(toll) = journey.as_ref().and_then(|journey| desk.toll(journey, &full.identity)) else {
                 return desk.proceed(&full.identity, to).await.and_then(elsewhere);
             };
             let (proofs, now) = (&full.identity.session.authentications, desk.world.clock.now());
             let helpful = helpful(desk, &full, |method| toll.missing.helped_by(method, proofs, now)).await?;
-            let back = journey.map(|journey| format!("https://{}{}/", journey.host, desk.port_suffix));
+            let back = journey.as_ref().map(|journey| format!("https://{}{}/", journey.host, desk.port_suffix));
+            let reference = journey.and_then(|journey| journey.request);
             let (bearer, lack) = (Bearer::Full(full), Lacking::Toll(toll));
-            Ok(Seen::Asked(Box::new(Asked { bearer, to, lack, helpful, back, kept })))
+            Ok(Seen::Asked(Box::new(Asked { bearer, to, lack, helpful, back, kept, reference })))
         }
     }
 }
@@ -492,7 +495,7 @@ impl Asked<'_> {
 
     fn answerer<'a>(&'a self, others: &'a [Method]) -> Answerer<'a> {
         let login_id = self.bearer.user().map_or("", |user| user.login_id.as_str());
-        Answerer { login_id, back: self.back.as_deref(), others, kept: self.kept }
+        Answerer { login_id, back: self.back.as_deref(), others, kept: self.kept, reference: self.reference.as_deref() }
     }
 }
 
