@@ -97,27 +97,32 @@ pub enum Right {
 /// Whether this bearer may add a factor of this kind now, and by what right.
 pub async fn may_add(world: &World, bearer: &Bearer, method: Method) -> Result<(User, Right), ChangeError> {
     let user = bearer.user().ok_or(ChallengeError::Gone)?;
-    if !world.settings.methods.contains(&method) {
+    let account = world.store.account(user.id).await?.ok_or(ChallengeError::Gone)?;
+    if !world.settings.methods_of(&account.user.groups).contains(&method) {
         return Err(ChangeError::NotOffered);
     }
-    let account = world.store.account(user.id).await?.ok_or(ChallengeError::Gone)?;
     if method == Method::Totp && is_recovered(world, bearer) {
         return Ok((account.user, Right::Recovered));
     }
     let count = second_factors(world, user.id).await?.len();
+    let mut right = Right::Fresh;
     if count == 0 {
         if enroll::is_open(world, &account).await? {
-            return Ok((account.user, Right::First));
-        }
-        if !has_more_than_a_password(world, user.id).await? {
+            right = Right::First;
+        } else if !has_more_than_a_password(world, user.id).await? {
             return Err(ChangeError::NeedsOperator);
         }
     }
-    let Bearer::Full(full) = bearer else { return Err(ChallengeError::Gone.into()) };
+    let full = match bearer {
+        Bearer::Full(full) => full,
+        // Whose password was right a moment ago.
+        Bearer::Half(_) if right == Right::First => return Ok((account.user, right)),
+        Bearer::Half(_) | Bearer::Nobody(_) => return Err(ChallengeError::Gone.into()),
+    };
     match missing_for_change(world, full).await? {
         Some(missing) => Err(ChangeError::NeedsProof(missing)),
         None if count >= SECOND_FACTORS_MAX => Err(ChangeError::TooMany),
-        None => Ok((account.user, Right::Fresh)),
+        None => Ok((account.user, right)),
     }
 }
 
@@ -133,10 +138,10 @@ pub(super) async fn has_more_than_a_password(world: &World, user: UserId) -> Res
 pub(super) async fn may_be_reached(world: &World, user: UserId, kind: Kind) -> Result<bool, ChallengeError> {
     let is_sent_there = |method: &Method| method.channel().map(Channel::kind) == Some(kind);
     let opens_more = kind == Kind::Phone || world.settings.first_factor == FirstFactor::Mailbox;
-    if !opens_more || !world.settings.methods.iter().any(is_sent_there) {
+    let account = world.store.account(user).await?.ok_or(ChallengeError::Gone)?;
+    if !opens_more || !world.settings.methods_of(&account.user.groups).iter().any(is_sent_there) {
         return Ok(true);
     }
-    let account = world.store.account(user).await?.ok_or(ChallengeError::Gone)?;
     Ok(has_more_than_a_password(world, user).await? || enroll::is_open(world, &account).await?)
 }
 

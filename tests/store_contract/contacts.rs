@@ -16,7 +16,13 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 fn contact(id: u8, user: UserId, kind: Kind, address: &str) -> Contact {
-    Contact { id: factor(id), user, address: Address::parse(kind, address).unwrap(), verified_at: Some(NOON) }
+    Contact {
+        id: factor(id),
+        user,
+        address: Address::parse(kind, address).unwrap(),
+        verified_at: Some(NOON),
+        used_at: None,
+    }
 }
 
 fn mail(id: u8, user: UserId) -> Contact {

@@ -40,7 +40,7 @@ fn made(racer: u8, login_id: &str) -> Account {
 
 fn email_of(account: &Account, id: u8) -> Contact {
     let address = Address::Email(EmailAddress::parse(EVE).unwrap());
-    Contact { id: factor(id), user: account.user.id, address, verified_at: Some(NOON) }
+    Contact { id: factor(id), user: account.user.id, address, verified_at: Some(NOON), used_at: None }
 }
 
 pub(crate) async fn an_invitation_is_found_as_it_was_opened_until_it_ends(store: Arc<dyn Store>) {

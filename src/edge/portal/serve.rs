@@ -14,6 +14,7 @@ mod logout;
 mod passkeys;
 mod password;
 mod recovery_codes;
+mod reminder;
 mod sessions;
 mod sign_up;
 mod way;
@@ -92,6 +93,7 @@ pub fn router(desk: Arc<Desk>) -> Router {
         .merge(contacts::router())
         .merge(sign_up::router())
         .route("/enroll", get(enroll::choose))
+        .route("/enroll/reminder", get(reminder::show))
         .route("/enroll/totp", get(enroll::show).post(enroll::submit))
         .route("/recovery-codes", get(recovery_codes::elsewhere).post(recovery_codes::make))
         .route("/recovery-codes.txt", post(recovery_codes::download))
@@ -272,6 +274,11 @@ impl Desk {
     /// Where somebody was heading, if the link that says so is ours and the app is still there.
     fn journey(&self, to: Option<&str>) -> Option<Journey> {
         to.and_then(|to| Journey::open(&self.world, to)).filter(|journey| self.apps.find(&journey.host).is_some())
+    }
+
+    /// The front page of the app that somebody comes from.
+    fn front_of(&self, journey: &Journey) -> String {
+        format!("https://{}{}/", journey.host, self.port_suffix)
     }
 
     /// Gives the browser the tokens that a proof opened.

@@ -54,7 +54,7 @@ impl Scene {
     async fn spared(&self, browser: &Token) -> Option<Opened> {
         match self.password(ANN, PASSWORD, &with(browser)).await.unwrap() {
             Outcome::Done(opened) => Some(opened),
-            Outcome::SecondFactor(_) | Outcome::Enrol(_) => None,
+            Outcome::SecondFactor(_) | Outcome::Enrol(_) | Outcome::Grace(_) => None,
         }
     }
 
