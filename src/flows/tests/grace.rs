@@ -1,6 +1,6 @@
 //! The time in which somebody signs in without the second factor that is required of them.
 
-use super::{ANN, MINUTE, NOON, PASSWORD, Requirement, STEP, Scene, anywhere, gated::Gated, just_before};
+use super::{ANN, MINUTE, NOON, PASSWORD, Requirement, Scene, anywhere, gated::Gated, just_before};
 use crate::{
     domain::{
         enrolment::Grace,
@@ -11,9 +11,9 @@ use crate::{
         user::{LoginId, User},
     },
     flows::{
-        administer::{self, ENROL_WITHIN},
-        challenge::ChallengeError,
-        enroll,
+        administer::{self, ENROL_WITHIN, NewUser},
+        challenge::{answer_password, held},
+        codes, enroll,
         factors::{ChangeError, may_add},
         grace, password,
         sign_in::{Opened, Outcome, SignInError},
@@ -39,6 +39,13 @@ impl Scene {
             Outcome::Grace(opened) => opened,
             other => panic!("no grace: {other:?}"),
         }
+    }
+
+    /// Adds Ann, who is in a group that may enrol less.
+    async fn add_to_vault(&self) -> User {
+        let (login_id, groups) = (LoginId::parse(ANN).unwrap(), vec!["vault".to_owned()]);
+        let new = NewUser { login_id, name: None, email: None, phone: None, groups };
+        administer::add_user(&self.world, new, Some(PASSWORD)).await.unwrap()
     }
 
     async fn grace(&self, user: &User) -> Option<Grace> {
@@ -119,7 +126,7 @@ async fn the_first_factor_takes_a_password_from_a_moment_ago() {
     let stale = may_add(&scene.world, &bearer, Method::Totp).await;
 
     assert!(matches!(stale, Err(ChangeError::NeedsProof(_))), "{stale:?}");
-    let fresh = crate::flows::challenge::answer_password(&scene.world, &bearer, PASSWORD, &anywhere()).await.unwrap();
+    let fresh = answer_password(&scene.world, &bearer, PASSWORD, &anywhere()).await.unwrap();
     let bearer = scene.bearer(&fresh.token).await;
     let offer = enroll::offer(&scene.world, &bearer).await.unwrap();
     let code = offer.key.code_shown(scene.now());
@@ -264,14 +271,7 @@ async fn a_group_may_enrol_less_than_everybody() {
     assert_eq!(methods(&["finance"]), [Method::Passkey, Method::Totp]);
     assert_eq!(methods(&["finance", "vault"]), [Method::Passkey], "what both may");
 
-    let new = administer::NewUser {
-        login_id: LoginId::parse(ANN).unwrap(),
-        name: None,
-        email: None,
-        phone: None,
-        groups: vec!["vault".to_owned()],
-    };
-    administer::add_user(&scene.world, new, Some(PASSWORD)).await.unwrap();
+    scene.add_to_vault().await;
     let bearer = scene.bearer(&scene.half(&anywhere()).await).await;
     assert_eq!(enroll::enrollable(&scene.world, &bearer).await.unwrap(), [Method::Passkey]);
     let refused = may_add(&scene.world, &bearer, Method::Totp).await;
@@ -282,20 +282,15 @@ async fn a_group_may_enrol_less_than_everybody() {
 async fn a_code_that_is_sent_serves_no_group_that_may_not_have_it() {
     let mut scene = Scene::new();
     scene.world.settings.methods.push(Method::SmsCode);
-    scene.world.settings.group_methods = [("vault".to_owned(), vec![Method::Passkey])].into();
-    let (ann, phone) = scene.add_with_phone(ANN).await;
+    let ann = scene.add_to_vault().await;
     scene.reach(&ann, "+442079460000").await;
-    let held = crate::flows::challenge::held(&scene.world, ann.id).await.unwrap();
-    assert!(held.contains(&Method::SmsCode));
-    let half = scene.bearer(&scene.half(&anywhere()).await).await;
-    let token = scene.world.entropy.token();
-    let sent = crate::flows::codes::send(&scene.world, &half, Method::SmsCode, None, &token, &anywhere()).await;
-    assert!(sent.is_ok(), "{sent:?}");
+    assert_eq!(held(&scene.world, ann.id).await.unwrap(), [Method::SmsCode, Method::Password]);
 
-    scene.world.settings.group_methods = [("staff".to_owned(), vec![Method::Totp])].into();
-    assert!(crate::flows::challenge::held(&scene.world, ann.id).await.unwrap().contains(&Method::SmsCode));
-    scene.wait(STEP);
-    let again: Result<Opened, ChallengeError> =
-        scene.code(&scene.half(&anywhere()).await, &phone.code(), &anywhere()).await;
-    assert!(again.is_ok());
+    scene.world.settings.group_methods = [("vault".to_owned(), vec![Method::Passkey])].into();
+
+    assert_eq!(held(&scene.world, ann.id).await.unwrap(), [Method::Password]);
+    let half = scene.bearer(&scene.half(&anywhere()).await).await;
+    let browser = scene.world.entropy.token();
+    let sent = codes::send(&scene.world, &half, Method::SmsCode, None, &browser, &anywhere()).await;
+    assert!(matches!(sent, Err(codes::SendError::NotEnrolled)), "{sent:?}");
 }
