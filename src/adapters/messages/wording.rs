@@ -238,7 +238,7 @@ fn happened(notice: &Notice, login_id: &str) -> (&'static str, String) {
             format!("An operator set a new password for {account}. All its sessions have ended."),
         ),
         Notice::AppHandedOut { name } => (
-            "a way to sign in was added",
+            "an authenticator app was set up",
             format!("An operator set up an authenticator app, “{}”, for {account}.", one_line(name)),
         ),
         Notice::SecondFactorsReset => (

@@ -276,11 +276,6 @@ impl Desk {
         to.and_then(|to| Journey::open(&self.world, to)).filter(|journey| self.apps.find(&journey.host).is_some())
     }
 
-    /// The front page of the app that somebody comes from.
-    fn front_of(&self, journey: &Journey) -> String {
-        format!("https://{}{}/", journey.host, self.port_suffix)
-    }
-
     /// Gives the browser the tokens that a proof opened.
     fn keep(&self, mut reply: Reply, opened: &Opened) -> Reply {
         set_cookie(&mut reply, Name::SignIn, &opened.token, self.world.settings.limits.lifetime);

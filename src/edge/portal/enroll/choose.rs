@@ -36,8 +36,6 @@ pub enum Necessity<'a> {
     Asked {
         /// What it asks for.
         reason: Reason<'a>,
-        /// Where they can go instead.
-        back: &'a str,
         /// What waits for it.
         kept: Kept,
     },
@@ -77,10 +75,7 @@ mod tests {
             methods: &[Method::Passkey, Method::SecurityKey, Method::Totp],
             necessity: Necessity::Required,
         };
-        let asked = |reason, kept| EnrollChoicePage {
-            necessity: Necessity::Asked { reason, back: "https://payroll.example.com/", kept },
-            ..required
-        };
+        let asked = |reason, kept| EnrollChoicePage { necessity: Necessity::Asked { reason, kept }, ..required };
         let transfers = Reason::Fresh { app: "Payroll", before: Some("transfers"), within: None, latest: None };
         let states = vec![
             ("required", required),

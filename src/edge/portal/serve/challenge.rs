@@ -368,7 +368,7 @@ async fn look<'a>(desk: &'a Desk, visit: &Visit, to: Option<&'a str>) -> Result<
                 return desk.proceed(&full.identity, to).await.and_then(elsewhere);
             };
             let helpful = helpful(desk, &full, &toll.missing).await?;
-            let back = journey.map(|journey| desk.front_of(&journey));
+            let back = journey.map(|journey| format!("https://{}{}/", journey.host, desk.port_suffix));
             let (bearer, lack) = (Bearer::Full(full), Lacking::Toll(toll));
             Ok(Seen::Asked(Box::new(Asked { bearer, to, lack, helpful, back, kept })))
         }

@@ -68,11 +68,8 @@ pub(super) async fn choose(State(desk): State<Arc<Desk>>, visit: Visit, Query(li
         Ok(methods) => methods,
         Err(error) => return desk.unavailable(&error),
     };
-    let back = asking.as_ref().map(|(.., journey)| desk.front_of(journey)).unwrap_or_default();
     let necessity = match (&asking, &bearer) {
-        (Some((toll, _, journey)), _) => {
-            Necessity::Asked { reason: reason_of(toll), back: &back, kept: kept(Some(journey)) }
-        }
+        (Some((toll, _, journey)), _) => Necessity::Asked { reason: reason_of(toll), kept: kept(Some(journey)) },
         (None, Bearer::Half(_)) => Necessity::Required,
         (None, Bearer::Full(_) | Bearer::Nobody(_)) => Necessity::Offered,
     };
