@@ -22,6 +22,7 @@ pub mod keys;
 mod levels;
 mod lints;
 mod messages;
+mod mfa;
 mod people;
 mod policies;
 pub mod problem;

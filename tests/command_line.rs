@@ -416,6 +416,48 @@ fn an_invitation_is_a_link_that_somebody_hands_out() {
 }
 
 #[test]
+fn an_invitation_is_listed_and_taken_back() {
+    let site = site();
+    site.configure(&format!("{}\n[sign_up]\nmode = \"invite\"\n{APP}", site.preamble()));
+    assert_eq!(done(&site, &["user", "invitations"], "").lines().last(), Some("nobody is invited"));
+    done(&site, &["user", "invite", "ann@example.com", "--group", "finance"], "");
+    done(&site, &["user", "invite", "bob", "--name", "Bob"], "");
+
+    let open = json(&done(&site, &["user", "invitations", "--json"], ""));
+    let logins: Vec<_> = open.as_array().unwrap().iter().map(|invitation| &invitation["login_id"]).collect();
+    assert_eq!(logins, ["ann@example.com", "bob"]);
+    assert_eq!((&open[0]["groups"], &open[1]["email"]), (&serde_json::json!(["finance"]), &serde_json::Value::Null));
+
+    let said = done(&site, &["user", "withdraw", "ANN@example.com"], "");
+    assert_eq!(said, "took back the invitation of ann@example.com; its link no longer works\n");
+    let table = done(&site, &["user", "invitations"], "");
+    assert!(table.starts_with("LOGIN ID  NAME  MAILED TO  GROUPS  ENDS\nbob       Bob   -"), "{table}");
+    let nobody = refused(&site, &["user", "withdraw", "ann@example.com"], "");
+    assert_eq!(nobody, (Some(1), "error: nobody is invited as `ann@example.com`".into()));
+}
+
+/// Row 13: how an account stands.
+#[test]
+fn an_account_shows_what_is_required_and_what_is_left() {
+    let site = site();
+    site.configure(&format!("{}\n[mfa]\ngrace = \"7d\"\n{APP}", site.preamble()));
+    done(&site, &["user", "add", "ann"], "correct horse battery staple\n");
+
+    let ahead = done(&site, &["user", "show", "ann"], "");
+    assert!(ahead.contains("State     enabled\n"), "{ahead}");
+    assert!(ahead.contains("Required  required; grace begins with the next sign-in\n"), "{ahead}");
+    done(&site, &["user", "enroll-totp", "ann"], "");
+    let has_one = done(&site, &["user", "show", "ann"], "");
+    assert!(has_one.contains("Required  required\n"), "{has_one}");
+    done(&site, &["user", "reset-mfa", "ann"], "");
+    let over = done(&site, &["user", "show", "ann"], "");
+    assert!(over.contains("Required  required; no grace: the next sign-in takes a second factor\n"), "{over}");
+    let told = json(&done(&site, &["user", "show", "ann", "--json"], ""));
+    assert_eq!(told["grace"], serde_json::json!({ "state": "over" }));
+    assert_eq!((&told["requirement"], &told["recovery_codes_left"]), (&"required".into(), &0.into()));
+}
+
+#[test]
 fn columns_of_a_list_are_aligned() {
     let site = site();
     done(&site, &["user", "add", "ann", "--name", "Ann Example", "--group", "finance"], "correct horse\n");

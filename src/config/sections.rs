@@ -2,6 +2,7 @@
 
 use super::{
     keys::{self, Key},
+    mfa,
     problem::{Code, Problem},
     reader::{Fault, Section, Value},
     settings::{Certificate, LogFormat, Mfa, Password, Portal, Server, SignUpSettings, Store, StoreUrl, Tls},
@@ -186,13 +187,19 @@ pub(super) fn mfa(section: &Section<'_>) -> Option<Mfa> {
         one_of(value, &[("operator", FirstFactor::Operator), ("mailbox", FirstFactor::Mailbox)])
     });
     let methods = section.read(&keys::mfa::METHODS, |value| value.some(second_factor));
+    let group_methods = section.maybe(&keys::mfa::GROUP_METHODS, |value| mfa::group_methods(value, methods.as_deref()));
+    let grace = section.read(&keys::mfa::GRACE, mfa::grace);
     let recovery_codes = section.read(&keys::mfa::RECOVERY_CODES, recovery_codes);
     let remember = section.read(&keys::mfa::REMEMBER, remember);
     let requirements = Requirements { everybody: everybody?, groups: groups?.unwrap_or_default() };
+    let (methods, grace) = (methods?, grace?);
+    mfa::lint(section, &requirements, &methods, grace);
     Some(Mfa {
         requirements,
         first_factor: first_factor?,
-        methods: methods?,
+        methods,
+        group_methods: group_methods?.unwrap_or_default(),
+        grace,
         recovery_codes: recovery_codes?,
         remember: remember?,
     })
@@ -254,7 +261,7 @@ fn remember(value: &Value<'_>) -> Option<Option<Duration>> {
     Some(Some(lasts))
 }
 
-fn second_factor(value: &Value<'_>) -> Option<Method> {
+pub(super) fn second_factor(value: &Value<'_>) -> Option<Method> {
     if value.as_str() == Some(Method::Password.name()) {
         let fault = Fault::new("a password is no second factor", "expected another method");
         return value.fail(fault.help("it is what people begin with"));

@@ -23,7 +23,7 @@ use crate::{
 };
 use http::HeaderName;
 use ipnet::IpNet;
-use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, num::NonZeroUsize, path::PathBuf, sync::Arc, time::Duration};
 
 /// Everything a config file says.
 #[derive(Debug, Clone)]
@@ -189,6 +189,10 @@ pub struct Mfa {
     pub first_factor: FirstFactor,
     /// What counts as one; never empty.
     pub methods: Vec<Method>,
+    /// What of it counts for the members of a group.
+    pub group_methods: BTreeMap<String, Vec<Method>>,
+    /// For how long one may sign in without one where it is required; `None` for not at all.
+    pub grace: Option<Duration>,
     /// Recovery codes in a set; none where it is zero.
     pub recovery_codes: u8,
     /// How long a browser may spare its user the second step; `None` where none may.

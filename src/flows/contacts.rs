@@ -20,6 +20,7 @@ use crate::{
         factor::{FactorId, Method},
         policy::Missing,
         secret::Token,
+        user::User,
     },
     ports::{
         StoreError,
@@ -63,11 +64,12 @@ impl From<StoreError> for ContactError {
     }
 }
 
-/// Whether people can give an address of this kind here: mail serves notices whatever else it serves, a phone only to
+/// Whether somebody can give an address of this kind here: mail serves notices whatever else it serves, a phone only to
 /// prove something.
-pub fn is_offered(world: &World, kind: Kind) -> bool {
+pub fn is_offered(world: &World, user: &User, kind: Kind) -> bool {
+    let methods = world.settings.methods_of(&user.groups);
     let reaches = |channel: Channel| channel.kind() == kind && world.messenger.reaches(channel);
-    let wants = |channel| world.settings.methods.iter().any(|method| method.channel() == Some(channel));
+    let wants = |channel| methods.iter().any(|method| method.channel() == Some(channel));
     Channel::ALL.iter().any(|channel| reaches(*channel) && (kind == Kind::Email || wants(*channel)))
 }
 
@@ -84,7 +86,7 @@ pub async fn pending(world: &World, full: &Full, kind: Kind, browser: &Token) ->
 
 /// Whether an address of this kind may be changed now.
 pub async fn may_change(world: &World, full: &Full, kind: Kind) -> Result<(), ContactError> {
-    if !is_offered(world, kind) {
+    if !is_offered(world, &full.identity.user, kind) {
         return Err(ContactError::NotOffered);
     }
     if let Some(missing) = missing_for_change(world, full, Change::Account).await? {
@@ -134,7 +136,13 @@ pub async fn confirm(
     let code = pending(world, full, kind, browser).await?.ok_or(ChallengeError::Over)?;
     codes::take(world, &code, typed, caller).await?;
     let mut told = verified(world, full).await?;
-    let contact = Contact { id: code.factor, user: user.id, address: code.address, verified_at: Some(world.now()) };
+    let contact = Contact {
+        id: code.factor,
+        user: user.id,
+        address: code.address,
+        verified_at: Some(world.now()),
+        used_at: None,
+    };
     // First, so that what was remembered before the change is never left after it (RD-03).
     world.store.forget_devices(user.id).await?;
     world.store.put_contact(&contact).await?;

@@ -93,10 +93,10 @@ pub enum Right {
 /// Whether this bearer may add a factor of this kind now, and by what right.
 pub async fn may_add(world: &World, bearer: &Bearer, method: Method) -> Result<(User, Right), ChangeError> {
     let user = bearer.user().ok_or(ChallengeError::Gone)?;
-    if !world.settings.methods.contains(&method) {
+    let account = world.store.account(user.id).await?.ok_or(ChallengeError::Gone)?;
+    if !world.settings.methods_of(&account.user.groups).contains(&method) {
         return Err(ChangeError::NotOffered);
     }
-    let account = world.store.account(user.id).await?.ok_or(ChallengeError::Gone)?;
     let grounds = match bearer {
         Bearer::Full(full) => Some(grounds(world, full, Change::Factors).await?),
         Bearer::Half(_) | Bearer::Nobody(_) => None,
@@ -105,18 +105,21 @@ pub async fn may_add(world: &World, bearer: &Bearer, method: Method) -> Result<(
         return Ok((account.user, Right::Recovered));
     }
     let count = second_factors(world, user.id).await?.len();
+    let mut right = Right::Fresh;
     if count == 0 {
         if enroll::is_open(world, &account).await? {
-            return Ok((account.user, Right::First));
-        }
-        if !has_more_than_a_password(world, user.id).await? {
+            right = Right::First;
+        } else if !has_more_than_a_password(world, user.id).await? {
             return Err(ChangeError::NeedsOperator);
         }
     }
-    match grounds.ok_or(ChallengeError::Gone)? {
-        Err(missing) => Err(ChangeError::NeedsProof(missing)),
-        Ok(_) if count >= SECOND_FACTORS_MAX => Err(ChangeError::TooMany),
-        Ok(_) => Ok((account.user, Right::Fresh)),
+    match grounds {
+        // Whose password was right a moment ago.
+        None if right == Right::First => Ok((account.user, right)),
+        None => Err(ChallengeError::Gone.into()),
+        Some(Err(missing)) => Err(ChangeError::NeedsProof(missing)),
+        Some(Ok(_)) if count >= SECOND_FACTORS_MAX => Err(ChangeError::TooMany),
+        Some(Ok(_)) => Ok((account.user, right)),
     }
 }
 
@@ -132,10 +135,10 @@ pub(super) async fn has_more_than_a_password(world: &World, user: UserId) -> Res
 pub(super) async fn may_be_reached(world: &World, user: UserId, kind: Kind) -> Result<bool, ChallengeError> {
     let is_sent_there = |method: &Method| method.channel().map(Channel::kind) == Some(kind);
     let opens_more = kind == Kind::Phone || world.settings.first_factor == FirstFactor::Mailbox;
-    if !opens_more || !world.settings.methods.iter().any(is_sent_there) {
+    let account = world.store.account(user).await?.ok_or(ChallengeError::Gone)?;
+    if !opens_more || !world.settings.methods_of(&account.user.groups).iter().any(is_sent_there) {
         return Ok(true);
     }
-    let account = world.store.account(user).await?.ok_or(ChallengeError::Gone)?;
     Ok(has_more_than_a_password(world, user).await? || enroll::is_open(world, &account).await?)
 }
 

@@ -105,6 +105,8 @@ pub fn flow_settings(settings: &Settings) -> flows::Settings {
         requirements: settings.mfa.requirements.clone(),
         recovery_codes: settings.mfa.recovery_codes,
         methods: enrollable(settings),
+        group_methods: settings.mfa.group_methods.clone(),
+        grace: settings.mfa.grace,
         hold: settings.hold,
         passwords: settings.password.policy,
         names: names(settings),

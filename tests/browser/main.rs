@@ -5,6 +5,7 @@
 mod account;
 mod demo_app;
 mod devices;
+mod enrolment;
 mod front_door;
 mod held;
 mod house;

@@ -6,6 +6,7 @@ mod account;
 mod applications;
 mod cookies;
 mod devices;
+mod enrolment;
 mod forms;
 mod house;
 mod mail;

@@ -73,6 +73,7 @@ impl Scene {
             user: user.id,
             address: Address::parse(kind, address).unwrap(),
             verified_at: Some(self.now()),
+            used_at: None,
         };
         self.world.store.put_contact(&contact).await.unwrap();
         contact

@@ -240,7 +240,7 @@ impl Book {
         let outcome = self.scene.password(NAMES[user], typed, &caller(browser)).await;
         let token = match outcome {
             Ok(Outcome::SecondFactor(token) | Outcome::Enrol(token)) => token,
-            Ok(Outcome::Done(_)) => panic!("a password alone opened a session"),
+            Ok(Outcome::Done(_) | Outcome::Grace(_)) => panic!("a password alone opened a session"),
             Err(_) => return,
         };
         assert!(right, "a wrong password was taken");

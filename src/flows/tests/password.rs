@@ -60,11 +60,12 @@ impl Scene {
         request_reset(&self.world, name, None, &anywhere()).await.unwrap();
     }
 
-    /// What was sent since the last look, but for word of new browsers.
+    /// What was sent since the last look, but for word of new browsers and of apps that operators handed out.
     fn mail(&self) -> Vec<Message> {
         let mail = std::mem::take(&mut *self.inbox.0.lock().unwrap());
-        let is_other =
-            |message: &Message| matches!(message.content, Content::Notice { notice: Notice::NewBrowser, .. });
+        let is_other = |message: &Message| {
+            matches!(&message.content, Content::Notice { notice: Notice::NewBrowser | Notice::AppHandedOut { .. }, .. })
+        };
         mail.into_iter().filter(|message| !is_other(message)).collect()
     }
 

@@ -170,7 +170,7 @@ fn page(
 ) -> Reply {
     // In the middle of a sign-in it is the first; whoever is signed in came here for a key.
     let other = match bearer {
-        Bearer::Half(_) => desk.world.settings.methods.iter().copied().find(|method| *method == Method::Totp),
+        Bearer::Half(_) => enroll::may_have(desk, bearer).into_iter().find(|method| *method == Method::Totp),
         Bearer::Full(_) | Bearer::Nobody(_) => None,
     };
     desk.form_page(visit, to, |hidden| {
