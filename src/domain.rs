@@ -12,6 +12,7 @@ pub mod form;
 pub mod password;
 pub mod place;
 pub mod policy;
+pub mod risk;
 pub mod secret;
 pub mod session;
 pub mod target;

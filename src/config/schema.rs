@@ -78,6 +78,9 @@ fn taken(takes: &str, key: &str) -> Value {
         }
         _ => {}
     }
+    if let Some(other) = takes.strip_prefix("number or ") {
+        return json!({ "anyOf": [taken("number", key), taken(other, key)] });
+    }
     if let Some(one) = takes.strip_prefix("list of ") {
         return json!({ "type": "array", "items": taken(one, key) });
     }

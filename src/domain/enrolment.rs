@@ -74,7 +74,9 @@ impl Inviter {
 pub enum Requirement {
     /// Never.
     Disabled,
-    /// From those who have enrolled one.
+    /// Where the sign-in's risk calls for it.
+    RiskBased,
+    /// From those who have enrolled one, and where the sign-in's risk calls for it.
     Optional,
     /// Always.
     #[default]
@@ -108,7 +110,8 @@ mod tests {
     use super::*;
     use proptest::{collection::vec, prelude::*, sample::select};
 
-    const ALL: [Requirement; 3] = [Requirement::Disabled, Requirement::Optional, Requirement::Required];
+    const ALL: [Requirement; 4] =
+        [Requirement::Disabled, Requirement::RiskBased, Requirement::Optional, Requirement::Required];
 
     fn requirements() -> impl Strategy<Value = Requirements> {
         let groups = proptest::collection::btree_map("[a-d]", select(&ALL[..]), 0..4);

@@ -111,7 +111,7 @@ pub struct Reset {
 pub const fn role(requirement: Requirement) -> Role {
     match requirement {
         Requirement::Required => Role::OneOfTwo,
-        Requirement::Optional | Requirement::Disabled => Role::Alone,
+        Requirement::Optional | Requirement::RiskBased | Requirement::Disabled => Role::Alone,
     }
 }
 

@@ -142,6 +142,10 @@ pub enum Notice {
     },
     /// Somebody signed in on a browser that nobody knows.
     NewBrowser,
+    /// Somebody signed in as its owner never did before: from elsewhere, with something new.
+    UnusualSignIn,
+    /// Somebody knew the password and was kept out, for the same reason.
+    SignInRefused,
 }
 
 /// From where somebody asked for a message, for its reader to compare with what they did.

@@ -15,6 +15,7 @@ pub mod passkeys;
 pub mod passwords;
 pub mod recovery;
 pub mod sessions;
+pub mod traces;
 
 pub use accounts::{Account, AccountStore, Added, PasswordFactor, SealedKey, TotpFactor};
 pub use activity::ActivityStore;
@@ -28,6 +29,7 @@ pub use passkeys::{Ceremony, PasskeyFactor, PasskeyStore, Purpose};
 pub use passwords::{OtherSessions, PasswordChange, PasswordReset, PasswordStore};
 pub use recovery::{FoundCode, HashedCode, RecoveryStore};
 pub use sessions::{Attempt, Handoff, SessionStore, SessionSummary};
+pub use traces::TraceStore;
 
 use async_trait::async_trait;
 
@@ -46,6 +48,7 @@ pub trait Store:
     + BudgetStore
     + HeldStore
     + InvitationStore
+    + TraceStore
 {
     /// Whether the store answers; for readiness.
     async fn ping(&self) -> Result<(), StoreError>;

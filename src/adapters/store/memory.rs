@@ -14,12 +14,14 @@ mod passkeys;
 mod passwords;
 mod recovery;
 mod sessions;
+mod traces;
 
 use crate::{
     domain::{
         contact::{Contact, Kind},
         event::Event,
         factor::FactorId,
+        risk::{Subnet, Trace},
         secret::TokenHash,
         session::{Session, SessionId},
         target::Host,
@@ -68,6 +70,7 @@ struct Tables {
     children: HashMap<TokenHash, (SessionId, Host)>,
     primary_factors: HashMap<UserId, FactorId>,
     events: Vec<Event>,
+    traces: HashMap<(UserId, Subnet), Trace>,
     budgets: HashMap<String, Budget>,
     held: HashMap<TokenHash, held::Kept>,
 }

@@ -2,7 +2,7 @@
 
 use super::kind::Kind;
 use crate::{
-    domain::policy::{Missing, Requirement, Within},
+    domain::policy::{Missing, Requirement, Strength, Within},
     edge::http::{
         assets::Base,
         page::{Brand, ContentPolicy, Frame, respond},
@@ -49,7 +49,7 @@ pub fn unauthorized(wanted: &Wanted<'_>, step_up_url: &str, id: RequestId) -> Ow
         ),
         Wanted::StepUp(missing, requirement) => {
             let detail = match missing {
-                Missing::Level { reached: Some(reached), wanted, max_age: None } => {
+                Missing::Level { reached: Some(reached), wanted, max_age: None, .. } => {
                     format!("The session is at level {reached}; {wanted} is needed.")
                 }
                 Missing::Level { wanted, max_age, .. } => {
@@ -65,7 +65,11 @@ pub fn unauthorized(wanted: &Wanted<'_>, step_up_url: &str, id: RequestId) -> Ow
                     format!("A proof by {} is needed that is {age}.", names.join(" or "))
                 }
             };
-            (step_up_challenge(requirement, &detail), "step_up_required", "A further proof is required.", detail)
+            let level = match missing {
+                Missing::Level { wanted, .. } => wanted,
+                Missing::Fresh { .. } => &requirement.level,
+            };
+            (step_up_challenge(level, requirement, &detail), "step_up_required", "A further proof is required.", detail)
         }
     };
     let body = json!({
@@ -82,8 +86,7 @@ pub fn unauthorized(wanted: &Wanted<'_>, step_up_url: &str, id: RequestId) -> Ow
     response
 }
 
-fn step_up_challenge(requirement: &Requirement, detail: &str) -> String {
-    let level = &requirement.level;
+fn step_up_challenge(level: &Strength, requirement: &Requirement, detail: &str) -> String {
     let ages = requirement.fresh.iter().filter_map(|fresh| match fresh.within {
         Within::Age(age) => Some(age),
         Within::Session => None,

@@ -278,6 +278,7 @@ pub(super) fn shown(desk: &Desk, error: &ChallengeError) -> ProofNotice {
             None => ProofNotice::Locked,
         },
         ChallengeError::Gone
+        | ChallengeError::TooUnusual
         | ChallengeError::NotEnrolled
         | ChallengeError::Sealed(_)
         | ChallengeError::Passkey(PasskeyError::Unavailable(_))
@@ -478,6 +479,7 @@ impl Asked<'_> {
             Lacking::Toll(Toll {
                 app, missing: Missing::Level { reached: None, max_age: Some(max_age), .. }, ..
             }) => Reason::TooOld { app, max_age: *max_age },
+            Lacking::Toll(Toll { app, missing: Missing::Level { risk: Some(_), .. }, .. }) => Reason::Risk { app },
             Lacking::Toll(Toll { app, missing: Missing::Level { .. }, .. }) => Reason::Level { app },
             Lacking::Toll(Toll { app, label, missing: Missing::Fresh { wanted, latest } }) => {
                 let within = match wanted.within {
