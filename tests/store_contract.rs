@@ -33,6 +33,8 @@ mod postgres;
 mod recovery;
 #[path = "store_contract/sessions.rs"]
 mod sessions;
+#[path = "store_contract/traces.rs"]
+mod traces;
 
 use doorward::{adapters::store, ports::Store};
 use futures_util::future::join_all;
@@ -171,6 +173,8 @@ behaviours! {
     invitations::a_link_that_can_not_make_an_account_changes_nothing
     invitations::invitations_end_by_login_id_and_by_time
     people::the_store_answers
+    traces::the_latest_trace_of_each_subnet_is_kept
+    traces::traces_go_with_their_time_their_account_and_what_is_undone
 }
 
 /// What each of [`RACERS`] callers got who all called at once, when every connection was open.

@@ -130,13 +130,13 @@ shapes! {
     risk "[risk]" "Sign-ins that are unlike somebody's earlier ones. What shows is written down, weighs something, and calls for something. Of each sign-in the network (/24 or /48), country, a point to a tenth of a degree and the time are kept for 90 days." {
         GEO "geo" ("path") Absent("`new-country` and `impossible-travel` never show"), "A database of countries or cities in MaxMind's format: `GeoLite2-City.mmdb`. Travel needs cities. It is read at the start.";
         LISTED "listed" ("list of names") Value("[]"), "Names of `[networks]` from where a sign-in is a signal by itself.";
-        WEIGHTS "weights" ("{ new-device, new-country, new-network, impossible-travel, listed-address, password-changed, recent-failures }") Absent("each as below"), "What each signal weighs. Their sum, at most 100, is the score.";
+        WEIGHTS "weights" ("table") Absent("each as `[risk.weights]` says"), "What each signal weighs: `{ new-device = 20 }`. Their sum, at most 100, is the score.";
         NOTIFY "notify" ("number") Absent("no letter is sent"), "From this score on the account's owner gets a letter, with a link that ends the sign-in.";
         REQUIRE "require" ("number") Absent("no second factor is asked for"), "From this score on a second factor is asked for, in remembered browsers too, and of those to whom `mfa.requirement` leaves the choice. Who has none must set one up, if they still may.";
         DENY "deny" ("number") Absent("nobody is refused"), "From this score on the sign-in is refused.";
-        ON "on" ("{ new-device, new-country, new-network, impossible-travel, listed-address, password-changed, recent-failures }") Absent("the score alone decides"), "What a signal calls for by itself.";
+        ON "on" ("table") Absent("the score alone decides"), "What a signal calls for by itself: `{ impossible-travel = \"deny\" }`.";
     }
-    risk_weights "weights = { … }" "What a signal weighs: 0 to 100." {
+    risk_weights "[risk.weights]" "What a signal weighs: 0 to 100." {
         NEW_DEVICE "new-device" ("number") Value("20"), "They did not sign in with this browser in the last 30 days.";
         NEW_COUNTRY "new-country" ("number") Value("30"), "They did not sign in from this country in the last 90 days.";
         NEW_NETWORK "new-network" ("number") Value("10"), "They did not sign in from this /24 (IPv4) or /48 (IPv6) in the last 90 days.";
@@ -145,7 +145,7 @@ shapes! {
         PASSWORD_CHANGED "password-changed" ("number") Value("15"), "Their password was changed since they last signed in.";
         RECENT_FAILURES "recent-failures" ("number") Value("20"), "Five or more wrong tries were made within the hour.";
     }
-    risk_on "on = { … }" "What a signal calls for, whatever the score." {
+    risk_on "[risk.on]" "What a signal calls for, whatever the score." {
         NEW_DEVICE "new-device" ("\"notify\", \"require\" or \"deny\"") Absent("only its weight counts"), "A browser that is new to them.";
         NEW_COUNTRY "new-country" ("\"notify\", \"require\" or \"deny\"") Absent("only its weight counts"), "A country that is new to them.";
         NEW_NETWORK "new-network" ("\"notify\", \"require\" or \"deny\"") Absent("only its weight counts"), "A network that is new to them.";
@@ -230,9 +230,9 @@ shapes! {
         ANY "any" ("list of methods") Required, "Methods of which one will do: `password`, `totp`, `passkey`, `security-key`, `sms-code`, `voice-code`, `email-code`, `email-link`, `recovery-code`.";
         WITHIN "within" ("duration or \"session\"") Required, "How old that proof may be; `\"session\"` for any of this session.";
     }
-    policy_risk "policy.risk = { … }" "What a policy makes of the score that `[risk]` gave a session's sign-in: `risk = { ask = 40, deny = 80 }`." {
+    policy_risk "[policy.NAME.risk]" "What a policy makes of the score that `[risk]` gave a session's sign-in: `risk = { ask = 40, deny = 80 }`." {
         ASK "ask" ("number") Absent("no more is asked for"), "From this score on the session must have reached `level`; a step-up does it.";
-        LEVEL "level" ("\"login\", \"mfa\" or \"phishing-resistant\"") Value(r#""mfa""#), "What answers the risk.";
+        LEVEL "level" ("\"mfa\" or \"phishing-resistant\"") Value(r#""mfa""#), "What answers the risk.";
         DENY "deny" ("number") Absent("nobody is refused"), "From this score on nobody passes, whatever they prove.";
     }
     allow "allow = { … }" "A set of people. All keys that are written must hold." {

@@ -2,7 +2,7 @@
 
 use super::{
     explain::Risk,
-    keys::{self, Key},
+    keys::{self, Key, Shape},
     problem::{Code, Problem},
     reader::{Fault, Reader, Section, Value},
     settings::{Mfa, RiskSettings},
@@ -19,39 +19,46 @@ use crate::{
 };
 use std::{collections::BTreeMap, ops::Range};
 
+/// From which score on what is done.
+const THRESHOLDS: [(&Key, &Act); 3] =
+    [(&keys::risk::NOTIFY, &Act::Notify), (&keys::risk::REQUIRE, &Act::Require), (&keys::risk::DENY, &Act::Deny)];
+
 /// Reads `[risk]`.
 pub(super) fn risk(section: &Section<'_>, networks: Option<&[Network]>) -> Option<RiskSettings> {
     use keys::risk as key;
     let geo = section.maybe(&key::GEO, file);
     let listed = section.read(&key::LISTED, |value| value.list(|value| network_named(value, networks)));
-    let weights = weights(section);
-    let from = [(&key::NOTIFY, Act::Notify), (&key::REQUIRE, Act::Require), (&key::DENY, Act::Deny)]
-        .map(|(key, act)| section.maybe(key, threshold).map(|score| score.map(|score| (act, score))));
-    let on = section.maybe(&key::ON, |value| {
-        let section = value.section(keys::risk_on::SHAPE)?;
-        let acts = each_signal(keys::risk_on::SHAPE.keys, |key| section.maybe(key, act))?;
-        Some(acts.into_iter().filter_map(|(signal, act)| Some((signal, act?))).collect())
-    });
+    let weighing = table(section, &key::WEIGHTS, keys::risk_weights::SHAPE);
+    let calling = table(section, &key::ON, keys::risk_on::SHAPE);
+    let weights = weighing.as_ref().and_then(|table| each_signal(table, |key| table.read(key, score)));
+    let on = calling.as_ref().and_then(|table| each_signal(table, |key| table.maybe(key, act)));
+    let from = THRESHOLDS.map(|(key, act)| section.maybe(key, threshold).map(|score| score.map(|score| (*act, score))));
     let from = from.into_iter().collect::<Option<Vec<_>>>()?.into_iter().flatten().collect();
-    let rules = Rules { weights: weights?, from, on: on?.unwrap_or_default() };
+    let on = on?.into_iter().filter_map(|(signal, act)| Some((signal, act?))).collect();
+    let rules = Rules { weights: Weights(weights?), from, on };
     let settings = RiskSettings { rules, listed: listed?, geo: geo? };
-    warn(section, &settings);
+    weighing.iter().chain(&calling).for_each(|table| settings.warn_of_silence(table));
+    settings.warn_of_scores(section);
+    settings.warn_of_strangers(&calling?);
     Some(settings)
 }
 
-fn weights(section: &Section<'_>) -> Option<Weights> {
-    let written = section.written(&keys::risk::WEIGHTS);
-    let section = match &written {
-        Some(value) => value.section(keys::risk_weights::SHAPE)?,
-        None => Section::open(section.reader, keys::risk_weights::SHAPE, None, section.at.clone()),
-    };
-    each_signal(keys::risk_weights::SHAPE.keys, |key| section.read(key, score)).map(Weights)
+/// A table inside this one, as if it were empty where it is not written.
+fn table<'a>(section: &Section<'a>, key: &Key, shape: &'static Shape) -> Option<Section<'a>> {
+    match section.written(key) {
+        Some(value) => value.section(shape),
+        None => Some(Section::open(section.reader, shape, None, section.at.clone())),
+    }
 }
 
 /// Reads the keys of a table that has one for each signal.
-fn each_signal<T>(keys: &[Key], mut read: impl FnMut(&Key) -> Option<T>) -> Option<BTreeMap<Signal, T>> {
-    let read: Vec<_> = keys.iter().map(|key| Some((Signal::by_name(key.name)?, read(key)?))).collect();
+fn each_signal<T>(table: &Section<'_>, mut read: impl FnMut(&Key) -> Option<T>) -> Option<BTreeMap<Signal, T>> {
+    let read: Vec<_> = signals_of(table).map(|(signal, key)| Some((signal, read(key)?))).collect();
     read.into_iter().collect()
+}
+
+fn signals_of(table: &Section<'_>) -> impl Iterator<Item = (Signal, &'static Key)> {
+    table.shape.keys.iter().filter_map(|key| Some((Signal::by_name(key.name)?, key)))
 }
 
 fn act(value: &Value<'_>) -> Option<Act> {
@@ -79,7 +86,7 @@ fn threshold(value: &Value<'_>) -> Option<Score> {
 /// Reads what a policy says of risk.
 pub(super) fn ceiling(value: &Value<'_>) -> Option<Ceiling> {
     use keys::policy_risk as key;
-    let levels: Vec<_> = Level::ALL.iter().map(|level| (level.name(), *level)).collect();
+    let levels = [Level::Mfa, Level::PhishingResistant].map(|level| (level.name(), level));
     let section = value.section(keys::policy_risk::SHAPE)?;
     let ask = section.maybe(&key::ASK, threshold);
     let level = section.read(&key::LEVEL, |value| one_of(value, &levels));
@@ -115,38 +122,50 @@ impl RiskSettings {
         }
     }
 
+    /// Whether the operator makes anything of a signal.
+    fn matters(&self, signal: Signal) -> bool {
+        self.rules.on.contains_key(&signal) || self.rules.weights.of([&signal]) > Score::default()
+    }
+
     /// The most that a sign-in can score.
     fn highest(&self) -> Score {
         self.rules.weights.of(Signal::ALL.iter().filter(|signal| self.can_show(**signal)))
     }
-}
 
-/// Warns of what can never happen, and of what strangers can make happen.
-fn warn(section: &Section<'_>, settings: &RiskSettings) {
-    use keys::risk as key;
-    for (key, shape) in [(&key::WEIGHTS, keys::risk_weights::SHAPE), (&key::ON, keys::risk_on::SHAPE)] {
-        let Some(table) = section.written(key).and_then(|value| value.section(shape)) else { continue };
-        for (signal, value) in shape.keys.iter().filter_map(|key| Signal::by_name(key.name).zip(table.written(key))) {
-            if !settings.can_show(signal) {
+    /// Warns of signals that are written about and never show.
+    fn warn_of_silence(&self, table: &Section<'_>) {
+        for (signal, key) in signals_of(table).filter(|(signal, _)| !self.can_show(*signal)) {
+            // A weight of nothing says that it is not meant to.
+            if let Some(value) = table.written(key).filter(|_| self.matters(signal)) {
                 let needs = if signal == Signal::ListedAddress { "listed" } else { "geo" };
                 lax(&value, format!("the signal `{signal}` never shows"), format!("needs `{needs}`"));
             }
         }
     }
-    for (key, act) in [(&key::NOTIFY, Act::Notify), (&key::REQUIRE, Act::Require), (&key::DENY, Act::Deny)] {
-        let (from, denied) = (settings.rules.from.get(&act), settings.rules.from.get(&Act::Deny));
-        let (Some(value), Some(from)) = (section.written(key), from) else { continue };
-        if settings.highest() < *from {
-            lax(&value, "no sign-in reaches this score", format!("all that can show weighs {}", settings.highest()));
-        } else if act == Act::Require && denied.is_some_and(|deny| deny <= from) {
-            lax(&value, "nobody is ever asked for a second factor by this score", "who reaches it is refused already");
+
+    /// Warns of scores that nobody reaches, or from which on nothing more happens.
+    fn warn_of_scores(&self, section: &Section<'_>) {
+        let denied = self.rules.from.get(&Act::Deny);
+        for (key, act) in THRESHOLDS {
+            let (Some(value), Some(from)) = (section.written(key), self.rules.from.get(act)) else { continue };
+            if self.highest() < *from {
+                let label = format!("all that can show weighs {}", self.highest());
+                lax(&value, "no sign-in reaches this score", label);
+            } else if *act == Act::Require && denied.is_some_and(|deny| deny <= from) {
+                let title = "this score asks nobody for a second factor";
+                lax(&value, title, "who reaches it is refused already");
+            }
         }
     }
-    if settings.rules.on.get(&Signal::RecentFailures) == Some(&Act::Deny)
-        && let Some(value) = section.written(&key::ON)
-    {
-        let title = "strangers can keep people out by typing wrong passwords for them";
-        lax(&value, title, "`recent-failures` denies by itself");
+
+    /// Warns of what anybody can do to somebody else.
+    fn warn_of_strangers(&self, calling: &Section<'_>) {
+        if self.rules.on.get(&Signal::RecentFailures) == Some(&Act::Deny)
+            && let Some(value) = calling.written(&keys::risk_on::RECENT_FAILURES)
+        {
+            let title = "strangers can keep people out by typing wrong passwords for them";
+            lax(&value, title, "anybody makes this signal show");
+        }
     }
 }
 
@@ -158,17 +177,26 @@ fn lax(value: &Value<'_>, title: impl Into<String>, label: impl Into<String>) {
 pub(super) fn check_requirement(root: &Section<'_>, mfa: Option<&Mfa>, risk: Option<&RiskSettings>) {
     let Some(mfa) = mfa else { return };
     let requires = risk.is_some_and(|risk| risk.rules.ever_call_for(Act::Require));
-    let table = root.written(&keys::root::MFA);
-    let requirements = mfa.requirements.groups.values().chain([&mfa.requirements.everybody]);
-    if !requires && requirements.into_iter().any(|requirement| *requirement == Requirement::RiskBased) {
-        let at = table.map_or(0..0, |value| value.at);
+    let is_based_on_it = |requirement: &Requirement| *requirement == Requirement::RiskBased;
+    let place = |table: &Key, key: &Key| {
+        let entries = root.written(table).and_then(|value| value.entries("a table")).unwrap_or_default();
+        entries.into_iter().find(|(name, ..)| *name == key.name).map_or(root.at.clone(), |(_, _, value)| value.at)
+    };
+    let note = |code, title: &str, (at, label): (Range<usize>, &str), help: &str| {
+        root.reader.note(Problem::new(code, title, at, label).help(help));
+    };
+    let written = match &mfa.requirements {
+        all if is_based_on_it(&all.everybody) => Some(&keys::mfa::REQUIREMENT),
+        all if all.groups.values().any(is_based_on_it) => Some(&keys::mfa::GROUPS),
+        _ => None,
+    };
+    if let Some(key) = written.filter(|_| !requires) {
+        let at = (place(&keys::root::MFA, key), "needs `[risk]` with a score for `require`");
         let title = "nothing ever asks for the second factor of `risk-based`";
-        let problem = Problem::new(Code::Contradiction, title, at, "needs `[risk]` with a score for `require`");
-        root.reader.note(problem.help("write for example `[risk]` and `require = 40`, or \"optional\""));
+        note(Code::Contradiction, title, at, "write for example `[risk]` and `require = 40`, or \"optional\" here");
     } else if requires && mfa.requirements.are_none() {
-        let at = root.written(&keys::root::RISK).map_or(0..0, |value| value.at);
-        let problem = Problem::new(Code::Lax, "risk asks nobody for a second factor", at, "`require` does nothing");
-        root.reader.note(problem.help("`mfa.requirement` is \"disabled\"; write \"risk-based\""));
+        let at = (place(&keys::root::RISK, &keys::risk::REQUIRE), "`mfa.requirement` is \"disabled\"");
+        note(Code::Lax, "risk asks nobody for a second factor", at, "write `mfa.requirement = \"risk-based\"`");
     }
 }
 
@@ -189,7 +217,7 @@ pub(super) fn check_ceiling(
         let title = format!("no sign-in is as risky as the policy `{name}` asks");
         note(Code::Lax, title, format!("all that can show weighs {}", risk.highest()));
     } else if ceiling.ask.is_some() && floor >= ceiling.level {
-        let title = format!("the risk of a session never matters to the policy `{name}`");
-        note(Code::Lax, title, format!("it asks for {floor} already, and `ask` for no more than {}", ceiling.level));
+        let title = format!("the policy `{name}` asks no more of a risky sign-in than of any");
+        note(Code::Lax, title, format!("everybody who passes has reached {}", ceiling.level));
     }
 }

@@ -211,6 +211,7 @@ fn every_key_of_the_list_is_read() {
                 "user = { … }" => format!("[[test]]\nuser = {{ {} }}\n", inside.trim()),
                 "[[app.route]]" => format!("[[app]]\n[[app.route]]\n{inside}"),
                 "[policy.NAME]" => format!("[policy.x]\n{inside}"),
+                "[policy.NAME.risk]" => format!("[policy.x.risk]\n{inside}"),
                 header => format!("{header}\n{inside}"),
             };
             let problems = read_text(&file).unwrap_err();
