@@ -98,7 +98,7 @@ fn fresh(any: Vec<Method>) -> Freshness {
 fn meets(requirement: Requirement, session: &Session, now: Timestamp) -> Result<(), Missing> {
     requirement.missing(session, now).map_err(|lack| match lack {
         Lack::Some(missing) => missing,
-        Lack::Everything => Missing::Level { reached: None, wanted: requirement.level, max_age: None },
+        Lack::Everything => Missing::Level { reached: None, wanted: requirement.level, max_age: None, risk: None },
     })
 }
 

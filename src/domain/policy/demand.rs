@@ -73,6 +73,7 @@ mod tests {
     use crate::domain::{
         factor::FactorId,
         place::Place,
+        risk::Assessment,
         session::{Authentication, SessionId},
         user::UserId,
     };
@@ -90,6 +91,7 @@ mod tests {
             seen_at: proof.at,
             locked_at: None,
             place: Place::default(),
+            risk: Assessment::default(),
         }
     }
 

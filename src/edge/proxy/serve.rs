@@ -23,7 +23,7 @@ use super::{
 use crate::{
     domain::{
         policy::{
-            Access, Admission, Decision, Policy, Visitor,
+            Access, Admission, Decision, Policy, Visitor, WhyDenied,
             call::{Call, extract::Reads},
             route::{App, ByHost, Matched, Streams, Unsettled},
         },
@@ -278,7 +278,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
                     Access::Public | Access::Deny => Err(refuse(Refusal::OurFault)),
                 }
             }
-            Decision::Deny(_) => Err(Barrier::Answer(Box::new(self.deny(served, asked, policy, seen.as_ref())))),
+            Decision::Deny(why) => Err(Barrier::Answer(Box::new(self.deny(served, asked, policy, why, seen.as_ref())))),
         }
     }
 
@@ -315,11 +315,15 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         Ok((matched, seen))
     }
 
-    fn deny(&self, served: &Served, asked: &Asked<'_>, policy: &Policy, seen: Option<&Seen>) -> Own {
+    fn deny(&self, served: &Served, asked: &Asked<'_>, policy: &Policy, why: WhyDenied, seen: Option<&Seen>) -> Own {
+        let (app, message) = (served.app.title.as_str(), policy.message.as_deref());
         let login_id = seen.and_then(Seen::login_id);
         let account = format!("{}/account", self.portal);
         let refused = Refused {
-            refusal: Refusal::NotAllowed { app: &served.app.title, message: policy.message.as_deref() },
+            refusal: match why {
+                WhyDenied::Policy | WhyDenied::Who => Refusal::NotAllowed { app, message },
+                WhyDenied::Risk => Refusal::TooUnusual { app },
+            },
             login_id,
             way_out: login_id.map(|_| WayOut { label: "Go to your account", url: &account }),
             id: asked.id,

@@ -6,6 +6,7 @@ use crate::{
     domain::{
         place::Place,
         policy::{Access, Admission, Decision, Policy, Requirement, Visitor},
+        risk::Assessment,
         secret::{Token, TokenHash},
         session::{Authentication, Identity, Level, Session, SessionId},
         target::ReturnPath,
@@ -56,6 +57,7 @@ fn admitted(scene: &Scene, user: &User) -> Admission {
         seen_at: now,
         locked_at: None,
         place: Place::default(),
+        risk: Assessment::default(),
     };
     let visitor = Visitor::SignedIn(Arc::new(Identity { user: user.clone(), session }));
     let policy = Policy::new("standard", Access::Require(Requirement::at(Level::Login)));

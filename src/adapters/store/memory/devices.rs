@@ -91,6 +91,7 @@ impl DeviceStore for MemoryStore {
         tables.end_session(undo.session);
         tables.forget_devices(undo.user);
         tables.browsers.retain(|(owner, _), _| *owner != undo.user);
+        tables.traces.retain(|(owner, _), trace| *owner != undo.user || trace.at < undo.made_at);
         Ok(Some(undo))
     }
 

@@ -38,6 +38,7 @@ statements! {
     TAKE_UNDO = "DELETE FROM undos WHERE token = $1 AND made_at > $2 \
         RETURNING user_id, session_id, browser, made_at";
     END_SESSION = "DELETE FROM sessions WHERE id = $1 AND user_id = $2";
+    FORGET_TRACES = "DELETE FROM traces WHERE user_id = $1 AND left_at >= $2";
 
     SWEEP_BROWSERS = "DELETE FROM known_browsers WHERE seen_at < $1";
     SWEEP_DEVICES = "DELETE FROM devices WHERE created_at < $1";
@@ -147,11 +148,12 @@ impl DeviceStore for SqlStore {
         let row: Option<UndoRow> = transaction!(self, tx => {
             let row: Option<UndoRow> =
                 query_as(TAKE_UNDO).bind(hash).bind(since.as_millis()).fetch_optional(&mut *tx).await?;
-            if let Some(UndoRow { user_id, session_id, .. }) = &row {
+            if let Some(UndoRow { user_id, session_id, made_at, .. }) = &row {
                 query(HOLD_ACCOUNT).bind(user_id).execute(&mut *tx).await?;
                 query(END_SESSION).bind(session_id).bind(user_id).execute(&mut *tx).await?;
                 query(FORGET_DEVICES).bind(user_id).execute(&mut *tx).await?;
                 query(FORGET_BROWSERS).bind(user_id).execute(&mut *tx).await?;
+                query(FORGET_TRACES).bind(user_id).bind(made_at).execute(&mut *tx).await?;
             }
             row
         });

@@ -135,6 +135,7 @@ fn ann(groups: &[&str]) -> Visitor {
             seen_at: NOON,
             locked_at: None,
             place: crate::domain::place::Place::default(),
+            risk: crate::domain::risk::Assessment::default(),
         },
     }))
 }

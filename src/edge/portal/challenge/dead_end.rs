@@ -46,6 +46,7 @@ mod tests {
             ("stale", stale),
             ("second_step", because(Reason::SecondStep)),
             ("level", because(Reason::Level { app: "Payroll" })),
+            ("risk", because(Reason::Risk { app: "Payroll" })),
             ("change", because(Reason::Change)),
             (
                 "with_way_back",

@@ -12,7 +12,7 @@ use crate::{
     domain::factor::{KeyKind, Method},
     edge::{
         http::refusal::Refusal,
-        portal::{challenge::ProofNotice, enroll::passkey::EnrollPasskeyPage},
+        portal::{challenge::ProofNotice, enroll::passkey::EnrollPasskeyPage, message::Message},
     },
     flows::{
         challenge::ChallengeError,
@@ -93,7 +93,10 @@ pub(super) async fn sign_in(State(desk): State<Arc<Desk>>, visit: Visit, Fields(
         }
         Err(error) => {
             tracing::info!(client = %visit.caller.address, method = %Method::Passkey, %error, "sign-in refused");
-            login::refuse_passkey(&desk, &visit, to, &error)
+            match error {
+                ChallengeError::TooUnusual => desk.message(StatusCode::FORBIDDEN, Message::TooUnusual),
+                error => login::refuse_passkey(&desk, &visit, to, &error),
+            }
         }
     }
 }
