@@ -139,7 +139,7 @@ fn what_was_not_recorded_is_named_and_nothing_is_guessed() {
     let report = replayed(&asks("query = { op = \"wire\" }"), None, &records);
 
     let unknown = |asks: &str, requests| Unknown { asks: asks.into(), requests };
-    let who = "who sent it, as nobody looked: the route was public";
+    let who = "who sent it, as nobody had to look";
     assert_eq!(report.undecided, [unknown("the query parameter `op`", 2), unknown(who, 1)]);
     assert_eq!(report.decisions.iter().map(|change| change.requests).sum::<u64>(), 2);
     let report = replayed(&asks("headers = { x-a = \"1\" }"), None, &records[..1]);
