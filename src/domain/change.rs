@@ -105,7 +105,7 @@ fn meets(requirement: Requirement, session: &Session, now: Timestamp) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{factor::FactorId, place::Place, session::SessionId, user::UserId};
+    use crate::domain::{factor::FactorId, place::Place, risk::Assessment, session::SessionId, user::UserId};
     use proptest::prelude::*;
     use uuid::Uuid;
 
@@ -127,6 +127,7 @@ mod tests {
             seen_at: NOON,
             locked_at: None,
             place: Place::default(),
+            risk: Assessment::default(),
         }
     }
 

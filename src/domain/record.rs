@@ -301,6 +301,7 @@ mod tests {
                 since: NOON - Duration::from_hours(3),
                 proofs: vec![proof(Method::Password, 180), proof(Method::Totp, 12)],
                 locked: None,
+                risk: Assessment::default(),
             })),
             foreign: false,
             outcome: Outcome::StepUp,

@@ -7,6 +7,7 @@ use crate::{
             extract::{Extract, Reads},
         },
         record::Proof,
+        risk::Assessment,
         user::LoginId,
     },
 };
@@ -64,6 +65,7 @@ fn ann(path: &str, minute: u32, code: Option<u32>, outcome: Outcome) -> Record {
             since: NOON,
             proofs: std::iter::once(password).chain(codes).collect(),
             locked: None,
+            risk: Assessment::default(),
         })),
         foreign: false,
         outcome,
