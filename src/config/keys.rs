@@ -84,7 +84,7 @@ shapes! {
     }
     server "[server]" "Sockets, and how the process behaves." {
         LISTEN "listen" ("list of IP:port") Value(r#"["0.0.0.0:8443"]"#),
-            "Where HTTPS is served. `\"[::]:8443\"` is IPv6, on most systems IPv4 too.";
+            "Where HTTPS is served. `\"[::]:8443\"` is IPv6, on most systems IPv4 too. Only a start looks at it.";
         REDIRECT "redirect" ("list of IP:port") Value("[]"), "Where plain HTTP is answered with 308 to HTTPS; nothing else is served there.";
         ADMIN "admin" ("IP:port or \"off\"") Value(r#""127.0.0.1:9443""#),
             "Management API, health and metrics. Keep it where only operators reach it.";
@@ -92,7 +92,7 @@ shapes! {
             "The bearer key of the management API, at least 32 characters: `openssl rand -hex 32` makes one.";
         TRUSTED_PROXIES "trusted_proxies" ("list of networks") Value("[]"),
             "Load balancers whose `X-Forwarded-For` is believed. From anybody else it is thrown away.";
-        WORKERS "workers" ("number") Absent("one for each core"), "Threads that carry requests.";
+        WORKERS "workers" ("number") Absent("one for each core"), "Threads that carry requests. Only a start looks at it.";
         BODY_MAX "body_max" ("size") Value(r#""100MiB""#), "Longest request body; longer ones get 413.";
         LOG "log" ("\"human\" or \"json\"") Value(r#""human""#), "How log lines look.";
         DRAIN "drain" ("duration") Value(r#""30s""#), "How long open requests may take to finish when the gateway stops.";
@@ -105,7 +105,7 @@ shapes! {
         KEY "key" ("path") Required, "PEM file: the private key.";
     }
     portal "[portal]" "The gateway's own pages: the only origin that ever sees a password." {
-        URL "url" ("https URL") Required, "Where browsers find them; the port is the one browsers see. Never a host of an app.";
+        URL "url" ("https URL") Required, "Where browsers find them; the port is the one browsers see. Never a host of an app. A running gateway refuses a file that changes it.";
         NAME "name" ("text") Value(r#""Doorward""#), "Whose front door this is: the name on every page.";
         SUPPORT_URL "support_url" ("https or mailto URL") Absent("no link is shown"), "Where people who are stuck are sent.";
         ACCENT "accent" ("#rrggbb") Value(r##""#14634f""##), "Colour of buttons. White text on it must be readable, 4.5:1.";
