@@ -1,6 +1,6 @@
 //! The config file where it stands, and the files that it names: to read them, and to see that one has changed.
 
-use super::{Environment, ProcessEnvironment, Problems, Reading, Source, Unreadable, read};
+use super::{Environment, Problems, ProcessEnvironment, Reading, Source, Unreadable, read};
 use std::{
     cell::RefCell,
     collections::BTreeMap,
@@ -109,11 +109,7 @@ impl Print {
     /// Of what a path leads to in the end: where a link is turned to another file, that file is another.
     fn of(path: &Path) -> Option<Self> {
         let found = fs::metadata(path).ok()?;
-        Some(Self {
-            number: (found.dev(), found.ino()),
-            modified: found.modified().ok(),
-            length: found.len(),
-        })
+        Some(Self { number: (found.dev(), found.ino()), modified: found.modified().ok(), length: found.len() })
     }
 }
 

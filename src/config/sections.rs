@@ -73,12 +73,14 @@ const ADMIN_KEY_CHARS_MIN: usize = 32;
 fn admin_key(value: &Value<'_>) -> Option<Secret> {
     let key = secret(value)?;
     if key.chars().count() < ADMIN_KEY_CHARS_MIN || !key.chars().all(|c| c.is_ascii_graphic()) {
-        let fault = Fault::new("this key could be guessed or not be sent", "expected 32 visible ASCII characters or more");
+        let fault =
+            Fault::new("this key could be guessed or not be sent", "expected 32 visible ASCII characters or more");
         return value.fail(fault.help("`openssl rand -hex 32` makes one"));
     }
     if value.as_str().is_some_and(|text| !text.starts_with("file:") && !text.contains("${")) {
         let title = "a key stands in the config file";
-        let problem = Problem::new(Code::Lax, title, value.at.clone(), "whoever reads this file can manage the gateway");
+        let problem =
+            Problem::new(Code::Lax, title, value.at.clone(), "whoever reads this file can manage the gateway");
         value.reader.note(problem.help("write \"file:/run/secrets/admin-key\" or \"${ADMIN_KEY}\""));
     }
     Some(Secret::new(key.into_bytes()))

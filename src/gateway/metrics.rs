@@ -38,7 +38,11 @@ impl ConfigMetrics {
         let reloads = Family::<ReloadLabels, Counter>::default();
         let of = |result| reloads.get_or_create(&ReloadLabels { result }).clone();
         let (applied, refused) = (of("applied"), of("refused"));
-        registry.register("config_reloads", "Readings of the config file since the start, by what became of them", reloads);
+        registry.register(
+            "config_reloads",
+            "Readings of the config file since the start, by what became of them",
+            reloads,
+        );
         let gauge = |registry: &mut Registry, name, help| {
             let gauge = Gauge::default();
             registry.register(name, help, gauge.clone());
@@ -47,8 +51,16 @@ impl ConfigMetrics {
         Self {
             applied,
             refused,
-            is_stale: gauge(registry, "config_stale", "1 while the config file on disk is not served because it can't be"),
-            wants_restart: gauge(registry, "config_restart_needed", "1 while keys of the config file wait for a restart"),
+            is_stale: gauge(
+                registry,
+                "config_stale",
+                "1 while the config file on disk is not served because it can't be",
+            ),
+            wants_restart: gauge(
+                registry,
+                "config_restart_needed",
+                "1 while keys of the config file wait for a restart",
+            ),
             applied_at: gauge(
                 registry,
                 "config_applied_timestamp_seconds",

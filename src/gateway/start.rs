@@ -211,7 +211,11 @@ struct Spawn {
 }
 
 impl Spawn {
-    fn core(self, listen: &[SocketAddr], stopping: watch::Receiver<()>) -> Result<JoinHandle<io::Result<()>>, StartError> {
+    fn core(
+        self,
+        listen: &[SocketAddr],
+        stopping: watch::Receiver<()>,
+    ) -> Result<JoinHandle<io::Result<()>>, StartError> {
         let Self { runtime, core } = self;
         let entered = runtime.enter();
         let listeners = listen

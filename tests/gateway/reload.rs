@@ -198,7 +198,10 @@ async fn a_file_that_is_wrong_changes_nothing_and_says_why_until_it_is_right_aga
 #[tokio::test]
 async fn what_a_refused_file_names_is_waited_for() {
     let (mut gateway, _app, config) = gateway().await;
-    replace(&gateway.site.config_path(), &closed(&config).replace("site.pem", "new.pem").replace("site.key", "new.key"));
+    replace(
+        &gateway.site.config_path(),
+        &closed(&config).replace("site.pem", "new.pem").replace("site.key", "new.key"),
+    );
     until_remarked(&mut gateway, "can't be opened").await;
 
     for (old, new) in [("site.key", "new.key"), ("site.pem", "new.pem")] {
@@ -333,7 +336,12 @@ async fn connections_and_sessions_outlive_a_reload() {
     assert_eq!(status, StatusCode::OK);
     assert_eq!(number().await, first, "neither the browser's connection nor the application's was closed");
 
-    let (status, _) = replaced(&gateway, &client, &config.replace("policy = \"standard\"\n", "policy = \"standard\"\nresponse_timeout = \"9s\"\n")).await;
+    let (status, _) = replaced(
+        &gateway,
+        &client,
+        &config.replace("policy = \"standard\"\n", "policy = \"standard\"\nresponse_timeout = \"9s\"\n"),
+    )
+    .await;
     assert_eq!(status, StatusCode::OK);
     assert_ne!(number().await, first, "reached in another way, it is another");
 }

@@ -32,7 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(90);
 
 /// One of the two files that take turns. Whatever they say differs, and says whose it is.
 fn config(site: &Site, letter: &str, upstream: &str) -> String {
-    let (server, portal) = (site.preamble(), format!("name = \"House {letter}\"\naccent = \"#00{letter}{letter}00\"\n"));
+    let (server, portal) = (site.preamble(), format!("name = \"House {letter}\"\naccent = \"#{letter}00000\"\n"));
     let preamble = keyed(&server).replace("\n[store]", &format!("{portal}\n[store]"));
     let other = if letter == "a" { "b" } else { "a" };
     let policies = format!(
@@ -67,7 +67,8 @@ async fn answer(mut stream: TcpStream, letter: &str) {
     while stream.read_buf(&mut head).await.is_ok_and(|read| read > 0) {
         if head.ends_with(b"\r\n\r\n") {
             let text = String::from_utf8(std::mem::take(&mut head)).unwrap().to_lowercase();
-            let seen = |of: &str| if text.contains(&format!("\r\nuser-{of}: ")) { of.to_owned() } else { "-".to_owned() };
+            let seen =
+                |of: &str| if text.contains(&format!("\r\nuser-{of}: ")) { of.to_owned() } else { "-".to_owned() };
             let body = format!("{letter}{}{}", seen("a"), seen("b"));
             let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
             if stream.write_all(answer.as_bytes()).await.is_err() {
@@ -112,7 +113,7 @@ async fn known(load: &Load, client: &reqwest::Client, gateway: &Gateway, cookie:
     load.run(async || {
         let ask = |path| client.get(gateway.url(APP, path)).header("cookie", cookie);
         let answer = ask("/").send().await.unwrap();
-        assert_eq!(answer.status(), StatusCode::OK);
+        assert_eq!(answer.status(), StatusCode::OK, "{}", failures(gateway));
         let body = answer.text().await.unwrap();
         assert!(matches!(&*body, "aa-" | "b-b"), "a mixture: {body}");
 
@@ -132,7 +133,7 @@ async fn stranger(load: &Load, client: &reqwest::Client, gateway: &Gateway) {
             let answer = client.get(gateway.url(APP, path)).send().await.unwrap();
             match answer.status() {
                 StatusCode::OK => assert_eq!(answer.text().await.unwrap(), format!("{letter}--"), "a mixture"),
-                status => assert_eq!(status, StatusCode::UNAUTHORIZED),
+                status => assert_eq!(status, StatusCode::UNAUTHORIZED, "{}", failures(gateway)),
             }
         }
         let url = gateway.url(PORTAL, "/login");
@@ -141,6 +142,13 @@ async fn stranger(load: &Load, client: &reqwest::Client, gateway: &Gateway) {
         letter_after(&page.text().await.unwrap(), "House ")
     })
     .await;
+}
+
+/// What the gateway says of requests that failed.
+fn failures(gateway: &Gateway) -> String {
+    let log = gateway.log();
+    let lines = log.lines().filter(|line| line.contains("could not be asked") || line.contains("fails its probes"));
+    lines.map(|line| format!("{line}\n")).collect()
 }
 
 /// What the gateway holds of the machine's memory, in KiB.
@@ -204,7 +212,8 @@ async fn op_04_a_thousand_reloads_half_of_them_wrong_fail_no_request_and_mix_not
     assert!(answers.iter().all(|count| *count >= 20), "both files were served: {answers:?}");
     assert!(grown < GROWTH_MAX_KIB, "it grew by {grown} KiB");
     let metrics = told(&gateway, "/metrics").await;
-    let refused = metrics.lines().find_map(|line| line.strip_prefix("doorward_config_reloads_total{result=\"refused\"} "));
+    let refused =
+        metrics.lines().find_map(|line| line.strip_prefix("doorward_config_reloads_total{result=\"refused\"} "));
     assert!(refused.unwrap().parse::<usize>().unwrap() >= RELOADS / 2, "{metrics}");
     assert!(!gateway.log().contains("panicked"));
 }

@@ -22,6 +22,9 @@ use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest as _, pr
 /// Nothing else would end a stream in so short a time.
 const CUT_MAX: Duration = Duration::from_secs(5);
 
+/// After so long what obeys its route has been judged again.
+const JUDGED_MAX: Duration = Duration::from_secs(2);
+
 /// An application whose answers never end: a WebSocket that says everything back, and events.
 async fn endless() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -168,7 +171,7 @@ async fn a_route_says_whether_its_streams_stay_open_when_the_proof_is_stale() {
 async fn a_reload_cuts_what_obeys_a_stricter_rule_and_nothing_else() {
     let (mut gateway, ann) = gateway().await;
     let cookie = cookie_of(&gateway, &ann, APP).await;
-    let recent = open(&gateway, "/chat/recent", &cookie).await;
+    let mut recent = open(&gateway, "/chat/recent", &cookie).await;
     let mut lax = open(&gateway, "/chat/lax", &cookie).await;
     let mut free = open(&gateway, "/chat", &cookie).await;
     let config = fs::read_to_string(gateway.site.config_path()).unwrap();
@@ -176,6 +179,7 @@ async fn a_reload_cuts_what_obeys_a_stricter_rule_and_nothing_else() {
     gateway.site.configure(&config.replace("within = \"10m\"", "within = \"20m\""));
     gateway.signal(Signal::Hangup);
     gateway.until_logged("generation=2").await;
+    assert!(timeout(JUDGED_MAX, recent.next()).await.is_err(), "it is let through by the new file too");
     gateway.site.configure(&config.replace("[policy.recent]", "[policy.recent]\ngroups = [\"finance\"]"));
     gateway.signal(Signal::Hangup);
 
