@@ -105,7 +105,7 @@ shapes! {
         KEY "key" ("path") Required, "PEM file: the private key.";
     }
     portal "[portal]" "The gateway's own pages: the only origin that ever sees a password." {
-        URL "url" ("https URL") Required, "Where browsers find them; the port is the one browsers see. Never a host of an app. A running gateway refuses a file that changes it.";
+        URL "url" ("https URL") Required, "Where browsers find them; the port is the one browsers see. Never a host of an app.";
         NAME "name" ("text") Value(r#""Doorward""#), "Whose front door this is: the name on every page.";
         SUPPORT_URL "support_url" ("https or mailto URL") Absent("no link is shown"), "Where people who are stuck are sent.";
         ACCENT "accent" ("#rrggbb") Value(r##""#14634f""##), "Colour of buttons. White text on it must be readable, 4.5:1.";

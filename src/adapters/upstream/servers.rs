@@ -318,7 +318,8 @@ impl ServiceDiscovery for Resolver {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::Trust, *};
+    use super::*;
+    use crate::adapters::upstream::Trust;
     use std::{fs, path::Path};
 
     fn settings(server: &str) -> Settings {
