@@ -2,7 +2,7 @@
 
 use crate::{
     recorder::Recorder,
-    world::{APP, ROUTES, ask, config, cookie_of, site},
+    world::{APP, ROUTES, app, ask, config, cookie_of, site},
 };
 use http::{StatusCode, header};
 use serde_json::Value;
@@ -344,6 +344,49 @@ async fn connections_and_sessions_outlive_a_reload() {
     .await;
     assert_eq!(status, StatusCode::OK);
     assert_ne!(number().await, first, "reached in another way, it is another");
+}
+
+/// SE-04: nobody stays signed in longer than the file says, whoever is remembered.
+#[tokio::test]
+async fn a_shorter_lifetime_holds_for_those_who_are_signed_in() {
+    let (app, site) = (Recorder::start().await, site());
+    let config = keyed(&config(&site, &app.url()));
+    site.configure(&config);
+    let ann = Person::add(&site, "ann", &[]);
+    let mut gateway = site.start().await;
+    let (client, cookie) = (gateway.client(), cookie_of(&gateway, &ann, APP).await);
+    let url = gateway.url(APP, "/");
+    let asked = async || client.get(&url).header(header::COOKIE, &cookie).send().await.unwrap().status();
+    assert_eq!(asked().await, StatusCode::OK);
+
+    let (status, answer) = replaced(&gateway, &client, &format!("{config}\n[session]\nlifetime = \"1s\"\n")).await;
+
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    let over = async || Some(asked().await).filter(|status| *status == StatusCode::UNAUTHORIZED);
+    gateway.until("for the session to be over", over).await;
+}
+
+#[tokio::test]
+async fn an_app_comes_with_its_certificate_and_its_redirect() {
+    const NEW: &str = "new.localhost";
+    let (gateway, _app, config) = gateway().await;
+    let (client, folder) = (gateway.client(), gateway.site.folder());
+    let leaf = gateway.site.authority.issue(&[NEW]);
+    fs::write(folder.join("new.pem"), leaf.chain_pem).unwrap();
+    fs::write(folder.join("new.key"), leaf.key_pem).unwrap();
+    let more = format!("site.key\" }}, {{ cert = \"{0}/new.pem\", key = \"{0}/new.key\" }}]", folder.display());
+    let with_app = config.replace("site.key\" }]", &more) + app("new", "http://127.0.0.1:9").as_str();
+
+    let (status, answer) = replaced(&gateway, &client, &with_app).await;
+
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    assert!(ask(&gateway, NEW, "GET /", "").await.starts_with("HTTP/1.1 401"));
+    let plain = client.get(format!("http://{NEW}:{}/x", gateway.site.redirect)).send().await.unwrap();
+    assert_eq!(plain.headers()[header::LOCATION], gateway.url(NEW, "/x").as_str());
+    let other = gateway.site.authority.issue(&[NEW]);
+    fs::write(gateway.site.folder().join("other.key"), other.key_pem).unwrap();
+    let (status, problem) = replaced(&gateway, &client, &with_app.replace("new.key", "other.key")).await;
+    assert_eq!((status, &problem["code"]), (StatusCode::UNPROCESSABLE_ENTITY, &"config_unusable".into()), "{problem}");
 }
 
 async fn replaced(gateway: &Gateway, client: &reqwest::Client, config: &str) -> (StatusCode, Value) {

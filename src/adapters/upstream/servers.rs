@@ -127,15 +127,14 @@ impl Upstreams {
         for (app, settings) in apps {
             let authorities = settings.trust.held();
             let same = self.groups.get(&app).filter(|group| group.is_made_of(&settings, authorities.as_deref()));
-            let group = match same {
-                Some(group) => Arc::clone(group),
-                None => {
-                    let group = Group::new(app.clone(), settings, authorities)?;
-                    group.refresh().await;
-                    // Before anybody shares it: two who ask first at the same time must both find somebody.
-                    group.count();
-                    Arc::new(group)
-                }
+            let group = if let Some(group) = same {
+                Arc::clone(group)
+            } else {
+                let group = Group::new(app.clone(), settings, authorities)?;
+                group.refresh().await;
+                // Before anybody shares it: two who ask first at the same time must both find somebody.
+                group.count();
+                Arc::new(group)
             };
             groups.insert(app, group);
         }

@@ -36,8 +36,8 @@ impl<U> Proxy<U> {
         path: &CanonicalPath<'_>,
         parts: &Parts,
         arrival: &Arrival<'_>,
-    ) -> Obedience {
-        Obedience {
+    ) -> Box<Obedience> {
+        Box::new(Obedience {
             latest: Arc::clone(&self.latest),
             apps: Arc::clone(&self.apps),
             policy: Arc::clone(policy),
@@ -47,7 +47,7 @@ impl<U> Proxy<U> {
             query: parts.uri.query().map(str::to_owned),
             fields: parts.headers.clone(),
             client: arrival.client,
-        }
+        })
     }
 }
 
