@@ -43,7 +43,8 @@ pub(crate) fn replace(path: &Path, text: &str) {
 /// What the gateway answers a program that wants the file to be read again.
 pub(crate) async fn reload(gateway: &Gateway, client: &reqwest::Client, key: Option<&str>) -> (StatusCode, Value) {
     let url = format!("http://127.0.0.1:{}/api/v1/config/reload", gateway.site.admin);
-    let request = key.iter().fold(client.post(url), |request, key| request.bearer_auth(key));
+    let request = client.post(url);
+    let request = if let Some(key) = key { request.bearer_auth(key) } else { request };
     let answer = request.send().await.unwrap();
     let is_problem = answer.headers()[header::CONTENT_TYPE] == "application/problem+json";
     assert_eq!(is_problem, !answer.status().is_success());
@@ -114,7 +115,7 @@ async fn however_the_file_is_changed_it_is_read_again_by_itself() {
     assert!(gateway.log().contains("by=File"), "{}", gateway.log());
 }
 
-/// A ConfigMap: the file is a link into a folder that is a link, and that one is turned.
+/// As Kubernetes brings it: the file is a link into a folder that is a link, and that one is turned.
 #[tokio::test]
 async fn a_link_that_is_turned_elsewhere_is_a_change() {
     let (app, site) = (Recorder::start().await, site());

@@ -148,7 +148,7 @@ async fn stranger(load: &Load, client: &reqwest::Client, gateway: &Gateway) {
 fn failures(gateway: &Gateway) -> String {
     let log = gateway.log();
     let lines = log.lines().filter(|line| line.contains("could not be asked") || line.contains("fails its probes"));
-    lines.map(|line| format!("{line}\n")).collect()
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// What the gateway holds of the machine's memory, in KiB.
