@@ -86,7 +86,7 @@ shapes! {
     }
     server "[server]" "Sockets, and how the process behaves." {
         LISTEN "listen" ("list of IP:port") Value(r#"["0.0.0.0:8443"]"#),
-            "Where HTTPS is served. `\"[::]:8443\"` is IPv6, on most systems IPv4 too.";
+            "Where HTTPS is served. `\"[::]:8443\"` is IPv6, on most systems IPv4 too. Only a start looks at it.";
         REDIRECT "redirect" ("list of IP:port") Value("[]"), "Where plain HTTP is answered with 308 to HTTPS; nothing else is served there.";
         ADMIN "admin" ("IP:port or \"off\"") Value(r#""127.0.0.1:9443""#),
             "Management API, health and metrics. Keep it where only operators reach it.";
@@ -94,7 +94,7 @@ shapes! {
             "The bearer key of the management API, at least 32 characters: `openssl rand -hex 32` makes one.";
         TRUSTED_PROXIES "trusted_proxies" ("list of networks") Value("[]"),
             "Load balancers whose `X-Forwarded-For` is believed. From anybody else it is thrown away.";
-        WORKERS "workers" ("number") Absent("one for each core"), "Threads that carry requests.";
+        WORKERS "workers" ("number") Absent("one for each core"), "Threads that carry requests. Only a start looks at it.";
         BODY_MAX "body_max" ("size") Value(r#""100MiB""#), "Longest request body; longer ones get 413.";
         LOG "log" ("\"human\" or \"json\"") Value(r#""human""#), "How log lines look.";
         DRAIN "drain" ("duration") Value(r#""30s""#), "How long open requests may take to finish when the gateway stops.";
