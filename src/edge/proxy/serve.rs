@@ -6,7 +6,7 @@ use super::{
     body::{RequestBody, ResponseBody},
     challenge::{Lack, asks, is_own_origin},
     deliver::{Brought, restore},
-    failure,
+    failure, form_action,
     hold::is_own_form,
     incoming,
     kind::{self, Kind},
@@ -368,7 +368,11 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         let Ok(request) = outgoing::request(parts, body, &onward) else { return failed(Refusal::Malformed) };
         let sent = self.upstream.send(&admission, &served.app.name, request).await;
         let answered = match (sent, browser) {
-            (Ok(response), None) => Ok(incoming::response(response, &self.hsts).map(|body| body.tied(tether))),
+            (Ok(response), None) => {
+                let mut response = incoming::response(response, &self.hsts).map(|body| body.tied(tether));
+                form_action::open(response.headers_mut(), &self.portal);
+                Ok(response)
+            }
             (Ok(response), Some(browser)) => {
                 let cut = async {
                     match tether {
