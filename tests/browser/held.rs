@@ -37,10 +37,10 @@ fn application(received: Received, other: String) -> Router {
         .route("/new", get(async move || form("/upload?draft=1")))
         .route("/cross", get(async move || form(&other)))
         .route(
-            "/strict",
+            "/strict/field",
             get(async move || ([(CONTENT_SECURITY_POLICY, "form-action 'self'")], form("/upload?draft=1"))),
         )
-        .route("/strict-inside", get(async move || Html(format!("{STRICT}{}", form("/upload?draft=1").0))))
+        .route("/strict/inside", get(async move || Html(format!("{STRICT}{}", form("/upload?draft=1").0))))
         .route("/spa", get(async || Html(SINGLE_PAGE)))
         .route("/api", post(api))
         .route("/upload", post(upload).get(async || Html("<!doctype html><h1>Fresh</h1>")))
@@ -129,7 +129,7 @@ policy = "standard"
   policy = "public"
 
   [[app.route]]
-  path = "/strict*"
+  path = "/strict/**"
   policy = "public"
 
   [[app.route]]
@@ -254,13 +254,13 @@ async fn a_form_of_a_page_that_keeps_its_forms_at_home_reaches_the_portal_all_th
         .open(Scripts::On, "held-form-action", async |page| {
             scene.go_stale(&house, page).await;
             // Within the page its policy stands as it is written: there the form stays where it is, with what was typed.
-            page.goto(house.url(PAYROLL, "/strict-inside")).await.unwrap();
+            page.goto(house.url(PAYROLL, "/strict/inside")).await.unwrap();
             page.find(By::Name("amount")).await.unwrap().send_keys("34").await.unwrap();
             page.find(By::Css("button")).await.unwrap().click().await.unwrap();
             let typed = page.find(By::Name("amount")).await.unwrap().prop("value").await.unwrap();
             assert_eq!((heading(page).await.as_str(), typed.as_deref()), ("New", Some("1234")));
 
-            scene.send(&house, page, PAYROLL, "/strict").await;
+            scene.send(&house, page, PAYROLL, "/strict/field").await;
             assert_eq!(heading(page).await, "Enter your code");
             answer(page, &scene.ann.code()).await;
             scene.arrived(&house, page).await;

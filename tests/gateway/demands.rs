@@ -89,7 +89,7 @@ async fn a_level_of_the_operators_own_is_asked_for_by_its_name() {
     })
     .await;
     let site = site();
-    let policies = "\n[mfa]\nrequirement = \"disabled\"\n\n[level.coded]\nall_of = [[\"totp\"]]\n\n\
+    let policies = "\n[mfa]\nrequirement = \"disabled\"\n\n[level.coded]\nall_of = [{ any = [\"totp\"] }]\n\n\
         [policy.standard]\nlevel = \"login\"\n";
     site.configure(&[&site.preamble(), policies, &app("app", &recorder.url()), "step_up_from_app = true\n"].concat());
     let ann = Person::add(&site, "ann", &[]);
