@@ -368,11 +368,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         let Ok(request) = outgoing::request(parts, body, &onward) else { return failed(Refusal::Malformed) };
         let sent = self.upstream.send(&admission, &served.app.name, request).await;
         let answered = match (sent, browser) {
-            (Ok(response), None) => {
-                let mut response = incoming::response(response, &self.hsts).map(|body| body.tied(tether));
-                form_action::open(response.headers_mut(), &self.portal);
-                Ok(response)
-            }
+            (Ok(response), None) => Ok(self.received(response).map(|body| body.tied(tether))),
             (Ok(response), Some(browser)) => {
                 let cut = async {
                     match tether {
@@ -390,6 +386,13 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             Ok(response) => Reply::App(response),
             Err(error) => failed(explain(served, arrival.id, &error)),
         }
+    }
+
+    /// The application's answer, for the browser.
+    fn received(&self, response: Response<U::Body>) -> Response<ResponseBody<U::Body>> {
+        let mut response = incoming::response(response, &self.hsts);
+        form_action::open(response.headers_mut(), &self.portal);
+        response
     }
 
     pub(super) fn refuse(&self, asked: &Asked<'_>, refusal: Refusal<'_>, again: Option<&str>) -> Own {
