@@ -294,6 +294,7 @@ fn app(host: Host) -> App {
         .into(),
         fallback: Some(standard),
         allowed: Allowed::default(),
+        levels: Vec::new(),
     }
 }
 

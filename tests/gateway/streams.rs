@@ -114,6 +114,7 @@ async fn broken(mut answer: reqwest::Response) {
     assert!(cut.is_err(), "no silent end: {cut:?}");
 }
 
+/// Row 29: revocation cuts what is already flowing.
 #[tokio::test]
 async fn se_05_signing_out_cuts_what_is_open_at_once_and_nothing_of_others() {
     let (gateway, ann) = gateway().await;

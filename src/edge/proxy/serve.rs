@@ -8,7 +8,7 @@ use super::{
     challenge::{Lack, asks, is_own_origin},
     cors::Cors,
     deliver::{Brought, restore},
-    failure, grpc,
+    failure, form_action, grpc,
     hold::is_own_form,
     incoming,
     kind::{self, Kind},
@@ -405,8 +405,9 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             Err(why) => return Reply::Own(grpc::cut(why, arrival.id)),
         };
         let answered = match (sent, browser) {
-            (Ok(response), None) => Ok(incoming::response(response, &self.hsts)
-                .map(|body| body.with_trailers(grpc::trailers_of_response(served)).tied(tether))),
+            (Ok(response), None) => {
+                Ok(self.received(response).map(|body| body.with_trailers(grpc::trailers_of_response(served)).tied(tether)))
+            }
             (Ok(response), Some(browser)) => {
                 let cut = async {
                     match tether {
@@ -424,6 +425,13 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             Ok(response) => Reply::App(response),
             Err(error) => failed(explain(served, arrival.id, &error)),
         }
+    }
+
+    /// The application's answer, for the browser.
+    fn received(&self, response: Response<U::Body>) -> Response<ResponseBody<U::Body>> {
+        let mut response = incoming::response(response, &self.hsts);
+        form_action::open(response.headers_mut(), &self.portal);
+        response
     }
 
     pub(super) fn refuse(&self, asked: &Asked<'_>, refusal: Refusal<'_>, again: Option<&str>) -> Own {

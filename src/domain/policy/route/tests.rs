@@ -40,7 +40,15 @@ fn route(methods: &[&str], path: &str, policy: &Arc<Policy>) -> Route {
 
 fn app(routes: Vec<Route>, fallback: Option<Arc<Policy>>) -> App {
     let (hosts, routes) = (vec![HostPattern::parse("app.example.com").unwrap()], routes.into());
-    App { name: "app".into(), title: "App".into(), hosts, routes, fallback, allowed: Allowed::default() }
+    App {
+        name: "app".into(),
+        title: "App".into(),
+        hosts,
+        routes,
+        fallback,
+        allowed: Allowed::default(),
+        levels: Vec::new(),
+    }
 }
 
 fn policy_of(app: &App, method: &str, path: &str) -> Option<String> {
