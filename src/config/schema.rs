@@ -78,6 +78,9 @@ fn taken(takes: &str, key: &str) -> Value {
         }
         _ => {}
     }
+    if let Some(of_each) = takes.strip_prefix("table: group = ") {
+        return json!({ "type": "object", "additionalProperties": taken(of_each, key) });
+    }
     if let Some(one) = takes.strip_prefix("list of ") {
         return json!({ "type": "array", "items": taken(one, key) });
     }
