@@ -85,6 +85,9 @@ fn taken(takes: &str, key: &str) -> Value {
     if let Some(other) = takes.strip_prefix("number or ") {
         return json!({ "anyOf": [taken("number", key), taken(other, key)] });
     }
+    if let Some(of_each) = takes.strip_prefix("table: group = ") {
+        return json!({ "type": "object", "additionalProperties": taken(of_each, key) });
+    }
     if let Some(one) = takes.strip_prefix("list of ") {
         return json!({ "type": "array", "items": taken(one, key) });
     }

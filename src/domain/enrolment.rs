@@ -137,10 +137,9 @@ impl Grace {
     /// set back, and nobody is to gain by that.
     pub fn at(began: Option<Timestamp>, lasts: Option<Duration>, now: Timestamp) -> Self {
         match (lasts, began) {
-            (None, _) => Self::Over,
             (Some(_), None) => Self::Ahead,
             (Some(lasts), Some(began)) if began.age(now).is_some_and(|age| age < lasts) => Self::Until(began + lasts),
-            (Some(_), Some(_)) => Self::Over,
+            (None | Some(_), _) => Self::Over,
         }
     }
 }

@@ -204,16 +204,8 @@ pub(in crate::edge::portal) mod tests {
         vec![row(20, Some("Safari on iPhone"), 5), row(21, None, 11)]
     }
 
-    #[test]
-    fn every_state_is_worded() {
-        let here = OtherRow {
-            id: Uuid::from_u128(19),
-            place: Place { browser: Some("Firefox on Linux".to_owned()), address: Some([192, 0, 2, 7].into()) },
-            began: Duration::from_mins(41),
-            seen: Duration::ZERO,
-        };
-        let (others, activity) = (others(), activity::tests::rows());
-        let full = AccountPage {
+    fn full<'a>(here: &'a OtherRow, others: &'a [OtherRow], activity: &'a [ActivityRow]) -> AccountPage<'a> {
+        AccountPage {
             frame: gallery::frame(Base::Portal),
             hidden: Hidden { to: None, ..gallery::HIDDEN },
             name: "Ann Smith",
@@ -231,15 +223,19 @@ pub(in crate::edge::portal) mod tests {
                 AppRow { title: "Wiki", url: "https://wiki.example.com:8443/start" },
             ],
             session: SessionRow {
-                here: &here,
+                here,
                 ends: gallery::in_five_minutes(),
                 proofs: &[(Method::Totp, Duration::from_mins(12)), (Method::Password, Duration::from_mins(41))],
                 locked: None,
             },
-            others: &others,
-            activity: &activity[..3],
-        };
-        let bare = AccountPage {
+            others,
+            activity,
+        }
+    }
+
+    /// Somebody who has nothing but a password.
+    fn bare(full: AccountPage<'_>) -> AccountPage<'_> {
+        AccountPage {
             name: gallery::ANN,
             remembers: false,
             factors: &[],
@@ -249,17 +245,12 @@ pub(in crate::edge::portal) mod tests {
             others: &[],
             activity: &[],
             ..full
-        };
-        let locked =
-            AccountPage { session: SessionRow { locked: Some(Duration::from_mins(1)), ..full.session }, ..full };
-        let reached = AccountPage {
-            contacts: &[
-                ContactRow { kind: Kind::Email, address: Some(gallery::ANN), serves: Serves::Notices },
-                ContactRow { kind: Kind::Phone, address: None, serves: Serves::Notices },
-            ],
-            ..full
-        };
-        let sent = AccountPage {
+        }
+    }
+
+    /// Somebody whose second steps are sent to them.
+    fn sent(full: AccountPage<'_>) -> AccountPage<'_> {
+        AccountPage {
             factors: &[],
             sent: &[
                 SentRow { kind: Kind::Email, address: gallery::ANN, method: Method::EmailCode, used: None },
@@ -276,6 +267,28 @@ pub(in crate::edge::portal) mod tests {
             ],
             recovery_codes: Some(0),
             ..full
+        }
+    }
+
+    #[test]
+    fn every_state_is_worded() {
+        let here = OtherRow {
+            id: Uuid::from_u128(19),
+            place: Place { browser: Some("Firefox on Linux".to_owned()), address: Some([192, 0, 2, 7].into()) },
+            began: Duration::from_mins(41),
+            seen: Duration::ZERO,
+        };
+        let (others, activity) = (others(), activity::tests::rows());
+        let full = full(&here, &others, &activity[..3]);
+        let bare = bare(full);
+        let locked =
+            AccountPage { session: SessionRow { locked: Some(Duration::from_mins(1)), ..full.session }, ..full };
+        let reached = AccountPage {
+            contacts: &[
+                ContactRow { kind: Kind::Email, address: Some(gallery::ANN), serves: Serves::Notices },
+                ContactRow { kind: Kind::Phone, address: None, serves: Serves::Notices },
+            ],
+            ..full
         };
         let owed = |ends, setting_up| AccountPage { notice: Some(AccountNotice::Owed { ends, setting_up }), ..bare };
         let now = gallery::in_five_minutes().now;
@@ -291,7 +304,7 @@ pub(in crate::edge::portal) mod tests {
             ("bare", bare),
             ("locked", locked),
             ("reached", reached),
-            ("sent", sent),
+            ("sent", sent(full)),
             ("owed", owed(deadline, SettingUp::Alone)),
             ("owed_with_help", owed(deadline, SettingUp::WithHelp)),
             ("owed_no_longer", owed(None, SettingUp::WithHelp)),
