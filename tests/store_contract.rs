@@ -173,7 +173,8 @@ behaviours! {
     invitations::a_link_that_can_not_make_an_account_changes_nothing
     invitations::invitations_end_by_login_id_and_by_time
     people::the_store_answers
-    traces::the_latest_trace_of_each_subnet_is_kept
+    traces::the_latest_trace_of_each_browser_and_subnet_is_kept
+    traces::traces_go_with_their_browser
     traces::traces_go_with_their_time_their_account_and_what_is_undone
 }
 

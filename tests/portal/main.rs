@@ -15,4 +15,5 @@ mod policies;
 mod programs;
 mod recovery;
 mod returns;
+mod risk;
 mod sign_up;

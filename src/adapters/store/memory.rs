@@ -70,7 +70,7 @@ struct Tables {
     children: HashMap<TokenHash, (SessionId, Host)>,
     primary_factors: HashMap<UserId, FactorId>,
     events: Vec<Event>,
-    traces: HashMap<(UserId, Subnet), Trace>,
+    traces: HashMap<(UserId, TokenHash, Subnet), Trace>,
     budgets: HashMap<String, Budget>,
     held: HashMap<TokenHash, held::Kept>,
 }
