@@ -180,7 +180,8 @@ behaviours! {
     invitations::invitations_end_by_login_id_and_by_time
     invitations::open_invitations_of_operators_are_listed
     people::the_store_answers
-    traces::the_latest_trace_of_each_subnet_is_kept
+    traces::the_latest_trace_of_each_browser_and_subnet_is_kept
+    traces::traces_go_with_their_browser
     traces::traces_go_with_their_time_their_account_and_what_is_undone
 }
 

@@ -6,13 +6,17 @@ ALTER TABLE attempts ADD COLUMN risk_signals TEXT NOT NULL DEFAULT '';
 ALTER TABLE sessions ADD COLUMN risk_score BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE sessions ADD COLUMN risk_signals TEXT NOT NULL DEFAULT '';
 
--- What sign-ins leave behind for later ones to be compared with: the latest of each subnet. Degrees are rounded to tenths.
+-- What sign-ins leave behind for later ones to be compared with: the latest of each browser and subnet. Degrees are rounded to
+-- tenths. What was in doubt counts later.
 CREATE TABLE traces (
-  user_id   UUID             NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
-  subnet    TEXT             NOT NULL,
-  country   TEXT,
-  latitude  DOUBLE PRECISION,
-  longitude DOUBLE PRECISION,
-  left_at   BIGINT           NOT NULL,
-  PRIMARY KEY (user_id, subnet)
+  user_id     UUID             NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+  browser     BYTEA            NOT NULL CHECK (octet_length(browser) = 32),
+  subnet      TEXT             NOT NULL,
+  country     TEXT,
+  latitude    DOUBLE PRECISION,
+  longitude   DOUBLE PRECISION,
+  left_at     BIGINT           NOT NULL,
+  counts_from BIGINT           NOT NULL,
+  PRIMARY KEY (user_id, browser, subnet)
 );
+CREATE INDEX traces_of_browser ON traces (browser);

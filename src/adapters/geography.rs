@@ -1,4 +1,4 @@
-//! Where addresses are: a file in MaxMind's format, read into memory once.
+//! Where addresses are: a file in `MaxMind`'s format, read into memory once.
 
 use crate::{
     domain::risk::{Coordinates, Country, Whereabouts},
@@ -95,6 +95,6 @@ mod tests {
     fn what_is_no_map_is_refused() {
         assert!(matches!(MaxMind::open(&data("LICENSE-MIT")), Err(NotAMap::Unreadable(_))));
         assert!(matches!(MaxMind::open(&data("nowhere.mmdb")), Err(NotAMap::Unreadable(_))));
-        assert!(matches!(Nowhere.whereabouts([81, 2, 69, 160].into()), None));
+        assert_eq!(Nowhere.whereabouts([81, 2, 69, 160].into()), None);
     }
 }

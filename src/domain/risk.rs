@@ -8,13 +8,14 @@
 //!
 //! - More signals never score less.
 //! - Where nothing is known of the past, nothing is new.
-//! - Only what is compared is kept: [`Trace`] holds a subnet, a country, a rough point and a time.
+//! - Nobody becomes usual by trying again: what somebody did in doubt counts only after the doubt is over.
+//! - Only what is compared is kept: [`Trace`] holds a browser's mark, a subnet, a country, a rough point and a time.
 
 mod whereabouts;
 
 pub use whereabouts::{Coordinates, Country, Subnet, Trace, Whereabouts};
 
-use crate::domain::time::Timestamp;
+use crate::domain::{secret::TokenHash, time::Timestamp};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt, time::Duration};
 
@@ -85,25 +86,23 @@ impl Signal {
     }
 
     fn shows(self, past: &Past, now: &Now) -> bool {
-        let traces = past.traces.as_slice();
+        let traces = || past.traces.iter().filter(|trace| trace.counts_from <= now.at);
+        let (is_first, last) = (traces().next().is_none(), traces().max_by_key(|trace| trace.at));
         let country = now.whereabouts.as_ref().map(|here| &here.country);
-        let mut countries = traces.iter().filter_map(|trace| trace.whereabouts.as_ref()).map(|there| &there.country);
+        let mut countries = traces().filter_map(|trace| trace.whereabouts.as_ref()).map(|there| &there.country);
         match self {
-            Self::NewDevice => !traces.is_empty() && now.browser == Browser::New,
-            Self::NewNetwork => !traces.is_empty() && traces.iter().all(|trace| trace.subnet != now.subnet),
+            Self::NewDevice => !is_first && traces().all(|trace| Some(trace.browser) != now.browser),
+            Self::NewNetwork => !is_first && traces().all(|trace| trace.subnet != now.subnet),
             Self::NewCountry => country.is_some_and(|country| {
                 // Where no country is known yet, this one is no news.
                 countries.next().is_some_and(|first| first != country && countries.all(|other| other != country))
             }),
-            Self::ImpossibleTravel => past.latest(now.at).is_some_and(|last| {
-                last.at
-                    .age(now.at)
-                    .is_some_and(|within| whereabouts::is_too_far(last, now.whereabouts.as_ref(), within))
+            Self::ImpossibleTravel => last.is_some_and(|last| {
+                let within = last.at.age(now.at);
+                within.is_some_and(|within| whereabouts::is_too_far(last, now.whereabouts.as_ref(), within))
             }),
             Self::ListedAddress => now.is_listed,
-            Self::PasswordChanged => past
-                .password_changed_at
-                .is_some_and(|changed| past.latest(now.at).is_some_and(|last| last.at < changed)),
+            Self::PasswordChanged => last.is_some_and(|last| past.password_changed_at > Some(last.at)),
             Self::RecentFailures => {
                 let is_recent = |at: &&Timestamp| at.age(now.at).is_some_and(|age| age <= FAILURES_WITHIN);
                 past.wrong_tries.iter().filter(is_recent).count() >= FAILURES_MANY
@@ -179,7 +178,7 @@ impl Weights {
 /// What is known of somebody before a sign-in.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Past {
-    /// What their earlier sign-ins left behind; nothing before the first.
+    /// What their earlier sign-ins left behind; nothing before the first. What does not count yet is left aside.
     pub traces: Vec<Trace>,
     /// When wrong tries were made on the account.
     pub wrong_tries: Vec<Timestamp>,
@@ -187,29 +186,13 @@ pub struct Past {
     pub password_changed_at: Option<Timestamp>,
 }
 
-impl Past {
-    /// The last sign-in before `now`.
-    fn latest(&self, now: Timestamp) -> Option<&Trace> {
-        self.traces.iter().filter(|trace| trace.at <= now).max_by_key(|trace| trace.at)
-    }
-}
-
-/// Whether somebody has signed in with a browser before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Browser {
-    /// They have, not too long ago.
-    Known,
-    /// They have not.
-    New,
-}
-
 /// A sign-in.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Now {
     /// When.
     pub at: Timestamp,
-    /// With which browser.
-    pub browser: Browser,
+    /// With which browser; `None` for one without a mark of ours.
+    pub browser: Option<TokenHash>,
     /// From which network.
     pub subnet: Subnet,
     /// From where, if anybody can say.

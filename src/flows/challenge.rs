@@ -239,7 +239,9 @@ pub(super) async fn record(
                 return Err(ChallengeError::Gone);
             }
             let user = full.identity.user.id;
-            (world.know_browser(caller, user).await?, user, What::SteppedUp { method })
+            let browser = world.know_browser(caller, user).await?;
+            risk::leave_trace_of_proof(world, &full.identity.session, proof, browser.as_ref(), caller).await?;
+            (browser, user, What::SteppedUp { method })
         }
     };
     world.record(user, what, caller).await?;

@@ -90,9 +90,10 @@ pub(super) async fn welcome(
         let notice = if is_unusual { Notice::UnusualSignIn } else { Notice::NewBrowser };
         tell(world, caller, user, session, notice).await?;
     }
-    // Last, so that whoever undoes this sign-in finds its trace to be later than the word about it.
-    risk::leave_trace(world, user, caller).await?;
-    Ok(token.or_else(|| caller.browser.clone()))
+    let browser = token.or_else(|| caller.browser.clone());
+    // Last, so that its trace is later than the word about it, and goes with whoever undoes the sign-in.
+    risk::leave_trace(world, session, browser.as_ref(), caller).await?;
+    Ok(browser)
 }
 
 /// Sends the owner of an account word of this session, and a link that ends it.

@@ -8,9 +8,12 @@ use crate::{
     domain::{
         contact::Address,
         event::What,
+        factor::Method,
         policy::call::Network,
-        risk::{self, Act, Assessment, Browser, Now, Past, Rules, Subnet, Trace},
-        throttle::{BudgetKey, Lane, SENDS},
+        risk::{self, Act, Assessment, Now, Past, Rules, Subnet, Trace},
+        secret::Token,
+        session::{Authentication, Level, Session},
+        throttle::{BudgetKey, SENDS},
         user::User,
     },
     ports::{StoreError, messages::Notice, store::Account},
@@ -48,10 +51,7 @@ pub(super) async fn assess(world: &World, account: &Account, caller: &Caller) ->
     let user = &account.user;
     let now = Now {
         at: world.now(),
-        browser: match world.lane(caller, user.id).await? {
-            Lane::Known(_) => Browser::Known,
-            Lane::Stranger => Browser::New,
-        },
+        browser: caller.browser.as_ref().map(Token::hash),
         subnet: Subnet::of(caller.address),
         whereabouts: world.geography.whereabouts(caller.address),
         is_listed: settings.listed.iter().any(|network| network.has(Some(caller.address))),
@@ -77,13 +77,41 @@ pub(super) fn calls_for(world: &World, act: Act, assessment: &Assessment) -> boo
     world.settings.risk.as_ref().is_some_and(|settings| settings.rules.call_for(act, assessment))
 }
 
-/// Keeps of a sign-in that was just completed what later ones are compared with.
-pub(super) async fn leave_trace(world: &World, user: &User, caller: &Caller) -> Result<(), StoreError> {
-    if world.settings.risk.is_none() {
+/// Keeps of a sign-in what later ones are compared with. `browser` is what the browser holds from now on.
+pub(super) async fn leave_trace(
+    world: &World,
+    session: &Session,
+    browser: Option<&Token>,
+    caller: &Caller,
+) -> Result<(), StoreError> {
+    let (Some(_), Some(browser)) = (&world.settings.risk, browser) else { return Ok(()) };
+    let at = world.now();
+    let is_answered = Level::reached(&session.authentications, at) >= Some(Level::Mfa);
+    let is_doubtful = !session.risk.signals.is_empty() && !is_answered;
+    let trace = Trace {
+        browser: browser.hash(),
+        subnet: Subnet::of(caller.address),
+        whereabouts: world.geography.whereabouts(caller.address),
+        at,
+        counts_from: if is_doubtful { at + Trace::DOUBTED_FOR } else { at },
+    };
+    world.store.leave_trace(session.user, &trace).await
+}
+
+/// The same for a second factor that was proven later on: what was in doubt until then is so no more.
+pub(super) async fn leave_trace_of_proof(
+    world: &World,
+    session: &Session,
+    proof: Authentication,
+    browser: Option<&Token>,
+    caller: &Caller,
+) -> Result<(), StoreError> {
+    if Level::shown_by([Method::Password, proof.method].into_iter()) < Some(Level::Mfa) {
         return Ok(());
     }
-    let (subnet, whereabouts) = (Subnet::of(caller.address), world.geography.whereabouts(caller.address));
-    world.store.leave_trace(user.id, &Trace { subnet, whereabouts, at: world.now() }).await
+    let mut session = session.clone();
+    session.authentications.push(proof);
+    leave_trace(world, &session, browser.or(caller.browser.as_ref()), caller).await
 }
 
 async fn past(world: &World, account: &Account) -> Result<Past, StoreError> {

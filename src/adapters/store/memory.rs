@@ -72,7 +72,7 @@ struct Tables {
     primary_factors: HashMap<UserId, FactorId>,
     graces: HashMap<UserId, Timestamp>,
     events: Vec<Event>,
-    traces: HashMap<(UserId, Subnet), Trace>,
+    traces: HashMap<(UserId, TokenHash, Subnet), Trace>,
     budgets: HashMap<String, Budget>,
     held: HashMap<TokenHash, held::Kept>,
 }

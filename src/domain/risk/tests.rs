@@ -2,6 +2,7 @@ use super::*;
 use proptest::{collection::vec, prelude::*, sample::select, sample::subsequence};
 
 const NOON: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+const HERS: TokenHash = TokenHash::from_bytes([1; 32]);
 const HOUR: Duration = Duration::from_hours(1);
 
 fn weights() -> Weights {
@@ -28,13 +29,14 @@ fn milton() -> Whereabouts {
 
 /// Somebody who signed in from London an hour ago.
 fn past() -> Past {
-    let trace = Trace { subnet: at("81.2.69.160"), whereabouts: Some(london()), at: NOON - HOUR };
+    let (subnet, whereabouts, at) = (at("81.2.69.160"), Some(london()), NOON - HOUR);
+    let trace = Trace { browser: HERS, subnet, whereabouts, at, counts_from: at };
     Past { traces: vec![trace], wrong_tries: vec![], password_changed_at: Some(NOON - 300 * HOUR) }
 }
 
 /// The same again.
 fn now() -> Now {
-    Now { at: NOON, browser: Browser::Known, subnet: at("81.2.69.7"), whereabouts: Some(london()), is_listed: false }
+    Now { at: NOON, browser: Some(HERS), subnet: at("81.2.69.7"), whereabouts: Some(london()), is_listed: false }
 }
 
 fn shown(past: &Past, now: &Now) -> Vec<Signal> {
@@ -54,7 +56,7 @@ fn each_signal_shows_alone() {
     let long_ago = Past { traces: vec![Trace { at: NOON - 30 * HOUR, ..past().traces.remove(0) }], ..past() };
     let nobody_knows_where = Now { whereabouts: None, ..now() };
 
-    assert_eq!(shown(&past(), &Now { browser: Browser::New, ..now() }), [Signal::NewDevice]);
+    assert_eq!(shown(&past(), &Now { browser: None, ..now() }), [Signal::NewDevice]);
     assert_eq!(shown(&past(), &elsewhere_in_britain), [Signal::NewNetwork]);
     assert_eq!(shown(&long_ago, &Now { whereabouts: Some(milton()), ..now() }), [Signal::NewCountry]);
     assert_eq!(
@@ -71,6 +73,21 @@ fn each_signal_shows_alone() {
 }
 
 #[test]
+fn what_was_done_in_doubt_is_no_past_until_the_doubt_is_over() {
+    let doubted = |counts_from| {
+        let (subnet, whereabouts, at) = (at("216.160.83.56"), Some(milton()), NOON - 30 * HOUR);
+        let trace = Trace { browser: TokenHash::from_bytes([2; 32]), subnet, whereabouts, at, counts_from };
+        Past { traces: vec![past().traces.remove(0), trace], ..past() }
+    };
+    let elsewhere = Now { subnet: at("216.160.83.56"), whereabouts: Some(milton()), ..now() };
+    let again = Now { browser: Some(TokenHash::from_bytes([2; 32])), at: NOON + 30 * HOUR, ..elsewhere };
+
+    let new = [Signal::NewDevice, Signal::NewCountry, Signal::NewNetwork];
+    assert_eq!(shown(&doubted(NOON + 31 * HOUR), &again), new);
+    assert_eq!(shown(&doubted(NOON + 30 * HOUR), &again), []);
+}
+
+#[test]
 fn a_country_is_news_only_where_another_was_known() {
     let unplaced = Past { traces: vec![Trace { whereabouts: None, ..past().traces.remove(0) }], ..past() };
 
@@ -79,7 +96,13 @@ fn a_country_is_news_only_where_another_was_known() {
 
 #[test]
 fn travel_begins_at_the_last_sign_in_wherever_the_others_were() {
-    let milton_first = Trace { subnet: at("216.160.83.56"), whereabouts: Some(milton()), at: NOON - 30 * HOUR };
+    let milton_first = Trace {
+        subnet: at("216.160.83.56"),
+        whereabouts: Some(milton()),
+        at: NOON - 30 * HOUR,
+        counts_from: NOON - 30 * HOUR,
+        ..past().traces.remove(0)
+    };
     let traces = vec![past().traces.remove(0), milton_first];
 
     let back_in_milton = Now { subnet: at("216.160.83.56"), whereabouts: Some(milton()), ..now() };
@@ -142,7 +165,7 @@ fn any_weights() -> impl Strategy<Value = Weights> {
 fn any_now() -> impl Strategy<Value = Now> {
     let whereabouts = proptest::option::of(select(vec![london(), milton()]));
     let addresses = select(vec!["81.2.69.160", "216.160.83.56", "2001:218::1"]);
-    let browser = select(vec![Browser::Known, Browser::New]);
+    let browser = proptest::option::of(Just(HERS));
     (whereabouts, addresses, browser, any::<bool>()).prop_map(|(whereabouts, address, browser, is_listed)| Now {
         at: NOON,
         browser,

@@ -1,6 +1,6 @@
 //! Where sign-ins come from, as roughly as comparing them allows.
 
-use crate::domain::time::Timestamp;
+use crate::domain::{secret::TokenHash, time::Timestamp};
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     time::Duration,
@@ -93,17 +93,24 @@ pub struct Whereabouts {
 /// What a sign-in leaves behind for later ones to be compared with.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trace {
+    /// The mark that its browser has kept since.
+    pub browser: TokenHash,
     /// From which network it came.
     pub subnet: Subnet,
     /// Where that was, if anybody could say.
     pub whereabouts: Option<Whereabouts>,
     /// When.
     pub at: Timestamp,
+    /// From when on later sign-ins are compared with it. What was unusual, and no second factor has answered, waits: its
+    /// owner has so long to say that it wasn't them.
+    pub counts_from: Timestamp,
 }
 
 impl Trace {
     /// How long a trace is kept.
     pub const KEPT_FOR: Duration = Duration::from_hours(90 * 24);
+    /// How long one waits that is in doubt.
+    pub const DOUBTED_FOR: Duration = Duration::from_hours(7 * 24);
 }
 
 /// Whether nobody comes from that sign-in to this place in so little time.
@@ -133,7 +140,8 @@ mod tests {
 
     fn too_far(from: Coordinates, to: Coordinates, within: Duration) -> bool {
         let at = Timestamp::from_millis(0);
-        let from = Trace { subnet: Subnet::of([192, 0, 2, 1].into()), whereabouts: Some(somewhere(from)), at };
+        let (browser, subnet) = (TokenHash::from_bytes([1; 32]), Subnet::of([192, 0, 2, 1].into()));
+        let from = Trace { browser, subnet, whereabouts: Some(somewhere(from)), at, counts_from: at };
         is_too_far(&from, Some(&somewhere(to)), within)
     }
 

@@ -153,8 +153,10 @@ async fn each_signal_shows_is_written_down_and_stays_with_the_session() {
     let account = scene.world.store.account(ann.id).await.unwrap().unwrap();
     let password = account.password.map(|password| PasswordFactor { changed_at: scene.now(), ..password });
     scene.world.store.set_password(ann.id, &password.unwrap()).await.unwrap();
-    assert_eq!(shown(&home).await, [Signal::NewDevice, Signal::PasswordChanged], "browsers are forgotten with it");
-    seen.insert(0, (20, vec![Signal::NewDevice, Signal::PasswordChanged], vec![]));
+    assert_eq!(shown(&home).await, [Signal::PasswordChanged]);
+    seen.insert(0, (10, vec![Signal::PasswordChanged], vec![]));
+    scene.wait(HOUR);
+    assert_eq!(shown(&home).await, [], "once is enough");
     assert_eq!(scene.unusual(&ann).await, seen);
 }
 
@@ -291,6 +293,36 @@ async fn word_of_an_unusual_sign_in_undoes_it_and_what_it_taught() {
     devices::undo(&scene.world, &link).await.unwrap().unwrap();
     assert!(matches!(scene.bearer(&opened.token).await, sessions::Bearer::Nobody(_)));
     assert_eq!(scene.traces(&ann).await.len(), 1, "Milton is as new as before");
+}
+
+#[tokio::test]
+async fn nobody_becomes_usual_by_signing_in_twice() {
+    let scene = Scene::watchful(Requirement::RiskBased, MemoryStore::default(), rules(&[]));
+    let (_, phone) = scene.add_with_phone(ANN).await;
+    scene.enter(&from(LONDON)).await;
+    scene.wait(DAY);
+    let new = [Signal::NewDevice, Signal::NewCountry, Signal::NewNetwork];
+    let shown = async |caller: &Caller| {
+        let (opened, caller) = scene.enter(caller).await;
+        (scene.session(&opened.token).await.risk.signals, opened, caller)
+    };
+
+    let (signals, _, away) = shown(&from(MILTON)).await;
+    assert_eq!(signals, new);
+    scene.wait(MINUTE);
+    let (signals, opened, away) = shown(&away).await;
+    assert_eq!(signals, new, "the password was known the first time, too");
+
+    scene.code(&opened.token, &phone.code(), &away).await.unwrap();
+    scene.wait(MINUTE);
+    let (signals, ..) = shown(&away).await;
+    assert_eq!(signals, [], "a second factor ends the doubt");
+
+    let (signals, _, elsewhere) = shown(&from(BOXFORD)).await;
+    assert!(signals.contains(&Signal::NewDevice), "{signals:?}");
+    scene.wait(Trace::DOUBTED_FOR);
+    let (signals, ..) = shown(&elsewhere).await;
+    assert_eq!(signals, [], "and so does a week in which nobody said that it wasn't them");
 }
 
 #[tokio::test]

@@ -22,6 +22,7 @@ use sqlx::{query, query_as};
 
 statements! {
     MOVE_BROWSER = "UPDATE known_browsers SET browser = $2 WHERE browser = $1";
+    MOVE_TRACES = "UPDATE traces SET browser = $2 WHERE browser = $1";
     MOVE_DEVICES = "UPDATE devices SET browser = $2 WHERE browser = $1";
     REMEMBER = "INSERT INTO devices (id, user_id, browser, name, created_at, used_at) SELECT $1, $2, $3, $4, $5, $6 \
         WHERE EXISTS (SELECT 1 FROM sessions s WHERE s.id = $7 AND s.user_id = $2) ON CONFLICT (user_id, browser) \
@@ -38,7 +39,7 @@ statements! {
     TAKE_UNDO = "DELETE FROM undos WHERE token = $1 AND made_at > $2 \
         RETURNING user_id, session_id, browser, made_at";
     END_SESSION = "DELETE FROM sessions WHERE id = $1 AND user_id = $2";
-    FORGET_TRACES = "DELETE FROM traces WHERE user_id = $1 AND left_at >= $2";
+    FORGET_TRACES = "DELETE FROM traces WHERE user_id = $1 AND counts_from >= $2";
 
     SWEEP_BROWSERS = "DELETE FROM known_browsers WHERE seen_at < $1";
     SWEEP_DEVICES = "DELETE FROM devices WHERE created_at < $1";
@@ -59,6 +60,7 @@ impl DeviceStore for SqlStore {
             if let Some(old) = &old {
                 query(MOVE_BROWSER).bind(old.as_bytes().as_slice()).bind(browser).execute(&mut *tx).await?;
                 query(MOVE_DEVICES).bind(old.as_bytes().as_slice()).bind(browser).execute(&mut *tx).await?;
+                query(MOVE_TRACES).bind(old.as_bytes().as_slice()).bind(browser).execute(&mut *tx).await?;
             }
             let remembered = query(REMEMBER)
                 .bind(device.id.0)

@@ -173,11 +173,13 @@ struct RiskRow {
 /// A row of `traces`.
 #[derive(FromRow)]
 pub(super) struct TraceRow {
+    browser: Vec<u8>,
     subnet: String,
     country: Option<String>,
     latitude: Option<f64>,
     longitude: Option<f64>,
     left_at: i64,
+    counts_from: i64,
 }
 
 /// A session beside one of its authentications; a session has as many rows as it has those, but at least one.
@@ -515,9 +517,11 @@ impl TraceRow {
         };
         let country = self.country.map(|code| Country::parse(&code).ok_or_else(|| bad("country"))).transpose()?;
         Ok(Trace {
+            browser: TokenHash::from_bytes(self.browser.try_into().map_err(|_| bad("browser"))?),
             subnet: Subnet::of(self.subnet.parse().map_err(|_| bad("subnet"))?),
             whereabouts: country.map(|country| Whereabouts { country, coordinates }),
             at: Timestamp::from_millis(self.left_at),
+            counts_from: Timestamp::from_millis(self.counts_from),
         })
     }
 }

@@ -13,12 +13,14 @@ use async_trait::async_trait;
 use sqlx::{query, query_as};
 
 statements! {
-    LEAVE_TRACE = "INSERT INTO traces AS t (user_id, subnet, country, latitude, longitude, left_at) \
-        VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (user_id, subnet) DO UPDATE SET country = excluded.country, \
-        latitude = excluded.latitude, longitude = excluded.longitude, left_at = excluded.left_at \
-        WHERE t.left_at < excluded.left_at";
-    TRACES = "SELECT subnet, country, latitude, longitude, left_at FROM traces \
-        WHERE user_id = $1 AND left_at >= $2 ORDER BY left_at DESC, subnet";
+    LEAVE_TRACE = "INSERT INTO traces AS t \
+        (user_id, browser, subnet, country, latitude, longitude, left_at, counts_from) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (user_id, browser, subnet) DO UPDATE SET \
+        country = excluded.country, latitude = excluded.latitude, longitude = excluded.longitude, \
+        left_at = excluded.left_at, \
+        counts_from = CASE WHEN t.counts_from < excluded.counts_from THEN t.counts_from ELSE excluded.counts_from END";
+    TRACES = "SELECT browser, subnet, country, latitude, longitude, left_at, counts_from FROM traces \
+        WHERE user_id = $1 AND left_at >= $2 ORDER BY left_at DESC, subnet, browser";
     SWEEP_TRACES = "DELETE FROM traces WHERE left_at < $1";
 }
 
@@ -30,11 +32,13 @@ impl TraceStore for SqlStore {
         writing!(self, db => {
             query(LEAVE_TRACE)
                 .bind(user.0)
+                .bind(trace.browser.as_bytes().as_slice())
                 .bind(trace.subnet.first().to_string())
                 .bind(there.map(|there| there.country.as_str()))
                 .bind(coordinates.map(Coordinates::latitude))
                 .bind(coordinates.map(Coordinates::longitude))
                 .bind(trace.at.as_millis())
+                .bind(trace.counts_from.as_millis())
                 .execute(db)
                 .await?;
         });
