@@ -117,6 +117,8 @@ async fn world(folder: &Path) -> World {
         settings: flows::Settings {
             countries: Vec::new(),
             first_factor: FirstFactor::Operator,
+            group_methods: std::collections::BTreeMap::new(),
+            grace: None,
             remember: None,
             organisation: "Example Corp".to_owned(),
             limits: Limits { lifetime: Duration::from_hours(12), idle: Duration::from_hours(1) },

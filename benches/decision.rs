@@ -118,6 +118,8 @@ impl Scene {
                 recovery_codes: 10,
                 risk: None,
                 first_factor: FirstFactor::Operator,
+                group_methods: std::collections::BTreeMap::new(),
+                grace: None,
                 remember: None,
                 methods: vec![Method::Passkey, Method::Totp],
                 hold: doorward::flows::hold::Limits { body_max: 0, total_max: 0 },

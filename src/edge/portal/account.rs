@@ -184,6 +184,17 @@ pub(in crate::edge::portal) mod tests {
     };
     const KEY: FactorRow<'_> =
         FactorRow { id: Uuid::from_u128(9), method: Method::SecurityKey, name: "Key ring", ..LAPTOP };
+    const PROOFS: &[(Method, Duration)] =
+        &[(Method::Totp, Duration::from_mins(12)), (Method::Password, Duration::from_mins(41))];
+    const SENT: &[SentRow<'_>] = &[
+        SentRow { kind: Kind::Email, address: gallery::ANN, method: Method::EmailCode, used: None },
+        SentRow {
+            kind: Kind::Phone,
+            address: "+442079460000",
+            method: Method::SmsCode,
+            used: Some(Duration::from_mins(2)),
+        },
+    ];
     const PHONE: FactorRow<'_> = FactorRow {
         id: Uuid::from_u128(8),
         method: Method::Totp,
@@ -222,19 +233,14 @@ pub(in crate::edge::portal) mod tests {
                 AppRow { title: "Payroll", url: "https://payroll.example.com/" },
                 AppRow { title: "Wiki", url: "https://wiki.example.com:8443/start" },
             ],
-            session: SessionRow {
-                here,
-                ends: gallery::in_five_minutes(),
-                proofs: &[(Method::Totp, Duration::from_mins(12)), (Method::Password, Duration::from_mins(41))],
-                locked: None,
-            },
+            session: SessionRow { here, ends: gallery::in_five_minutes(), proofs: PROOFS, locked: None },
             others,
             activity,
         }
     }
 
     /// Somebody who has nothing but a password.
-    fn bare(full: AccountPage<'_>) -> AccountPage<'_> {
+    fn bare<'a>(full: &AccountPage<'a>) -> AccountPage<'a> {
         AccountPage {
             name: gallery::ANN,
             remembers: false,
@@ -244,29 +250,21 @@ pub(in crate::edge::portal) mod tests {
             session: SessionRow { proofs: &[(Method::Password, Duration::ZERO)], ..full.session },
             others: &[],
             activity: &[],
-            ..full
+            ..*full
         }
     }
 
     /// Somebody whose second steps are sent to them.
-    fn sent(full: AccountPage<'_>) -> AccountPage<'_> {
+    fn sent<'a>(full: &AccountPage<'a>) -> AccountPage<'a> {
         AccountPage {
             factors: &[],
-            sent: &[
-                SentRow { kind: Kind::Email, address: gallery::ANN, method: Method::EmailCode, used: None },
-                SentRow {
-                    kind: Kind::Phone,
-                    address: "+442079460000",
-                    method: Method::SmsCode,
-                    used: Some(Duration::from_mins(2)),
-                },
-            ],
+            sent: SENT,
             contacts: &[
                 ContactRow { kind: Kind::Email, address: Some(gallery::ANN), serves: Serves::SigningIn },
                 ContactRow { kind: Kind::Phone, address: Some("+442079460000"), serves: Serves::SigningIn },
             ],
             recovery_codes: Some(0),
-            ..full
+            ..*full
         }
     }
 
@@ -280,7 +278,7 @@ pub(in crate::edge::portal) mod tests {
         };
         let (others, activity) = (others(), activity::tests::rows());
         let full = full(&here, &others, &activity[..3]);
-        let bare = bare(full);
+        let bare = bare(&full);
         let locked =
             AccountPage { session: SessionRow { locked: Some(Duration::from_mins(1)), ..full.session }, ..full };
         let reached = AccountPage {
@@ -304,7 +302,7 @@ pub(in crate::edge::portal) mod tests {
             ("bare", bare),
             ("locked", locked),
             ("reached", reached),
-            ("sent", sent(full)),
+            ("sent", sent(&full)),
             ("owed", owed(deadline, SettingUp::Alone)),
             ("owed_with_help", owed(deadline, SettingUp::WithHelp)),
             ("owed_no_longer", owed(None, SettingUp::WithHelp)),
