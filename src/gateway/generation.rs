@@ -133,7 +133,7 @@ mod tests {
     async fn who_has_a_front_keeps_it_and_who_comes_later_gets_the_next() {
         let folder = tempfile::tempdir().unwrap();
         let (old, new) = (settings(folder.path(), "old.example.com"), settings(folder.path(), "new.example.com"));
-        let shared = Shared::build(&old, Handle::current()).await.unwrap();
+        let shared = Shared::build(&old, Handle::current(), None).await.unwrap();
         let seat = Seat::new(Handle::current(), &shared, &old, Arc::default());
         let place = seat.front();
         let on_its_way = place.load_full();
@@ -156,7 +156,7 @@ mod tests {
     async fn a_generation_that_nobody_is_served_by_is_gone() {
         let folder = tempfile::tempdir().unwrap();
         let settings = settings(folder.path(), "app.example.com");
-        let shared = Shared::build(&settings, Handle::current()).await.unwrap();
+        let shared = Shared::build(&settings, Handle::current(), None).await.unwrap();
         let seat = Seat::new(Handle::current(), &shared, &settings, Arc::default());
         let on_its_way = seat.front().load_full();
         let first = Arc::downgrade(&on_its_way);
