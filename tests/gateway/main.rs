@@ -2,11 +2,15 @@
 
 #![cfg(test)]
 
+mod bearer;
+mod cors;
 mod demands;
 mod floods;
+mod grpc;
 mod held;
 mod hosts;
 mod http2;
+mod http2_upstream;
 mod identity;
 mod memory;
 mod operations;
