@@ -109,6 +109,7 @@ async fn a_token_is_never_sent_to_a_page() {
     let recorder = Recorder::start().await;
     let (gateway, _, cookie) = gateway(&recorder).await;
     let jwt = bearer(&gateway, &cookie).await;
+    let before = recorder.requests().len();
 
     let (status, problem, challenge) = with(&gateway, APP, "/never", &jwt).await;
     assert_eq!((status, &problem["code"]), (401, &"step_up_required".into()));
@@ -123,7 +124,7 @@ async fn a_token_is_never_sent_to_a_page() {
     assert!(challenge.contains("error=\"invalid_token\""), "{challenge}");
     let no_such = with(&gateway, APP, "/private", &format!("Bearer doorward_{}", "A".repeat(43))).await;
     assert_eq!(no_such.0, 401);
-    assert!(recorder.is_untouched());
+    assert_eq!(recorder.requests().len(), before);
 }
 
 /// ID-09: what was tampered with, made by others or meant for something else is no token.
@@ -132,6 +133,7 @@ async fn id_09_a_forged_token_is_none() {
     let recorder = Recorder::start().await;
     let (gateway, _, cookie) = gateway(&recorder).await;
     let jwt = bearer(&gateway, &cookie).await;
+    let before = recorder.requests().len();
     let (head, rest) = jwt["Bearer ".len()..].split_once('.').unwrap();
     let (body, signature) = rest.split_once('.').unwrap();
     let header = decode_header(&jwt["Bearer ".len()..]).unwrap();
@@ -149,13 +151,13 @@ async fn id_09_a_forged_token_is_none() {
     ] {
         assert_eq!(with(&gateway, APP, "/private", &forged).await.0, 401, "{forged}");
     }
-    assert!(recorder.is_untouched());
+    assert_eq!(recorder.requests().len(), before);
 
     // An assertion opens nothing: it is no token of ours, and nobody is signed in.
     ask(&gateway, APP, "GET /private", &format!("Cookie: {cookie}\r\n")).await;
     let assertion = recorder.last().field("doorward-assertion")[0].to_owned();
-    assert_eq!(with(&gateway, APP, "/private", &format!("Bearer {assertion}")).await.0, 401);
-    assert_eq!(recorder.requests().len(), 1);
+    assert_eq!(with(&gateway, APP, "/private", &format!("Bearer {assertion}")).await.0, 302);
+    assert_eq!(recorder.requests().len(), before + 1);
 }
 
 /// SE-08, ID-11: what is not taken goes nowhere, on whatever route.
@@ -164,6 +166,7 @@ async fn what_is_not_taken_is_refused_and_never_leaked() {
     let recorder = Recorder::start().await;
     let (gateway, _, cookie) = gateway(&recorder).await;
     let jwt = bearer(&gateway, &cookie).await;
+    let before = recorder.requests().len();
     let value = cookie.split("; ").find_map(|pair| pair.strip_prefix("__Host-doorward-app=")).unwrap();
     let opaque = format!("Bearer doorward_{value}");
     for path in ["/private", "/public/", "/.doorward/whoami", "/nowhere"] {
@@ -183,7 +186,7 @@ async fn what_is_not_taken_is_refused_and_never_leaked() {
             assert!(said.starts_with("HTTP/1.1 400"), "{fields}: {said}");
         }
     }
-    assert!(recorder.is_untouched(), "{}", recorder.bytes().escape_ascii());
+    assert_eq!(recorder.requests().len(), before);
 }
 
 #[tokio::test]
@@ -198,7 +201,7 @@ async fn the_applications_own_tokens_pass_as_they_came() {
             assert_eq!(recorder.last().field("authorization"), [own], "{path}");
         }
         // It is nobody's sign-in here.
-        assert_eq!(with(&gateway, APP, "/private", own).await.0 / 100, if own.starts_with("Bearer") { 3 } else { 3 });
+        assert_eq!(with(&gateway, APP, "/private", own).await.0, 302);
     }
 }
 
@@ -248,7 +251,7 @@ async fn only_a_page_of_this_host_is_given_a_token() {
         (415, APP, "POST", vec![mine, here, ("content-type", "text/plain")], "{}"),
         (400, APP, "POST", vec![mine, here, json], "[]"),
         (401, APP, "POST", vec![here, json], "{}"),
-        (405, APP, "GET", vec![mine, here, json], ""),
+        (404, APP, "GET", vec![mine, here, json], ""),
         (404, OTHER, "POST", vec![here, json], "{}"),
     ] {
         assert_eq!(asked(host, method, &fields, body).await, status, "{host} {method} {fields:?} {body}");

@@ -388,7 +388,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
                 .map(|(_, route)| Arc::clone(&route.policy)),
             clock: Arc::clone(&self.world.clock),
         });
-        let body = grpc::prepare(served, body, kind, tether.as_ref());
+        let body = grpc::request_body(served, body, kind, tether.as_ref());
         let Ok(request) = outgoing::request(parts, body, &onward) else { return failed(Refusal::Malformed) };
         let sent = match self.send(served, &admission, request, kind, tether.as_ref()).await {
             Ok(sent) => sent,
@@ -396,7 +396,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         };
         let answered = match (sent, browser) {
             (Ok(response), None) => Ok(incoming::response(response, &self.hsts)
-                .map(|body| body.with_trailers(grpc::trailers_of_response(served)).tied(tether))),
+                .map(|body| grpc::response_body(served, body, kind).tied(tether))),
             (Ok(response), Some(browser)) => {
                 let cut = async {
                     match tether {
