@@ -1,9 +1,12 @@
 //! gRPC through the gateway: real calls of another implementation, and what those get that may not pass.
 
-use crate::world::{APP, app, cookie_of, site};
+use crate::world::{APP, app, site};
 use base64::prelude::{BASE64_STANDARD_NO_PAD, Engine as _};
+use reqwest::cookie::{CookieStore as _, Jar};
 use serde_json::Value;
+use std::sync::Arc;
 use support::{
+    client,
     gateway::Gateway,
     grpc::{Call, GrpcApp},
     person::Person,
@@ -29,6 +32,15 @@ async fn gateway(server: &GrpcApp) -> (Gateway, Person) {
     (site.start().await, ann)
 }
 
+/// Somebody's cookies after signing in. There is no page to arrive at: the server takes calls alone.
+async fn cookie_of(gateway: &Gateway, person: &Person) -> String {
+    let jar = Arc::new(Jar::default());
+    let client = client::builder(&gateway.site.authority).cookie_provider(Arc::clone(&jar)).build().unwrap();
+    let page = person.visit(&client, &gateway.url(APP, "/arrived")).await;
+    assert!(page.is_at("/arrived"), "{page:?}");
+    jar.cookies(&page.url).unwrap().to_str().unwrap().to_owned()
+}
+
 async fn call(gateway: &Gateway, method: &str, shape: &str, metadata: &[(&str, &str)], messages: &[&str]) -> Value {
     Call::begin(gateway, APP, method, shape, metadata, messages).outcome().await
 }
@@ -43,7 +55,7 @@ fn details(outcome: &Value) -> String {
 
 async fn every_kind_of_call_passes(server: GrpcApp) {
     let (gateway, ann) = gateway(&server).await;
-    let cookie = cookie_of(&gateway, &ann, APP).await;
+    let cookie = cookie_of(&gateway, &ann).await;
     let forged = [
         ("cookie", &*cookie),
         ("remote-user", "root"),
@@ -112,7 +124,7 @@ async fn a_call_that_may_not_pass_is_told_so_in_its_own_words_and_reaches_nobody
     let streaming = call(&gateway, "/test.Echo/Bidi", "held-stream", &[], &["a"]).await;
     assert_eq!(streaming["code"], "UNAUTHENTICATED", "{streaming}");
 
-    let cookie = cookie_of(&gateway, &ann, APP).await;
+    let cookie = cookie_of(&gateway, &ann).await;
     let cookie = [("cookie", &*cookie)];
     let stale = call(&gateway, "/test.Echo/Recent", "unary-unary", &cookie, &["hello"]).await;
     assert_eq!(stale["code"], "UNAUTHENTICATED", "{stale}");
@@ -135,7 +147,7 @@ async fn a_call_that_may_not_pass_is_told_so_in_its_own_words_and_reaches_nobody
 async fn a_server_that_is_gone_is_unavailable() {
     let server = GrpcApp::start().await;
     let (gateway, ann) = gateway(&server).await;
-    let cookie = cookie_of(&gateway, &ann, APP).await;
+    let cookie = cookie_of(&gateway, &ann).await;
     drop(server);
 
     let outcome = call(&gateway, UNARY, "unary-unary", &[("cookie", &*cookie)], &["hello"]).await;
@@ -148,7 +160,7 @@ async fn a_server_that_is_gone_is_unavailable() {
 async fn se_05_a_revoked_session_cuts_its_calls() {
     let mut server = GrpcApp::start().await;
     let (gateway, ann) = gateway(&server).await;
-    let cookie = cookie_of(&gateway, &ann, APP).await;
+    let cookie = cookie_of(&gateway, &ann).await;
     let cookie = [("cookie", &*cookie)];
     let mut talking = Call::begin(&gateway, APP, "/test.Echo/Bidi", "held-stream", &cookie, &["a"]);
     let listening = Call::begin(&gateway, APP, "/test.Echo/Silent", "held-stream", &cookie, &["a"]);
@@ -174,7 +186,7 @@ async fn se_05_a_revoked_session_cuts_its_calls() {
 async fn a_token_calls_as_well_as_a_cookie_and_stays_here() {
     let server = GrpcApp::start().await;
     let (gateway, ann) = gateway(&server).await;
-    let cookie = cookie_of(&gateway, &ann, APP).await;
+    let cookie = cookie_of(&gateway, &ann).await;
     let value = cookie.split("; ").find_map(|pair| pair.strip_prefix("__Host-doorward-app=")).unwrap();
     let token = format!("Bearer doorward_{value}");
 
