@@ -126,6 +126,22 @@ async fn a_page_that_may_call_can_read_refusals_and_answers() {
     }
 }
 
+/// CS-06: a WebSocket is opened by pages of the host, and of origins that may send cookies.
+#[tokio::test]
+async fn cs_06_web_sockets_have_an_allow_list_too() {
+    let recorder = Recorder::start().await;
+    let (gateway, cookie) = gateway(&recorder).await;
+    let handshake = "Connection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    for (origin, expected) in [(SPA, "200"), (EVIL, "403"), ("null", "403")] {
+        let fields = format!("{handshake}Cookie: {cookie}\r\nOrigin: {origin}\r\n");
+        let mut connection = gateway.connect(APP).await;
+        connection.send(format!("GET /ws HTTP/1.1\r\nHost: {APP}:{}\r\n{fields}\r\n", gateway.site.https)).await;
+        let head = connection.head().await;
+        assert!(head.starts_with(&format!("HTTP/1.1 {expected}")), "{origin}: {head}");
+    }
+}
+
 #[tokio::test]
 async fn an_application_that_answers_for_itself_keeps_its_answer() {
     let recorder = Recorder::answering(|seen| {

@@ -69,6 +69,11 @@ impl Cors {
         self.origins.iter().find(|allowed| *allowed == origin).cloned()
     }
 
+    /// Whether a page of this origin may open a WebSocket, which cookies go along with: one that may send them (CS-06).
+    pub(super) fn opens_sockets(&self, headers: &HeaderMap) -> bool {
+        self.has_credentials && self.allowed(headers).is_some()
+    }
+
     /// Says to a browser that this page may read the answer.
     fn allow(&self, origin: HeaderValue, headers: &mut HeaderMap) {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
@@ -175,6 +180,14 @@ mod tests {
         ] {
             assert!(!allowed(origins), "{origins:?}");
         }
+    }
+
+    #[test]
+    fn a_web_socket_takes_an_origin_that_may_send_cookies() {
+        let (spa, evil) = (with_origins(&["https://spa.example.com"]), with_origins(&["https://evil.example"]));
+
+        assert!(cors(true).opens_sockets(&spa) && !cors(true).opens_sockets(&evil));
+        assert!(!cors(false).opens_sockets(&spa) && !cors(true).opens_sockets(&HeaderMap::new()));
     }
 
     #[test]

@@ -236,7 +236,9 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         }
         let (matched, seen) = self.route(served, asked, &path, query).await.map_err(Barrier::Answer)?;
         let policy = matched.policy;
-        if seen.is_some() && asked.kind == Kind::WebSocket && !is_own_origin(asked) {
+        let may_open =
+            || is_own_origin(asked) || served.cors.as_ref().is_some_and(|cors| cors.opens_sockets(asked.headers));
+        if seen.is_some() && asked.kind == Kind::WebSocket && !may_open() {
             return Err(refuse(Refusal::NotAllowed { app: &served.app.title, message: None }));
         }
         let visitor = seen.as_ref().map_or_else(|| Seen::Nobody(NOT_ASKED).visitor(), Seen::visitor);
