@@ -159,7 +159,7 @@ async fn settle(world: &World) {
             if let Some(email) = email {
                 let address = Address::Email(EmailAddress::parse(email).unwrap());
                 let id = FactorId(world.entropy.id(now));
-                let contact = Contact { id, user: owner, address, verified_at: Some(now) };
+                let contact = Contact { id, user: owner, address, verified_at: Some(now), used_at: None };
                 world.store.put_contact(&contact).await.unwrap();
             }
         }

@@ -3,6 +3,7 @@
 pub mod messages;
 pub mod passkeys;
 pub mod passwords;
+pub mod records;
 pub mod signer;
 pub mod store;
 pub mod system;

@@ -17,16 +17,20 @@ mod cases;
 mod conditions;
 pub mod duration;
 pub mod explain;
+pub mod file;
 pub mod keys;
 mod levels;
 mod lints;
 mod messages;
+mod mfa;
 mod people;
 mod policies;
 pub mod problem;
 mod programs;
 mod reader;
+mod records;
 pub mod reference;
+pub mod replay;
 mod routes;
 pub mod schema;
 mod sections;
@@ -35,6 +39,7 @@ mod suggest;
 mod values;
 
 pub use cases::{Case, Untested};
+pub use file::{File, NotServable, Prints};
 pub use problem::{Problems, Source, Unreadable};
 pub use settings::Settings;
 
@@ -154,6 +159,7 @@ fn settings(root: &Section<'_>) -> Option<(Settings, Vec<Case>)> {
     let mail = root.maybe(&key::MAIL, |value| messages::mail(&value.section(keys::mail::SHAPE)?));
     let sms = root.maybe(&key::SMS, |value| messages::phone(&value.section(keys::sms::SHAPE)?));
     let voice = root.maybe(&key::VOICE, |value| messages::phone(&value.section(keys::voice::SHAPE)?));
+    let records = root.maybe(&key::RECORDS, |value| records::records(&value.section(keys::records::SHAPE)?));
     let has_mail = root.written(&key::MAIL).is_some();
     let sign_up =
         or_default(&key::SIGN_UP, keys::sign_up::SHAPE).and_then(|section| sections::sign_up(&section, has_mail));
@@ -179,6 +185,7 @@ fn settings(root: &Section<'_>) -> Option<(Settings, Vec<Case>)> {
         mail: mail?,
         sms: sms?,
         voice: voice?,
+        records: records?,
         policies: policies.all(),
         apps: apps?,
     };

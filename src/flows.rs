@@ -10,6 +10,7 @@ pub mod contacts;
 pub mod devices;
 pub mod enroll;
 pub mod factors;
+pub mod grace;
 pub mod hold;
 pub mod journey;
 pub mod notices;
@@ -27,7 +28,7 @@ use crate::{
     domain::{
         contact::{Channel, NumberPrefix, PhoneNumber},
         enrolment::{FirstFactor, Requirements, SignUp},
-        event::{Event, What},
+        event::{Event, Intervention, What},
         factor::Method,
         password::Policy as PasswordPolicy,
         place::Place,
@@ -42,7 +43,7 @@ use crate::{
         store::Charge,
     },
 };
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
 
 /// What every flow is given.
 #[derive(Clone)]
@@ -84,12 +85,17 @@ pub struct Settings {
     pub recovery_codes: u8,
     /// What people may enrol.
     pub methods: Vec<Method>,
+    /// What the members of a group may enrol of it.
+    pub group_methods: BTreeMap<String, Vec<Method>>,
     /// How much of what people sent is kept while they prove something.
     pub hold: hold::Limits,
     /// Whose numbers may be texted or called, by channel.
     pub countries: Vec<(Channel, NumberPrefix)>,
     /// What the first second factor takes beside the password.
     pub first_factor: FirstFactor,
+    /// For how long somebody may sign in without the second factor that is required of them, from their first sign-in under
+    /// the requirement on; `None` for not at all.
+    pub grace: Option<Duration>,
     /// How long a browser may spare its user the second step of a sign-in; `None` where none may.
     pub remember: Option<Duration>,
     /// What new passwords must be like.
@@ -99,6 +105,12 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// What members of these groups may enrol: what all of their groups may.
+    pub fn methods_of(&self, groups: &[String]) -> Vec<Method> {
+        let limits: Vec<_> = groups.iter().filter_map(|group| self.group_methods.get(group)).collect();
+        self.methods.iter().copied().filter(|method| limits.iter().all(|limit| limit.contains(method))).collect()
+    }
+
     /// Whether the operator lets this number be reached by this channel.
     pub fn may_reach(&self, channel: Channel, number: &PhoneNumber) -> bool {
         self.countries.iter().any(|(of, prefix)| *of == channel && prefix.covers(number))
@@ -167,6 +179,12 @@ impl World {
         let at = self.now();
         let event = Event { user: user.into(), at, what, place: caller.place() };
         self.store.append_event(&event).await
+    }
+
+    /// Writes down what an operator did to an account.
+    async fn record_operator(&self, user: UserId, act: Intervention) -> Result<(), StoreError> {
+        let (at, place) = (self.now(), Place::default());
+        self.store.append_event(&Event { user: Some(user), at, what: What::Operator(act), place }).await
     }
 
     async fn charge_one(&self, key: BudgetKey, schedule: &Schedule) -> Result<BudgetKey, TryError> {

@@ -3,6 +3,7 @@
 pub mod messages;
 pub mod passkeys;
 pub mod passwords;
+pub mod records;
 pub mod store;
 pub mod system;
 pub mod upstream;
@@ -10,5 +11,6 @@ pub mod upstream;
 pub use messages::{Messenger, NotSent};
 pub use passkeys::PasskeyVerifier;
 pub use passwords::{LoreError, PasswordLore};
+pub use records::Records;
 pub use store::{Store, StoreError};
 pub use system::{Clock, Entropy, HasherBusy, PasswordHasher, SignError, Signer, Vault};

@@ -1,7 +1,8 @@
 //! The way to the applications' servers: choosing a healthy one, connecting, keeping connections.
 //!
 //! [`Upstreams`] is shared by the whole process: who the servers are and how they fare. Each core of the data plane
-//! has a [`Client`] of its own with connections of its own, so that no request crosses a core.
+//! has a [`Client`] of its own with connections of its own, so that no request crosses a core. Where the settings change,
+//! `next` makes a new one of either: an app that is reached as before keeps its servers' health and its connections.
 //!
 //! # Invariants
 //!
@@ -27,7 +28,7 @@ use http::uri::PathAndQuery;
 use std::time::Duration;
 
 /// How one app is reached.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// Where it runs; never empty.
     pub servers: Vec<Server>,

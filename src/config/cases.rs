@@ -1,7 +1,7 @@
 //! `[[test]]`: requests whose fate the config file itself claims.
 
 use super::{
-    explain::{self, Did, Explanation, Outcome, Request, Who, explain, moment},
+    explain::{self, Did, EXPECTED, Explanation, Outcome, Request, Who, explain, moment},
     keys,
     people::login_id,
     policies::Policies,
@@ -63,7 +63,7 @@ pub(super) fn case(section: &Section<'_>, policies: &Policies) -> Option<Case> {
     });
     let who = section.maybe(&key::USER, who);
     let did = section.read(&key::DID, |value| value.list(did));
-    let expect = section.read(&key::EXPECT, |value| Some((one_of(value, Outcome::EXPECTED)?, value.at.clone())));
+    let expect = section.read(&key::EXPECT, |value| Some((one_of(value, EXPECTED)?, value.at.clone())));
     let route = section.maybe(&key::ROUTE, |value| placed(value, words(value)?));
     let policy = section.maybe(&key::POLICY, |value| placed(value, policies.named_by(value)?));
     let ((expect, expect_at), name, request) = (expect?, name?, request?);

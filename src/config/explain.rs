@@ -1,9 +1,12 @@
 //! Why a request gets what it gets: the data plane's own functions, one step at a time, with what each saw.
 
 mod asked;
+mod recorded;
 mod words;
 
+pub use crate::domain::record::Outcome;
 pub use asked::{Did, NotADid, NotAField, NotAMoment, NotARequest, Request, Who, field, moment};
+pub use recorded::{Judge, Judged, Undecided, again};
 
 use super::settings::Settings;
 use crate::domain::{
@@ -11,7 +14,7 @@ use crate::domain::{
     place::Place,
     policy::{
         Decision, Policy, Visitor, WhyAnonymous, WhyDenied,
-        call::{Call, Mismatch},
+        call::{Call, Fields, Mismatch},
         route::{App, Route, Unsettled},
     },
     session::{Authentication, Identity, Session, SessionId, Standing},
@@ -19,69 +22,20 @@ use crate::domain::{
     time::Timestamp,
     user::{LoginId, User, UserId},
 };
-use serde::{Serialize, Serializer};
-use std::{fmt, sync::Arc};
+use serde::Serialize;
+use std::{net::IpAddr, sync::Arc};
 use uuid::Uuid;
 
-/// What becomes of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// It reaches the application.
-    Forward,
-    /// It reaches the application only because the policy is not enforced.
-    Report,
-    /// People must sign in.
-    SignIn,
-    /// People must prove more.
-    StepUp,
-    /// No proof would help.
-    Deny,
-    /// There is no such app, or no route.
-    NotFound,
-    /// It is ambiguous or malformed.
-    Refuse,
-    /// It is the gateway's own.
-    Gateway,
-}
-
-impl Outcome {
-    /// What a `[[test]]` can expect, by name.
-    pub const EXPECTED: &[(&str, Self)] = &[
-        (Self::Forward.name(), Self::Forward),
-        (Self::Report.name(), Self::Report),
-        (Self::SignIn.name(), Self::SignIn),
-        (Self::StepUp.name(), Self::StepUp),
-        (Self::Deny.name(), Self::Deny),
-        (Self::NotFound.name(), Self::NotFound),
-        (Self::Refuse.name(), Self::Refuse),
-    ];
-
-    /// The name in config files and in programs.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Forward => "forward",
-            Self::Report => "report",
-            Self::SignIn => "sign-in",
-            Self::StepUp => "step-up",
-            Self::Deny => "deny",
-            Self::NotFound => "not-found",
-            Self::Refuse => "refuse",
-            Self::Gateway => "gateway",
-        }
-    }
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl Serialize for Outcome {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.name())
-    }
-}
+/// What a `[[test]]` can expect, by name.
+pub const EXPECTED: &[(&str, Outcome)] = &[
+    (Outcome::Forward.name(), Outcome::Forward),
+    (Outcome::Report.name(), Outcome::Report),
+    (Outcome::SignIn.name(), Outcome::SignIn),
+    (Outcome::StepUp.name(), Outcome::StepUp),
+    (Outcome::Deny.name(), Outcome::Deny),
+    (Outcome::NotFound.name(), Outcome::NotFound),
+    (Outcome::Refuse.name(), Outcome::Refuse),
+];
 
 /// Every step from a request to its outcome. `Display` is for somebody who was woken up by it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -152,19 +106,39 @@ pub fn explain(settings: &Settings, request: &Request, who: Option<&Who>, did: &
         outcome: Outcome::Refuse,
         why: String::new(),
     };
-    (told.outcome, told.why) = follow(settings, request, &visitor, now, &mut told);
+    let facts = Facts {
+        method: &request.method,
+        authority: &request.authority,
+        path: &request.path,
+        query: request.query.as_deref(),
+        fields: &request.fields,
+        client: request.client,
+        foreign: false,
+        visitor: &visitor,
+        now,
+    };
+    (told.outcome, told.why) = follow(settings, &facts, &mut told);
     told
 }
 
-/// The way of a request, as the data plane takes it; each step is told.
-fn follow(
-    settings: &Settings,
-    request: &Request,
-    visitor: &Visitor,
+/// What a request is decided on.
+struct Facts<'a> {
+    method: &'a str,
+    authority: &'a str,
+    path: &'a str,
+    query: Option<&'a str>,
+    fields: &'a dyn Fields,
+    client: Option<IpAddr>,
+    /// Whether a page of another site opens a WebSocket with it.
+    foreign: bool,
+    visitor: &'a Visitor,
     now: Timestamp,
-    told: &mut Explanation,
-) -> (Outcome, String) {
-    let host = match Authority::parse(&request.authority) {
+}
+
+/// The way of a request, as the data plane takes it; each step is told.
+fn follow(settings: &Settings, facts: &Facts<'_>, told: &mut Explanation) -> (Outcome, String) {
+    let &Facts { visitor, now, .. } = facts;
+    let host = match Authority::parse(facts.authority) {
         Ok(authority) => authority.host,
         Err(why) => return (Outcome::Refuse, format!("the host can't be read: {why}")),
     };
@@ -180,23 +154,23 @@ fn follow(
         return (Outcome::NotFound, format!("no app has the host {host}{}", near.unwrap_or_default()));
     };
     told.app = Some(app.name.clone());
-    let path = match CanonicalPath::parse(&request.path, app.allowed) {
+    let path = match CanonicalPath::parse(facts.path, app.allowed) {
         Ok(path) => path,
         Err(why) => return (Outcome::Refuse, why.to_string()),
     };
     told.path = Some(path.as_str().to_owned());
-    if let Some(Err(why)) = request.query.as_deref().map(check_query) {
+    if let Some(Err(why)) = facts.query.map(check_query) {
         return (Outcome::Refuse, why.to_string());
     }
     if path.below_reserved().is_some() {
         return (Outcome::Gateway, "paths under /.doorward/ are answered by the gateway itself".to_owned());
     }
     let call = Call {
-        method: &request.method,
+        method: facts.method,
         path: &path,
-        query: request.query.as_deref(),
-        fields: &request.fields,
-        client: request.client,
+        query: facts.query,
+        fields: facts.fields,
+        client: facts.client,
         visitor: Some(visitor),
         now,
     };
@@ -209,12 +183,12 @@ fn follow(
                 format!("no route fits, and the app `{}` has no `policy` of its own", app.name),
             );
         }
-        Err(Unsettled::Unclear { route }) => {
-            return (Outcome::Refuse, format!("servers would read in two ways what route {} asks for", route + 1));
-        }
-        Err(Unsettled::Unasked) => return (Outcome::Refuse, "nobody looked who sends it".to_owned()),
+        Err(why @ (Unsettled::Unclear { .. } | Unsettled::Unasked)) => return (Outcome::Refuse, why.to_string()),
     };
     told.policy = Some(matched.policy.name.clone());
+    if facts.foreign && recorded::is_asked_who(app, matched.policy, &call) {
+        return (Outcome::Deny, "a page of another site opened this WebSocket".to_owned());
+    }
     told.clauses = words::clauses(matched.policy, visitor, now);
     verdict(matched.policy, visitor, now)
 }

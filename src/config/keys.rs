@@ -75,6 +75,7 @@ shapes! {
         MAIL "mail" ("table") Absent("no letters are sent"), "How letters leave.";
         SMS "sms" ("table") Absent("no text messages are sent"), "How text messages leave.";
         VOICE "voice" ("table") Absent("nobody is called"), "How calls are made that read a code out.";
+        RECORDS "records" ("table") Absent("no decision is recorded"), "A record of each decision, for `explain --id` and `replay`.";
         NETWORKS "networks" ("lists by name") Absent("none has a name"), "Lists of addresses that routes can name.";
         LEVEL "level" ("tables by name") Absent("only the built-in levels exist"), "Levels of your own.";
         MINIMUM "minimum" ("table") Absent("there is no floor"), "What no route may go below.";
@@ -88,6 +89,8 @@ shapes! {
         REDIRECT "redirect" ("list of IP:port") Value("[]"), "Where plain HTTP is answered with 308 to HTTPS; nothing else is served there.";
         ADMIN "admin" ("IP:port or \"off\"") Value(r#""127.0.0.1:9443""#),
             "Management API, health and metrics. Keep it where only operators reach it.";
+        ADMIN_KEY "admin_key" ("text or \"file:PATH\" that holds it") Absent("the management API changes nothing"),
+            "The bearer key of the management API, at least 32 characters: `openssl rand -hex 32` makes one.";
         TRUSTED_PROXIES "trusted_proxies" ("list of networks") Value("[]"),
             "Load balancers whose `X-Forwarded-For` is believed. From anybody else it is thrown away.";
         WORKERS "workers" ("number") Absent("one for each core"), "Threads that carry requests.";
@@ -122,6 +125,9 @@ shapes! {
         GROUPS "groups" ("table: group = requirement") Absent("nobody is treated otherwise"), "What holds for the members of a group besides: `finance = \"required\"`. The strictest that fits somebody holds, so a group only adds to `requirement`.";
         FIRST_FACTOR "first_factor" ("\"operator\" or \"mailbox\"") Value(r#""operator""#), "What the first second factor takes beside the password: an operator's word (the day after `user add` or `user reset-mfa`, or an invitation), or a code from the account's mailbox too. Mail resets passwords, so with `mailbox` whoever reads the mail of somebody who has no second factor can get to `mfa`.";
         METHODS "methods" ("list of methods") Value(r#"["passkey", "security-key", "totp"]"#), "What may be enrolled: `passkey`, `security-key`, `totp`, `sms-code`, `voice-code`, `email-code`, `email-link`. Codes and links go to addresses that are known to be somebody's. Mail is never `mfa` beside a password, for it can reset it; phone numbers can be taken over, so offer something stronger too.";
+        GROUP_METHODS "group_methods" ("table: group = list of methods") Absent("everybody may enrol all of `methods`"), "What the members of a group may enrol of it: `finance = [\"passkey\"]`. Who is in several such groups may enrol what all of them may. For an app, write a `[level.NAME]` and ask for it.";
+        GRACE "grace" ("duration or \"off\"") Value(r#""off""#),
+            "How long somebody may sign in without the second factor that is required of them, from their first sign-in under the requirement on; at most 90 days. They are reminded at each sign-in. It makes no session stronger: what asks for `mfa` asks them too. Nor does it open `first_factor`. New passwords have `password.min_length_alone` then.";
         RECOVERY_CODES "recovery_codes" ("number") Value("10"), "Codes for the day a phone is lost, shown once after the first enrolment; 0 switches them off.";
         REMEMBER "remember" ("duration or \"off\"") Value(r#""30d""#),
             "How long a browser may spare its user the second step of a sign-in, if they tick that there; at most 30 days. It never counts where a policy asks for `mfa` or a fresh proof.";
@@ -170,6 +176,11 @@ shapes! {
         SCORE "score" ("number") Value("2"), "How hard to guess they must be, by the estimate of zxcvbn: 0, anything goes, to 4.";
         BREACHED "breached" ("path") Absent("no such list is asked"),
             "File of breached ones: SHA-1 hashes, one a line, sorted, as Have I Been Pwned offers them. It is searched where it lies.";
+    }
+    records "[records]" "A record of each decision, one line of JSON: what `doorward explain --id` and `doorward replay` read. Half a kilobyte for each request, without passwords, cookies or whole queries, but with who asked for what: the file is for its owner alone." {
+        FILE "file" ("path") Required, "Where they are written.";
+        MAX "max" ("size") Value(r#""100MiB""#), "How long the file may grow. Then it becomes `FILE.1`, in place of the one before, so twice this much is kept.";
+        KEEP "keep" ("\"all\" or \"refused\"") Value(r#""all""#), "`refused` records only what did not pass, or passed only in report mode. `replay` then sees nothing of what passed.";
     }
     networks "[networks]" "Lists of addresses by name: `office = [\"10.0.0.0/8\", \"file:office.txt\"]`. A file has one network a line; what follows a # is left out." {}
     level "[level.NAME]" "A level of your own: proofs by certain methods. Policies ask for it by its name, which is also the `acr` of assertions. It counts as at least the built-in level that its weakest way amounts to; no built-in level stands in for it." {

@@ -2,8 +2,10 @@
 
 pub use crate::adapters::{
     messages::settings::{Mail, Phone},
+    records::{Keep, Settings as Records},
     upstream::HttpVersion,
 };
+pub use crate::edge::proxy::bearer::Bearer;
 
 use crate::{
     domain::{
@@ -22,7 +24,7 @@ use crate::{
 };
 use http::HeaderName;
 use ipnet::IpNet;
-use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, num::NonZeroUsize, path::PathBuf, sync::Arc, time::Duration};
 
 /// Everything a config file says.
 #[derive(Debug, Clone)]
@@ -51,6 +53,8 @@ pub struct Settings {
     pub sms: Option<Phone>,
     /// `[voice]`.
     pub voice: Option<Phone>,
+    /// `[records]`.
+    pub records: Option<Records>,
     /// Every policy: `public` and `deny`, then those of `[policy.NAME]` in alphabetical order.
     pub policies: Vec<Arc<Policy>>,
     /// `[[app]]`, in the order of the file; never empty.
@@ -65,7 +69,7 @@ impl Settings {
 }
 
 /// Sockets, and how the process behaves.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Server {
     /// Where HTTPS is served; never empty.
     pub listen: Vec<SocketAddr>,
@@ -73,6 +77,8 @@ pub struct Server {
     pub redirect: Vec<SocketAddr>,
     /// Where the management API, health and metrics are served; `None` where switched off.
     pub admin: Option<SocketAddr>,
+    /// Who shows it may manage; nobody may where there is none.
+    pub admin_key: Option<Secret>,
     /// Who may say for whom a connection is (ID-05).
     pub trusted_proxies: Vec<IpNet>,
     /// Threads of the data plane; one for each core where not said.
@@ -184,6 +190,10 @@ pub struct Mfa {
     pub first_factor: FirstFactor,
     /// What counts as one; never empty.
     pub methods: Vec<Method>,
+    /// What of it counts for the members of a group.
+    pub group_methods: BTreeMap<String, Vec<Method>>,
+    /// For how long one may sign in without one where it is required; `None` for not at all.
+    pub grace: Option<Duration>,
     /// Recovery codes in a set; none where it is zero.
     pub recovery_codes: u8,
     /// How long a browser may spare its user the second step; `None` where none may.
@@ -297,15 +307,6 @@ pub enum WebSocket {
     /// Where policy admits them.
     Allowed,
     /// Nowhere.
-    Refused,
-}
-
-/// Whether programs may bring a token of the gateway.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Bearer {
-    /// In place of a cookie.
-    Taken,
-    /// It gets no request through.
     Refused,
 }
 

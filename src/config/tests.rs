@@ -70,6 +70,7 @@ fn what_is_not_written_has_its_default() {
         mail,
         sms,
         voice,
+        records,
         policies,
         apps,
     } = settings;
@@ -92,7 +93,7 @@ fn what_is_not_written_has_its_default() {
     assert_eq!(mfa.first_factor, FirstFactor::Operator);
     assert_eq!(mfa.remember, Some(Duration::from_hours(30 * 24)));
     assert_eq!(sign_up.mode, SignUp::Closed);
-    assert!(mail.is_none() && sms.is_none() && voice.is_none());
+    assert!(mail.is_none() && sms.is_none() && voice.is_none() && records.is_none());
     assert_eq!((password.policy, password.breached), (PasswordPolicy::default(), None));
     assert_eq!(policies.iter().map(|policy| policy.name.as_str()).collect::<Vec<_>>(), ["public", "deny"]);
     assert_eq!(apps[0].app.title, "Payroll");

@@ -29,6 +29,7 @@ use crate::domain::{
     session::{Authentication, Identity, Level, Session, proven},
     time::Timestamp,
 };
+use serde::{Deserialize, Serialize};
 use std::{sync::Arc, time::Duration};
 
 /// A named requirement that routes point at.
@@ -135,8 +136,9 @@ pub enum Visitor {
     Anonymous(WhyAnonymous),
 }
 
-/// Why a request carries no session. Logged, and used to word the sign-in page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Why a request carries no session. Logged, recorded, and used to word the sign-in page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum WhyAnonymous {
     /// There is no session cookie.
     NoCookie,

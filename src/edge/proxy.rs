@@ -25,7 +25,9 @@ pub mod held_page;
 mod hold;
 pub mod incoming;
 pub mod kind;
+mod obedience;
 pub mod outgoing;
+mod records;
 pub mod reports;
 mod reserved;
 pub mod serve;
@@ -35,5 +37,6 @@ pub mod trailers;
 pub mod visitors;
 pub mod websocket;
 
-pub use serve::{Arrival, Proxy, Reply, Served};
+pub use obedience::Latest;
+pub use serve::{Arrival, Proxy, Reply, Served, Speaks};
 use serve::{Asked, Passage};

@@ -32,6 +32,8 @@ pub struct Journey {
     pub asks: Option<Asks>,
     /// What the application asks for, beside its policy.
     pub demand: Option<Demand>,
+    /// The id of the request that was sent here: what people can quote, and `explain` understands.
+    pub request: Option<String>,
 }
 
 /// What asks for a further proof. The portal asks for what this policy lacks: it does not see the request itself or its
@@ -61,6 +63,8 @@ struct Written<'a> {
     /// Level, and seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     d: Option<(Option<&'a str>, Option<u64>)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    i: Option<&'a str>,
 }
 
 impl Journey {
@@ -84,6 +88,7 @@ impl Journey {
             d: self
                 .demand
                 .map(|demand| (demand.level().map(Level::name), demand.within().map(|within| within.as_secs()))),
+            i: self.request.as_deref(),
         };
         let plain = serde_json::to_vec(&written).unwrap_or_default();
         BASE64_URL_SAFE_NO_PAD.encode(world.vault.seal(PURPOSE, &plain))
@@ -93,7 +98,7 @@ impl Journey {
     pub fn open(world: &World, text: &str) -> Option<Self> {
         let sealed = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
         let plain = world.vault.open(PURPOSE, &sealed)?;
-        let Written { h, p, m, b, t, r, a, d } = serde_json::from_slice(plain.expose()).ok()?;
+        let Written { h, p, m, b, t, r, a, d, i } = serde_json::from_slice(plain.expose()).ok()?;
         let browser = BASE64_URL_SAFE_NO_PAD.decode(b).ok()?.try_into().ok()?;
         Some(Self {
             host: Host::parse(h).ok()?,
@@ -107,6 +112,7 @@ impl Journey {
                 let level = level.and_then(|name| Level::ALL.iter().copied().find(|level| level.name() == name));
                 Demand::new(level, within.map(Duration::from_secs))
             }),
+            request: i.map(str::to_owned),
         })
     }
 }

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     domain::{
+        change::Change,
         event::{KEPT_FOR, What},
         policy::{Visitor, WhyAnonymous},
         secret::{Token, TokenHash},
@@ -166,7 +167,7 @@ pub async fn others(world: &World, full: &Full) -> Result<Vec<Session>, StoreErr
 
 /// Ends one of one's own other sessions; `false` if there is none of that id (SE-06).
 pub async fn end_other(world: &World, full: &Full, other: SessionId, caller: &Caller) -> Result<bool, ChangeError> {
-    if let Some(missing) = missing_for_change(world, full).await? {
+    if let Some(missing) = missing_for_change(world, full, Change::Factors).await? {
         return Err(ChangeError::NeedsProof(missing));
     }
     let is_own = others(world, full).await?.iter().any(|session| session.id == other);
@@ -179,7 +180,7 @@ pub async fn end_other(world: &World, full: &Full, other: SessionId, caller: &Ca
 
 /// Ends all of one's sessions but this one (EN-03, SE-06). Returns how many.
 pub async fn end_others(world: &World, full: &Full, caller: &Caller) -> Result<u64, ChangeError> {
-    if let Some(missing) = missing_for_change(world, full).await? {
+    if let Some(missing) = missing_for_change(world, full, Change::Factors).await? {
         return Err(ChangeError::NeedsProof(missing));
     }
     let user = full.identity.user.id;

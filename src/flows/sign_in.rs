@@ -1,6 +1,6 @@
 //! Signing in with a password.
 
-use super::{Caller, TryError, World, devices};
+use super::{Caller, TryError, World, devices, grace};
 use crate::{
     domain::{
         enrolment::Requirement,
@@ -28,6 +28,8 @@ pub enum Outcome {
     SecondFactor(Token),
     /// There is no second factor yet, and one must be set up first, under this token.
     Enrol(Token),
+    /// Signed in without the second factor that is required, as long as that is let pass.
+    Grace(Opened),
 }
 
 /// A session was opened, or gained a proof.
@@ -130,6 +132,9 @@ pub(super) async fn admit(
         && let Some(opened) = open_remembered(world, &account, password, proof, caller).await?
     {
         return Ok(Outcome::Done(opened));
+    }
+    if requirement == Requirement::Required && !enrolled && grace::begin(world, account.user.id).await?.is_some() {
+        return open(world, &account, password, proof, caller).await.map(Outcome::Grace);
     }
     let next: fn(Token) -> Outcome = match (requirement, enrolled) {
         (Requirement::Optional | Requirement::Required, true) => Outcome::SecondFactor,

@@ -10,8 +10,10 @@ mod enroll;
 mod factors;
 mod failing_store;
 mod gated;
+mod grace;
 mod hold;
 mod journey;
+mod lost;
 mod machine;
 mod passkeys;
 mod password;
@@ -222,7 +224,9 @@ impl Scene {
                 recovery_codes: 10,
                 hold: LIMITS_OF_HOLDING,
                 methods: vec![Method::Passkey, Method::SecurityKey, Method::Totp],
+                group_methods: BTreeMap::new(),
                 first_factor: FirstFactor::Operator,
+                grace: None,
                 remember: Some(Duration::from_hours(30 * 24)),
                 countries: NumberPrefix::parse("+44").map(|prefix| (Channel::Sms, prefix)).into_iter().collect(),
                 passwords: PasswordPolicy::default(),
@@ -283,7 +287,7 @@ impl Scene {
     async fn half(&self, caller: &Caller) -> Token {
         match self.password(ANN, PASSWORD, caller).await.unwrap() {
             Outcome::SecondFactor(token) | Outcome::Enrol(token) => token,
-            Outcome::Done(_) => panic!("the password alone opened a session"),
+            Outcome::Done(_) | Outcome::Grace(_) => panic!("the password alone opened a session"),
         }
     }
 

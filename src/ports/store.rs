@@ -9,6 +9,7 @@ pub mod budgets;
 pub mod contacts;
 pub mod devices;
 pub mod factors;
+pub mod grace;
 pub mod held;
 pub mod invitations;
 pub mod passkeys;
@@ -22,6 +23,7 @@ pub use budgets::{BudgetStore, Charge};
 pub use contacts::{ContactStore, SentCode, SentPurpose};
 pub use devices::{Device, DeviceId, DeviceStore, Undo};
 pub use factors::{FactorStore, LastFactor};
+pub use grace::GraceStore;
 pub use held::{Claim, FoundHeld, Held, HeldStore, Room, Sender, WaitingHeld};
 pub use invitations::{Invitation, InvitationStore, Redeemed};
 pub use passkeys::{Ceremony, PasskeyFactor, PasskeyStore, Purpose};
@@ -44,6 +46,7 @@ pub trait Store:
     + DeviceStore
     + ActivityStore
     + BudgetStore
+    + GraceStore
     + HeldStore
     + InvitationStore
 {

@@ -45,6 +45,8 @@ const DOMAIN_ORDER: &[&str] = &[
     "risk",
     "target",
     "policy",
+    "change",
+    "record",
     "assertion",
 ];
 

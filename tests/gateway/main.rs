@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod bearer;
+mod conformance;
 mod cors;
 mod demands;
 mod floods;

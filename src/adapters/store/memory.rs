@@ -8,6 +8,7 @@ mod budgets;
 mod contacts;
 mod devices;
 mod factors;
+mod grace;
 mod held;
 mod invitations;
 mod passkeys;
@@ -67,6 +68,7 @@ struct Tables {
     handoffs: HashMap<TokenHash, Handoff>,
     children: HashMap<TokenHash, (SessionId, Host)>,
     primary_factors: HashMap<UserId, FactorId>,
+    graces: HashMap<UserId, Timestamp>,
     events: Vec<Event>,
     budgets: HashMap<String, Budget>,
     held: HashMap<TokenHash, held::Kept>,

@@ -122,6 +122,7 @@ mod contacts;
 mod devices;
 mod endings;
 mod factors;
+mod grace;
 mod held;
 mod invitations;
 mod open;

@@ -1,7 +1,7 @@
 //! Connections to servers: TCP, and TLS that is always verified (HO-10).
 
 use super::{HttpVersion, Settings};
-use crate::ports::upstream::UpstreamError;
+use crate::{adapters::system::keep_asking, ports::upstream::UpstreamError};
 use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
 use rustls_pki_types::{CertificateDer, ServerName, pem::PemObject as _};
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
@@ -18,6 +18,16 @@ pub enum Trust {
     System,
     /// Only the authorities in this PEM file.
     Authorities(PathBuf),
+}
+
+impl Trust {
+    /// What the authorities' file holds now; nothing where there is none, or none that can be read.
+    pub(super) fn held(&self) -> Option<Vec<u8>> {
+        match self {
+            Self::System => None,
+            Self::Authorities(path) => std::fs::read(path).ok(),
+        }
+    }
 }
 
 /// Why no server could ever be trusted. Stops the start (HO-09).
@@ -77,6 +87,7 @@ impl Connector {
         let connecting = async {
             let tcp = TcpStream::connect(address).await.map_err(UpstreamError::Connect)?;
             tcp.set_nodelay(true).map_err(UpstreamError::Connect)?;
+            keep_asking(&tcp).map_err(UpstreamError::Connect)?;
             let Some(name) = name else { return Ok(Connection::Plain(tcp)) };
             let tls = self.tls.as_ref().ok_or_else(|| UpstreamError::Tls(io::Error::other("TLS is not set up")))?;
             let stream = tls.connect(name.clone(), tcp).await.map_err(UpstreamError::Tls)?;

@@ -65,14 +65,18 @@ impl<B> Clone for Client<B> {
 impl<B: RequestBody> Client<B> {
     /// Call it on the runtime of the core: unused connections are closed by a task there.
     pub fn new(upstreams: &Upstreams) -> Self {
-        let lane = |group: &Arc<Group>| {
-            let idle = Arc::new(Idle { idle_max: group.settings().idle_max, parked: Mutex::default() });
-            tokio::spawn(Idle::close_unused(Arc::downgrade(&idle)));
-            let shared = (group.settings().http == HttpVersion::Two).then(|| Shared::new(Arc::clone(group)));
-            Lane { group: Arc::clone(group), idle, shared }
+        Self { lanes: Arc::default() }.next(upstreams)
+    }
+
+    /// The same core's way to these. Connections to servers that are the same ones are kept. To be called on the runtime of
+    /// the core, too.
+    #[must_use]
+    pub fn next(&self, upstreams: &Upstreams) -> Self {
+        let lane = |(app, group): (&String, &Arc<Group>)| {
+            let same = self.lanes.get(app).filter(|lane| Arc::ptr_eq(&lane.group, group));
+            (app.clone(), same.map_or_else(|| Lane::new(group), Lane::clone))
         };
-        let lanes = upstreams.groups().iter().map(|(app, group)| (app.clone(), lane(group))).collect();
-        Self { lanes: Arc::new(lanes) }
+        Self { lanes: Arc::new(upstreams.groups().iter().map(lane).collect()) }
     }
 }
 
@@ -112,7 +116,18 @@ enum Past {
     Rested,
 }
 
+impl<B> Clone for Lane<B> {
+    fn clone(&self) -> Self {
+        Self { group: Arc::clone(&self.group), idle: Arc::clone(&self.idle), shared: self.shared.clone() }
+    }
+}
+
 impl<B: RequestBody> Lane<B> {
+    fn new(group: &Arc<Group>) -> Self {
+        let shared = (group.settings().http == HttpVersion::Two).then(|| Shared::new(Arc::clone(group)));
+        Self { group: Arc::clone(group), idle: Idle::kept_for(group.settings().idle_max), shared }
+    }
+
     async fn send(&self, request: Request<B>) -> Result<Response<ReplyBody<B>>, UpstreamError> {
         let upgrades = request.headers().contains_key(UPGRADE);
         let bound = is_connection_bound(request.headers(), &AUTHORIZATION);
@@ -416,6 +431,12 @@ struct Parked<B> {
 }
 
 impl<B: RequestBody> Idle<B> {
+    fn kept_for(idle_max: Duration) -> Arc<Self> {
+        let idle = Arc::new(Self { idle_max, parked: Mutex::default() });
+        tokio::spawn(Self::close_unused(Arc::downgrade(&idle)));
+        idle
+    }
+
     /// The connection that was used last: the others get old and are closed.
     async fn take(&self, address: SocketAddr) -> Option<(Link<B>, Past)> {
         loop {

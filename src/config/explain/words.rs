@@ -13,7 +13,7 @@ use crate::{
         time::Timestamp,
     },
 };
-use std::fmt;
+use std::{fmt, time::Duration};
 
 pub(super) fn visitor(visitor: &Visitor, did: &[Did]) -> String {
     let identity = match visitor {
@@ -124,9 +124,14 @@ fn freshness(fresh: &Freshness, session: &Session, now: Timestamp) -> Clause {
     let latest = fresh.latest(session, now);
     Clause {
         demands: wish(fresh),
-        saw: latest.map_or("none".to_owned(), |(method, age)| format!("{method} {} ago", spell(age))),
+        saw: latest.map_or("none".to_owned(), |(method, age)| format!("{method} {} ago", spell(seconds(age)))),
         met: latest.is_some_and(|(_, age)| fresh.within.includes(age)),
     }
+}
+
+/// Whole seconds, rounded up: what is too old by a moment does not look young enough.
+pub(super) fn seconds(age: Duration) -> Duration {
+    Duration::from_secs(age.as_secs() + u64::from(age.subsec_nanos() > 0))
 }
 
 /// `totp or passkey within 5m`.
@@ -153,7 +158,7 @@ pub(super) fn missing(policy: &str, missing: &Missing) -> String {
         Missing::Fresh { wanted, latest } => {
             let wanted = format!("`{policy}` wants {}", wish(wanted));
             match latest {
-                Some((method, age)) => format!("{wanted}; the last {method} was {} ago", spell(*age)),
+                Some((method, age)) => format!("{wanted}; the last {method} was {} ago", spell(seconds(*age))),
                 None => format!("{wanted}; there never was one"),
             }
         }

@@ -1,5 +1,7 @@
 //! What routes look at in a request, and what they may ask of it beside method and path.
 
+pub mod extract;
+
 use super::{Visitor, hours::Hours, who::Who};
 use crate::domain::{target::CanonicalPath, time::Timestamp};
 use ipnet::IpNet;

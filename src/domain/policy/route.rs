@@ -131,15 +131,24 @@ pub struct Matched<'a> {
 }
 
 /// Why nobody can say yet which route a request is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unsettled {
     /// It depends on who sends it, and nobody has looked.
+    #[error("nobody looked who sends it")]
     Unasked,
     /// A parameter or field that this route names can be read in two ways. Such a request is refused, never guessed.
+    #[error("servers would read in two ways what route {} asks for", route + 1)]
     Unclear {
         /// The route's place in the app.
         route: usize,
     },
+}
+
+impl Matched<'_> {
+    /// The path of the route, as it is written; `None` where only the app's own policy holds.
+    pub fn path(&self) -> Option<&str> {
+        self.route.map(|(_, route)| route.path.as_str())
+    }
 }
 
 impl Apps {

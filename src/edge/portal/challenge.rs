@@ -173,6 +173,8 @@ pub struct Answerer<'a> {
     pub others: &'a [Method],
     /// What waits for the answer.
     pub kept: Kept,
+    /// The request that led here, for `doorward explain --id`.
+    pub reference: Option<&'a str>,
 }
 
 /// What is kept while somebody proves who they are.

@@ -148,6 +148,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             back,
             asks: lack.asks.clone(),
             demand: lack.demand,
+            request: Some(asked.id.to_string()),
         };
         let page = if lack.missing.is_some() { "/challenge" } else { "/login" };
         format!("{}{page}?to={}", self.portal, journey.seal(&self.world))

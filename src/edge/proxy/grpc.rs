@@ -4,7 +4,7 @@
 //! `google.rpc.Status` of the richer error model, with an `ErrorInfo` that holds what RFC 9470 has in its challenge.
 
 use super::{
-    Proxy, Served,
+    Proxy, Served, Speaks,
     answer::{Own, Wanted, max_age_of, words_of},
     body::{RequestBody, ResponseBody},
     failure,
@@ -162,7 +162,7 @@ fn put(message: &mut Vec<u8>, field: u8, bytes: &[u8]) {
 /// A request's body as it goes on. Where HTTP/2 goes all the way its trailers may; and a call may be silent, for it ends
 /// with its session.
 pub(super) fn request_body(served: &Served, body: RequestBody, kind: Kind, tether: Option<&Tether>) -> RequestBody {
-    if !served.http2 {
+    if served.speaks == Speaks::Http1 {
         return body;
     }
     let body = body.with_trailers(Trailers::OfRequest(Arc::clone(served.names.stripped())));
@@ -174,10 +174,10 @@ pub(super) fn request_body(served: &Served, body: RequestBody, kind: Kind, tethe
 
 /// A response's body as it goes back.
 pub(super) fn response_body<B>(served: &Served, body: ResponseBody<B>, kind: Kind) -> ResponseBody<B> {
-    match (served.http2, kind) {
-        (false, _) => body,
-        (true, Kind::Grpc) => body.with_trailers(Trailers::OfResponse).of_call(),
-        (true, _) => body.with_trailers(Trailers::OfResponse),
+    match (served.speaks, kind) {
+        (Speaks::Http1, _) => body,
+        (Speaks::Http2, Kind::Grpc) => body.with_trailers(Trailers::OfResponse).of_call(),
+        (Speaks::Http2, _) => body.with_trailers(Trailers::OfResponse),
     }
 }
 

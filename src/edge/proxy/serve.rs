@@ -3,16 +3,18 @@
 use super::{
     answer::{self, Own, Refused},
     assertions::{About, Assertions},
-    bearer::TOKEN_PATH,
+    bearer::{self, Bearer, TOKEN_PATH},
     body::{RequestBody, ResponseBody},
-    challenge::{Lack, asks, is_own_origin},
-    cors::Cors,
+    challenge::{Lack, asks},
+    cors::{Cors, is_foreign_socket},
     deliver::{Brought, restore},
     failure, grpc,
     hold::is_own_form,
     incoming,
     kind::{self, Kind},
+    obedience::Latest,
     outgoing::{self, IdentityNames, Onward, Protocol},
+    records::Judged,
     reports::Reports,
     tether::Tether,
     visitors::{Seen, Visitors},
@@ -22,10 +24,13 @@ use crate::{
     domain::{
         policy::{
             Access, Admission, Decision, Policy, Visitor,
-            call::Call,
+            call::{Call, extract::Reads},
             route::{App, ByHost, Matched, Streams, Unsettled},
         },
-        target::{Authority, CanonicalPath, path::check_query},
+        target::{
+            Authority, CanonicalPath,
+            path::{NotCanonical, check_query},
+        },
         time::Timestamp,
     },
     edge::http::{
@@ -35,7 +40,10 @@ use crate::{
         request::RequestId,
     },
     flows::{World, hold::Found},
-    ports::upstream::{Upstream, UpstreamError},
+    ports::{
+        Records,
+        upstream::{Upstream, UpstreamError},
+    },
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, request::Parts};
 use hyper::{body::Incoming, upgrade::OnUpgrade};
@@ -50,6 +58,8 @@ const DISCARD_PATH: &str = "/.doorward/send";
 pub struct Served {
     /// Hosts, routes, policies.
     pub app: Arc<App>,
+    /// What its conditions name, and records may hold.
+    pub reads: Arc<Reads>,
     /// Its place in the config.
     pub index: usize,
     /// How it wants identity fields to be called.
@@ -60,14 +70,33 @@ pub struct Served {
     pub websockets: bool,
     /// Whether it may ask for a step-up itself.
     pub steps_up: bool,
-    /// Whether it is spoken to in HTTP/2.
-    pub http2: bool,
-    /// Whether programs may bring a token of ours.
-    pub bearer: bool,
+    /// What is spoken with its servers.
+    pub speaks: Speaks,
+    /// What becomes of tokens of ours.
+    pub bearer: Bearer,
     /// Which other origins may call it.
     pub cors: Option<Cors>,
     /// The host the application sees, where that is not the one the browser asked for.
     pub host: Option<HeaderValue>,
+}
+
+/// What is spoken with an app's servers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Speaks {
+    /// HTTP/1.1.
+    Http1,
+    /// HTTP/2, where no WebSocket gets.
+    Http2,
+}
+
+impl Speaks {
+    fn protocol(self, is_websocket: bool) -> Protocol {
+        match (self, is_websocket) {
+            (Self::Http2, _) => Protocol::Http2,
+            (Self::Http1, true) => Protocol::WebSocket,
+            (Self::Http1, false) => Protocol::Http,
+        }
+    }
 }
 
 /// The data plane of one core.
@@ -76,6 +105,8 @@ pub struct Proxy<U> {
     pub world: World,
     /// Every app, by host.
     pub apps: Arc<ByHost<Arc<Served>>>,
+    /// The same of the latest generation: what streams that stay open go by.
+    pub latest: Latest,
     /// Who is behind a cookie.
     pub visitors: Visitors,
     /// What applications are told.
@@ -90,6 +121,8 @@ pub struct Proxy<U> {
     pub body_max: u64,
     /// What is only reported.
     pub reports: Reports,
+    /// Where decisions are recorded, if they are.
+    pub records: Option<Arc<dyn Records>>,
     /// What every host promises about HTTPS.
     pub hsts: HeaderValue,
     /// Where the store is spoken to.
@@ -157,7 +190,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         let (mut parts, incoming) = request.into_parts();
         let uri = parts.uri.clone();
         let mut asked = Self::asked(served, &parts, arrival);
-        if let Some(own) = self.refuse_token(served, &asked) {
+        if let Some(own) = bearer::refusal(served, &asked) {
             return Reply::Own(own);
         }
         if parts.method == Method::POST && uri.path() == TOKEN_PATH {
@@ -224,39 +257,32 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         query: Option<&str>,
     ) -> Result<Passage<'a>, Barrier<'a>> {
         let refuse = |refusal| Barrier::Answer(Box::new(self.refuse(asked, refusal, None)));
-        let path = CanonicalPath::parse(path, served.app.allowed).map_err(|error| {
-            tracing::info!(request.id = %asked.id, app = served.app.name, %error, "a target was refused");
+        let unreadable = |path: &str, error: NotCanonical| {
+            self.note(served, asked, path, None, &Judged::Unclear(&error), self.world.clock.now());
             refuse(Refusal::Malformed)
-        })?;
-        if query.is_some_and(|query| check_query(query).is_err()) {
-            return Err(refuse(Refusal::Malformed));
-        }
+        };
+        let path = CanonicalPath::parse(path, served.app.allowed).map_err(|error| unreadable(path, error))?;
+        query.map_or(Ok(()), check_query).map_err(|error| unreadable(path.as_str(), error))?;
         if let Some(below) = path.below_reserved() {
             return Err(Barrier::Answer(Box::new(self.reserved(asked, below, query).await)));
         }
         let (matched, seen) = self.route(served, asked, &path, query).await.map_err(Barrier::Answer)?;
         let policy = matched.policy;
-        let may_open =
-            || is_own_origin(asked) || served.cors.as_ref().is_some_and(|cors| cors.opens_sockets(asked.headers));
-        if seen.is_some() && asked.kind == Kind::WebSocket && !may_open() {
+        let now = self.world.clock.now();
+        if seen.is_some() && is_foreign_socket(served, asked) {
+            self.note(served, asked, path.as_str(), seen.as_ref(), &Judged::Foreign(&matched), now);
             return Err(refuse(Refusal::NotAllowed { app: &served.app.title, message: None }));
         }
         let visitor = seen.as_ref().map_or_else(|| Seen::Nobody(NOT_ASKED).visitor(), Seen::visitor);
-        let now = self.world.clock.now();
-        match policy.decide(&visitor, now) {
-            Decision::Admit(admission) => {
-                if let Some(instead) = admission.instead() {
-                    self.reports.note(asked.id, &served.app.name, &policy.name, instead);
-                }
-                Ok(Passage { admission, seen, matched, path, now })
-            }
-            Decision::SignIn(why) => {
-                tracing::info!(request.id = %asked.id, app = served.app.name, ?why, "sign-in asked for");
+        let decision = policy.decide(&visitor, now);
+        self.note(served, asked, path.as_str(), seen.as_ref(), &Judged::Policy(&decision, &matched), now);
+        match decision {
+            Decision::Admit(admission) => Ok(Passage { admission, seen, matched, path, now }),
+            Decision::SignIn(_) => {
                 let lack = Lack { identity: None, missing: None, asks: None, demand: None };
                 Err(Barrier::Proof(Box::new(lack), path))
             }
             Decision::StepUp(missing) => {
-                tracing::info!(request.id = %asked.id, app = served.app.name, policy = policy.name, "step-up asked for");
                 match &policy.access {
                     Access::Require(requirement) => {
                         let identity = match visitor {
@@ -271,10 +297,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
                     Access::Public | Access::Deny => Err(refuse(Refusal::OurFault)),
                 }
             }
-            Decision::Deny(why) => {
-                tracing::info!(request.id = %asked.id, app = served.app.name, policy = policy.name, ?why, "denied");
-                Err(Barrier::Answer(Box::new(self.deny(served, asked, policy, seen.as_ref()))))
-            }
+            Decision::Deny(_) => Err(Barrier::Answer(Box::new(self.deny(served, asked, policy, seen.as_ref())))),
         }
     }
 
@@ -298,12 +321,12 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             }
             settled => (settled, None),
         };
-        let refuse = |refusal| Box::new(self.refuse(asked, refusal, None));
-        let matched = settled.map_err(|unsettled| {
-            tracing::info!(request.id = %asked.id, app = served.app.name, ?unsettled, "a request was refused: no route can tell");
-            refuse(Refusal::Malformed)
-        })?;
-        let matched = matched.ok_or_else(|| refuse(Refusal::NotFound))?;
+        let refuse = |judged: &Judged<'_>, refusal| {
+            self.note(served, asked, path.as_str(), seen.as_ref(), judged, now);
+            Box::new(self.refuse(asked, refusal, None))
+        };
+        let matched = settled.map_err(|unsettled| refuse(&Judged::Unclear(&unsettled), Refusal::Malformed))?;
+        let matched = matched.ok_or_else(|| refuse(&Judged::Nowhere, Refusal::NotFound))?;
         let seen = match seen {
             None if !matched.policy.is_public() => Some(self.look(asked).await?),
             seen => seen,
@@ -346,20 +369,13 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             (Some(Seen::Known(known)), Some(_)) => Some(known),
             _ => None,
         };
-        let assertion = match (known, served.asserts) {
-            (Some(known), true) => {
-                let route = matched.route.map(|(at, route)| (at, route.path.as_str()));
-                let about =
-                    About { app: &served.app.name, app_index: served.index, route, level: admission.custom_level() };
-                match self.assertions.get(&known.identity, about, now) {
-                    Ok(assertion) => Some(assertion),
-                    Err(error) => {
-                        tracing::error!(%error, request.id = %arrival.id, "nothing was forwarded");
-                        return failed(Refusal::OurFault);
-                    }
-                }
-            }
-            _ => None,
+        let route = matched.route.map(|(at, route)| (at, route.path.as_str()));
+        let about = About { app: &served.app.name, app_index: served.index, route, level: admission.custom_level() };
+        let assertion = known.filter(|_| served.asserts).map(|known| self.assertions.get(&known.identity, about, now));
+        let Ok(assertion) = assertion.transpose().inspect_err(|error| {
+            tracing::error!(%error, request.id = %arrival.id, "nothing was forwarded");
+        }) else {
+            return failed(Refusal::OurFault);
         };
         let forwarding = arrival.last.forwarding(arrival.client, arrival.authority);
         let (Ok(forwarding), Some(request_id)) = (forwarding, arrival.id.value()) else {
@@ -374,11 +390,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             assertion: assertion.as_ref(),
             forwarding: &forwarding,
             request_id: &request_id,
-            protocol: match (served.http2, is_websocket) {
-                (true, _) => Protocol::Http2,
-                (false, true) => Protocol::WebSocket,
-                (false, false) => Protocol::Http,
-            },
+            protocol: served.speaks.protocol(is_websocket),
         };
         let browser = parts.extensions.remove::<OnUpgrade>().filter(|_| is_websocket);
         let tether = known.map(|known| Tether {
@@ -387,7 +399,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             obeys: matched
                 .route
                 .filter(|(_, route)| route.streams == Streams::Obey)
-                .map(|(_, route)| Arc::clone(&route.policy)),
+                .map(|(_, route)| self.obedience(&route.policy, &path, &parts, arrival)),
             clock: Arc::clone(&self.world.clock),
         });
         let body = grpc::request_body(served, body, kind, tether.as_ref());

@@ -99,6 +99,12 @@ impl Visitors {
         Self { world, cache, ended, tokens, slow }
     }
 
+    /// The same, under the settings of `world`. Who is known stays known: what they may is asked of the settings each time.
+    #[must_use]
+    pub fn next(&self, world: World) -> Self {
+        Self { world, ..self.clone() }
+    }
+
     /// What ended a moment ago, and what is open.
     pub const fn ended(&self) -> &Ended {
         &self.ended

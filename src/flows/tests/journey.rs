@@ -26,6 +26,7 @@ fn journey() -> Journey {
         held: None,
         back: None,
         demand: None,
+        request: None,
         asks: Some(Asks { policy: "payments".to_owned(), label: Some("transfers \"ü\"".to_owned()) }),
     }
 }
@@ -39,6 +40,7 @@ fn a_journey_comes_back_as_it_was() {
         held: Some(Token::from_random([8; 32])),
         back: Some("/new".parse().unwrap()),
         demand: Demand::new(Some(Level::Mfa), Some(MINUTE)),
+        request: Some("7F3K-9QXA-2MT4".to_owned()),
         ..journey()
     };
     for journey in [journey(), with_form] {

@@ -21,6 +21,7 @@ fn word(outcome: &Result<Outcome, SignInError>) -> &'static str {
         Ok(Outcome::Done(_)) => "done",
         Ok(Outcome::SecondFactor(_)) => "second factor",
         Ok(Outcome::Enrol(_)) => "enrol",
+        Ok(Outcome::Grace(_)) => "grace",
         Err(SignInError::Mismatch) => "mismatch",
         Err(SignInError::EnrolmentClosed) => "enrolment closed",
         Err(SignInError::Throttled(_) | SignInError::Busy(_) | SignInError::Store(_)) => "failed",

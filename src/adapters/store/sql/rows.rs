@@ -109,6 +109,7 @@ pub(super) struct ContactRow {
     kind: String,
     address: String,
     verified_at: Option<i64>,
+    used_at: Option<i64>,
 }
 
 /// A row of `codes`.
@@ -125,6 +126,7 @@ pub(super) struct CodeRow {
 /// A row of `invitations`.
 #[derive(FromRow)]
 pub(super) struct InvitationRow {
+    token: Vec<u8>,
     inviter: String,
     login_id: String,
     name: Option<String>,
@@ -364,25 +366,27 @@ impl TryFrom<ContactRow> for Contact {
             user: UserId(row.user_id),
             address: Address::parse(kind, &row.address).map_err(|_| bad("address"))?,
             verified_at: row.verified_at.map(Timestamp::from_millis),
+            used_at: row.used_at.map(Timestamp::from_millis),
         })
     }
 }
 
-impl InvitationRow {
-    /// The invitation of this token.
-    pub(super) fn read(self, token: TokenHash) -> Result<Invitation, StoreError> {
-        let bad = |column| bad("invitations", &self.login_id, column);
-        let email = self.email.as_deref().map(EmailAddress::parse).transpose();
-        let phone = self.phone.as_deref().map(PhoneNumber::parse).transpose();
-        Ok(Invitation {
-            token,
-            inviter: Inviter::by_name(&self.inviter).ok_or_else(|| bad("inviter"))?,
-            login_id: LoginId::parse(&self.login_id).map_err(|_| bad("login_id"))?,
+impl TryFrom<InvitationRow> for Invitation {
+    type Error = StoreError;
+
+    fn try_from(row: InvitationRow) -> Result<Self, StoreError> {
+        let bad = |column| bad("invitations", &row.login_id, column);
+        let email = row.email.as_deref().map(EmailAddress::parse).transpose();
+        let phone = row.phone.as_deref().map(PhoneNumber::parse).transpose();
+        Ok(Self {
+            token: TokenHash::from_bytes(row.token.try_into().map_err(|_| bad("token"))?),
+            inviter: Inviter::by_name(&row.inviter).ok_or_else(|| bad("inviter"))?,
+            login_id: LoginId::parse(&row.login_id).map_err(|_| bad("login_id"))?,
             email: email.map_err(|_| bad("email"))?,
             phone: phone.map_err(|_| bad("phone"))?,
-            groups: serde_json::from_str(&self.groups).map_err(|_| bad("groups"))?,
-            ends_at: Timestamp::from_millis(self.ends_at),
-            name: self.name,
+            groups: serde_json::from_str(&row.groups).map_err(|_| bad("groups"))?,
+            ends_at: Timestamp::from_millis(row.ends_at),
+            name: row.name,
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     domain::{
-        event::{Event, What},
+        event::{Event, Intervention, What},
         factor::Method,
         place::Place,
         time::Timestamp,
@@ -74,13 +74,35 @@ impl ActivityRow {
             What::SessionsEnded { count: 1 } => "1 session ended".to_owned(),
             What::SessionsEnded { count } => format!("{count} sessions ended"),
             What::Locked => "Locked".to_owned(),
+            What::Operator(act) => intervention(act),
         }
     }
 
     /// From where.
-    pub(super) fn place(&self) -> Somewhere<'_> {
-        Somewhere(&self.place)
+    pub(super) fn place(&self) -> String {
+        match self.what {
+            What::Operator(_) => "not in a browser".to_owned(),
+            _ => Somewhere(&self.place).to_string(),
+        }
     }
+}
+
+fn intervention(act: &Intervention) -> String {
+    let did = match act {
+        Intervention::Added => "made this account",
+        Intervention::PasswordSet => "set a new password and ended all sessions",
+        Intervention::AppAdded { name } if name == unnamed(Method::Totp) => "added an authenticator app",
+        Intervention::AppAdded { name } => return format!("An operator added the authenticator app “{name}”"),
+        Intervention::SecondFactorsReset { removed: 0 } => "let you set up a second step and ended all sessions",
+        Intervention::SecondFactorsReset { .. } => "removed every second step and ended all sessions",
+        Intervention::SessionsEnded { count: 1 } => "ended 1 session",
+        Intervention::SessionsEnded { count } => return format!("An operator ended {count} sessions"),
+        Intervention::DevicesForgotten { .. } => "had the remembered browsers forgotten",
+        Intervention::Disabled => "disabled this account",
+        Intervention::Enabled => "enabled this account again",
+        Intervention::Unlocked => "had failed tries forgotten",
+    };
+    format!("An operator {did}")
 }
 
 #[cfg(test)]
@@ -116,6 +138,18 @@ pub(in crate::edge::portal) mod tests {
             What::SessionsEnded { count: 1 },
             What::SessionsEnded { count: 3 },
             What::Locked,
+            What::Operator(Intervention::PasswordSet),
+            What::Operator(Intervention::AppAdded { name: "Authenticator app".to_owned() }),
+            What::Operator(Intervention::AppAdded { name: "Desk phone".to_owned() }),
+            What::Operator(Intervention::SecondFactorsReset { removed: 0 }),
+            What::Operator(Intervention::SecondFactorsReset { removed: 2 }),
+            What::Operator(Intervention::SessionsEnded { count: 1 }),
+            What::Operator(Intervention::SessionsEnded { count: 3 }),
+            What::Operator(Intervention::DevicesForgotten { count: 2 }),
+            What::Operator(Intervention::Disabled),
+            What::Operator(Intervention::Enabled),
+            What::Operator(Intervention::Unlocked),
+            What::Operator(Intervention::Added),
         ];
         let place = Place { browser: Some("Firefox on Linux".to_owned()), address: Some([192, 0, 2, 7].into()) };
         let mut at = NOON;
@@ -127,7 +161,7 @@ pub(in crate::edge::portal) mod tests {
                 Event { user, at, what, place: place.clone() }
             })
             .collect();
-        ActivityRow::of(&events, 20, NOON)
+        ActivityRow::of(&events, 40, NOON)
     }
 
     #[test]

@@ -50,7 +50,11 @@ mod tests {
             (
                 "with_way_back",
                 DeadEndPage {
-                    answerer: Answerer { back: Some("https://payroll.example.com/"), ..ANSWERER },
+                    answerer: Answerer {
+                        back: Some("https://payroll.example.com/"),
+                        reference: Some("7F3K-9QXA-2MT4"),
+                        ..ANSWERER
+                    },
                     needed: Method::ALL,
                     ..stale
                 },

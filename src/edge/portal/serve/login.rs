@@ -83,6 +83,10 @@ pub(super) async fn go_on(desk: &Desk, visit: &Visit, outcome: Outcome, to: Opti
         }
         Outcome::SecondFactor(token) => half(desk, visit, "/challenge", &token, to).await,
         Outcome::Enrol(token) => half(desk, visit, "/enroll", &token, to).await,
+        Outcome::Grace(opened) => {
+            replace(desk, visit).await;
+            desk.keep(onward("/enroll/reminder", to), &opened)
+        }
     }
 }
 

@@ -135,12 +135,14 @@ pub(super) async fn submit_enrolment(
         Err(error) => return desk.unavailable(&error),
     };
     let user = bearer.user().map(|user| user.id.0);
+    let is_recovered = enroll::is_recovered(&desk, &bearer);
     match passkeys::enroll(&desk.world, &bearer, kind, answer, &form.name, &visit.caller).await {
         Ok(opened) => {
             tracing::info!(user.id = ?user, client = %visit.caller.address, method = %kind.method(), "key enrolled");
             match bearer {
                 // In the middle of a sign-in it is the first: there are no recovery codes yet.
                 Bearer::Half(_) => desk.hand_out_codes(visit, &opened, to).await,
+                Bearer::Full(_) if is_recovered => desk.hand_out_codes(visit, &opened, to).await,
                 Bearer::Full(_) | Bearer::Nobody(_) => desk.changed(&opened, to).await,
             }
         }
@@ -168,7 +170,7 @@ fn page(
 ) -> Reply {
     // In the middle of a sign-in it is the first; whoever is signed in came here for a key.
     let other = match bearer {
-        Bearer::Half(_) => desk.world.settings.methods.iter().copied().find(|method| *method == Method::Totp),
+        Bearer::Half(_) => enroll::may_have(desk, bearer).into_iter().find(|method| *method == Method::Totp),
         Bearer::Full(_) | Bearer::Nobody(_) => None,
     };
     desk.form_page(visit, to, |hidden| {
