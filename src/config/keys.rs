@@ -290,7 +290,7 @@ shapes! {
         METHODS "methods" ("list of methods") Value(r#"["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]"#), "What they may send.";
         HEADERS "headers" ("list of header names") Value(r#"["Authorization", "Content-Type"]"#), "Header fields they may send.";
         EXPOSE "expose" ("list of header names") Value("[]"), "Header fields of answers that they may read, beside `WWW-Authenticate` and `Doorward-Step-Up`.";
-        CREDENTIALS "credentials" ("true or false") Value("false"), "Whether they may send cookies. Browsers send the session's only from pages of the same site.";
+        CREDENTIALS "credentials" ("true or false") Value("false"), "Whether they may send cookies, and so open WebSockets. Browsers send the session's only from pages of the same site.";
         MAX_AGE "max_age" ("duration") Value(r#""10m""#), "How long a browser may remember the answer to a preflight.";
     }
     health "health = { … }" "How an application's servers are probed." {

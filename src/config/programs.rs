@@ -5,7 +5,7 @@ use super::{
     problem::Code,
     reader::{Fault, Section, Value},
     settings::{Bearer, Cors, HttpVersion, WebSocket},
-    values::{header_name, one_of, some_time, split_origin, truth, verb},
+    values::{one_of, some_time, split_origin, truth, verb},
 };
 use crate::domain::target::Authority;
 use http::HeaderName;
@@ -78,15 +78,9 @@ fn origin(value: &Value<'_>) -> Option<String> {
 
 /// A header field that pages send or read. `*` would be one to the parser.
 fn field(value: &Value<'_>) -> Option<HeaderName> {
-    if value.as_str().is_some_and(|text| matches!(text.to_ascii_lowercase().as_str(), "authorization" | "content-type"))
-    {
-        return value.parsed(|text| {
-            HeaderName::from_bytes(text.as_bytes())
-                .map_err(|_| Fault::new("this is no header name", "expected letters, digits and hyphens"))
-        });
-    }
-    if value.as_str().is_some_and(|text| text.contains('*')) {
-        return value.fail(Fault::new("a star names no header", "expected the name of one"));
-    }
-    header_name(value)
+    value.parsed(|text| match HeaderName::from_bytes(text.as_bytes()) {
+        Ok(name) if text != "*" => Ok(name),
+        _ => Err(Fault::new("this is no header name", "expected letters, digits and hyphens")
+            .help("write each of them; a star would stand for fields that nobody thought of")),
+    })
 }

@@ -5,6 +5,7 @@ pub use crate::adapters::{
     records::{Keep, Settings as Records},
     upstream::HttpVersion,
 };
+pub use crate::edge::proxy::bearer::Bearer;
 
 use crate::{
     domain::{
@@ -321,15 +322,6 @@ pub enum WebSocket {
     /// Where policy admits them.
     Allowed,
     /// Nowhere.
-    Refused,
-}
-
-/// Whether programs may bring a token of the gateway.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Bearer {
-    /// In place of a cookie.
-    Taken,
-    /// It gets no request through.
     Refused,
 }
 

@@ -203,6 +203,7 @@ fn every_key_of_the_list_is_read() {
             let file = match shape.header {
                 "certificates = [{ … }]" => format!("[tls]\ncertificates = [{{ {} }}]\n", inside.trim()),
                 "headers = { … }" => format!("[[app]]\nheaders = {{ {} }}\n", inside.trim()),
+                "cors = { … }" => format!("[[app]]\ncors = {{ {} }}\n", inside.trim()),
                 "health = { … }" => format!("[[app]]\nhealth = {{ {} }}\n", inside.trim()),
                 "fresh = { … }" => format!("[policy.x]\nfresh = {{ {} }}\n", inside.trim()),
                 "allow = { … }" => format!("[policy.x]\nallow = {{ {} }}\n", inside.trim()),

@@ -39,5 +39,5 @@ pub mod visitors;
 pub mod websocket;
 
 pub use obedience::Latest;
-pub use serve::{Arrival, Proxy, Reply, Served};
+pub use serve::{Arrival, Proxy, Reply, Served, Speaks};
 use serve::{Asked, Passage};

@@ -13,7 +13,7 @@ use crate::{
         upstream::{self, Probe, Trust, Upstreams},
     },
     config::settings::{
-        self as written, AppSettings, Assertion, Bearer, HostHeader, HttpVersion, Origin, Settings, StepUp, WebSocket,
+        self as written, AppSettings, Assertion, HostHeader, HttpVersion, Origin, Settings, StepUp, WebSocket,
     },
     domain::{
         policy::{call::extract::Reads, route::ByHost},
@@ -28,7 +28,7 @@ use crate::{
         },
         portal::serve::{self, Desk},
         proxy::{
-            Latest, Served,
+            Latest, Served, Speaks,
             assertions::Assertions,
             cors::Cors,
             outgoing::{IdentityNames, Names},
@@ -197,8 +197,11 @@ fn served(apps: &[Arc<AppSettings>]) -> Result<ByHost<Arc<Served>>, StartError> 
             asserts: identity.assertion == Assertion::Sent,
             steps_up: settings.step_up == StepUp::Heeded,
             websockets: settings.websocket == WebSocket::Allowed,
-            http2: settings.upstream_http == HttpVersion::Two,
-            bearer: settings.bearer == Bearer::Taken,
+            speaks: match settings.upstream_http {
+                HttpVersion::One => Speaks::Http1,
+                HttpVersion::Two => Speaks::Http2,
+            },
+            bearer: settings.bearer,
             cors: settings.cors.as_ref().map(cors).transpose()?,
             host: host_seen_by(settings),
         });

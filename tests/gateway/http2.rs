@@ -12,9 +12,9 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use std::convert::Infallible;
 use support::{gateway::Gateway, raw::tls};
 
-type Body = UnsyncBoxBody<Bytes, Infallible>;
+pub(crate) type Body = UnsyncBoxBody<Bytes, Infallible>;
 
-async fn connect(gateway: &Gateway) -> SendRequest<Body> {
+pub(crate) async fn connect(gateway: &Gateway) -> SendRequest<Body> {
     let stream = tls(&gateway.site.authority, APP, gateway.site.https, "h2").await.unwrap();
     let (sender, connection) =
         hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();

@@ -2,12 +2,16 @@
 
 #![cfg(test)]
 
+mod bearer;
 mod conformance;
+mod cors;
 mod demands;
 mod floods;
+mod grpc;
 mod held;
 mod hosts;
 mod http2;
+mod http2_upstream;
 mod identity;
 mod memory;
 mod operations;

@@ -9,6 +9,7 @@ pub mod browser;
 pub mod certificates;
 pub mod client;
 pub mod gateway;
+pub mod grpc;
 pub mod mail_server;
 pub mod outbox;
 pub mod person;

@@ -39,6 +39,15 @@ pub(super) const JWT: &str = "eyJ0eXAiOiJkb29yd2FyZC1zZXNzaW9uK2p3";
 /// Longest body of a request for a token.
 const BODY_BYTES_MAX: usize = 1024;
 
+/// What becomes of tokens of ours that programs bring to an app.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bearer {
+    /// They count in place of a cookie.
+    Taken,
+    /// They get no request through.
+    Refused,
+}
+
 /// Which token of ours a request brings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Brought<'a> {
@@ -81,32 +90,30 @@ fn could_be_ours(value: &HeaderValue) -> bool {
     [OPAQUE, JWT].iter().any(|start| memmem::find(value.as_bytes(), start.as_bytes()).is_some())
 }
 
-impl<U: Upstream<RequestBody>> Proxy<U> {
-    /// The answer to a request whose token is not taken, whatever route it is for: what is not taken must not go on.
-    pub(super) fn refuse_token(&self, served: &Served, asked: &Asked<'_>) -> Option<Own> {
-        let why = match find(asked.headers) {
-            Brought::None => return None,
-            Brought::Ambiguous => "The credentials can be read in two ways.",
-            Brought::One(_) if !served.bearer => "This application takes no tokens of the gateway.",
-            Brought::One(_) if cookies::find(asked.headers, Name::App) != cookies::Found::None => {
-                "There are a token and a cookie; bring one of them."
-            }
-            Brought::One(_) => return None,
-        };
-        tracing::info!(request.id = %asked.id, app = served.app.name, why, "a token was refused");
-        if asked.kind == Kind::Grpc {
-            return Some(grpc::refuse(&Refusal::Malformed, "invalid_request", asked.id));
-        }
-        let body = json!({
-            "type": "about:blank", "status": 400, "title": "The token was not taken.", "detail": why,
-            "code": "invalid_request", "request_id": asked.id.to_string(),
-        });
-        Some(problem(StatusCode::BAD_REQUEST, &body))
+/// The answer to a request whose token is not taken, whatever route it is for: what is not taken must not go on.
+pub(super) fn refusal(served: &Served, asked: &Asked<'_>) -> Option<Own> {
+    let has_cookie = || cookies::find(asked.headers, Name::App) != cookies::Found::None;
+    let why = match (find(asked.headers), served.bearer) {
+        (Brought::Ambiguous, _) => "The credentials can be read in two ways.",
+        (Brought::One(_), Bearer::Refused) => "This application takes no tokens of the gateway.",
+        (Brought::One(_), Bearer::Taken) if has_cookie() => "There are a token and a cookie; bring one of them.",
+        (Brought::None, _) | (Brought::One(_), Bearer::Taken) => return None,
+    };
+    tracing::info!(request.id = %asked.id, app = served.app.name, why, "a token was refused");
+    if asked.kind == Kind::Grpc {
+        return Some(grpc::refuse(&Refusal::Malformed, "invalid_request", asked.id));
     }
+    let body = json!({
+        "type": "about:blank", "status": 400, "title": "The token was not taken.", "detail": why,
+        "code": "invalid_request", "request_id": asked.id.to_string(),
+    });
+    Some(problem(StatusCode::BAD_REQUEST, &body))
+}
 
+impl<U: Upstream<RequestBody>> Proxy<U> {
     /// `POST /.doorward/token`: a session JWT for whoever is signed in here, by cookie or by token.
     pub(super) async fn token(&self, served: &Served, asked: &Asked<'_>, incoming: Incoming) -> Own {
-        if !served.bearer {
+        if served.bearer == Bearer::Refused {
             return self.refuse(asked, Refusal::NotFound, None);
         }
         let by_cookie = find(asked.headers) == Brought::None;

@@ -1,6 +1,7 @@
 //! Bodies on their way through: streamed frame by frame, never collected; what follows them is for `trailers` to judge.
 
 use super::{
+    grpc,
     tether::{Cut, Tether},
     trailers::{TooLong, Trailers},
 };
@@ -31,18 +32,9 @@ pub struct RequestBody {
     left: u64,
     /// Runs while nothing comes.
     stalled: Option<Pin<Box<Sleep>>>,
-    /// Whether anything must come in time.
-    patience: Patience,
+    /// What it hangs on in place of that: a call may be silent as long as its session lives.
+    tie: Option<Pin<Box<dyn Future<Output = Cut> + Send>>>,
     trailers: Trailers,
-}
-
-/// How long a body may be silent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Patience {
-    /// [`STALLED_MAX`].
-    Short,
-    /// As long as somebody else watches over it.
-    Endless,
 }
 
 enum Source {
@@ -76,6 +68,9 @@ pub enum BodyError {
     /// What follows it is longer than allowed.
     #[error(transparent)]
     Trailers(#[from] TooLong),
+    /// Its session is over.
+    #[error(transparent)]
+    Cut(#[from] Cut),
 }
 
 impl RequestBody {
@@ -98,7 +93,7 @@ impl RequestBody {
     }
 
     fn of(source: Source, left: u64) -> Self {
-        Self { source, left, stalled: None, patience: Patience::Short, trailers: Trailers::Dropped }
+        Self { source, left, stalled: None, tie: None, trailers: Trailers::Dropped }
     }
 
     /// The same, with what becomes of its trailers.
@@ -107,10 +102,10 @@ impl RequestBody {
         Self { trailers, ..self }
     }
 
-    /// The same, for a call that may be silent as long as its session lives.
+    /// The same, for a call that lives as long as its session.
     #[must_use]
-    pub fn with_patience(self) -> Self {
-        Self { patience: Patience::Endless, ..self }
+    pub(super) fn tied(self, tether: Tether) -> Self {
+        Self { tie: Some(Box::pin(tether.cut())), ..self }
     }
 }
 
@@ -119,13 +114,16 @@ impl Body for RequestBody {
     type Error = BodyError;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if let Some(Poll::Ready(cut)) = self.tie.as_mut().map(|tie| tie.as_mut().poll(cx)) {
+            return Poll::Ready(Some(Err(cut.into())));
+        }
         let polled = match &mut self.source {
             Source::Stream(incoming) => Pin::new(incoming).poll_frame(cx).map_err(BodyError::Broken),
             Source::Held(held) => Pin::new(held).poll_frame(cx).map_err(|never| match never {}),
             Source::Kept(parts) => parts.poll(cx).map_err(BodyError::Lost),
         };
         let Poll::Ready(frame) = polled else {
-            if self.patience == Patience::Endless {
+            if self.tie.is_some() {
                 return Poll::Pending;
             }
             let alarm = self.stalled.get_or_insert_with(|| Box::pin(sleep(STALLED_MAX)));
@@ -182,6 +180,16 @@ pub struct ResponseBody<B> {
     inner: B,
     tie: Tie,
     trailers: Trailers,
+    ending: Ending,
+}
+
+/// How a response ends whose session is over before it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// It breaks off.
+    Break,
+    /// It ends as calls do, with a status.
+    Status,
 }
 
 /// Frames that pass before a body counts as a stream. Most answers are over by then, and never looked up again.
@@ -200,7 +208,12 @@ enum Tie {
 impl<B> ResponseBody<B> {
     /// A response that hangs on no session.
     pub(super) const fn free(inner: B) -> Self {
-        Self { inner, tie: Tie::None, trailers: Trailers::Dropped }
+        Self { inner, tie: Tie::None, trailers: Trailers::Dropped, ending: Ending::Break }
+    }
+
+    /// The same, as the answer to a call.
+    pub(super) fn of_call(self) -> Self {
+        Self { ending: Ending::Status, ..self }
     }
 
     /// The same, with what becomes of its trailers.
@@ -211,6 +224,15 @@ impl<B> ResponseBody<B> {
     /// Ties it to a session, if there is one.
     pub(super) fn tied(self, tether: Option<Tether>) -> Self {
         Self { tie: tether.map_or(Tie::None, |tether| Tie::Loose(tether, FRAMES_UNTIED)), ..self }
+    }
+}
+
+impl Ending {
+    fn of(self, cut: Cut) -> Result<Frame<Bytes>, BoxError> {
+        match self {
+            Self::Break => Err(cut.into()),
+            Self::Status => Ok(Frame::trailers(grpc::trailers_of_cut(cut))),
+        }
     }
 }
 
@@ -240,14 +262,14 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin> Body for ResponseBody
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         if let Poll::Ready(cut) = self.tie.poll_cut(cx) {
-            return Poll::Ready(Some(Err(cut.into())));
+            return Poll::Ready(Some(self.ending.of(cut)));
         }
         let polled = Pin::new(&mut self.inner).poll_frame(cx);
         self.tie.tighten(polled.is_pending());
         if polled.is_pending()
             && let Poll::Ready(cut) = self.tie.poll_cut(cx)
         {
-            return Poll::Ready(Some(Err(cut.into())));
+            return Poll::Ready(Some(self.ending.of(cut)));
         }
         let frame = ready!(polled);
         let Some(frame) = frame.transpose().map_err(Into::into)? else { return Poll::Ready(None) };

@@ -5,10 +5,11 @@
 //! too, for a page can only read what it is allowed to. An application that answers for itself keeps its answer.
 
 use super::{
-    Arrival, Proxy, Reply, Served,
+    Arrival, Asked, Proxy, Reply, Served,
     answer::{Own, STEP_UP},
     body::RequestBody,
-    kind,
+    challenge::is_own_origin,
+    kind::{self, Kind},
 };
 use crate::{
     domain::target::CanonicalPath,
@@ -69,6 +70,11 @@ impl Cors {
         self.origins.iter().find(|allowed| *allowed == origin).cloned()
     }
 
+    /// Whether a page of this origin may open a WebSocket: one that may send cookies.
+    fn opens_sockets(&self, headers: &HeaderMap) -> bool {
+        self.has_credentials && self.allowed(headers).is_some()
+    }
+
     /// Says to a browser that this page may read the answer.
     fn allow(&self, origin: HeaderValue, headers: &mut HeaderMap) {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
@@ -100,6 +106,14 @@ impl Cors {
         }
         headers.append(VARY, HeaderValue::from_static("Origin"));
     }
+}
+
+/// Whether a page of another origin, which may not, opens a WebSocket: a browser sends its cookies along without asking
+/// anybody (CS-06).
+pub(super) fn is_foreign_socket(served: &Served, asked: &Asked<'_>) -> bool {
+    asked.kind == Kind::WebSocket
+        && !is_own_origin(asked)
+        && !served.cors.as_ref().is_some_and(|cors| cors.opens_sockets(asked.headers))
 }
 
 /// Whether a browser asks if a page may send a request, instead of sending it.
@@ -175,6 +189,14 @@ mod tests {
         ] {
             assert!(!allowed(origins), "{origins:?}");
         }
+    }
+
+    #[test]
+    fn a_web_socket_takes_an_origin_that_may_send_cookies() {
+        let (spa, evil) = (with_origins(&["https://spa.example.com"]), with_origins(&["https://evil.example"]));
+
+        assert!(cors(true).opens_sockets(&spa) && !cors(true).opens_sockets(&evil));
+        assert!(!cors(false).opens_sockets(&spa) && !cors(true).opens_sockets(&HeaderMap::new()));
     }
 
     #[test]

@@ -4,9 +4,10 @@
 //! `google.rpc.Status` of the richer error model, with an `ErrorInfo` that holds what RFC 9470 has in its challenge.
 
 use super::{
-    Proxy, Served,
+    Proxy, Served, Speaks,
     answer::{Own, Wanted, max_age_of, words_of},
-    body::RequestBody,
+    body::{RequestBody, ResponseBody},
+    failure,
     kind::Kind,
     tether::{Cut, Tether},
     trailers::Trailers,
@@ -88,16 +89,23 @@ pub(super) fn refuse(refusal: &Refusal<'_>, reason: &str, id: RequestId) -> Own 
 fn ended(code: Code, message: &str, reason: &str, metadata: &[(&str, String)]) -> Own {
     let mut response = Response::new(String::new());
     let headers = response.headers_mut();
+    headers.extend(end(code, message, reason, metadata));
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(STATUS, HeaderValue::from(code as u16));
+    response
+}
+
+/// The end of a call: fields of such a response, or trailers.
+fn end(code: Code, message: &str, reason: &str, metadata: &[(&str, String)]) -> HeaderMap {
+    let mut fields = HeaderMap::new();
+    fields.insert(STATUS, HeaderValue::from(code as u16));
     let details = BASE64_STANDARD_NO_PAD.encode(status(code, message, &error_info(reason, metadata)));
     for (name, value) in [(MESSAGE, percent_encoded(message)), (DETAILS, details)] {
         if let Ok(value) = HeaderValue::try_from(value) {
-            headers.insert(name, value);
+            fields.insert(name, value);
         }
     }
-    response
+    fields
 }
 
 /// `grpc-message`: UTF-8, with everything but printable ASCII percent-encoded, and the percent sign too.
@@ -151,24 +159,31 @@ fn put(message: &mut Vec<u8>, field: u8, bytes: &[u8]) {
     message.extend_from_slice(bytes);
 }
 
-/// A request's body as it goes on. Where HTTP/2 goes all the way its trailers may; and a call whose session is watched
-/// over may be silent.
-pub(super) fn prepare(served: &Served, body: RequestBody, kind: Kind, tether: Option<&Tether>) -> RequestBody {
-    if !served.http2 {
+/// A request's body as it goes on. Where HTTP/2 goes all the way its trailers may; and a call may be silent, for it ends
+/// with its session.
+pub(super) fn request_body(served: &Served, body: RequestBody, kind: Kind, tether: Option<&Tether>) -> RequestBody {
+    if served.speaks == Speaks::Http1 {
         return body;
     }
     let body = body.with_trailers(Trailers::OfRequest(Arc::clone(served.names.stripped())));
-    if kind == Kind::Grpc && tether.is_some() { body.with_patience() } else { body }
+    match tether.filter(|_| kind == Kind::Grpc) {
+        Some(tether) => body.tied(tether.clone()),
+        None => body,
+    }
 }
 
-/// What becomes of the trailers of an app's responses.
-pub(super) fn trailers_of_response(served: &Served) -> Trailers {
-    if served.http2 { Trailers::OfResponse } else { Trailers::Dropped }
+/// A response's body as it goes back.
+pub(super) fn response_body<B>(served: &Served, body: ResponseBody<B>, kind: Kind) -> ResponseBody<B> {
+    match (served.speaks, kind) {
+        (Speaks::Http1, _) => body,
+        (Speaks::Http2, Kind::Grpc) => body.with_trailers(Trailers::OfResponse).of_call(),
+        (Speaks::Http2, _) => body.with_trailers(Trailers::OfResponse),
+    }
 }
 
 impl<U: Upstream<RequestBody>> Proxy<U> {
     /// Sends a request and waits for the head of its response. A call may wait for its first message as long as it
-    /// streams its own: one whose session ends meanwhile is given up, which resets its stream.
+    /// streams its own; one whose session ends meanwhile is given up.
     pub(super) async fn send(
         &self,
         served: &Served,
@@ -178,24 +193,33 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         tether: Option<&Tether>,
     ) -> Result<Result<Response<U::Body>, UpstreamError>, Cut> {
         let sending = self.upstream.send(admission, &served.app.name, request);
-        match tether.filter(|_| kind == Kind::Grpc) {
-            Some(tether) => tokio::select! {
-                sent = sending => Ok(sent),
-                cut = tether.clone().cut() => Err(cut),
-            },
-            None => Ok(sending.await),
+        let Some(tether) = tether.filter(|_| kind == Kind::Grpc) else { return Ok(sending.await) };
+        let sent = tokio::select! {
+            sent = sending => sent,
+            cut = tether.clone().cut() => return Err(cut),
+        };
+        match sent.as_ref().err().and_then(failure::cut_of) {
+            Some(cut) => Err(cut),
+            None => Ok(sent),
         }
     }
 }
 
-/// The end of a call whose session ended before the application answered.
+/// The answer to a call whose session ended before the application answered.
 pub(super) fn cut(why: Cut, id: RequestId) -> Own {
-    let reason = match why {
-        Cut::Over => "sign_in_required",
-        Cut::Stale => "step_up_required",
-    };
-    let request_id = [("request_id", id.to_string())];
-    ended(Code::Unauthenticated, &why.to_string(), &reason.to_ascii_uppercase(), &request_id)
+    ended(Code::Unauthenticated, &why.to_string(), reason_of(why), &[("request_id", id.to_string())])
+}
+
+/// What follows what the application said to a call whose session ended meanwhile.
+pub(super) fn trailers_of_cut(why: Cut) -> HeaderMap {
+    end(Code::Unauthenticated, &why.to_string(), reason_of(why), &[])
+}
+
+fn reason_of(why: Cut) -> &'static str {
+    match why {
+        Cut::Over => "SIGN_IN_REQUIRED",
+        Cut::Stale => "STEP_UP_REQUIRED",
+    }
 }
 
 #[cfg(test)]

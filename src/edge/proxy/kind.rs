@@ -30,16 +30,14 @@ pub fn of(method: &Method, headers: &HeaderMap) -> Kind {
     if *method == Method::POST && grpc::is_call(headers) {
         return Kind::Grpc;
     }
-    // Nobody can be sent to a page who brings a token.
-    if bearer::find(headers) != bearer::Brought::None {
-        return Kind::Program;
-    }
     let by_person = match headers.get(FETCH_MODE) {
         Some(mode) => mode == "navigate" && headers.get(FETCH_DEST).is_none_or(|dest| dest == "document"),
         None => wants_html(headers) && !headers.contains_key(REQUESTED_WITH),
     };
     match (by_person, method) {
         (false, _) => Kind::Program,
+        // Nobody can be sent to a page who brings a token.
+        (true, _) if bearer::find(headers) != bearer::Brought::None => Kind::Program,
         (true, &Method::GET | &Method::HEAD) => Kind::Navigation,
         (true, _) => Kind::Form,
     }

@@ -3,10 +3,10 @@
 use super::{
     answer::{self, Own, Refused},
     assertions::{About, Assertions},
-    bearer::TOKEN_PATH,
+    bearer::{self, Bearer, TOKEN_PATH},
     body::{RequestBody, ResponseBody},
-    challenge::{Lack, asks, is_own_origin},
-    cors::Cors,
+    challenge::{Lack, asks},
+    cors::{Cors, is_foreign_socket},
     deliver::{Brought, restore},
     failure, form_action, grpc,
     hold::is_own_form,
@@ -70,14 +70,33 @@ pub struct Served {
     pub websockets: bool,
     /// Whether it may ask for a step-up itself.
     pub steps_up: bool,
-    /// Whether it is spoken to in HTTP/2.
-    pub http2: bool,
-    /// Whether programs may bring a token of ours.
-    pub bearer: bool,
+    /// What is spoken with its servers.
+    pub speaks: Speaks,
+    /// What becomes of tokens of ours.
+    pub bearer: Bearer,
     /// Which other origins may call it.
     pub cors: Option<Cors>,
     /// The host the application sees, where that is not the one the browser asked for.
     pub host: Option<HeaderValue>,
+}
+
+/// What is spoken with an app's servers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Speaks {
+    /// HTTP/1.1.
+    Http1,
+    /// HTTP/2, where no WebSocket gets.
+    Http2,
+}
+
+impl Speaks {
+    fn protocol(self, is_websocket: bool) -> Protocol {
+        match (self, is_websocket) {
+            (Self::Http2, _) => Protocol::Http2,
+            (Self::Http1, true) => Protocol::WebSocket,
+            (Self::Http1, false) => Protocol::Http,
+        }
+    }
 }
 
 /// The data plane of one core.
@@ -171,7 +190,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         let (mut parts, incoming) = request.into_parts();
         let uri = parts.uri.clone();
         let mut asked = Self::asked(served, &parts, arrival);
-        if let Some(own) = self.refuse_token(served, &asked) {
+        if let Some(own) = bearer::refusal(served, &asked) {
             return Reply::Own(own);
         }
         if parts.method == Method::POST && uri.path() == TOKEN_PATH {
@@ -250,7 +269,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         let (matched, seen) = self.route(served, asked, &path, query).await.map_err(Barrier::Answer)?;
         let policy = matched.policy;
         let now = self.world.clock.now();
-        if seen.is_some() && asked.kind == Kind::WebSocket && !is_own_origin(asked) {
+        if seen.is_some() && is_foreign_socket(served, asked) {
             self.note(served, asked, path.as_str(), seen.as_ref(), &Judged::Foreign(&matched), now);
             return Err(refuse(Refusal::NotAllowed { app: &served.app.title, message: None }));
         }
@@ -354,20 +373,13 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             (Some(Seen::Known(known)), Some(_)) => Some(known),
             _ => None,
         };
-        let assertion = match (known, served.asserts) {
-            (Some(known), true) => {
-                let route = matched.route.map(|(at, route)| (at, route.path.as_str()));
-                let about =
-                    About { app: &served.app.name, app_index: served.index, route, level: admission.custom_level() };
-                match self.assertions.get(&known.identity, about, now) {
-                    Ok(assertion) => Some(assertion),
-                    Err(error) => {
-                        tracing::error!(%error, request.id = %arrival.id, "nothing was forwarded");
-                        return failed(Refusal::OurFault);
-                    }
-                }
-            }
-            _ => None,
+        let route = matched.route.map(|(at, route)| (at, route.path.as_str()));
+        let about = About { app: &served.app.name, app_index: served.index, route, level: admission.custom_level() };
+        let assertion = known.filter(|_| served.asserts).map(|known| self.assertions.get(&known.identity, about, now));
+        let Ok(assertion) = assertion.transpose().inspect_err(|error| {
+            tracing::error!(%error, request.id = %arrival.id, "nothing was forwarded");
+        }) else {
+            return failed(Refusal::OurFault);
         };
         let forwarding = arrival.last.forwarding(arrival.client, arrival.authority);
         let (Ok(forwarding), Some(request_id)) = (forwarding, arrival.id.value()) else {
@@ -382,11 +394,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             assertion: assertion.as_ref(),
             forwarding: &forwarding,
             request_id: &request_id,
-            protocol: match (served.http2, is_websocket) {
-                (true, _) => Protocol::Http2,
-                (false, true) => Protocol::WebSocket,
-                (false, false) => Protocol::Http,
-            },
+            protocol: served.speaks.protocol(is_websocket),
         };
         let browser = parts.extensions.remove::<OnUpgrade>().filter(|_| is_websocket);
         let tether = known.map(|known| Tether {
@@ -398,7 +406,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
                 .map(|(_, route)| self.obedience(&route.policy, &path, &parts, arrival)),
             clock: Arc::clone(&self.world.clock),
         });
-        let body = grpc::prepare(served, body, kind, tether.as_ref());
+        let body = grpc::request_body(served, body, kind, tether.as_ref());
         let Ok(request) = outgoing::request(parts, body, &onward) else { return failed(Refusal::Malformed) };
         let sent = match self.send(served, &admission, request, kind, tether.as_ref()).await {
             Ok(sent) => sent,
@@ -406,7 +414,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         };
         let answered = match (sent, browser) {
             (Ok(response), None) => {
-                Ok(self.received(response).map(|body| body.with_trailers(grpc::trailers_of_response(served)).tied(tether)))
+                Ok(self.received(response).map(|body| grpc::response_body(served, body, kind).tied(tether)))
             }
             (Ok(response), Some(browser)) => {
                 let cut = async {

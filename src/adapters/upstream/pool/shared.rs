@@ -27,6 +27,7 @@ use std::{
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite},
+    sync::Notify,
     time::{Instant, sleep, timeout},
 };
 
@@ -69,6 +70,8 @@ struct State {
     open: AtomicUsize,
     /// What the server allows at once.
     limit: AtomicUsize,
+    /// The first answer came, and before it what the server allows.
+    answered: Notify,
     /// It takes no more requests.
     is_retired: AtomicBool,
     /// When its last exchange ended.
@@ -120,6 +123,9 @@ impl<B: RequestBody> Shared<B> {
             let alarm = pin!(sleep(answer_max));
             match exchange(|request| sender.try_send_request(request), alarm, request, answer_max).await {
                 Ok(response) => {
+                    if !is_kept {
+                        seat.0.answered.notify_one();
+                    }
                     if is_connection_bound(response.headers(), &WWW_AUTHENTICATE) {
                         seat.retire();
                     }
@@ -202,6 +208,14 @@ impl<B: RequestBody> Shared<B> {
     #[cfg(test)]
     fn takes_requests(&self) -> bool {
         self.servers().values().any(|server| server.lines().iter().any(Line::is_open))
+    }
+
+    /// What the server allows at once on its first connection.
+    #[cfg(test)]
+    fn limit(&self) -> Option<usize> {
+        let servers = self.servers();
+        let lines = servers.values().next()?.lines();
+        lines.first().map(|line| line.state.limit.load(Ordering::Relaxed))
     }
 
     fn servers(&self) -> MutexGuard<'_, HashMap<SocketAddr, Arc<Server<B>>>> {
@@ -290,17 +304,25 @@ async fn start<B: RequestBody>(
     let state = Arc::new(State {
         open: AtomicUsize::new(0),
         limit: AtomicUsize::new(connection.current_max_send_streams()),
+        answered: Notify::new(),
         is_retired: AtomicBool::new(false),
         used_at: Mutex::new(Instant::now()),
     });
     let fares = Arc::clone(&state);
     tokio::spawn(async move {
-        let ended = poll_fn(|cx| {
-            let polled = Pin::new(&mut connection).poll(cx);
-            fares.limit.store(connection.current_max_send_streams(), Ordering::Relaxed);
-            polled
-        });
-        if let Err(error) = ended.await {
+        // Each request has the connection look, and so has the first answer.
+        let ended = loop {
+            let ending = poll_fn(|cx| {
+                let polled = Pin::new(&mut connection).poll(cx);
+                fares.limit.store(connection.current_max_send_streams(), Ordering::Relaxed);
+                polled
+            });
+            tokio::select! {
+                ended = ending => break ended,
+                () = fares.answered.notified() => {}
+            }
+        };
+        if let Err(error) = ended {
             tracing::debug!(%error, "a connection to a server broke");
         }
         fares.is_retired.store(true, Ordering::Relaxed);
