@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use axum::{Router, body::Body};
 use doorward::{
     adapters::{
+        geography::Nowhere,
         passkeys::Passkeys,
         passwords::KnownPasswords,
         store,
@@ -112,15 +113,19 @@ async fn world(folder: &Path) -> World {
         vault: Arc::new(FileVault::create(&folder.join("key"), &SystemEntropy).unwrap()),
         passkeys: Arc::new(Passkeys::new("auth.example.com", ORIGIN, "Example Corp")),
         messenger: Arc::new(Queue),
+        geography: Arc::new(Nowhere),
         settings: flows::Settings {
             countries: Vec::new(),
             first_factor: FirstFactor::Operator,
+            group_methods: std::collections::BTreeMap::new(),
+            grace: None,
             remember: None,
             organisation: "Example Corp".to_owned(),
             limits: Limits { lifetime: Duration::from_hours(12), idle: Duration::from_hours(1) },
             sign_up: SignUp::Open,
             requirements: Requirements::default(),
             recovery_codes: 10,
+            risk: None,
             methods: vec![Method::Passkey, Method::Totp],
             hold: flows::hold::Limits { body_max: 0, total_max: 0 },
             passwords: Policy::default(),

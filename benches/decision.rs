@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use criterion::{Criterion, criterion_group, criterion_main};
 use doorward::{
     adapters::{
+        geography::Nowhere,
         passkeys::Passkeys,
         passwords::KnownPasswords,
         signer::JwtSigner,
@@ -25,6 +26,7 @@ use doorward::{
             glob::PathGlob,
             route::{App, Apps, Matched, Route, Streams},
         },
+        risk::Assessment,
         secret::Token,
         session::{Authentication, Level, Limits, Session, SessionId},
         target::{Allowed, Authority, CanonicalPath, Host, HostPattern, path::check_query},
@@ -107,13 +109,17 @@ impl Scene {
             lore: Arc::new(KnownPasswords::default()),
             passkeys: Arc::new(Passkeys::new("localhost", "https://localhost", "Example Corp")),
             messenger: Arc::new(Nobody),
+            geography: Arc::new(Nowhere),
             settings: flows::Settings {
                 organisation: "Example Corp".to_owned(),
                 limits: Limits { lifetime: Duration::from_hours(12), idle: Duration::from_hours(1) },
                 sign_up: SignUp::Open,
                 requirements: Requirements::default(),
                 recovery_codes: 10,
+                risk: None,
                 first_factor: FirstFactor::Operator,
+                group_methods: std::collections::BTreeMap::new(),
+                grace: None,
                 remember: None,
                 methods: vec![Method::Passkey, Method::Totp],
                 hold: doorward::flows::hold::Limits { body_max: 0, total_max: 0 },
@@ -252,6 +258,7 @@ async fn signed_in(world: &World, host: &Host) -> Token {
         seen_at: now,
         locked_at: None,
         place: Place::default(),
+        risk: Assessment::default(),
     };
     world.store.open_session(&session, world.entropy.token().hash()).await.unwrap();
     let browser = world.entropy.token();
@@ -289,6 +296,7 @@ fn app(host: Host) -> App {
         .into(),
         fallback: Some(standard),
         allowed: Allowed::default(),
+        levels: Vec::new(),
     }
 }
 

@@ -14,6 +14,7 @@ pub mod password;
 pub mod place;
 pub mod policy;
 pub mod record;
+pub mod risk;
 pub mod secret;
 pub mod session;
 pub mod target;

@@ -17,6 +17,7 @@ pub mod notices;
 pub mod passkeys;
 pub mod password;
 pub mod recovery;
+pub mod risk;
 pub mod sessions;
 pub mod sign_in;
 pub mod sign_up;
@@ -39,7 +40,7 @@ use crate::{
         user::UserId,
     },
     ports::{
-        Clock, Entropy, Messenger, PasskeyVerifier, PasswordHasher, PasswordLore, Store, StoreError, Vault,
+        Clock, Entropy, Geography, Messenger, PasskeyVerifier, PasswordHasher, PasswordLore, Store, StoreError, Vault,
         store::Charge,
     },
 };
@@ -62,6 +63,8 @@ pub struct World {
     pub vault: Arc<dyn Vault>,
     /// The arithmetic of passkeys.
     pub passkeys: Arc<dyn PasskeyVerifier>,
+    /// Where addresses are.
+    pub geography: Arc<dyn Geography>,
     /// Words to people.
     pub messenger: Arc<dyn Messenger>,
     /// What the operator chose.
@@ -83,6 +86,8 @@ pub struct Settings {
     pub requirements: Requirements,
     /// Recovery codes in a set; none are made or taken where it is zero.
     pub recovery_codes: u8,
+    /// What they want to know of sign-ins; nothing where there is none.
+    pub risk: Option<risk::Settings>,
     /// What people may enrol.
     pub methods: Vec<Method>,
     /// What the members of a group may enrol of it.

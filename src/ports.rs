@@ -1,5 +1,6 @@
 //! What the flows and the edge need from the world, as traits. Adapters implement them; tests bring fakes that behave.
 
+pub mod geography;
 pub mod messages;
 pub mod passkeys;
 pub mod passwords;
@@ -8,6 +9,7 @@ pub mod store;
 pub mod system;
 pub mod upstream;
 
+pub use geography::Geography;
 pub use messages::{Messenger, NotSent};
 pub use passkeys::PasskeyVerifier;
 pub use passwords::{LoreError, PasswordLore};

@@ -35,6 +35,8 @@ mod postgres;
 mod recovery;
 #[path = "store_contract/sessions.rs"]
 mod sessions;
+#[path = "store_contract/traces.rs"]
+mod traces;
 
 use doorward::{adapters::store, ports::Store};
 use futures_util::future::join_all;
@@ -178,6 +180,9 @@ behaviours! {
     invitations::invitations_end_by_login_id_and_by_time
     invitations::open_invitations_of_operators_are_listed
     people::the_store_answers
+    traces::the_latest_trace_of_each_browser_and_subnet_is_kept
+    traces::traces_go_with_their_browser
+    traces::traces_go_with_their_time_their_account_and_what_is_undone
 }
 
 /// What each of [`RACERS`] callers got who all called at once, when every connection was open.

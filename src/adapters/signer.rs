@@ -140,6 +140,7 @@ mod tests {
             assertion::claims,
             factor::{FactorId, Method},
             place::Place,
+            risk::Assessment,
             session::{Authentication, Identity, Limits, Session, SessionId},
             user::{LoginId, User, UserId},
         },
@@ -171,6 +172,7 @@ mod tests {
                 seen_at: NOON,
                 locked_at: None,
                 place: Place::default(),
+                risk: Assessment::default(),
             },
         }
     }

@@ -3,7 +3,7 @@
 use super::{Failure, config_file::ConfigFile, output, records};
 use crate::{
     adapters::{records::older, system::SystemClock},
-    config::explain::{Did, Explanation, Request, Undecided, Who, again, explain, field, moment},
+    config::explain::{Did, Explanation, Request, Risk, Undecided, Who, again, explain, field, moment},
     domain::{record::Record, time::Timestamp, user::LoginId},
     ports::Clock as _,
 };
@@ -43,6 +43,9 @@ pub(super) struct Arguments {
     /// What they have proven, and when: 'totp 10m ago', 'password now'; may be repeated
     #[arg(long, value_name = "PROOF", value_parser = Did::parse)]
     did: Vec<Did>,
+    /// How risky their sign-in was: a score, or signals: 'new-device,new-country'
+    #[arg(long, value_name = "RISK", value_parser = Risk::parse, requires = "did")]
+    risk: Option<Risk>,
     /// The client's address
     #[arg(long, value_name = "ADDRESS")]
     from: Option<IpAddr>,
@@ -60,14 +63,14 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let Arguments { method, url, user, groups, did, from, headers, at, config, json, .. } = arguments;
+    let Arguments { method, url, user, groups, did, risk, from, headers, at, config, json, .. } = arguments;
     let (Some(method), Some(url)) = (method, url) else { return recorded(arguments) };
     let request = Request::parse(&format!("{method} {url}"))
         .map_err(|why| Failure::Misused(format!("this is no request: {why}")))?;
     let request = Request { client: *from, fields: headers.clone(), ..request };
     let who = user.as_ref().map(|name| Who { name: name.clone(), groups: groups.clone() });
     let settings = config.read()?.settings;
-    let told = explain(&settings, &request, who.as_ref(), did, at.unwrap_or_else(|| SystemClock.now()));
+    let told = explain(&settings, &request, who.as_ref(), did, risk.as_ref(), at.unwrap_or_else(|| SystemClock.now()));
     if *json {
         return output::print_json(&serde_json::to_value(&told).map_err(Failure::refused)?);
     }

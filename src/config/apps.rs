@@ -79,8 +79,20 @@ fn app(section: &Section<'_>, around: &Around<'_>, taken: &mut Taken) -> Option<
     let routes: Vec<_> = routes.into_iter().map(|written| written.route).collect();
     let routes: Vec<_> =
         routes.into_iter().map(|route| Route { policy: lifted(Arc::clone(&route.policy)), ..route }).collect();
-    let app = App { name, title, hosts: hosts?, routes: routes.into(), fallback, allowed: allowed? };
-    towards.map(|towards| towards(app))
+    let app = App {
+        name,
+        title,
+        hosts: hosts?,
+        routes: routes.into(),
+        fallback,
+        allowed: allowed?,
+        levels: around.levels.own(),
+    };
+    let settings = towards?(app);
+    if settings.step_up == StepUp::Heeded {
+        around.levels.may_be_used();
+    }
+    Some(settings)
 }
 
 /// Reads the proxy's side of an app; what comes back waits for the side that decides.

@@ -5,7 +5,7 @@ mod recorded;
 mod words;
 
 pub use crate::domain::record::Outcome;
-pub use asked::{Did, NotADid, NotAField, NotAMoment, NotARequest, Request, Who, field, moment};
+pub use asked::{Did, NotADid, NotAField, NotAMoment, NotARequest, NotARisk, Request, Risk, Who, field, moment};
 pub use recorded::{Judge, Judged, Undecided, again};
 
 use super::settings::Settings;
@@ -93,8 +93,15 @@ pub fn route(route: &Route) -> String {
 }
 
 /// Explains one request.
-pub fn explain(settings: &Settings, request: &Request, who: Option<&Who>, did: &[Did], now: Timestamp) -> Explanation {
-    let visitor = visitor(settings, who, did, now);
+pub fn explain(
+    settings: &Settings,
+    request: &Request,
+    who: Option<&Who>,
+    did: &[Did],
+    risk: Option<&Risk>,
+    now: Timestamp,
+) -> Explanation {
+    let visitor = visitor(settings, who, did, risk, now);
     let mut told = Explanation {
         request: request.to_string(),
         visitor: words::visitor(&visitor, did),
@@ -194,7 +201,7 @@ fn follow(settings: &Settings, facts: &Facts<'_>, told: &mut Explanation) -> (Ou
 }
 
 /// Somebody with such proofs, and a session that began with the oldest of them.
-fn visitor(settings: &Settings, who: Option<&Who>, did: &[Did], now: Timestamp) -> Visitor {
+fn visitor(settings: &Settings, who: Option<&Who>, did: &[Did], risk: Option<&Risk>, now: Timestamp) -> Visitor {
     let Some(oldest) = did.iter().map(|did| did.ago).max() else {
         return Visitor::Anonymous(WhyAnonymous::NoCookie);
     };
@@ -212,6 +219,7 @@ fn visitor(settings: &Settings, who: Option<&Who>, did: &[Did], now: Timestamp) 
         seen_at: now,
         locked_at: None,
         place: Place::default(),
+        risk: risk.map(|risk| risk.assessed(settings)).unwrap_or_default(),
     };
     if session.standing(settings.session, now) != Standing::Live {
         return Visitor::Anonymous(WhyAnonymous::TooOld);
@@ -267,6 +275,9 @@ fn verdict(policy: &Policy, visitor: &Visitor, now: Timestamp) -> (Outcome, Stri
         Decision::Deny(WhyDenied::Policy) => (Outcome::Deny, format!("`{name}` lets nobody pass")),
         Decision::Deny(WhyDenied::Who) => {
             (Outcome::Deny, format!("`{name}` is for other people, and no proof changes that"))
+        }
+        Decision::Deny(WhyDenied::Risk) => {
+            (Outcome::Deny, format!("the sign-in is too risky for `{name}`, and no proof changes that"))
         }
     };
     let decision = policy.decide(visitor, now);

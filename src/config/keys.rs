@@ -69,6 +69,7 @@ shapes! {
         STORE "store" ("table") Absent("every key of it has a default"), "Where state is kept.";
         SESSION "session" ("table") Absent("every key of it has a default"), "How long sessions live.";
         MFA "mfa" ("table") Absent("every key of it has a default"), "Second factors.";
+        RISK "risk" ("table") Absent("no sign-in is assessed, and nothing is kept to compare it with"), "Sign-ins that are unlike somebody's earlier ones.";
         HOLD "hold" ("table") Absent("every key of it has a default"), "Forms that wait while people sign in or step up.";
         PASSWORD "password" ("table") Absent("every key of it has a default"), "What new passwords must be like.";
         SIGN_UP "sign_up" ("table") Absent("every key of it has a default"), "Accounts that people make.";
@@ -85,7 +86,7 @@ shapes! {
     }
     server "[server]" "Sockets, and how the process behaves." {
         LISTEN "listen" ("list of IP:port") Value(r#"["0.0.0.0:8443"]"#),
-            "Where HTTPS is served. `\"[::]:8443\"` is IPv6, on most systems IPv4 too.";
+            "Where HTTPS is served. `\"[::]:8443\"` is IPv6, on most systems IPv4 too. Only a start looks at it.";
         REDIRECT "redirect" ("list of IP:port") Value("[]"), "Where plain HTTP is answered with 308 to HTTPS; nothing else is served there.";
         ADMIN "admin" ("IP:port or \"off\"") Value(r#""127.0.0.1:9443""#),
             "Management API, health and metrics. Keep it where only operators reach it.";
@@ -93,7 +94,7 @@ shapes! {
             "The bearer key of the management API, at least 32 characters: `openssl rand -hex 32` makes one.";
         TRUSTED_PROXIES "trusted_proxies" ("list of networks") Value("[]"),
             "Load balancers whose `X-Forwarded-For` is believed. From anybody else it is thrown away.";
-        WORKERS "workers" ("number") Absent("one for each core"), "Threads that carry requests.";
+        WORKERS "workers" ("number") Absent("one for each core"), "Threads that carry requests. Only a start looks at it.";
         BODY_MAX "body_max" ("size") Value(r#""100MiB""#), "Longest request body; longer ones get 413.";
         LOG "log" ("\"human\" or \"json\"") Value(r#""human""#), "How log lines look.";
         DRAIN "drain" ("duration") Value(r#""30s""#), "How long open requests may take to finish when the gateway stops.";
@@ -121,7 +122,7 @@ shapes! {
         IDLE "idle" ("duration") Value(r#""30m""#), "A session unused for this long is over.";
     }
     mfa "[mfa]" "Second factors." {
-        REQUIREMENT "requirement" ("\"required\", \"optional\" or \"disabled\"") Value(r#""required""#), "Who must have one: everybody, whoever enrolled one, nobody.";
+        REQUIREMENT "requirement" ("\"required\", \"optional\", \"risk-based\" or \"disabled\"") Value(r#""required""#), "Whom signing in takes one from: everybody, whoever enrolled one, whose sign-in reaches `risk.require`, nobody.";
         GROUPS "groups" ("table: group = requirement") Absent("nobody is treated otherwise"), "What holds for the members of a group besides: `finance = \"required\"`. The strictest that fits somebody holds, so a group only adds to `requirement`.";
         FIRST_FACTOR "first_factor" ("\"operator\" or \"mailbox\"") Value(r#""operator""#), "What the first second factor takes beside the password: an operator's word (the day after `user add` or `user reset-mfa`, or an invitation), or a code from the account's mailbox too. Mail resets passwords, so with `mailbox` whoever reads the mail of somebody who has no second factor can get to `mfa`.";
         METHODS "methods" ("list of methods") Value(r#"["passkey", "security-key", "totp"]"#), "What may be enrolled: `passkey`, `security-key`, `totp`, `sms-code`, `voice-code`, `email-code`, `email-link`. Codes and links go to addresses that are known to be somebody's. Mail is never `mfa` beside a password, for it can reset it; phone numbers can be taken over, so offer something stronger too.";
@@ -131,6 +132,33 @@ shapes! {
         RECOVERY_CODES "recovery_codes" ("number") Value("10"), "Codes for the day a phone is lost, shown once after the first enrolment; 0 switches them off.";
         REMEMBER "remember" ("duration or \"off\"") Value(r#""30d""#),
             "How long a browser may spare its user the second step of a sign-in, if they tick that there; at most 30 days. It never counts where a policy asks for `mfa` or a fresh proof.";
+    }
+    risk "[risk]" "Sign-ins that are unlike somebody's earlier ones. What shows is written down, weighs something, and calls for something. Of each sign-in the browser's mark, network (/24 or /48), country, a point to a tenth of a degree and the time are kept for 90 days." {
+        GEO "geo" ("path") Absent("`new-country` and `impossible-travel` never show"), "A database of countries or cities in the format of `MaxMind`: `GeoLite2-City.mmdb`. Travel needs cities. It is read at the start.";
+        LISTED "listed" ("list of names") Value("[]"), "Names of `[networks]` from where a sign-in is a signal by itself.";
+        WEIGHTS "weights" ("table") Absent("each as `[risk.weights]` says"), "What each signal weighs: `{ new-device = 20 }`. Their sum, at most 100, is the score.";
+        NOTIFY "notify" ("number") Absent("no letter is sent"), "From this score on the account's owner gets a letter, with a link that ends the sign-in.";
+        REQUIRE "require" ("number") Absent("no second factor is asked for"), "From this score on a second factor is asked for, in remembered browsers too, and of those to whom `mfa.requirement` leaves the choice. Who has none must set one up, if they still may.";
+        DENY "deny" ("number") Absent("nobody is refused"), "From this score on the sign-in is refused.";
+        ON "on" ("table") Absent("the score alone decides"), "What a signal calls for by itself: `{ impossible-travel = \"deny\" }`.";
+    }
+    risk_weights "[risk.weights]" "What a signal weighs: 0 to 100." {
+        NEW_DEVICE "new-device" ("number") Value("20"), "They did not sign in with this browser in the last 30 days.";
+        NEW_COUNTRY "new-country" ("number") Value("30"), "They did not sign in from this country in the last 90 days.";
+        NEW_NETWORK "new-network" ("number") Value("10"), "They did not sign in from this /24 (IPv4) or /48 (IPv6) in the last 90 days.";
+        IMPOSSIBLE_TRAVEL "impossible-travel" ("number") Value("60"), "They would have had to come faster than by air: 1000 km/h, after the first 500 km.";
+        LISTED_ADDRESS "listed-address" ("number") Value("40"), "The address is in one of `listed`.";
+        PASSWORD_CHANGED "password-changed" ("number") Value("15"), "Their password was changed since they last signed in.";
+        RECENT_FAILURES "recent-failures" ("number") Value("20"), "Five or more wrong tries were made within the hour.";
+    }
+    risk_on "[risk.on]" "What a signal calls for, whatever the score." {
+        NEW_DEVICE "new-device" ("\"notify\", \"require\" or \"deny\"") Absent("only its weight counts"), "A browser that is new to them.";
+        NEW_COUNTRY "new-country" ("\"notify\", \"require\" or \"deny\"") Absent("only its weight counts"), "A country that is new to them.";
+        NEW_NETWORK "new-network" ("\"notify\", \"require\" or \"deny\"") Absent("only its weight counts"), "A network that is new to them.";
+        IMPOSSIBLE_TRAVEL "impossible-travel" ("\"notify\", \"require\" or \"deny\"") Absent("only its weight counts"), "A place too far from their last.";
+        LISTED_ADDRESS "listed-address" ("\"notify\", \"require\" or \"deny\"") Absent("only its weight counts"), "An address of `listed`.";
+        PASSWORD_CHANGED "password-changed" ("\"notify\", \"require\" or \"deny\"") Absent("only its weight counts"), "A password that is new.";
+        RECENT_FAILURES "recent-failures" ("\"notify\", \"require\" or \"deny\"") Absent("only its weight counts"), "Many wrong tries. Anybody can make them, so never `deny`.";
     }
     sign_up "[sign_up]" "Accounts that people make." {
         MODE "mode" ("\"closed\", \"invite\" or \"open\"") Value(r#""closed""#), "Who may: nobody, so that operators do; whom `doorward user invite` has given a link; whoever reads the mail of an address, which needs `[mail]`.";
@@ -205,12 +233,18 @@ shapes! {
         GROUPS "groups" ("list of text") Value("[]"), "Groups of which people must be in one; nobody is left out where it is empty.";
         USERS "users" ("list of login ids") Value("[]"), "Login ids of which theirs must be one; nobody is left out where it is empty. Beside `groups` both must hold.";
         ALLOW "allow" ("{ groups, users, any_of, all_of, not }") Absent("`groups` and `users` decide alone"), "Who may pass, put together. Beside `groups` and `users` all must hold.";
+        RISK "risk" ("{ ask, level, deny }") Absent("the risk of a sign-in does not matter"), "What it asks of sessions whose sign-in was unlike earlier ones.";
         MESSAGE "message" ("text") Absent("the page names only the app"), "What people read whom this policy never lets pass: whom to ask.";
         MODE "mode" ("\"enforce\" or \"report\"") Value(r#""enforce""#), "`report` forwards every request, and logs and counts what would have been refused.";
     }
     fresh "fresh = { … }" "How recent a proof must be." {
         ANY "any" ("list of methods") Required, "Methods of which one will do: `password`, `totp`, `passkey`, `security-key`, `sms-code`, `voice-code`, `email-code`, `email-link`, `recovery-code`.";
         WITHIN "within" ("duration or \"session\"") Required, "How old that proof may be; `\"session\"` for any of this session.";
+    }
+    policy_risk "[policy.NAME.risk]" "What a policy makes of the score that `[risk]` gave a session's sign-in: `risk = { ask = 40, deny = 80 }`." {
+        ASK "ask" ("number") Absent("no more is asked for"), "From this score on the session must have reached `level`; a step-up does it.";
+        LEVEL "level" ("\"mfa\" or \"phishing-resistant\"") Value(r#""mfa""#), "What answers the risk.";
+        DENY "deny" ("number") Absent("nobody is refused"), "From this score on nobody passes, whatever they prove.";
     }
     allow "allow = { … }" "A set of people. All keys that are written must hold." {
         GROUPS "groups" ("list of text") Absent("any group, or none"), "Whoever is in one of these.";
@@ -294,6 +328,7 @@ shapes! {
         HEADERS "headers" ("{ name = \"value\" }") Absent("none"), "Its header fields.";
         AT "at" ("date and time") Absent("2023-11-14T22:13:20Z"), "When: `2026-02-06T09:00:00Z` or `2026-02-06T09:00[Europe/Berlin]`.";
         DID "did" ("list of \"METHOD AGE ago\"") Value("[]"), "What they have proven: `\"totp 10m ago\"`.";
+        RISK "risk" ("number or list of signals") Absent("the sign-in was as ever"), "How risky the sign-in was: a score, or what showed: `[\"new-device\"]`.";
         EXPECT "expect" ("forward, report, sign-in, step-up, deny, not-found or refuse") Required, "What must become of it.";
         ROUTE "route" ("label or path of a route") Absent("any route"), "The route that must decide.";
         POLICY "policy" ("policy name") Absent("any policy"), "The policy that must decide.";

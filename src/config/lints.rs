@@ -147,7 +147,9 @@ fn asks_less(policy: &Policy, other: &Policy) -> bool {
     match (&policy.access, &other.access) {
         _ if policy.opens() || other.opens() => !other.opens(),
         (Access::Require(own), Access::Require(asked)) => {
-            !own.level.is_at_least(&asked.level) || asked.fresh.iter().any(|fresh| !own.fresh.contains(fresh))
+            !own.level.is_at_least(&asked.level)
+                || asked.fresh.iter().any(|fresh| !own.fresh.contains(fresh))
+                || asked.risk.is_some_and(|ceiling| own.risk != Some(ceiling))
         }
         (Access::Require(_), Access::Deny) => true,
         (Access::Deny | Access::Public, _) | (_, Access::Public) => false,

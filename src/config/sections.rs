@@ -209,6 +209,7 @@ fn requirement(value: &Value<'_>) -> Option<Requirement> {
     const NAMES: &[(&str, Requirement)] = &[
         ("required", Requirement::Required),
         ("optional", Requirement::Optional),
+        ("risk-based", Requirement::RiskBased),
         ("disabled", Requirement::Disabled),
     ];
     one_of(value, NAMES)

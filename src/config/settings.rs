@@ -14,8 +14,10 @@ use crate::{
         password,
         policy::{
             Policy,
+            call::Network,
             route::{App, Apps},
         },
+        risk::Rules,
         secret::Secret,
         session::Limits,
         target::Host,
@@ -41,6 +43,8 @@ pub struct Settings {
     pub session: Limits,
     /// `[mfa]`.
     pub mfa: Mfa,
+    /// `[risk]`.
+    pub risk: Option<RiskSettings>,
     /// `[hold]`.
     pub hold: hold::Limits,
     /// `[password]`.
@@ -198,6 +202,17 @@ pub struct Mfa {
     pub recovery_codes: u8,
     /// How long a browser may spare its user the second step; `None` where none may.
     pub remember: Option<Duration>,
+}
+
+/// Sign-ins that are unlike somebody's earlier ones.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RiskSettings {
+    /// What signals weigh, and what they call for.
+    pub rules: Rules,
+    /// Addresses that are a signal by themselves.
+    pub listed: Vec<Network>,
+    /// Where addresses are, if anybody can say.
+    pub geo: Option<PathBuf>,
 }
 
 /// What new passwords must be like.

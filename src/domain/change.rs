@@ -98,14 +98,14 @@ fn fresh(any: Vec<Method>) -> Freshness {
 fn meets(requirement: Requirement, session: &Session, now: Timestamp) -> Result<(), Missing> {
     requirement.missing(session, now).map_err(|lack| match lack {
         Lack::Some(missing) => missing,
-        Lack::Everything => Missing::Level { reached: None, wanted: requirement.level, max_age: None },
+        Lack::Everything => Missing::Level { reached: None, wanted: requirement.level, max_age: None, risk: None },
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{factor::FactorId, place::Place, session::SessionId, user::UserId};
+    use crate::domain::{factor::FactorId, place::Place, risk::Assessment, session::SessionId, user::UserId};
     use proptest::prelude::*;
     use uuid::Uuid;
 
@@ -127,6 +127,7 @@ mod tests {
             seen_at: NOON,
             locked_at: None,
             place: Place::default(),
+            risk: Assessment::default(),
         }
     }
 

@@ -75,7 +75,9 @@ impl Inviter {
 pub enum Requirement {
     /// Never.
     Disabled,
-    /// From those who have enrolled one.
+    /// Where the sign-in's risk calls for it.
+    RiskBased,
+    /// From those who have enrolled one, and where the sign-in's risk calls for it.
     Optional,
     /// Always.
     #[default]
@@ -87,6 +89,7 @@ impl Requirement {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Disabled => "disabled",
+            Self::RiskBased => "risk-based",
             Self::Optional => "optional",
             Self::Required => "required",
         }
@@ -134,10 +137,9 @@ impl Grace {
     /// set back, and nobody is to gain by that.
     pub fn at(began: Option<Timestamp>, lasts: Option<Duration>, now: Timestamp) -> Self {
         match (lasts, began) {
-            (None, _) => Self::Over,
             (Some(_), None) => Self::Ahead,
             (Some(lasts), Some(began)) if began.age(now).is_some_and(|age| age < lasts) => Self::Until(began + lasts),
-            (Some(_), Some(_)) => Self::Over,
+            (None | Some(_), _) => Self::Over,
         }
     }
 }
@@ -147,7 +149,8 @@ mod tests {
     use super::*;
     use proptest::{collection::vec, prelude::*, sample::select};
 
-    const ALL: [Requirement; 3] = [Requirement::Disabled, Requirement::Optional, Requirement::Required];
+    const ALL: [Requirement; 4] =
+        [Requirement::Disabled, Requirement::RiskBased, Requirement::Optional, Requirement::Required];
 
     fn requirements() -> impl Strategy<Value = Requirements> {
         let groups = proptest::collection::btree_map("[a-d]", select(&ALL[..]), 0..4);

@@ -1,6 +1,12 @@
 //! What happened to an account: for its owner to look over, and for whoever audits (LO-01).
 
-use crate::domain::{factor::Method, place::Place, time::Timestamp, user::UserId};
+use crate::domain::{
+    factor::Method,
+    place::Place,
+    risk::{Act, Score, Signal},
+    time::Timestamp,
+    user::UserId,
+};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -30,6 +36,15 @@ pub enum What {
         /// By the proof that completed it.
         #[serde(with = "by_name")]
         method: Method,
+    },
+    /// The first proof of a sign-in was right, and the sign-in is unlike earlier ones.
+    UnusualSignIn {
+        /// How much so.
+        score: Score,
+        /// In what.
+        signals: Vec<Signal>,
+        /// What that called for.
+        acts: Vec<Act>,
     },
     /// A session gained a proof.
     SteppedUp {
@@ -160,6 +175,14 @@ mod tests {
         let (method, name) = (Method::Totp, || "Phone".to_owned());
         let written = [
             (What::SignedIn { method }, r#"{"event":"signed-in","method":"totp"}"#),
+            (
+                What::UnusualSignIn {
+                    score: Score::MAX,
+                    signals: vec![Signal::NewDevice, Signal::NewCountry],
+                    acts: vec![Act::Notify],
+                },
+                r#"{"event":"unusual-sign-in","score":100,"signals":["new-device","new-country"],"acts":["notify"]}"#,
+            ),
             (What::SteppedUp { method }, r#"{"event":"stepped-up","method":"totp"}"#),
             (What::WrongTry { method: Method::RecoveryCode }, r#"{"event":"wrong-try","method":"recovery-code"}"#),
             (What::FactorAdded { method, name: name() }, r#"{"event":"factor-added","method":"totp","name":"Phone"}"#),

@@ -12,6 +12,7 @@ use crate::domain::{
     factor::{FactorId, Method},
     place::Place,
     policy::{Decision, Visitor, WhyAnonymous, call::extract::Extract},
+    risk::Assessment,
     session::{Authentication, Identity, Limits, Session, SessionId, Standing},
     time::Timestamp,
     user::{LoginId, User, UserId},
@@ -142,6 +143,9 @@ pub struct Person {
     /// When it was last locked, if ever.
     #[serde(default, with = "maybe_instant", skip_serializing_if = "Option::is_none")]
     pub locked: Option<Timestamp>,
+    /// How unlike earlier ones the sign-in was, if at all.
+    #[serde(default, skip_serializing_if = "Assessment::is_zero")]
+    pub risk: Assessment,
 }
 
 /// One proof at one instant.
@@ -169,6 +173,7 @@ impl From<&Visitor> for Sender {
             since: session.started_at,
             proofs: session.authentications.iter().map(proof).collect(),
             locked: session.locked_at,
+            risk: session.risk.clone(),
         })
     }
 }
@@ -202,6 +207,7 @@ impl Sender {
             seen_at: now,
             locked_at: person.locked,
             place: Place::default(),
+            risk: person.risk.clone(),
         };
         if session.standing(limits, now) != Standing::Live {
             return Visitor::Anonymous(WhyAnonymous::TooOld);
@@ -295,6 +301,7 @@ mod tests {
                 since: NOON - Duration::from_hours(3),
                 proofs: vec![proof(Method::Password, 180), proof(Method::Totp, 12)],
                 locked: None,
+                risk: Assessment::default(),
             })),
             foreign: false,
             outcome: Outcome::StepUp,

@@ -14,6 +14,7 @@
 use crate::domain::{
     factor::{FactorClass, FactorId, Method},
     place::Place,
+    risk::Assessment,
     time::Timestamp,
     user::{User, UserId},
 };
@@ -52,6 +53,8 @@ pub struct Session {
     pub locked_at: Option<Timestamp>,
     /// Where it was begun.
     pub place: Place,
+    /// How unlike its owner's earlier sign-ins that was.
+    pub risk: Assessment,
 }
 
 /// How long sessions live.
@@ -188,6 +191,7 @@ mod tests {
             seen_at,
             locked_at: None,
             place: Place::default(),
+            risk: Assessment::default(),
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! [`serve`] takes one request from its head to its answer. [`outgoing`] makes what the application receives, [`incoming`]
 //! what the browser receives, [`websocket`] joins the two where the protocol changes, [`answer`] words what a request gets
-//! that may not pass, `hold` keeps forms until they may and `deliver` sends them on, and [`failure`] says what an exchange that did not happen looks like.
+//! that may not pass, `form_action` lets forms lead there, `hold` keeps forms until they may and `deliver` sends them on, and [`failure`] says what an exchange that did not happen looks like.
 //!
 //! # Invariants
 //!
@@ -20,6 +20,7 @@ mod deliver;
 mod demand;
 pub mod done_page;
 pub mod failure;
+mod form_action;
 pub mod grpc;
 pub mod held_page;
 mod hold;

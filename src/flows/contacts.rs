@@ -167,7 +167,9 @@ pub async fn remove(world: &World, full: &Full, kind: Kind, caller: &Caller) -> 
         codes::methods_of(world, user.id).await?.iter().any(|method| method.channel().map(Channel::kind) == Some(kind));
     let last = match world.settings.requirements.of(&user.groups) {
         Requirement::Required if is_factor => LastFactor::Stays,
-        Requirement::Required | Requirement::Optional | Requirement::Disabled => LastFactor::MayGo,
+        Requirement::Required | Requirement::Optional | Requirement::RiskBased | Requirement::Disabled => {
+            LastFactor::MayGo
+        }
     };
     world.store.forget_devices(user.id).await?;
     if !world.store.remove_contact(user.id, contact.id, last).await? {

@@ -185,7 +185,7 @@ pub async fn primary(world: &World, user: UserId) -> Result<Option<SecondFactor>
 pub fn last_factor(world: &World, user: &User) -> LastFactor {
     match world.settings.requirements.of(&user.groups) {
         SignInRequirement::Required => LastFactor::Stays,
-        SignInRequirement::Optional | SignInRequirement::Disabled => LastFactor::MayGo,
+        SignInRequirement::Optional | SignInRequirement::RiskBased | SignInRequirement::Disabled => LastFactor::MayGo,
     }
 }
 

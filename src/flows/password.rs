@@ -124,7 +124,7 @@ pub struct Reset {
 fn role(world: &World, groups: &[String]) -> Role {
     match world.settings.requirements.of(groups) {
         Requirement::Required if world.settings.grace.is_none() => Role::OneOfTwo,
-        Requirement::Required | Requirement::Optional | Requirement::Disabled => Role::Alone,
+        Requirement::Required | Requirement::Optional | Requirement::RiskBased | Requirement::Disabled => Role::Alone,
     }
 }
 

@@ -9,6 +9,7 @@ use crate::{
         change::Change,
         event::{KEPT_FOR, What},
         policy::{Visitor, WhyAnonymous},
+        risk::Trace,
         secret::{Token, TokenHash},
         session::{Identity, Session, SessionId, Standing},
         target::Host,
@@ -208,6 +209,7 @@ pub async fn sweep(world: &World) -> Result<(), StoreError> {
     world.store.sweep_invitations(now).await?;
     world.store.sweep_resets(now - PasswordReset::LIFETIME).await?;
     world.store.sweep_events(now - KEPT_FOR).await?;
+    world.store.sweep_traces(now - Trace::KEPT_FOR).await?;
     world.store.sweep(now - limits.lifetime, now - limits.idle, now - Attempt::LIFETIME, now - budgets).await?;
     let devices = world.settings.remember.unwrap_or_default();
     world.store.sweep_devices(now - BROWSER_KNOWN_FOR, now - devices, now - Undo::LIFETIME).await

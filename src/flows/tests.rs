@@ -18,6 +18,7 @@ mod machine;
 mod passkeys;
 mod password;
 mod recovery;
+mod risk;
 mod security_keys;
 mod sessions;
 mod sign_in;
@@ -33,7 +34,7 @@ use super::{
     sign_in::{Opened, Outcome, SignInError, with_password},
 };
 use crate::{
-    adapters::{passkeys::Passkeys, store::MemoryStore, system::FileVault},
+    adapters::{geography::Nowhere, passkeys::Passkeys, store::MemoryStore, system::FileVault},
     domain::{
         contact::{Channel, NumberPrefix},
         enrolment::{FirstFactor, Requirement, Requirements, SignUp},
@@ -214,6 +215,7 @@ impl Scene {
             lore: Arc::new(Gossip),
             vault: vault(),
             passkeys: Arc::new(Passkeys::new("auth.example.com", ORIGIN, "Example Corp")),
+            geography: Arc::new(Nowhere),
             messenger: Arc::clone(&inbox) as Arc<dyn Messenger>,
             settings: Settings {
                 organisation: "Example Corp".to_owned(),
@@ -222,6 +224,7 @@ impl Scene {
                 requirements: Requirements { everybody: requirement, groups: BTreeMap::new() },
                 origin: ORIGIN.to_owned(),
                 recovery_codes: 10,
+                risk: None,
                 hold: LIMITS_OF_HOLDING,
                 methods: vec![Method::Passkey, Method::SecurityKey, Method::Totp],
                 group_methods: BTreeMap::new(),

@@ -98,3 +98,73 @@ fn front(
         drain: settings.server.drain,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        config::{self, ProcessEnvironment, Source},
+        domain::target::Host,
+    };
+    use std::path::Path;
+
+    fn settings(folder: &Path, host: &str) -> Settings {
+        let text = format!(
+            "[tls]\ncertificates = [{{ cert = \"a.pem\", key = \"a.key\" }}]\n\
+             [portal]\nurl = \"https://auth.example.com\"\nname = \"{host}\"\n\
+             [store]\nurl = \"memory:\"\nkey_file = \"doorward.key\"\n\
+             [[app]]\nname = \"app\"\nhost = \"{host}\"\nupstream = [\"http://127.0.0.1:9\"]\npolicy = \"public\"\n"
+        );
+        config::read(&Source::new("config.toml", &text), folder, &ProcessEnvironment).unwrap().settings
+    }
+
+    fn host(name: &str) -> Host {
+        Host::parse(name).unwrap()
+    }
+
+    /// Host, brand and flows of one generation.
+    fn whole(front: &AppFront, name: &str) -> bool {
+        front.proxy.apps.find(&host(name)).is_some()
+            && front.brand.name == name
+            && front.proxy.world.settings.organisation == name
+    }
+
+    #[tokio::test]
+    async fn who_has_a_front_keeps_it_and_who_comes_later_gets_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let (old, new) = (settings(folder.path(), "old.example.com"), settings(folder.path(), "new.example.com"));
+        let shared = Shared::build(&old, Handle::current(), None).await.unwrap();
+        let seat = Seat::new(Handle::current(), &shared, &old, Arc::default());
+        let place = seat.front();
+        let on_its_way = place.load_full();
+
+        let next = shared.next(&new).await.unwrap();
+        let prepared = seat.next(&next, &new);
+        assert!(whole(&place.load(), "old.example.com"), "what is only prepared is not served");
+        seat.put(prepared);
+
+        assert!(whole(&on_its_way, "old.example.com"));
+        assert!(on_its_way.proxy.apps.find(&host("new.example.com")).is_none());
+        let later = place.load_full();
+        assert!(whole(&later, "new.example.com"));
+        assert!(later.proxy.apps.find(&host("old.example.com")).is_none());
+        assert!(Arc::ptr_eq(&on_its_way.ids, &later.ids), "no request id comes twice");
+        assert!(Arc::ptr_eq(&on_its_way.proxy.world.store, &later.proxy.world.store));
+    }
+
+    #[tokio::test]
+    async fn a_generation_that_nobody_is_served_by_is_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = settings(folder.path(), "app.example.com");
+        let shared = Shared::build(&settings, Handle::current(), None).await.unwrap();
+        let seat = Seat::new(Handle::current(), &shared, &settings, Arc::default());
+        let on_its_way = seat.front().load_full();
+        let first = Arc::downgrade(&on_its_way);
+
+        seat.put(seat.next(&shared.next(&settings).await.unwrap(), &settings));
+        assert!(first.upgrade().is_some());
+        drop(on_its_way);
+
+        assert!(first.upgrade().is_none());
+    }
+}

@@ -139,15 +139,8 @@ pub fn start(settings: &Settings, file: File, prints: Prints) -> Result<Running,
         settings.server.workers.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
     let (mut seats, mut cores) = (Vec::new(), Vec::new());
     for _ in 0..workers {
-        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
-        let seat = Seat::new(runtime.handle().clone(), &shared, settings, Arc::clone(&metrics));
-        let core = Core {
-            front: seat.front(),
-            acceptor: acceptor.clone(),
-            certificates: Arc::clone(&certificates),
-            metrics: Arc::clone(&metrics),
-        };
-        cores.push(Spawn { runtime, core }.core(&settings.server.listen, stopping.clone())?);
+        let (seat, spawn) = seat(settings, &shared, &acceptor, &certificates, &metrics)?;
+        cores.push(spawn.core(&settings.server.listen, stopping.clone())?);
         seats.push(seat);
     }
     metrics.config.started(shared.world.clock.now());
@@ -220,6 +213,25 @@ impl Running {
         self.slow.shutdown_timeout(Duration::from_secs(1));
         tracing::info!("stopped");
     }
+}
+
+/// A core that is not started yet, and the seat of its front.
+fn seat(
+    settings: &Settings,
+    shared: &Shared,
+    acceptor: &TlsAcceptor,
+    certificates: &Arc<Certificates>,
+    metrics: &Arc<Metrics>,
+) -> Result<(Seat, Spawn), StartError> {
+    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+    let seat = Seat::new(runtime.handle().clone(), shared, settings, Arc::clone(metrics));
+    let core = Core {
+        front: seat.front(),
+        acceptor: acceptor.clone(),
+        certificates: Arc::clone(certificates),
+        metrics: Arc::clone(metrics),
+    };
+    Ok((seat, Spawn { runtime, core }))
 }
 
 /// What one core's thread is started with.

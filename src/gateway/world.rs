@@ -2,6 +2,7 @@
 
 use crate::{
     adapters::{
+        geography::{MaxMind, NotAMap, Nowhere},
         messages::{self, NoSender, Senders},
         passkeys::Passkeys,
         passwords::KnownPasswords,
@@ -14,8 +15,8 @@ use crate::{
         contact::Channel,
         factor::{KeyKind, Method},
     },
-    flows::{self, World},
-    ports::{Clock as _, Store, StoreError},
+    flows::{self, World, risk},
+    ports::{Clock as _, Geography, Store, StoreError},
 };
 use std::{net::Ipv4Addr, path::Path, sync::Arc, time::Duration};
 
@@ -47,6 +48,9 @@ pub enum OpenError {
     /// The list of breached passwords can't be opened.
     #[error("the file of breached passwords can't be opened: {0}")]
     Breached(#[source] std::io::Error),
+    /// The geo file can't be used.
+    #[error("the geo file can't be used: {0}")]
+    Geography(#[source] NotAMap),
     /// A secret of the config is no text.
     #[error("the store's URL is not UTF-8")]
     Url,
@@ -70,6 +74,7 @@ pub async fn open_with(settings: &Settings, senders: Senders) -> Result<World, O
         lore: Arc::new(lore(settings)?),
         vault: Arc::new(vault),
         passkeys: Arc::new(passkeys(settings)),
+        geography: geography(settings).map_err(OpenError::Geography)?,
         messenger: Arc::new(senders),
         settings: flow_settings(settings),
     })
@@ -80,6 +85,7 @@ pub fn next_world(world: &World, settings: &Settings, senders: Senders) -> Resul
     Ok(World {
         lore: Arc::new(lore(settings)?),
         passkeys: Arc::new(passkeys(settings)),
+        geography: geography(settings).map_err(OpenError::Geography)?,
         messenger: Arc::new(senders),
         settings: flow_settings(settings),
         ..world.clone()
@@ -104,6 +110,10 @@ pub fn flow_settings(settings: &Settings) -> flows::Settings {
         sign_up: settings.sign_up.mode,
         requirements: settings.mfa.requirements.clone(),
         recovery_codes: settings.mfa.recovery_codes,
+        risk: settings
+            .risk
+            .as_ref()
+            .map(|risk| risk::Settings { rules: risk.rules.clone(), listed: risk.listed.clone() }),
         methods: enrollable(settings),
         group_methods: settings.mfa.group_methods.clone(),
         grace: settings.mfa.grace,
@@ -118,6 +128,13 @@ pub fn flow_settings(settings: &Settings) -> flows::Settings {
         first_factor: settings.mfa.first_factor,
         remember: settings.mfa.remember,
     }
+}
+
+fn geography(settings: &Settings) -> Result<Arc<dyn Geography>, NotAMap> {
+    Ok(match settings.risk.as_ref().and_then(|risk| risk.geo.as_deref()) {
+        Some(file) => Arc::new(MaxMind::open(file)?),
+        None => Arc::new(Nowhere),
+    })
 }
 
 /// What everybody knows about this house, and no password may be made of.

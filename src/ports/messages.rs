@@ -151,6 +151,10 @@ pub enum Notice {
     },
     /// An operator took its second factors and recovery codes away, and all its sessions ended.
     SecondFactorsReset,
+    /// Somebody signed in as its owner never did before: from elsewhere, with something new.
+    UnusualSignIn,
+    /// Somebody knew the password and was kept out, for the same reason.
+    SignInRefused,
 }
 
 impl Notice {
@@ -165,7 +169,9 @@ impl Notice {
             | Self::RecoveryCodesReplaced
             | Self::RecoveryCodeUsed { .. }
             | Self::ContactChanged { .. }
-            | Self::NewBrowser => false,
+            | Self::NewBrowser
+            | Self::UnusualSignIn
+            | Self::SignInRefused => false,
         }
     }
 }

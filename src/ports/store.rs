@@ -16,6 +16,7 @@ pub mod passkeys;
 pub mod passwords;
 pub mod recovery;
 pub mod sessions;
+pub mod traces;
 
 pub use accounts::{Account, AccountStore, Added, PasswordFactor, SealedKey, TotpFactor};
 pub use activity::ActivityStore;
@@ -30,6 +31,7 @@ pub use passkeys::{Ceremony, PasskeyFactor, PasskeyStore, Purpose};
 pub use passwords::{OtherSessions, PasswordChange, PasswordReset, PasswordStore};
 pub use recovery::{FoundCode, HashedCode, RecoveryStore};
 pub use sessions::{Attempt, Handoff, SessionStore, SessionSummary};
+pub use traces::TraceStore;
 
 use async_trait::async_trait;
 
@@ -49,6 +51,7 @@ pub trait Store:
     + GraceStore
     + HeldStore
     + InvitationStore
+    + TraceStore
 {
     /// Whether the store answers; for readiness.
     async fn ping(&self) -> Result<(), StoreError>;

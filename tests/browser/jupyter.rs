@@ -1,4 +1,4 @@
-//! JupyterLab as it comes: an application of one page that lives on WebSockets.
+//! `JupyterLab` as it comes: an application of one page that lives on WebSockets.
 
 use crate::house::{House, answer, press, sign_in};
 use serde_json::json;
@@ -14,8 +14,8 @@ use thirtyfour::{By, Key, WebDriver, extensions::query::ElementQueryable as _};
 
 const LAB: &str = "lab.localhost";
 
-/// How long JupyterLab may take for a page or a kernel.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long `JupyterLab` may take for a page or a kernel.
+const PATIENCE: Duration = Duration::from_mins(1);
 const POLL: Duration = Duration::from_millis(50);
 /// How long a socket may outlive its session.
 const CUT_MILLIS_MAX: f64 = 1000.0;

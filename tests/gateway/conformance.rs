@@ -143,13 +143,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
 
     /// Reads what has come. A reset is an end too.
     async fn read(&mut self) -> bool {
-        match timeout(PATIENCE, self.stream.read_buf(&mut self.ahead)).await {
-            Ok(read) => read.unwrap_or(0) > 0,
-            Err(_) => {
-                self.heard.ended = Ended::FellSilent;
-                false
-            }
-        }
+        let Ok(read) = timeout(PATIENCE, self.stream.read_buf(&mut self.ahead)).await else {
+            self.heard.ended = Ended::FellSilent;
+            return false;
+        };
+        read.unwrap_or(0) > 0
     }
 }
 

@@ -17,4 +17,5 @@ mod programs;
 mod records;
 mod recovery;
 mod returns;
+mod risk;
 mod sign_up;

@@ -248,6 +248,16 @@ fn happened(notice: &Notice, login_id: &str) -> (&'static str, String) {
                  second step can be set up within a day."
             ),
         ),
+        Notice::UnusualSignIn => (
+            "an unusual sign-in",
+            format!("Somebody signed in to {account}, and not as usual: from another place, or with another browser."),
+        ),
+        Notice::SignInRefused => (
+            "a sign-in was refused",
+            format!(
+                "Somebody knew how to sign in to {account}, but so unlike you that they were kept out: from another place, or with another browser."
+            ),
+        ),
     }
 }
 

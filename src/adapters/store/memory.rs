@@ -15,12 +15,14 @@ mod passkeys;
 mod passwords;
 mod recovery;
 mod sessions;
+mod traces;
 
 use crate::{
     domain::{
         contact::{Contact, Kind},
         event::Event,
         factor::FactorId,
+        risk::{Subnet, Trace},
         secret::TokenHash,
         session::{Session, SessionId},
         target::Host,
@@ -70,6 +72,7 @@ struct Tables {
     primary_factors: HashMap<UserId, FactorId>,
     graces: HashMap<UserId, Timestamp>,
     events: Vec<Event>,
+    traces: HashMap<(UserId, TokenHash, Subnet), Trace>,
     budgets: HashMap<String, Budget>,
     held: HashMap<TokenHash, held::Kept>,
 }

@@ -61,6 +61,8 @@ macro_rules! add_session {
             .bind($session.locked_at.map(crate::domain::time::Timestamp::as_millis))
             .bind(&$session.place.browser)
             .bind($session.place.address.map(|address| address.to_string()))
+            .bind(super::rows::score(&$session.risk))
+            .bind(super::rows::signals(&$session.risk))
             .execute(&mut *$tx)
             .await?;
         for proof in &$session.authentications {
@@ -131,6 +133,7 @@ mod passwords;
 mod recovery;
 mod rows;
 mod sessions;
+mod traces;
 
 use crate::ports::{Store, StoreError};
 use async_trait::async_trait;

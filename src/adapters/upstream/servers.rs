@@ -127,13 +127,14 @@ impl Upstreams {
         for (app, settings) in apps {
             let authorities = settings.trust.held();
             let same = self.groups.get(&app).filter(|group| group.is_made_of(&settings, authorities.as_deref()));
-            let group = match same {
-                Some(group) => Arc::clone(group),
-                None => {
-                    let group = Group::new(app.clone(), settings, authorities)?;
-                    group.refresh().await;
-                    Arc::new(group)
-                }
+            let group = if let Some(group) = same {
+                Arc::clone(group)
+            } else {
+                let group = Group::new(app.clone(), settings, authorities)?;
+                group.refresh().await;
+                // Before anybody shares it: two who ask first at the same time must both find somebody.
+                group.count();
+                Arc::new(group)
             };
             groups.insert(app, group);
         }
@@ -317,6 +318,53 @@ impl ServiceDiscovery for Resolver {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::adapters::upstream::Trust;
+    use std::{fs, path::Path};
+
+    fn settings(server: &str) -> Settings {
+        Settings::new(vec![server.parse().unwrap()])
+    }
+
+    fn trusting(authorities: &Path) -> Settings {
+        Settings { trust: Trust::Authorities(authorities.to_owned()), ..settings("http://127.0.0.1:9000") }
+    }
+
+    async fn next(upstreams: &Upstreams, apps: &[(&str, &Settings)]) -> Upstreams {
+        upstreams.next(apps.iter().map(|(app, settings)| ((*app).to_owned(), (*settings).clone()))).await.unwrap()
+    }
+
+    fn is_kept(app: &str, before: &Upstreams, after: &Upstreams) -> bool {
+        Arc::ptr_eq(&before.groups[app], &after.groups[app])
+    }
+
+    #[tokio::test]
+    async fn servers_that_are_reached_as_before_are_the_same_ones() {
+        let folder = tempfile::tempdir().unwrap();
+        let authorities = folder.path().join("ca.pem");
+        fs::write(&authorities, "one").unwrap();
+        let (wiki, payroll, safe) =
+            (settings("http://127.0.0.1:9001"), settings("http://127.0.0.1:9000"), trusting(&authorities));
+        let slower = Settings { answer_max: Duration::from_secs(9), ..payroll.clone() };
+
+        let first = next(&Upstreams::default(), &[("wiki", &wiki), ("payroll", &payroll), ("safe", &safe)]).await;
+        let second = next(&first, &[("payroll", &slower), ("wiki", &wiki), ("safe", &safe)]).await;
+        fs::write(&authorities, "two").unwrap();
+        let third = next(&second, &[("safe", &safe), ("payroll", &slower)]).await;
+
+        assert!(is_kept("wiki", &first, &second) && is_kept("safe", &first, &second));
+        assert!(!is_kept("payroll", &first, &second), "it is given more time");
+        assert!(!is_kept("safe", &second, &third), "others vouch for it");
+        assert!(is_kept("payroll", &second, &third));
+        assert!(!third.groups.contains_key("wiki"));
+    }
+
+    #[tokio::test]
+    async fn who_is_there_is_known_before_anybody_asks() {
+        let upstreams = next(&Upstreams::default(), &[("app", &settings("http://127.0.0.1:9000"))]).await;
+
+        let group = &upstreams.groups["app"];
+        assert!(group.well.load().iter(b"").next().is_some());
+    }
 
     #[test]
     fn a_server_is_an_origin() {

@@ -29,7 +29,7 @@ impl fmt::Display for Undecided {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Untold(untold) => untold.fmt(f),
-            Self::Sender => f.write_str("who sent it, as nobody looked: the route was public"),
+            Self::Sender => f.write_str("who sent it, as nobody had to look"),
         }
     }
 }

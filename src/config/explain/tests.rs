@@ -4,6 +4,7 @@ use crate::{
     domain::{
         policy::call::extract::Reads,
         record::{Record, Sender},
+        risk::Signal,
     },
 };
 use proptest::prelude::*;
@@ -19,7 +20,7 @@ fn shipped() -> Settings {
 fn told(line: &str, groups: &[&str], did: &[&str]) -> Explanation {
     let who = Who { name: LoginId::parse("ann").unwrap(), groups: groups.iter().map(ToString::to_string).collect() };
     let did: Vec<_> = did.iter().map(|text| Did::parse(text).unwrap()).collect();
-    explain(&shipped(), &Request::parse(line).unwrap(), Some(&who), &did, NOON)
+    explain(&shipped(), &Request::parse(line).unwrap(), Some(&who), &did, None, NOON)
 }
 
 #[test]
@@ -160,7 +161,7 @@ fn conditions_are_told_one_by_one() {
     let told = |line: &str, from: &str, at: &str, did: &[&str]| {
         let request = Request { client: from.parse().ok(), ..Request::parse(line).unwrap() };
         let did: Vec<_> = did.iter().map(|text| Did::parse(text).unwrap()).collect();
-        let told = explain(&shipped(), &request, None, &did, moment(at).unwrap()).to_string();
+        let told = explain(&shipped(), &request, None, &did, None, moment(at).unwrap()).to_string();
         let telling: Vec<_> = told.lines().filter(|line| !line.contains("its path is another")).collect();
         telling.join("\n")
     };
@@ -203,7 +204,7 @@ fn a_policy_that_reports_says_what_it_would_have_done() {
     let settings = read(&Source::new("config.toml", &text), Path::new("/"), &ProcessEnvironment).unwrap().settings;
     let request = Request::parse("POST https://payroll.example.com/transfers/42").unwrap();
 
-    let told = explain(&settings, &request, None, &[], NOON);
+    let told = explain(&settings, &request, None, &[], None, NOON);
 
     assert_eq!(told.outcome, Outcome::Report);
     insta::assert_snapshot!(told.why, @"forwarded, as `payments` only reports; enforced it would be sign-in: `payments` wants somebody signed in: there is no session");
@@ -281,6 +282,7 @@ proptest! {
         proofs in prop::collection::vec((prop::sample::select(crate::domain::factor::Method::ALL), 0u64..40_000), 0..4),
         locked in prop::option::of(0u64..4_000),
         foreign: bool,
+        signals in prop::sample::subsequence(Signal::ALL, 0..3),
     ) {
         let (settings, now) = (shipped(), NOON + std::time::Duration::from_hours(hour));
         let request = Request {
@@ -293,9 +295,9 @@ proptest! {
             .into_iter()
             .map(|(method, age)| Did { method, ago: std::time::Duration::from_secs(age) })
             .collect();
-        let mut visitor = visitor(&settings, Some(&who), &did, now);
-
-        let told = explain(&settings, &request, Some(&who), &did, now);
+        let risk = Risk::Signals(signals);
+        let mut visitor = visitor(&settings, Some(&who), &did, Some(&risk), now);
+        let told = explain(&settings, &request, Some(&who), &did, Some(&risk), now);
         prop_assert_eq!(told.outcome, plane(&settings, &request, &visitor, now, false).0, "{}", told);
 
         if let (Visitor::SignedIn(identity), Some(ago)) = (&mut visitor, locked) {

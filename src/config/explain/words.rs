@@ -5,10 +5,11 @@ use crate::{
     config::duration::spell,
     domain::{
         policy::{
-            Access, Freshness, Missing, Policy, Requirement, Strength, Visitor, WhyAnonymous, Within,
+            Access, Ceiling, Freshness, Missing, Policy, Requirement, Strength, Visitor, WhyAnonymous, Within,
             call::{Call, Conditions, Mismatch, Named, Wanted},
             route::Route,
         },
+        risk::Assessment,
         session::{Authentication, Level, Session, proven},
         time::Timestamp,
     },
@@ -25,7 +26,17 @@ pub(super) fn visitor(visitor: &Visitor, did: &[Did]) -> String {
         groups => format!(" in {}", groups.join(", ")),
     };
     let did: Vec<_> = did.iter().map(ToString::to_string).collect();
-    format!("{}{groups}; {}", identity.user.login_id, did.join(", "))
+    let risk = match &identity.session.risk {
+        none if *none == Assessment::default() => String::new(),
+        some => format!("; risk {}", risk(some)),
+    };
+    format!("{}{groups}; {}{risk}", identity.user.login_id, did.join(", "))
+}
+
+/// `50, for new-device and new-country`.
+fn risk(Assessment { score, signals }: &Assessment) -> String {
+    let names: Vec<_> = signals.iter().map(|signal| signal.name()).collect();
+    if names.is_empty() { score.to_string() } else { format!("{score}, for {}", names.join(" and ")) }
 }
 
 pub(super) fn anonymous(why: WhyAnonymous) -> &'static str {
@@ -102,7 +113,22 @@ pub(super) fn clauses(policy: &Policy, visitor: &Visitor, now: Timestamp) -> Vec
         met: who.includes(&identity.user),
     });
     let fresh = requirement.fresh.iter().map(|fresh| freshness(fresh, &identity.session, now));
-    who.into_iter().chain([level(requirement, proofs, now)]).chain(fresh).collect()
+    let risk = requirement.risk.map(|ceiling| ceiling_clause(ceiling, requirement, &identity.session, now));
+    who.into_iter().chain([level(requirement, proofs, now)]).chain(risk).chain(fresh).collect()
+}
+
+/// `risk below 40, or level mfa; below 80 at any level`.
+fn ceiling_clause(ceiling: Ceiling, requirement: &Requirement, session: &Session, now: Timestamp) -> Clause {
+    let asks = ceiling.ask.map(|ask| format!("risk below {ask}, or level {}", ceiling.level));
+    let denies = ceiling.deny.map(|deny| format!("risk below {deny}, whatever is proven"));
+    let demands: Vec<_> = asks.into_iter().chain(denies).collect();
+    let risky = Requirement { level: ceiling.level.into(), fresh: Vec::new(), ..requirement.clone() };
+    let is_answered = ceiling.asks(session.risk.score).is_none() || risky.missing(session, now).is_ok();
+    Clause {
+        demands: demands.join("; "),
+        saw: risk(&session.risk),
+        met: is_answered && !ceiling.denies(session.risk.score),
+    }
 }
 
 fn level(requirement: &Requirement, proofs: &[Authentication], now: Timestamp) -> Clause {
@@ -146,14 +172,15 @@ fn wish(fresh: &Freshness) -> String {
 
 pub(super) fn missing(policy: &str, missing: &Missing) -> String {
     match missing {
-        Missing::Level { reached, wanted, max_age } => {
+        Missing::Level { reached, wanted, max_age, risk } => {
             let age = max_age.map(|max| format!(" by proofs of the last {}", spell(max))).unwrap_or_default();
             let reached = match (reached, wanted) {
                 (None, _) => "nothing this session has proven is so recent".to_owned(),
                 (Some(reached), Strength::Level(_)) => format!("this session has reached {reached}"),
                 (Some(_), Strength::Custom(_)) => "this session lacks a part of it".to_owned(),
             };
-            format!("`{policy}` wants the level {wanted}{age}; {reached}")
+            let why = risk.map(|score| format!(", for the sign-in's risk is {score}")).unwrap_or_default();
+            format!("`{policy}` wants the level {wanted}{age}{why}; {reached}")
         }
         Missing::Fresh { wanted, latest } => {
             let wanted = format!("`{policy}` wants {}", wish(wanted));

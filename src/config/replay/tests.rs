@@ -7,6 +7,7 @@ use crate::{
             extract::{Extract, Reads},
         },
         record::Proof,
+        risk::Assessment,
         user::LoginId,
     },
 };
@@ -64,6 +65,7 @@ fn ann(path: &str, minute: u32, code: Option<u32>, outcome: Outcome) -> Record {
             since: NOON,
             proofs: std::iter::once(password).chain(codes).collect(),
             locked: None,
+            risk: Assessment::default(),
         })),
         foreign: false,
         outcome,
@@ -139,7 +141,7 @@ fn what_was_not_recorded_is_named_and_nothing_is_guessed() {
     let report = replayed(&asks("query = { op = \"wire\" }"), None, &records);
 
     let unknown = |asks: &str, requests| Unknown { asks: asks.into(), requests };
-    let who = "who sent it, as nobody looked: the route was public";
+    let who = "who sent it, as nobody had to look";
     assert_eq!(report.undecided, [unknown("the query parameter `op`", 2), unknown(who, 1)]);
     assert_eq!(report.decisions.iter().map(|change| change.requests).sum::<u64>(), 2);
     let report = replayed(&asks("headers = { x-a = \"1\" }"), None, &records[..1]);

@@ -99,6 +99,7 @@ mod tests {
     use crate::domain::{
         factor::{FactorId, Method},
         place::Place,
+        risk::Assessment,
         session::{Authentication, Session},
         user::{LoginId, User, UserId},
     };
@@ -128,6 +129,7 @@ mod tests {
                 seen_at: started_at,
                 locked_at: None,
                 place: Place::default(),
+                risk: Assessment::default(),
             },
         }
     }

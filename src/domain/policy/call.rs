@@ -160,7 +160,8 @@ impl Conditions {
 }
 
 impl Network {
-    fn has(&self, client: Option<IpAddr>) -> bool {
+    /// Whether an address is in it; nobody is where that is not known.
+    pub fn has(&self, client: Option<IpAddr>) -> bool {
         client.is_some_and(|client| self.nets.iter().any(|net| net.contains(&client.to_canonical())))
     }
 }

@@ -1,12 +1,16 @@
 //! From a request to the policy that holds for it: host, then the app's routes in order, first match.
 
 use super::{
-    Mode, Policy,
+    CustomLevel, Mode, Policy, Strength,
     call::{Call, Conditions, Mismatch},
+    demand::{Demand, Wish},
     glob::{Compare, PathGlob},
     index::Index,
 };
-use crate::domain::target::{Allowed, Host, HostPattern};
+use crate::domain::{
+    session::Level,
+    target::{Allowed, Host, HostPattern},
+};
 use std::{collections::HashMap, ops::Deref, sync::Arc};
 
 /// Something for each of many hosts. A host that is named exactly wins over a wildcard.
@@ -65,6 +69,8 @@ pub struct App {
     pub fallback: Option<Arc<Policy>>,
     /// What its paths may hold beyond the safe set.
     pub allowed: Allowed,
+    /// The levels of the operator's own, which it may ask for itself.
+    pub levels: Vec<Arc<CustomLevel>>,
 }
 
 /// Routes in order, and an index over them.
@@ -193,6 +199,18 @@ impl App {
     pub fn enforced(&self, name: &str) -> Option<&Arc<Policy>> {
         let policies = self.routes.iter().map(|route| &route.policy).chain(&self.fallback);
         policies.into_iter().find(|policy| policy.name == name && policy.mode == Mode::Enforce)
+    }
+
+    /// What it asks for itself, where a level that is named is one that exists.
+    pub fn demand(&self, wish: &Wish) -> Option<Demand> {
+        Demand::new(wish.level.as_deref().and_then(|name| self.level(name)), wish.within)
+    }
+
+    /// The level of that name.
+    pub fn level(&self, name: &str) -> Option<Strength> {
+        let own =
+            || self.levels.iter().find(|level| level.name == name).map(|level| Strength::Custom(Arc::clone(level)));
+        Level::ALL.iter().find(|level| level.name() == name).map(|level| Strength::Level(*level)).or_else(own)
     }
 
     /// Where people are sent who want this app.

@@ -123,6 +123,7 @@ mod tests {
     use super::*;
     use crate::domain::{
         place::Place,
+        risk::Assessment,
         session::Session,
         time::Timestamp,
         user::{LoginId, User, UserId},
@@ -150,6 +151,7 @@ mod tests {
             seen_at: noon,
             locked_at: None,
             place: Place::default(),
+            risk: Assessment::default(),
         };
         Arc::new(Identity { user, session })
     }

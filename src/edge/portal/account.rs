@@ -184,6 +184,17 @@ pub(in crate::edge::portal) mod tests {
     };
     const KEY: FactorRow<'_> =
         FactorRow { id: Uuid::from_u128(9), method: Method::SecurityKey, name: "Key ring", ..LAPTOP };
+    const PROOFS: &[(Method, Duration)] =
+        &[(Method::Totp, Duration::from_mins(12)), (Method::Password, Duration::from_mins(41))];
+    const SENT: &[SentRow<'_>] = &[
+        SentRow { kind: Kind::Email, address: gallery::ANN, method: Method::EmailCode, used: None },
+        SentRow {
+            kind: Kind::Phone,
+            address: "+442079460000",
+            method: Method::SmsCode,
+            used: Some(Duration::from_mins(2)),
+        },
+    ];
     const PHONE: FactorRow<'_> = FactorRow {
         id: Uuid::from_u128(8),
         method: Method::Totp,
@@ -204,16 +215,8 @@ pub(in crate::edge::portal) mod tests {
         vec![row(20, Some("Safari on iPhone"), 5), row(21, None, 11)]
     }
 
-    #[test]
-    fn every_state_is_worded() {
-        let here = OtherRow {
-            id: Uuid::from_u128(19),
-            place: Place { browser: Some("Firefox on Linux".to_owned()), address: Some([192, 0, 2, 7].into()) },
-            began: Duration::from_mins(41),
-            seen: Duration::ZERO,
-        };
-        let (others, activity) = (others(), activity::tests::rows());
-        let full = AccountPage {
+    fn full<'a>(here: &'a OtherRow, others: &'a [OtherRow], activity: &'a [ActivityRow]) -> AccountPage<'a> {
+        AccountPage {
             frame: gallery::frame(Base::Portal),
             hidden: Hidden { to: None, ..gallery::HIDDEN },
             name: "Ann Smith",
@@ -230,16 +233,15 @@ pub(in crate::edge::portal) mod tests {
                 AppRow { title: "Payroll", url: "https://payroll.example.com/" },
                 AppRow { title: "Wiki", url: "https://wiki.example.com:8443/start" },
             ],
-            session: SessionRow {
-                here: &here,
-                ends: gallery::in_five_minutes(),
-                proofs: &[(Method::Totp, Duration::from_mins(12)), (Method::Password, Duration::from_mins(41))],
-                locked: None,
-            },
-            others: &others,
-            activity: &activity[..3],
-        };
-        let bare = AccountPage {
+            session: SessionRow { here, ends: gallery::in_five_minutes(), proofs: PROOFS, locked: None },
+            others,
+            activity,
+        }
+    }
+
+    /// Somebody who has nothing but a password.
+    fn bare<'a>(full: &AccountPage<'a>) -> AccountPage<'a> {
+        AccountPage {
             name: gallery::ANN,
             remembers: false,
             factors: &[],
@@ -248,8 +250,35 @@ pub(in crate::edge::portal) mod tests {
             session: SessionRow { proofs: &[(Method::Password, Duration::ZERO)], ..full.session },
             others: &[],
             activity: &[],
-            ..full
+            ..*full
+        }
+    }
+
+    /// Somebody whose second steps are sent to them.
+    fn sent<'a>(full: &AccountPage<'a>) -> AccountPage<'a> {
+        AccountPage {
+            factors: &[],
+            sent: SENT,
+            contacts: &[
+                ContactRow { kind: Kind::Email, address: Some(gallery::ANN), serves: Serves::SigningIn },
+                ContactRow { kind: Kind::Phone, address: Some("+442079460000"), serves: Serves::SigningIn },
+            ],
+            recovery_codes: Some(0),
+            ..*full
+        }
+    }
+
+    #[test]
+    fn every_state_is_worded() {
+        let here = OtherRow {
+            id: Uuid::from_u128(19),
+            place: Place { browser: Some("Firefox on Linux".to_owned()), address: Some([192, 0, 2, 7].into()) },
+            began: Duration::from_mins(41),
+            seen: Duration::ZERO,
         };
+        let (others, activity) = (others(), activity::tests::rows());
+        let full = full(&here, &others, &activity[..3]);
+        let bare = bare(&full);
         let locked =
             AccountPage { session: SessionRow { locked: Some(Duration::from_mins(1)), ..full.session }, ..full };
         let reached = AccountPage {
@@ -257,24 +286,6 @@ pub(in crate::edge::portal) mod tests {
                 ContactRow { kind: Kind::Email, address: Some(gallery::ANN), serves: Serves::Notices },
                 ContactRow { kind: Kind::Phone, address: None, serves: Serves::Notices },
             ],
-            ..full
-        };
-        let sent = AccountPage {
-            factors: &[],
-            sent: &[
-                SentRow { kind: Kind::Email, address: gallery::ANN, method: Method::EmailCode, used: None },
-                SentRow {
-                    kind: Kind::Phone,
-                    address: "+442079460000",
-                    method: Method::SmsCode,
-                    used: Some(Duration::from_mins(2)),
-                },
-            ],
-            contacts: &[
-                ContactRow { kind: Kind::Email, address: Some(gallery::ANN), serves: Serves::SigningIn },
-                ContactRow { kind: Kind::Phone, address: Some("+442079460000"), serves: Serves::SigningIn },
-            ],
-            recovery_codes: Some(0),
             ..full
         };
         let owed = |ends, setting_up| AccountPage { notice: Some(AccountNotice::Owed { ends, setting_up }), ..bare };
@@ -291,7 +302,7 @@ pub(in crate::edge::portal) mod tests {
             ("bare", bare),
             ("locked", locked),
             ("reached", reached),
-            ("sent", sent),
+            ("sent", sent(&full)),
             ("owed", owed(deadline, SettingUp::Alone)),
             ("owed_with_help", owed(deadline, SettingUp::WithHelp)),
             ("owed_no_longer", owed(None, SettingUp::WithHelp)),

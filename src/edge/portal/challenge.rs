@@ -95,6 +95,11 @@ pub enum Reason<'a> {
         /// Its title.
         app: &'a str,
     },
+    /// An application asks for more, because the sign-in was unlike earlier ones.
+    Risk {
+        /// Its title.
+        app: &'a str,
+    },
     /// An application asks for everything anew: what was proven is older than it allows.
     TooOld {
         /// Its title.

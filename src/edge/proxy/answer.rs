@@ -2,7 +2,7 @@
 
 use super::{grpc, kind::Kind};
 use crate::{
-    domain::policy::{Missing, Requirement, Within},
+    domain::policy::{Missing, Requirement, Strength, Within},
     edge::http::{
         assets::Base,
         page::{Brand, ContentPolicy, Frame, respond},
@@ -64,7 +64,7 @@ pub(super) fn words_of(wanted: &Wanted<'_>) -> Words {
         },
         Wanted::StepUp(missing, _) => {
             let detail = match missing {
-                Missing::Level { reached: Some(reached), wanted, max_age: None } => {
+                Missing::Level { reached: Some(reached), wanted, max_age: None, .. } => {
                     format!("The session is at level {reached}; {wanted} is needed.")
                 }
                 Missing::Level { wanted, max_age, .. } => {
@@ -91,7 +91,7 @@ pub fn unauthorized(wanted: &Wanted<'_>, step_up_url: &str, id: RequestId) -> Ow
     let challenge = match wanted {
         Wanted::Session => "Bearer realm=\"doorward\"".to_owned(),
         Wanted::Token => format!("Bearer realm=\"doorward\", error=\"{code}\", error_description=\"{detail}\""),
-        Wanted::StepUp(_, requirement) => step_up_challenge(requirement, &detail),
+        Wanted::StepUp(missing, requirement) => step_up_challenge(missing, requirement, &detail),
     };
     let body = json!({
         "type": "about:blank", "status": 401, "title": title, "detail": detail,
@@ -107,8 +107,16 @@ pub fn unauthorized(wanted: &Wanted<'_>, step_up_url: &str, id: RequestId) -> Ow
     response
 }
 
-fn step_up_challenge(requirement: &Requirement, detail: &str) -> String {
-    let level = &requirement.level;
+/// The level that is asked for: the policy's, or what a risky sign-in takes.
+fn level_of<'a>(missing: &'a Missing, requirement: &'a Requirement) -> &'a Strength {
+    match missing {
+        Missing::Level { wanted, .. } => wanted,
+        Missing::Fresh { .. } => &requirement.level,
+    }
+}
+
+fn step_up_challenge(missing: &Missing, requirement: &Requirement, detail: &str) -> String {
+    let level = level_of(missing, requirement);
     let age = max_age_of(requirement).map(|age| format!(", max_age=\"{}\"", age.as_secs()));
     format!(
         "Bearer realm=\"doorward\", error=\"insufficient_user_authentication\", error_description=\"{detail}\", \

@@ -147,7 +147,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             held,
             back,
             asks: lack.asks.clone(),
-            demand: lack.demand,
+            demand: lack.demand.as_ref().map(Demand::wish),
             request: Some(asked.id.to_string()),
         };
         let page = if lack.missing.is_some() { "/challenge" } else { "/login" };
@@ -174,7 +174,7 @@ pub(super) fn is_own_origin(asked: &Asked<'_>) -> bool {
     asked.headers.get(header::ORIGIN).is_none_or(|value| *value == *origin)
 }
 
-/// Where to come back to. What is too long for a link comes back to the start page.
+/// Where to come back to.
 fn way_back(path: &str, query: Option<&str>) -> ReturnPath {
     target_of(path, query).parse().unwrap_or_else(|_| ReturnPath::root())
 }

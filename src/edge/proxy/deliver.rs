@@ -175,7 +175,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         let (path, asks) = (passage.path.as_str().to_owned(), asks(&passage.matched));
         let (body, given_out) = self.body_of(delivery, asked.id);
         let reply = self.forward(served, parts, body, passage, arrival, asked.kind).await;
-        let unmet = identity.and_then(|identity| self.unmet(&reply, identity, asks));
+        let unmet = identity.and_then(|identity| self.unmet(&reply, &served.app, identity, asks));
         let world = self.world.clone();
         let Some(unmet) = unmet else {
             self.slow.spawn(async move {

@@ -23,7 +23,9 @@ use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use std::time::Duration;
 
-/// How long the rest of a body that is not kept may take. Browsers show no answer before they have sent the whole of it.
+/// How long the rest of a body that is not kept may take. Browsers show no answer before they have sent the whole of it, so
+/// whoever sent a large file would see a broken connection where a few KiB are drained (FR-12), and not the page that
+/// says what to do. Nothing of it is kept in memory, and `body_max` bounds it too.
 const DRAIN_MAX: Duration = Duration::from_secs(30);
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -68,6 +70,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
     ) -> Own {
         let flow = self.flow(asked);
         let Some(submission) = submission(asked, path, query) else {
+            drain(&mut body).await;
             return self.challenge(asked, &flow, lack, path, query, None);
         };
         let announced = body.size_hint().exact();

@@ -37,8 +37,8 @@ impl<U> Proxy<U> {
         path: &CanonicalPath<'_>,
         parts: &Parts,
         arrival: &Arrival<'_>,
-    ) -> Obedience {
-        Obedience {
+    ) -> Box<Obedience> {
+        Box::new(Obedience {
             latest: Arc::clone(&self.latest),
             apps: Arc::clone(&self.apps),
             policy: Arc::clone(policy),
@@ -48,7 +48,7 @@ impl<U> Proxy<U> {
             query: parts.uri.query().map(str::to_owned),
             fields: parts.headers.clone(),
             client: arrival.client,
-        }
+        })
     }
 }
 

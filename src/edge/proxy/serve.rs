@@ -8,7 +8,7 @@ use super::{
     challenge::{Lack, asks},
     cors::{Cors, is_foreign_socket},
     deliver::{Brought, restore},
-    failure, grpc,
+    failure, form_action, grpc,
     hold::is_own_form,
     incoming,
     kind::{self, Kind},
@@ -23,7 +23,7 @@ use super::{
 use crate::{
     domain::{
         policy::{
-            Access, Admission, Decision, Policy, Visitor,
+            Access, Admission, Decision, Policy, Visitor, WhyDenied,
             call::{Call, extract::Reads},
             route::{App, ByHost, Matched, Streams, Unsettled},
         },
@@ -297,7 +297,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
                     Access::Public | Access::Deny => Err(refuse(Refusal::OurFault)),
                 }
             }
-            Decision::Deny(_) => Err(Barrier::Answer(Box::new(self.deny(served, asked, policy, seen.as_ref())))),
+            Decision::Deny(why) => Err(Barrier::Answer(Box::new(self.deny(served, asked, policy, why, seen.as_ref())))),
         }
     }
 
@@ -334,11 +334,15 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         Ok((matched, seen))
     }
 
-    fn deny(&self, served: &Served, asked: &Asked<'_>, policy: &Policy, seen: Option<&Seen>) -> Own {
+    fn deny(&self, served: &Served, asked: &Asked<'_>, policy: &Policy, why: WhyDenied, seen: Option<&Seen>) -> Own {
+        let (app, message) = (served.app.title.as_str(), policy.message.as_deref());
         let login_id = seen.and_then(Seen::login_id);
         let account = format!("{}/account", self.portal);
         let refused = Refused {
-            refusal: Refusal::NotAllowed { app: &served.app.title, message: policy.message.as_deref() },
+            refusal: match why {
+                WhyDenied::Policy | WhyDenied::Who => Refusal::NotAllowed { app, message },
+                WhyDenied::Risk => Refusal::TooUnusual { app },
+            },
             login_id,
             way_out: login_id.map(|_| WayOut { label: "Go to your account", url: &account }),
             id: asked.id,
@@ -409,8 +413,9 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             Err(why) => return Reply::Own(grpc::cut(why, arrival.id)),
         };
         let answered = match (sent, browser) {
-            (Ok(response), None) => Ok(incoming::response(response, &self.hsts)
-                .map(|body| grpc::response_body(served, body, kind).tied(tether))),
+            (Ok(response), None) => {
+                Ok(self.received(response).map(|body| grpc::response_body(served, body, kind).tied(tether)))
+            }
             (Ok(response), Some(browser)) => {
                 let cut = async {
                     match tether {
@@ -428,6 +433,13 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             Ok(response) => Reply::App(response),
             Err(error) => failed(explain(served, arrival.id, &error)),
         }
+    }
+
+    /// The application's answer, for the browser.
+    fn received(&self, response: Response<U::Body>) -> Response<ResponseBody<U::Body>> {
+        let mut response = incoming::response(response, &self.hsts);
+        form_action::open(response.headers_mut(), &self.portal);
+        response
     }
 
     pub(super) fn refuse(&self, asked: &Asked<'_>, refusal: Refusal<'_>, again: Option<&str>) -> Own {

@@ -41,7 +41,7 @@ pub struct Tether {
     /// Who was admitted.
     pub identity: Arc<Identity>,
     /// What goes on being demanded while the stream is open, if its route says so.
-    pub obeys: Option<Obedience>,
+    pub obeys: Option<Box<Obedience>>,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }

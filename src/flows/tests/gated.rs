@@ -6,6 +6,7 @@ use crate::{
         contact::Contact,
         event::Event,
         factor::FactorId,
+        risk::Trace,
         secret::TokenHash,
         session::{Authentication, Identity, Session, SessionId},
         target::Host,
@@ -20,7 +21,7 @@ use crate::{
             Device, DeviceId, DeviceStore, FactorStore, FoundCode, FoundHeld, GraceStore, Handoff, HashedCode, Held,
             HeldStore, Invitation, InvitationStore, LastFactor, PasskeyFactor, PasskeyStore, PasswordChange,
             PasswordFactor, PasswordReset, PasswordStore, RecoveryStore, Redeemed, Room, SealedKey, SentCode,
-            SentPurpose, SessionStore, SessionSummary, TotpFactor, Undo,
+            SentPurpose, SessionStore, SessionSummary, TotpFactor, TraceStore, Undo,
         },
     },
 };
@@ -177,6 +178,12 @@ gated!(DeviceStore {
     fn undo(token: TokenHash, since: Timestamp) -> Option<Undo>;
     fn take_undo(token: TokenHash, since: Timestamp) -> Option<Undo>;
     fn sweep_devices(browsers: Timestamp, devices: Timestamp, undos: Timestamp) -> ();
+});
+
+gated!(TraceStore {
+    fn leave_trace(user: UserId, trace: &Trace) -> ();
+    fn traces(user: UserId, since: Timestamp) -> Vec<Trace>;
+    fn sweep_traces(before: Timestamp) -> ();
 });
 
 gated!(InvitationStore {

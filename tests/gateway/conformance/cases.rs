@@ -44,11 +44,11 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     match payload.len() {
         length @ 0..126 => frame.push(FIN | u8::try_from(length).unwrap()),
         length @ 126..65536 => {
-            frame.push(FIN | 126);
+            frame.push(FIN | 0x7e);
             frame.extend(u16::try_from(length).unwrap().to_be_bytes());
         }
         length => {
-            frame.push(FIN | 127);
+            frame.push(FIN | 0x7f);
             frame.extend(u64::try_from(length).unwrap().to_be_bytes());
         }
     }
@@ -312,7 +312,7 @@ fn hanging_up() -> Vec<Case> {
     vec![
         case("half-closed", vec![Say(said.clone()), Hear(1), HangUp]),
         case("half-closed in a frame", vec![Say(said.clone()), Hear(1), Say(unfinished), HangUp]),
-        case("half-closed in a head", vec![Say(said), Hear(1), Say(vec![FIN | TEXT, FIN | 126, 0]), HangUp]),
+        case("half-closed in a head", vec![Say(said), Hear(1), Say(vec![FIN | TEXT, FIN | 0x7e, 0]), HangUp]),
         case("half-closed in a message", vec![Say(frame(TEXT, b"fragment1")), HangUp]),
     ]
 }

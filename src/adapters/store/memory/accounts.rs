@@ -81,6 +81,7 @@ impl AccountStore for MemoryStore {
         tables.password_resets.retain(|_, reset| reset.user != Some(user));
         tables.browsers.retain(|(owner, _), _| *owner != user);
         tables.undos.retain(|_, undo| undo.user != user);
+        tables.traces.retain(|(owner, ..), _| *owner != user);
         tables.budgets.retain(|_, budget| budget.owner != Some(user));
         tables.held.retain(|_, kept| kept.held.sender.is_none_or(|sender| sender.user != user));
         tables.primary_factors.remove(&user);

@@ -2,7 +2,7 @@
 
 use super::{
     Pools, SqlStore, accounts, activity, budgets, contacts, devices, endings, factors, grace, held, invitations,
-    passkeys, passwords, recovery, sessions,
+    passkeys, passwords, recovery, sessions, traces,
 };
 use crate::ports::StoreError;
 use sqlx::{
@@ -119,6 +119,7 @@ where
         activity::STATEMENTS,
         budgets::STATEMENTS,
         held::STATEMENTS,
+        traces::STATEMENTS,
     ];
     for &sql in all.into_iter().flatten() {
         let prepared = connection.prepare(sql.into_sql_str()).await;

@@ -7,6 +7,7 @@ use crate::{
         event::Event,
         factor::{FactorId, KeyKind, Method},
         place::Place,
+        risk::{Assessment, Coordinates, Country, Score, Signal, Subnet, Trace, Whereabouts},
         secret::TokenHash,
         session::{Authentication, Identity, Session, SessionId},
         time::Timestamp,
@@ -15,8 +16,8 @@ use crate::{
     ports::{
         StoreError,
         store::{
-            Account, Ceremony, Device, DeviceId, FoundHeld, Invitation, PasskeyFactor, PasswordFactor, Purpose,
-            SealedKey, SentCode, SentPurpose, SessionSummary, TotpFactor, Undo, WaitingHeld,
+            Account, Attempt, Ceremony, Device, DeviceId, FoundHeld, Invitation, PasskeyFactor, PasswordFactor,
+            Purpose, SealedKey, SentCode, SentPurpose, SessionSummary, TotpFactor, Undo, WaitingHeld,
         },
     },
 };
@@ -98,7 +99,7 @@ pub(super) struct UndoRow {
     pub(super) user_id: Uuid,
     pub(super) session_id: Uuid,
     browser: Option<String>,
-    made_at: i64,
+    pub(super) made_at: i64,
 }
 
 /// A row of `contacts`.
@@ -158,6 +159,27 @@ pub(super) struct AttemptRow {
     user_id: Uuid,
     #[sqlx(flatten)]
     first: ProofRow,
+    #[sqlx(flatten)]
+    risk: RiskRow,
+}
+
+/// The columns of an assessment.
+#[derive(FromRow)]
+struct RiskRow {
+    risk_score: i64,
+    risk_signals: String,
+}
+
+/// A row of `traces`.
+#[derive(FromRow)]
+pub(super) struct TraceRow {
+    browser: Vec<u8>,
+    subnet: String,
+    country: Option<String>,
+    latitude: Option<f64>,
+    longitude: Option<f64>,
+    left_at: i64,
+    counts_from: i64,
 }
 
 /// A session beside one of its authentications; a session has as many rows as it has those, but at least one.
@@ -170,6 +192,8 @@ pub(super) struct SessionRow {
     locked_at: Option<i64>,
     #[sqlx(flatten)]
     place: PlaceRow,
+    #[sqlx(flatten)]
+    risk: RiskRow,
     method: Option<String>,
     factor_id: Option<Uuid>,
     proven_at: Option<i64>,
@@ -417,12 +441,14 @@ impl From<KeyRow> for SealedKey {
 }
 
 impl AttemptRow {
-    /// Whose half session it is, and what began it.
-    pub(super) fn read(self) -> Result<(UserId, Authentication), StoreError> {
-        let Self { user_id, first } = self;
-        let method = Method::by_name(&first.method).ok_or_else(|| bad("attempts", user_id, "method"))?;
+    /// The half session of this token.
+    pub(super) fn read(self, token: TokenHash) -> Result<Attempt, StoreError> {
+        let Self { user_id, first, risk } = self;
+        let bad = |column| bad("attempts", user_id, column);
+        let method = Method::by_name(&first.method).ok_or_else(|| bad("method"))?;
         let at = Timestamp::from_millis(first.proven_at);
-        Ok((UserId(user_id), Authentication { method, factor: FactorId(first.factor_id), at }))
+        let first = Authentication { method, factor: FactorId(first.factor_id), at };
+        Ok(Attempt { token, user: UserId(user_id), first, risk: risk.read().map_err(bad)? })
     }
 }
 
@@ -446,6 +472,7 @@ impl SessionRow {
             seen_at: Timestamp::from_millis(self.seen_at),
             locked_at: self.locked_at.map(Timestamp::from_millis),
             place: self.place.read().ok_or_else(|| bad("sessions", self.session_id, "address"))?,
+            risk: self.risk.read().map_err(|column| bad("sessions", self.session_id, column))?,
         })
     }
 }
@@ -455,6 +482,47 @@ impl PlaceRow {
     fn read(&self) -> Option<Place> {
         let address = self.address.as_ref().map(|address| address.parse()).transpose().ok()?;
         Some(Place { browser: self.browser.clone(), address })
+    }
+}
+
+/// How an assessment's score is written.
+pub(super) fn score(risk: &Assessment) -> i64 {
+    u8::from(risk.score).into()
+}
+
+/// How its signals are written.
+pub(super) fn signals(risk: &Assessment) -> String {
+    risk.signals.iter().map(|signal| signal.name()).collect::<Vec<_>>().join(" ")
+}
+
+impl RiskRow {
+    /// The assessment; the column that can't be, if one can't.
+    fn read(&self) -> Result<Assessment, &'static str> {
+        let score = u8::try_from(self.risk_score).ok().and_then(Score::new).ok_or("risk_score")?;
+        let signals = self.risk_signals.split_whitespace().map(Signal::by_name).collect::<Option<_>>();
+        Ok(Assessment { score, signals: signals.ok_or("risk_signals")? })
+    }
+}
+
+impl TraceRow {
+    /// What this user left behind.
+    pub(super) fn read(self, user: UserId) -> Result<Trace, StoreError> {
+        let bad = |column| bad("traces", user.0, column);
+        let coordinates = match (self.latitude, self.longitude) {
+            (None, None) => None,
+            (Some(latitude), Some(longitude)) => {
+                Some(Coordinates::near(latitude, longitude).ok_or_else(|| bad("latitude"))?)
+            }
+            (Some(_), None) | (None, Some(_)) => return Err(bad("longitude")),
+        };
+        let country = self.country.map(|code| Country::parse(&code).ok_or_else(|| bad("country"))).transpose()?;
+        Ok(Trace {
+            browser: TokenHash::from_bytes(self.browser.try_into().map_err(|_| bad("browser"))?),
+            subnet: Subnet::of(self.subnet.parse().map_err(|_| bad("subnet"))?),
+            whereabouts: country.map(|country| Whereabouts { country, coordinates }),
+            at: Timestamp::from_millis(self.left_at),
+            counts_from: Timestamp::from_millis(self.counts_from),
+        })
     }
 }
 

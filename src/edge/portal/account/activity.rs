@@ -5,6 +5,7 @@ use crate::{
         event::{Event, Intervention, What},
         factor::Method,
         place::Place,
+        risk::{Act, Signal},
         time::Timestamp,
     },
     edge::http::{
@@ -57,6 +58,7 @@ impl ActivityRow {
         };
         match &self.what {
             What::SignedIn { method } => format!("Signed in with {}", method_means(*method)),
+            What::UnusualSignIn { signals, acts, .. } => unusual(signals, acts),
             What::SteppedUp { method } => format!("Confirmed that it's you with {}", method_means(*method)),
             What::WrongTry { method } => match self.times.get() {
                 1 => format!("A wrong {} was tried", method_proof(*method)),
@@ -105,11 +107,36 @@ fn intervention(act: &Intervention) -> String {
     format!("An operator {did}")
 }
 
+/// "Unusual sign-in: a new browser, a new country; a second step was asked for".
+fn unusual(signals: &[Signal], acts: &[Act]) -> String {
+    let signals: Vec<_> = signals.iter().map(|signal| in_words(*signal)).collect();
+    let outcome = if acts.contains(&Act::Deny) {
+        "; it was refused"
+    } else if acts.contains(&Act::Require) {
+        "; a second step was asked for"
+    } else {
+        ""
+    };
+    format!("Unusual sign-in: {}{outcome}", signals.join(", "))
+}
+
+const fn in_words(signal: Signal) -> &'static str {
+    match signal {
+        Signal::NewDevice => "a new browser",
+        Signal::NewCountry => "a new country",
+        Signal::NewNetwork => "a new network",
+        Signal::ImpossibleTravel => "too far from the last sign-in",
+        Signal::ListedAddress => "an address that is watched",
+        Signal::PasswordChanged => "the first since the password was changed",
+        Signal::RecentFailures => "many wrong tries before",
+    }
+}
+
 #[cfg(test)]
 pub(in crate::edge::portal) mod tests {
     use super::*;
     use crate::{
-        domain::user::UserId,
+        domain::{risk::Score, user::UserId},
         edge::http::{assets::Base, gallery},
     };
     use uuid::Uuid;
@@ -119,9 +146,17 @@ pub(in crate::edge::portal) mod tests {
     /// One of each, each an hour older than the one before.
     pub(in crate::edge::portal) fn rows() -> Vec<ActivityRow> {
         let (method, name) = (Method::Passkey, || "Work laptop".to_owned());
+        let unusual = |signals: &[Signal], acts: &[Act]| What::UnusualSignIn {
+            score: Score::MAX,
+            signals: signals.to_vec(),
+            acts: acts.to_vec(),
+        };
         let whats = [
             What::SteppedUp { method },
             What::SignedIn { method: Method::Totp },
+            unusual(Signal::ALL, &[]),
+            unusual(&[Signal::NewDevice], &[Act::Notify, Act::Require]),
+            unusual(&[Signal::ImpossibleTravel], &[Act::Deny]),
             What::WrongTry { method: Method::Password },
             What::WrongTry { method: Method::Password },
             What::WrongTry { method: Method::Totp },

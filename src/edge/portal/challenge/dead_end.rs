@@ -30,7 +30,10 @@ pub struct DeadEndPage<'a> {
 mod tests {
     use super::*;
     use crate::edge::http::{assets::Base, gallery};
-    use crate::edge::portal::challenge::tests::{ANSWERER, fresh};
+    use crate::edge::portal::challenge::{
+        Kept,
+        tests::{ANSWERER, fresh},
+    };
 
     #[test]
     fn every_state_is_worded() {
@@ -46,7 +49,9 @@ mod tests {
             ("stale", stale),
             ("second_step", because(Reason::SecondStep)),
             ("level", because(Reason::Level { app: "Payroll" })),
+            ("risk", because(Reason::Risk { app: "Payroll" })),
             ("change", because(Reason::Change)),
+            ("with_form", DeadEndPage { answerer: Answerer { kept: Kept::Form, ..ANSWERER }, ..stale }),
             (
                 "with_way_back",
                 DeadEndPage {

@@ -43,6 +43,7 @@ fn every_state_of_a_code_from_an_app_is_worded() {
     let states = vec![
         ("totp_second_step", first),
         ("totp_level", because(Reason::Level { app: "Payroll" })),
+        ("totp_risk", because(Reason::Risk { app: "Payroll" })),
         ("totp_stale", stale),
         ("totp_never_given", because(fresh(None))),
         ("totp_other_method_stale", because(fresh(Some((Method::Password, Duration::from_hours(3)))))),

@@ -45,7 +45,10 @@ impl EnrollChoicePage<'_> {
     /// What asks, and before what, where an application does.
     fn asking(&self) -> Option<(&str, Option<&str>)> {
         match self.necessity {
-            Necessity::Asked { reason: Reason::Level { app } | Reason::TooOld { app, .. }, .. } => Some((app, None)),
+            Necessity::Asked {
+                reason: Reason::Level { app } | Reason::Risk { app } | Reason::TooOld { app, .. },
+                ..
+            } => Some((app, None)),
             Necessity::Asked { reason: Reason::Fresh { app, before, .. }, .. } => Some((app, before)),
             Necessity::Asked { reason: Reason::SecondStep | Reason::Change, .. }
             | Necessity::Required

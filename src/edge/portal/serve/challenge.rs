@@ -273,6 +273,7 @@ pub(super) fn shown(desk: &Desk, error: &ChallengeError) -> ProofNotice {
             None => ProofNotice::Locked,
         },
         ChallengeError::Gone
+        | ChallengeError::TooUnusual
         | ChallengeError::NotEnrolled
         | ChallengeError::Sealed(_)
         | ChallengeError::Passkey(PasskeyError::Unavailable(_))
@@ -484,6 +485,7 @@ fn dead_end(desk: &Desk, visit: &Visit, asked: &Asked<'_>) -> Reply {
 pub(super) fn reason_of<'a>(Toll { app, label, missing }: &'a Toll<'_>) -> Reason<'a> {
     match missing {
         Missing::Level { reached: None, max_age: Some(max_age), .. } => Reason::TooOld { app, max_age: *max_age },
+        Missing::Level { risk: Some(_), .. } => Reason::Risk { app },
         Missing::Level { .. } => Reason::Level { app },
         Missing::Fresh { wanted, latest } => {
             let within = match wanted.within {

@@ -9,6 +9,7 @@ use crate::{
             challenge::ProofNotice,
             enroll::refused::WhyRefused,
             login::{LoginNotice, LoginPage},
+            message::Message,
         },
     },
     flows::{
@@ -67,6 +68,7 @@ pub(super) async fn submit(State(desk): State<Arc<Desk>>, visit: Visit, Fields(f
         Err(SignInError::EnrolmentClosed) => {
             enroll::refused(&desk, &visit, to, &form.login_id, WhyRefused::NeedsOperator)
         }
+        Err(SignInError::TooUnusual) => desk.message(StatusCode::FORBIDDEN, Message::TooUnusual),
         Err(error) => {
             let notice = shown(&desk, &error);
             ask(&desk, &visit, to, status(notice), &form.login_id, Some(notice))
@@ -104,7 +106,7 @@ pub(super) fn refuse_passkey(desk: &Desk, visit: &Visit, to: Option<&str>, error
 /// What the visitor may learn.
 fn shown(desk: &Desk, error: &SignInError) -> LoginNotice {
     match error {
-        SignInError::Mismatch | SignInError::EnrolmentClosed => LoginNotice::Mismatch,
+        SignInError::Mismatch | SignInError::EnrolmentClosed | SignInError::TooUnusual => LoginNotice::Mismatch,
         SignInError::Throttled(closed) => match desk.until(*closed) {
             Some(again) => LoginNotice::TooMany { again },
             None => LoginNotice::Locked,

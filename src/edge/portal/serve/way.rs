@@ -145,7 +145,9 @@ impl Desk {
         let missing = match holding.as_ref().map(|(policy, _)| policy.decide(&visitor, now)) {
             Some(Decision::StepUp(missing)) => missing,
             // What the application asks for comes after its policy.
-            Some(Decision::Admit(_)) | None => journey.demand?.missing(&identity.session, now)?,
+            Some(Decision::Admit(_)) | None => {
+                journey.demand.as_ref().and_then(|wish| app.demand(wish))?.missing(&identity.session, now)?
+            }
             // Whatever else comes of it is for the app host to say.
             Some(Decision::SignIn(_) | Decision::Deny(_)) => return None,
         };

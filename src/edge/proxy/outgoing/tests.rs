@@ -1,6 +1,7 @@
 use super::*;
 use crate::domain::{
     place::Place,
+    risk::Assessment,
     session::{Session, SessionId},
     target::{Allowed, Authority},
     time::Timestamp,
@@ -29,6 +30,7 @@ fn identity() -> Identity {
             seen_at: noon,
             locked_at: None,
             place: Place::default(),
+            risk: Assessment::default(),
         },
     }
 }
