@@ -71,7 +71,8 @@ macro_rules! behaviours {
             $({
                 println!("{}", stringify!($behaviour));
                 let database = server.database(stringify!($behaviour)).await;
-                $topic::$behaviour(store::open(&database).await.unwrap()).await;
+                // Each on the heap: together they would not fit on the stack of a test.
+                Box::pin($topic::$behaviour(store::open(&database).await.unwrap())).await;
             })+
             engines::a_newer_postgres_database_is_refused(&server).await;
             engines::an_impossible_postgres_row_is_named(&server).await;

@@ -112,7 +112,12 @@ impl Words {
                 self.organisation
             )
         };
-        let remark = "If this was you, there is nothing to do.".to_owned();
+        let remark = if notice.is_of_operator() {
+            "If you asked for this, there is nothing to do."
+        } else {
+            "If this was you, there is nothing to do."
+        }
+        .to_owned();
         Self { matter, opening, remark, otherwise, undo, ..self }
     }
 
