@@ -107,6 +107,7 @@ impl Scene {
             messenger: Arc::new(Nobody),
             settings: flows::Settings {
                 organisation: "Example Corp".to_owned(),
+                language: doorward::domain::language::Language::English,
                 limits: Limits { lifetime: Duration::from_hours(12), idle: Duration::from_hours(1) },
                 sign_up: SignUp::Open,
                 requirements: Requirements::default(),

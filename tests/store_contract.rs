@@ -77,6 +77,7 @@ macro_rules! behaviours {
 
 behaviours! {
     accounts::an_account_is_found_as_it_was_added
+    accounts::the_language_of_an_account_is_kept
     accounts::of_racing_accounts_with_one_login_id_one_is_added
     accounts::an_id_is_taken_once
     accounts::disabling_ends_what_was_begun

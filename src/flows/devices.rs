@@ -86,7 +86,18 @@ pub(super) async fn welcome(
     if is_new {
         tell(world, caller, user, session).await?;
     }
+    learn_language(world, caller, user, is_new).await?;
     Ok(token.or_else(|| caller.browser.clone()))
+}
+
+/// Notes what language somebody reads, by what their browser asks for. A new browser says so only of somebody of whom it is
+/// not known: it may be a thief's, and its owner is to read what they are told.
+async fn learn_language(world: &World, caller: &Caller, user: &User, is_new: bool) -> Result<(), StoreError> {
+    let learnt = caller.language.filter(|language| user.language != Some(*language));
+    match learnt {
+        Some(language) if user.language.is_none() || !is_new => world.store.set_language(user.id, language).await,
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// Sends the owner of an account a link that ends this session.

@@ -33,6 +33,7 @@ const DOMAIN_ORDER: &[&str] = &[
     "secret",
     "form",
     "password",
+    "language",
     "user",
     "factor",
     "contact",

@@ -61,7 +61,10 @@ async fn twilio_is_asked_for_a_call_that_says_each_digit() {
     let asked = &service.asked()[0];
     assert_eq!(asked.path, "/2010-04-01/Accounts/AC123/Calls.json");
     let twiml = &form(&asked.body)["Twiml"];
-    assert!(twiml.starts_with("<Response><Say>Hello. This is Example Corp.</Say><Pause length=\"1\"/>"), "{twiml}");
+    assert!(
+        twiml.starts_with("<Response><Say language=\"en-US\">Hello. This is Example Corp.</Say><Pause length=\"1\"/>"),
+        "{twiml}"
+    );
     assert_eq!(twiml.matches("0. 8. 4. 2. 1. 3.").count(), 2, "{twiml}");
 }
 

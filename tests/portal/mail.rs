@@ -397,3 +397,20 @@ async fn every_change_to_how_somebody_signs_in_is_told_by_mail() {
     let letter = outbox.take(ADDRESS, "a recovery code was used").await;
     assert!(letter.contains("A recovery code of the account ann was used. 9 are left."), "{letter}");
 }
+
+/// Row 4: what is sent is in the language of whoever reads it.
+#[tokio::test]
+async fn letters_are_in_the_language_that_their_readers_browser_asks_for() {
+    let (gateway, outbox, ann) = house_of_ann().await;
+    let client = gateway.client_that_reads("de-AT,de;q=0.9,en;q=0.5");
+
+    let page = asked(&gateway, &client, &ann, "email-code").await;
+    let letter = outbox.take(ADDRESS, "Ihr Code").await;
+    assert!(letter.contains("Mit diesem Code bestätigen Sie bei Doorward, dass Sie es sind:"), "{letter}");
+    page.submit(&client, "/challenge/email-code", &[("code", cargo(&letter))]).await;
+    // From now on it is known, whatever browser asks.
+    let elsewhere = gateway.client();
+    at(&gateway, &elsewhere, "/forgot").await.submit(&elsewhere, "/forgot", &[("login_id", "ann")]).await;
+    let letter = outbox.take(ADDRESS, "Neues").await;
+    assert!(letter.contains("öffnen Sie diesen Link:"), "{letter}");
+}

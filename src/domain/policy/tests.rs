@@ -28,6 +28,7 @@ fn locked_visitor(proofs: &[Authentication], locked_at: Option<Timestamp>) -> Vi
             name: "Ann".into(),
             email: None,
             groups: vec!["finance".into()],
+            language: None,
             disabled: false,
             created_at: NOON,
         },
