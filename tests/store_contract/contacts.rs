@@ -101,10 +101,9 @@ pub(crate) async fn of_racing_removals_of_one_address_one_counts(store: Arc<dyn 
     settle(&store).await;
     store.put_contact(&phone(1, ANN)).await.unwrap();
 
-    let answers = race(&store, |store, _| async move {
-        store.remove_contact(ANN, factor(1), LastFactor::MayGo).await.unwrap()
-    })
-    .await;
+    let answers =
+        race(&store, |store, _| async move { store.remove_contact(ANN, factor(1), LastFactor::MayGo).await.unwrap() })
+            .await;
 
     assert_eq!(answers.iter().filter(|&&removed| removed).count(), 1);
 }
