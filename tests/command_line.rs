@@ -209,6 +209,7 @@ fn every_verb_refuses_a_wrong_config() {
     }
 }
 
+/// Row 27: tests stand in the file.
 #[test]
 fn a_config_whose_test_fails_is_not_served() {
     let site = site();
@@ -236,6 +237,7 @@ fn a_config_that_is_not_there_is_named() {
     );
 }
 
+/// Row 27: a decision is explained.
 #[test]
 fn a_decision_is_explained() {
     let site = site();
@@ -251,6 +253,7 @@ fn a_decision_is_explained() {
     assert_eq!((&fields["outcome"], &fields["policy"]), (&"step-up".into(), &"payments".into()));
 }
 
+/// Row 13: what an account has, reset, unlocked, ended.
 #[test]
 fn an_account_lives_from_add_to_delete() {
     let site = site();

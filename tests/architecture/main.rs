@@ -7,6 +7,7 @@
 #![cfg(test)]
 
 mod paths;
+mod rows;
 
 use paths::{Module, code, paths};
 use std::{

@@ -214,6 +214,7 @@ async fn step_up_and_look_back(house: &House, page: &WebDriver, scene: &mut Scen
     assert_eq!(scene.count(), 1);
 }
 
+/// Row 24: a file arrives whole, once.
 #[tokio::test]
 async fn a_stale_upload_arrives_whole_and_neither_back_nor_reload_sends_it_again() {
     let (house, mut scene) = scene().await;

@@ -45,6 +45,7 @@ async fn gateway(recorder: &Recorder) -> (Gateway, Person) {
     (site.start().await, ann)
 }
 
+/// Row 26: a page and a form are asked for again.
 #[tokio::test]
 async fn a_page_and_a_form_are_asked_for_again_after_the_step_up() {
     let recorder = demanding(Arc::default()).await;

@@ -68,6 +68,7 @@ fn uploads(recorder: &Recorder) -> usize {
     recorder.requests().iter().filter(|seen| seen.line().starts_with("POST ")).count()
 }
 
+/// Row 24: even if the gateway is killed meanwhile.
 #[tokio::test]
 async fn a_form_that_was_sent_by_nobody_is_shown_before_it_goes_on_and_survives_a_kill() {
     let recorder = Recorder::start().await;
@@ -104,6 +105,7 @@ async fn a_form_that_was_sent_by_nobody_is_shown_before_it_goes_on_and_survives_
     assert!(visit(&client, page.url.as_str()).await.text.contains("This form was sent already"), "Back");
 }
 
+/// Row 24: to its sender alone.
 #[tokio::test]
 async fn a_stale_form_goes_on_after_the_step_up_and_to_its_sender_alone() {
     let recorder = Recorder::start().await;

@@ -110,6 +110,7 @@ async fn broken(mut answer: reqwest::Response) {
     assert!(cut.is_err(), "no silent end: {cut:?}");
 }
 
+/// Row 29: signing out cuts what is open.
 #[tokio::test]
 async fn se_05_signing_out_cuts_what_is_open_at_once_and_nothing_of_others() {
     let (gateway, ann) = gateway().await;
@@ -134,6 +135,7 @@ async fn se_05_signing_out_cuts_what_is_open_at_once_and_nothing_of_others() {
     say_and_hear(&mut other).await;
 }
 
+/// Row 13, row 29: what an operator revokes is cut.
 #[tokio::test]
 async fn se_05_what_another_program_revokes_is_cut_too() {
     let (gateway, ann) = gateway().await;
@@ -162,6 +164,7 @@ async fn a_route_says_whether_its_streams_stay_open_when_the_proof_is_stale() {
     say_and_hear(&mut lax).await;
 }
 
+/// Row 29: so does a lock, where a route obeys freshness.
 #[tokio::test]
 async fn a_lock_cuts_what_obeys_a_fresh_proof_and_nothing_else() {
     let (gateway, ann) = gateway().await;

@@ -34,6 +34,7 @@ fn form(body: &str) -> HashMap<String, String> {
     form_urlencoded::parse(body.as_bytes()).into_owned().collect()
 }
 
+/// Row 4: a text message through Twilio.
 #[tokio::test]
 async fn twilio_is_asked_for_a_text_message() {
     let service = Service::start(&[(201, "{}")]).await;
@@ -52,6 +53,7 @@ async fn twilio_is_asked_for_a_text_message() {
     assert_eq!(form["Body"], text);
 }
 
+/// Row 4: a call through Twilio.
 #[tokio::test]
 async fn twilio_is_asked_for_a_call_that_says_each_digit() {
     let service = Service::start(&[(201, "{}")]).await;
@@ -68,6 +70,7 @@ async fn twilio_is_asked_for_a_call_that_says_each_digit() {
     assert_eq!(twiml.matches("0, 8, 4, 2, 1, 3.").count(), 2, "{twiml}");
 }
 
+/// Row 4: through any other service.
 #[tokio::test]
 async fn any_other_service_is_asked_as_the_operator_words_it() {
     let service = Service::start(&[(200, "thanks")]).await;

@@ -98,8 +98,9 @@ impl Words {
         let tongue = self.tongue;
         let (matter, opening) = tongue.notice(&named_in_one_line(notice), &one_line(login_id));
         let otherwise = if undo.is_some() { tongue.undo().to_owned() } else { tongue.was_not_you(&self.organisation) };
-        let remark = tongue.was_you().to_owned();
-        Self { remark, undo, ..self.about(About { matter, opening, otherwise }) }
+        let is_recovery = matches!(notice, Notice::RecoveryCodeUsed { .. });
+        let remark = if is_recovery { tongue.was_you_recovering() } else { tongue.was_you() };
+        Self { remark: remark.to_owned(), undo, ..self.about(About { matter, opening, otherwise }) }
     }
 
     /// The subject of a letter.

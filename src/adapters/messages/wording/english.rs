@@ -132,6 +132,10 @@ impl Tongue for English {
         "If this was you, there is nothing to do."
     }
 
+    fn was_you_recovering(&self) -> &'static str {
+        "If this was you and you lost something that you sign in with, replace it on your account page."
+    }
+
     fn was_not_you(&self, organisation: &str) -> String {
         format!("If this was not you, choose a new password, and tell those who look after accounts at {organisation}.")
     }

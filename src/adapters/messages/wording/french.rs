@@ -153,6 +153,10 @@ impl Tongue for French {
         "Si c'était vous, vous n'avez rien à faire."
     }
 
+    fn was_you_recovering(&self) -> &'static str {
+        "Si c'était vous et que vous avez perdu un moyen de connexion, remplacez-le sur la page de votre compte."
+    }
+
     fn was_not_you(&self, organisation: &str) -> String {
         format!(
             "Si ce n'était pas vous, choisissez un nouveau mot de passe et prévenez les personnes qui gèrent les comptes chez \

@@ -140,6 +140,10 @@ impl Tongue for German {
         "Wenn Sie das waren, müssen Sie nichts tun."
     }
 
+    fn was_you_recovering(&self) -> &'static str {
+        "Wenn Sie das waren und etwas verloren haben, womit Sie sich anmelden, ersetzen Sie es auf Ihrer Kontoseite."
+    }
+
     fn was_not_you(&self, organisation: &str) -> String {
         format!(
             "Wenn Sie das nicht waren, wählen Sie ein neues Passwort und geben Sie denen Bescheid, die bei {organisation} die \

@@ -139,6 +139,10 @@ impl Tongue for Spanish {
         "Si ha sido usted, no tiene que hacer nada."
     }
 
+    fn was_you_recovering(&self) -> &'static str {
+        "Si ha sido usted y ha perdido algo con lo que entra, sustitúyalo en la página de su cuenta."
+    }
+
     fn was_not_you(&self, organisation: &str) -> String {
         format!(
             "Si no ha sido usted, elija una contraseña nueva y avise a quienes gestionan las cuentas en {organisation}."

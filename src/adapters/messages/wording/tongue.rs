@@ -55,6 +55,9 @@ pub(super) trait Tongue: Sync {
     /// What to do if a notice is about oneself.
     fn was_you(&self) -> &'static str;
 
+    /// The same where a recovery code was used: it leads to a replacement (RC-03).
+    fn was_you_recovering(&self) -> &'static str;
+
     /// What to do if it is not.
     fn was_not_you(&self, organisation: &str) -> String;
 
