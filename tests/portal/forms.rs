@@ -224,7 +224,8 @@ async fn an_unknown_name_is_closed_like_a_known_one() {
         for (client, name) in [(&ann, "ann"), (&nobody, "bob")] {
             let page = visit(client, &gateway.url(PORTAL, "/login")).await;
             let answer = page.submit(client, "/login", &[("login_id", name), ("password", "wrong")]).await;
-            let text = answer.text.replace(answer.hidden("csrf").unwrap(), "…").replace(&format!("value=\"{name}\""), "…");
+            let text =
+                answer.text.replace(answer.hidden("csrf").unwrap(), "…").replace(&format!("value=\"{name}\""), "…");
             // The clock goes on between the two.
             answers.push((answer.status, text.replace(|c: char| c.is_ascii_digit(), "")));
             last = answer.status;

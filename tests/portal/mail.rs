@@ -361,8 +361,8 @@ async fn a_phone_number_takes_a_verified_mailbox_first() {
     let page = form.submit(&client, "/account/email", &[("address", "bob@example.com")]).await;
     let letter = outbox.take("bob@example.com", "confirm this address").await;
     page.submit(&client, "/account/email/confirm", &[("code", cargo(&letter))]).await;
-    at(&gateway, &client, "/account/phone").await.submit(&client, "/account/phone", &number).await;
-    assert_eq!(fs::read_dir(&texts).unwrap().count(), 1, "a code is on its way");
+    let page = at(&gateway, &client, "/account/phone").await;
+    assert!(page.text.contains("name=\"address\""), "{}", page.text);
 }
 
 /// Row 15: whoever has a mailbox beside the password passes where one factor is enough, and where two are asked for they don't.

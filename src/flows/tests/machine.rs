@@ -13,13 +13,15 @@ mod acts;
 mod book;
 mod changing;
 mod ending;
+mod episodes;
 mod joining;
 mod posting;
 mod proving;
 
 use super::ANN;
-use acts::{Act, Out, act};
+use acts::{Act, Out};
 use book::Book;
+use episodes::life;
 use proptest::prelude::*;
 
 /// Two have accounts; an operator may invite one more, and one may sign up.
@@ -39,7 +41,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_sequence_of_acts_opens_more_than_was_proven(acts in prop::collection::vec(act(), 1..80)) {
+    fn no_sequence_of_acts_opens_more_than_was_proven(acts in life()) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(perform(&acts));
     }
