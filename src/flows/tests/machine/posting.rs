@@ -5,7 +5,7 @@ use crate::{
     domain::{
         contact::{Channel, Kind},
         factor::Method,
-        secret::Token,
+        secret::{Token, TokenHash},
         user::UserId,
     },
     flows::{codes, contacts},
@@ -20,12 +20,12 @@ impl Book {
         let (world, method, caller) = (&self.scene.world, SENT_BY[method], self.caller(browser));
         if codes::send(world, &bearer, method, None, &token, &caller).await.is_ok() {
             let user = bearer.user().unwrap().id;
-            self.is_sent(Sent { text: String::new(), method, proves: true, asked: token.hash(), user, over: false });
+            self.is_sent(method, true, token.hash(), user);
         }
     }
 
-    /// The last message is this: it takes the place of what the same token asked for to the same end.
-    fn is_sent(&mut self, sent: Sent) {
+    /// The last message is of this kind: it takes the place of what the same token asked for to the same end.
+    fn is_sent(&mut self, method: Method, proves: bool, asked: TokenHash, user: UserId) {
         let text = match self.scene.last_message().content {
             Content::Code { code, .. } => code.to_string(),
             Content::Link { url, .. } => {
@@ -34,12 +34,11 @@ impl Book {
             }
             other => panic!("neither a code nor a link: {other:?}"),
         };
-        let is_same_end = |other: &Sent| {
-            let kind = |sent: &Sent| (sent.proves, (!sent.proves).then(|| sent.method.channel().map(Channel::kind)));
-            other.asked == sent.asked && kind(other) == kind(&sent)
-        };
-        self.sent.iter_mut().filter(|other| is_same_end(other)).for_each(|other| other.over = true);
-        self.sent.push(Sent { text, ..sent });
+        let sent = Sent { text, method, proves, asked, user, over: false };
+        let end = |sent: &Sent| (sent.proves, (!sent.proves).then(|| sent.method.channel().map(Channel::kind)));
+        let is_same_end = |other: &&mut Sent| other.asked == asked && end(other) == end(&sent);
+        self.sent.iter_mut().filter(is_same_end).for_each(|other| other.over = true);
+        self.sent.push(sent);
         self.done.insert("code sent");
     }
 
@@ -95,7 +94,7 @@ impl Book {
         if begun.is_ok() {
             assert!(is_fresh, "an address is given without a fresh proof");
             let method = if phone { Method::SmsCode } else { Method::EmailCode };
-            self.is_sent(Sent { text: String::new(), method, proves: false, asked: token.hash(), user, over: false });
+            self.is_sent(method, false, token.hash(), user);
             self.done.insert("address given");
         }
     }

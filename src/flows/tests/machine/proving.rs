@@ -101,8 +101,8 @@ impl Book {
             opened
         };
         let kept = self.scene.world.store.passkeys(user).await.unwrap();
-        let used = self.laptops[&user][nth].0;
-        assert!(kept.iter().any(|passkey| passkey.id == used), "a passkey that was removed opened something");
+        let presented = self.laptops[&user][nth].0;
+        assert!(kept.iter().any(|passkey| passkey.id == presented), "a passkey that was removed opened something");
         self.arrive(browser, opened);
     }
 
