@@ -121,6 +121,7 @@ async fn world(folder: &Path) -> World {
             grace: None,
             remember: None,
             organisation: "Example Corp".to_owned(),
+            language: doorward::domain::language::Language::English,
             limits: Limits { lifetime: Duration::from_hours(12), idle: Duration::from_hours(1) },
             sign_up: SignUp::Open,
             requirements: Requirements::default(),
@@ -153,6 +154,7 @@ async fn settle(world: &World) {
                 login_id,
                 email: email.cloned(),
                 groups: Vec::new(),
+                language: None,
                 disabled: false,
                 created_at: now,
             };

@@ -112,6 +112,7 @@ impl Scene {
             geography: Arc::new(Nowhere),
             settings: flows::Settings {
                 organisation: "Example Corp".to_owned(),
+                language: doorward::domain::language::Language::English,
                 limits: Limits { lifetime: Duration::from_hours(12), idle: Duration::from_hours(1) },
                 sign_up: SignUp::Open,
                 requirements: Requirements::default(),

@@ -10,6 +10,7 @@ pub mod enrolment;
 pub mod event;
 pub mod factor;
 pub mod form;
+pub mod language;
 pub mod password;
 pub mod place;
 pub mod policy;

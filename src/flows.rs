@@ -31,6 +31,7 @@ use crate::{
         enrolment::{FirstFactor, Requirements, SignUp},
         event::{Event, Intervention, What},
         factor::Method,
+        language::Language,
         password::Policy as PasswordPolicy,
         place::Place,
         secret::Token,
@@ -76,6 +77,8 @@ pub struct World {
 pub struct Settings {
     /// The organisation's name, as authenticator apps show it.
     pub organisation: String,
+    /// In which language people are written to whose own is not known.
+    pub language: Language,
     /// The portal's own origin, for the links in messages (OB-06).
     pub origin: String,
     /// How long sessions live.
@@ -131,6 +134,8 @@ pub struct Caller {
     pub browser: Option<Token>,
     /// What their browser calls itself, in words: "Firefox on Linux". Nothing is decided on it.
     pub agent: Option<String>,
+    /// Which of our languages it asks for.
+    pub language: Option<Language>,
 }
 
 impl Caller {

@@ -220,6 +220,7 @@ fn every_verb_refuses_a_wrong_config() {
     }
 }
 
+/// Row 27: tests stand in the file.
 #[test]
 fn a_config_whose_test_fails_is_not_served() {
     let site = site();
@@ -257,6 +258,7 @@ fn a_config_that_is_not_there_is_named() {
     );
 }
 
+/// Row 27: a decision is explained.
 #[test]
 fn a_decision_is_explained() {
     let site = site();
@@ -363,6 +365,7 @@ fn a_changed_config_is_tried_on_recorded_traffic() {
     assert_eq!((none.status.code(), errors(&none)), (Some(1), format!("error: no line is a record in {records}\n")));
 }
 
+/// Row 13: what an account has, reset, unlocked, ended.
 #[test]
 fn an_account_lives_from_add_to_delete() {
     let site = site();

@@ -53,6 +53,7 @@ fn keep(path: &Path, expected: &str) -> Result<(), String> {
     }
 }
 
+/// Row 15, row 27: every mistake and warning, a route that only password and mail could meet among them.
 #[test]
 fn every_mistake_is_drawn_where_it_stands() {
     let mut files: Vec<_> = fs::read_dir(at("tests/config")).unwrap().map(|entry| entry.unwrap().path()).collect();

@@ -82,6 +82,7 @@ macro_rules! behaviours {
 
 behaviours! {
     accounts::an_account_is_found_as_it_was_added
+    accounts::the_language_of_an_account_is_kept
     accounts::of_racing_accounts_with_one_login_id_one_is_added
     accounts::an_id_is_taken_once
     accounts::disabling_ends_what_was_begun
@@ -108,6 +109,7 @@ behaviours! {
     sessions::a_half_session_becomes_only_its_own_users_session
     sessions::an_identity_is_found_as_it_was_opened
     sessions::of_racing_rotations_one_wins
+    sessions::of_racing_sign_outs_one_ends_the_session
     sessions::the_latest_proof_of_a_factor_stays
     sessions::a_note_of_use_never_moves_back
     sessions::a_lock_is_noted_and_never_moves_back
@@ -134,6 +136,7 @@ behaviours! {
     passkeys::sweeping_forgets_old_ceremonies
     held::a_held_request_is_found_once_it_is_whole
     held::of_racing_deliveries_one_takes_the_request
+    held::a_request_is_sent_or_thrown_away_never_both
     held::a_request_is_taken_only_as_it_was_bound
     held::of_racing_requests_as_many_are_held_as_fit
     held::held_requests_go_with_their_time_and_with_the_account
@@ -160,6 +163,7 @@ behaviours! {
     contacts::an_account_has_one_address_of_each_kind
     contacts::a_user_has_the_e_mail_address_that_is_verified
     contacts::the_last_address_may_have_to_stay
+    contacts::of_racing_removals_of_one_address_one_counts
     contacts::a_reset_takes_the_phone_and_leaves_the_mail
     contacts::the_newest_code_of_a_browser_takes_the_place_of_the_last
     contacts::of_racing_uses_of_one_sent_code_one_counts

@@ -157,7 +157,7 @@ impl Office {
     /// Brings a message out, now or never.
     async fn bring(&self, message: &Message) -> Result<(), NotSent> {
         let at = message.content.asked().at;
-        let words = Words::of(&message.content, &self.settings);
+        let words = Words::of(&message.content, message.language, &self.settings);
         let caller = match (message.channel, &message.to) {
             (Channel::Email, Address::Email(to)) => {
                 let postman = self.mail.as_ref().ok_or(NotSent::NoChannel(Channel::Email))?;

@@ -161,6 +161,7 @@ mod tests {
                 name: "Ann".into(),
                 email: None,
                 groups: vec!["finance".into()],
+                language: None,
                 disabled: false,
                 created_at: NOON,
             },

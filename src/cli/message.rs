@@ -48,7 +48,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     super::config_file::runtime()?.block_on(async {
         let senders = gateway::senders(&settings).map_err(Failure::refused)?;
         let asked = Asked { browser: None, address: None, at: SystemClock.now() };
-        let message = Message { channel, to, content: Content::Trial { asked } };
+        let language = settings.portal.language;
+        let message = Message { channel, to, language, content: Content::Trial { asked } };
         senders.send(message).await.map_err(Failure::refused)
     })?;
     output::print(&format!("{channel}: handed over for {}", arguments.to.trim()))

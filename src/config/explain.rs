@@ -231,6 +231,7 @@ fn visitor(settings: &Settings, who: Option<&Who>, did: &[Did], risk: Option<&Ri
         login_id: who.name,
         email: None,
         groups: who.groups,
+        language: None,
         disabled: false,
         created_at: started_at,
     };

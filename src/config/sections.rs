@@ -15,6 +15,7 @@ use crate::{
     domain::{
         enrolment::{FirstFactor, Requirement, Requirements, SignUp},
         factor::Method,
+        language::Language,
         password::{CHARS_FLOOR, Policy, Score},
         secret::Secret,
         session::Limits,
@@ -110,7 +111,11 @@ pub(super) fn portal(section: &Section<'_>) -> Option<Portal> {
     let name = section.read(&key::NAME, words);
     let support_url = section.maybe(&key::SUPPORT_URL, support_url);
     let accent = section.read(&key::ACCENT, accent);
-    Some(Portal { url: url?, name: name?, support_url: support_url?, accent: accent? })
+    let language = section.read(&key::LANGUAGE, |value| {
+        let tags: Vec<_> = Language::ALL.iter().map(|language| (language.tag(), *language)).collect();
+        one_of(value, &tags)
+    });
+    Some(Portal { url: url?, name: name?, support_url: support_url?, accent: accent?, language: language? })
 }
 
 pub(super) fn store(section: &Section<'_>) -> Option<Store> {

@@ -11,6 +11,7 @@ use crate::{
     domain::{
         enrolment::{FirstFactor, Requirements, SignUp},
         factor::Method,
+        language::Language,
         password,
         policy::{
             Policy,
@@ -131,6 +132,8 @@ pub struct Portal {
     pub support_url: Option<url::Url>,
     /// Colour of buttons and links.
     pub accent: Accent,
+    /// In which language people are written to whose own is not known.
+    pub language: Language,
 }
 
 /// An HTTPS origin as browsers see it.

@@ -1,6 +1,6 @@
 //! People with an account.
 
-use crate::domain::time::Timestamp;
+use crate::domain::{language::Language, time::Timestamp};
 use unicode_normalization::UnicodeNormalization as _;
 use uuid::Uuid;
 
@@ -74,6 +74,8 @@ pub struct User {
     pub email: Option<String>,
     /// What policies ask for, sorted, each once.
     pub groups: Vec<String>,
+    /// In which language they are written to, where that is known.
+    pub language: Option<Language>,
     /// A disabled user has no live session and can't sign in.
     pub disabled: bool,
     /// When the account was made.

@@ -80,6 +80,7 @@ pub async fn add_user(world: &World, new: NewUser, password: Option<&str>) -> Re
         login_id: new.login_id,
         email: new.email.as_ref().map(ToString::to_string),
         groups,
+        language: None,
         disabled: false,
         created_at: now,
     };

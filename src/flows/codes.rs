@@ -23,7 +23,7 @@ use crate::{
         secret::Token,
         session::Authentication,
         throttle::{BudgetKey, Closed, SEND_PACE, SENDS, SENDS_LOST, Schedule},
-        user::UserId,
+        user::{User, UserId},
     },
     ports::{
         NotSent, StoreError,
@@ -74,8 +74,8 @@ pub async fn send(
     browser: &Token,
     caller: &Caller,
 ) -> Result<(), SendError> {
-    let user = bearer.user().ok_or(SendError::Gone)?.id;
-    let Contact { id, address, .. } = contact_for(world, user, method).await?.ok_or(SendError::NotEnrolled)?;
+    let user = bearer.user().ok_or(SendError::Gone)?;
+    let Contact { id, address, .. } = contact_for(world, user.id, method).await?.ok_or(SendError::NotEnrolled)?;
     let parcel = Parcel { user, purpose: SentPurpose::Prove, method, address, factor: id, onward };
     dispatch(world, parcel, browser, caller).await
 }
@@ -156,7 +156,7 @@ pub async fn reached(world: &World, user: UserId) -> Result<Vec<Reached>, StoreE
 
 /// A message to be sent, and what it is for.
 pub(super) struct Parcel<'a> {
-    pub(super) user: UserId,
+    pub(super) user: &'a User,
     pub(super) purpose: SentPurpose,
     pub(super) method: Method,
     pub(super) address: Address,
@@ -176,11 +176,12 @@ pub(super) async fn dispatch(
     if matches!(&address, Address::Phone(number) if !world.settings.may_reach(channel, number)) {
         return Err(SendError::Country);
     }
-    charge(world, user, &address, caller).await?;
+    charge(world, user.id, &address, caller).await?;
     let secret = draw(world, method);
     let content = content(world, purpose, method, onward, &secret, caller);
-    if let Err(error) = world.messenger.send(Message { channel, to: address.clone(), content }).await {
-        for key in paid_by_owner(user, &address).into_iter().map(|(key, _)| key) {
+    let language = user.language.or(caller.language).unwrap_or(world.settings.language);
+    if let Err(error) = world.messenger.send(Message { channel, to: address.clone(), language, content }).await {
+        for key in paid_by_owner(user.id, &address).into_iter().map(|(key, _)| key) {
             world.store.refund(&key).await?;
         }
         return Err(error.into());
@@ -188,7 +189,7 @@ pub(super) async fn dispatch(
     let mut code = SentCode {
         browser: browser.hash(),
         purpose,
-        user,
+        user: user.id,
         method,
         address,
         factor,

@@ -112,7 +112,7 @@ pub async fn begin(
     may_change(world, full, kind).await?;
     let address = Address::parse(kind, typed)?;
     let parcel = Parcel {
-        user: full.identity.user.id,
+        user: &full.identity.user,
         purpose: SentPurpose::Verify(kind),
         method: verified_by(world, &address).ok_or(SendError::Country)?,
         address,

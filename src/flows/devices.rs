@@ -90,10 +90,21 @@ pub(super) async fn welcome(
         let notice = if is_unusual { Notice::UnusualSignIn } else { Notice::NewBrowser };
         tell(world, caller, user, session, notice).await?;
     }
+    learn_language(world, caller, user, is_new).await?;
     let browser = token.or_else(|| caller.browser.clone());
     // Last, so that its trace is later than the word about it, and goes with whoever undoes the sign-in.
     risk::leave_trace(world, session, browser.as_ref(), caller).await?;
     Ok(browser)
+}
+
+/// Notes what language somebody reads, by what their browser asks for. A new browser says so only of somebody of whom it is
+/// not known: it may be a thief's, and its owner is to read what they are told.
+async fn learn_language(world: &World, caller: &Caller, user: &User, is_new: bool) -> Result<(), StoreError> {
+    let learnt = caller.language.filter(|language| user.language != Some(*language));
+    match learnt {
+        Some(language) if user.language.is_none() || !is_new => world.store.set_language(user.id, language).await,
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// Sends the owner of an account word of this session, and a link that ends it.

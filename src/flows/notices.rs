@@ -63,7 +63,8 @@ pub(super) fn post(
 fn post_as(world: &World, user: &User, to: Address, notice: Notice, asked: Asked, undo: Option<Zeroizing<String>>) {
     let Some(channel) = channel_to(world, &to) else { return };
     let login_id = user.login_id.to_string();
-    world.messenger.post(Message { channel, to, content: Content::Notice { notice, login_id, asked, undo } });
+    let language = user.language.unwrap_or(world.settings.language);
+    world.messenger.post(Message { channel, to, language, content: Content::Notice { notice, login_id, asked, undo } });
 }
 
 /// The mailbox of an account: only a verified one is ever known of it.

@@ -246,6 +246,8 @@ pub async fn request_reset(
         Err(TryError::Store(error)) => return Err(error.into()),
     }
     let address = user.as_ref().and_then(notices::mailbox);
+    // Whoever asks may be anybody: the letter is in its reader's language, not in theirs.
+    let language = user.as_ref().and_then(|user| user.language).unwrap_or(world.settings.language);
     let token = world.entropy.token();
     let owner = user.filter(|_| address.is_some()).map(|user| user.id);
     world.store.open_reset(&PasswordReset { token: token.hash(), user: owner, made_at }).await?;
@@ -253,6 +255,7 @@ pub async fn request_reset(
         world.messenger.post(Message {
             channel: Channel::Email,
             to: Address::Email(address),
+            language,
             content: Content::Link {
                 url: link(world, &token, to),
                 purpose: LinkPurpose::ResetPassword,

@@ -140,13 +140,14 @@ pub async fn invite(world: &World, new: NewUser) -> Result<Invited, SignUpError>
     let letter = match email {
         Some(to) => {
             let asked = Asked { browser: None, address: None, at: now };
+            let language = world.settings.language;
             let content = Content::Link {
                 url: url.clone(),
                 purpose: LinkPurpose::Invitation,
                 lifetime: inviter.lifetime(),
                 asked,
             };
-            let message = Message { channel: Channel::Email, to: Address::Email(to.clone()), content };
+            let message = Message { channel: Channel::Email, to: Address::Email(to.clone()), language, content };
             Some(Letter { to, sent: world.messenger.send(message).await })
         }
         None => None,
@@ -199,7 +200,8 @@ pub async fn request(world: &World, typed: &str, to: Option<&str>, caller: &Call
         (link(world, &token, to), LinkPurpose::SignUp)
     };
     let content = Content::Link { url, purpose, lifetime: inviter.lifetime(), asked: notices::asked(world, caller) };
-    world.messenger.post(Message { channel: Channel::Email, to: Address::Email(email), content });
+    let language = caller.language.unwrap_or(world.settings.language);
+    world.messenger.post(Message { channel: Channel::Email, to: Address::Email(email), language, content });
     Ok(())
 }
 
@@ -228,6 +230,7 @@ pub async fn redeem(
         login_id,
         email: email.as_ref().map(ToString::to_string),
         groups,
+        language: caller.language,
         disabled: false,
         created_at: now,
     };

@@ -13,6 +13,7 @@ mod gated;
 mod grace;
 mod hold;
 mod journey;
+mod languages;
 mod lost;
 mod machine;
 mod passkeys;
@@ -39,6 +40,7 @@ use crate::{
         contact::{Channel, NumberPrefix},
         enrolment::{FirstFactor, Requirement, Requirements, SignUp},
         factor::{Method, totp::Key},
+        language::Language,
         password::{Exposure, Policy as PasswordPolicy, Score, Typed, Words},
         secret::{Secret, Token},
         session::{Limits, Session},
@@ -219,6 +221,7 @@ impl Scene {
             messenger: Arc::clone(&inbox) as Arc<dyn Messenger>,
             settings: Settings {
                 organisation: "Example Corp".to_owned(),
+                language: Language::English,
                 limits: LIMITS,
                 sign_up: SignUp::Open,
                 requirements: Requirements { everybody: requirement, groups: BTreeMap::new() },
@@ -315,7 +318,12 @@ impl Scene {
 
 /// Somebody at this address, in a browser that was never here.
 fn from(address: &str) -> Caller {
-    Caller { address: address.parse::<IpAddr>().unwrap(), browser: None, agent: Some("Firefox on Linux".to_owned()) }
+    Caller {
+        address: address.parse::<IpAddr>().unwrap(),
+        browser: None,
+        agent: Some("Firefox on Linux".to_owned()),
+        language: None,
+    }
 }
 
 fn anywhere() -> Caller {

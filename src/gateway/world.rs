@@ -106,6 +106,7 @@ pub fn flow_settings(settings: &Settings) -> flows::Settings {
     flows::Settings {
         organisation: settings.portal.name.clone(),
         origin: settings.portal.url.to_string(),
+        language: settings.portal.language,
         limits: settings.session,
         sign_up: settings.sign_up.mode,
         requirements: settings.mfa.requirements.clone(),

@@ -3,6 +3,7 @@
 use crate::domain::{
     contact::{Address, Channel},
     factor::Method,
+    language::Language,
     time::Timestamp,
 };
 use async_trait::async_trait;
@@ -16,6 +17,8 @@ pub struct Message {
     pub channel: Channel,
     /// Where to. It [takes](Address::takes) the channel.
     pub to: Address,
+    /// In which language.
+    pub language: Language,
     /// What it says.
     pub content: Content,
 }

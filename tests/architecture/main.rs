@@ -7,6 +7,7 @@
 #![cfg(test)]
 
 mod paths;
+mod rows;
 
 use paths::{Module, code, paths};
 use std::{
@@ -33,6 +34,7 @@ const DOMAIN_ORDER: &[&str] = &[
     "secret",
     "form",
     "password",
+    "language",
     "user",
     "factor",
     "contact",

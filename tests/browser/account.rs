@@ -70,6 +70,7 @@ async fn apps(house: &House, page: &WebDriver, ann: &mut Person, may_look: bool)
     assert_eq!(heading(page).await, "Old tablet");
 }
 
+/// Row 11: in a browser.
 #[tokio::test]
 async fn people_look_after_their_account() {
     let (house, mut ann) = house(|site| Person::add(site, "ann", &[])).await;

@@ -74,6 +74,7 @@ async fn remembered(house: &House, page: &WebDriver, ann: &mut Person, may_look:
     assert_eq!(heading(page).await, "Enter your code");
 }
 
+/// Row 12: in a browser.
 #[tokio::test]
 async fn a_browser_is_remembered_for_sign_ins_and_nothing_else() {
     let (house, mut ann) = house(|site| Person::add(site, "ann", &[])).await;

@@ -66,6 +66,7 @@ async fn first_visit(house: &House, ann: &mut Person, page: &WebDriver) {
     }
 }
 
+/// Row 1, row 7: signing in on the way to a page leads to that page.
 #[tokio::test]
 async fn a_visit_goes_through_the_portal_to_the_page_that_was_asked_for() {
     let (house, mut ann) = house(ann).await;
@@ -78,6 +79,7 @@ async fn the_whole_way_needs_no_script() {
     house.open(Scripts::Off, "first-visit-no-script", async |page| first_visit(&house, &mut ann, page).await).await;
 }
 
+/// Row 3, row 10: the account is complete once the first code is right.
 #[tokio::test]
 async fn somebody_new_sets_up_an_app_on_the_way() {
     for (scripts, name) in [(Scripts::On, "enrolment"), (Scripts::Off, "enrolment-no-script")] {
@@ -212,6 +214,7 @@ async fn a_form_of_another_site_is_not_read() {
         .await;
 }
 
+/// Row 21: too many tries, and when there may be more.
 #[tokio::test]
 async fn too_many_tries_are_told_with_when_to_come_back() {
     let (house, _) = house(ann).await;

@@ -104,6 +104,7 @@ async fn a_mailed_code_leads_there_without_script() {
     from_login_to_the_app(Scripts::Off, "mail-code-no-script").await;
 }
 
+/// Row 2: the same in a browser.
 #[tokio::test]
 async fn a_forgotten_password_is_replaced_from_a_letter() {
     from_forgot_to_a_new_password(Scripts::On, "mail-forgot").await;

@@ -16,6 +16,7 @@ async fn press_in_vain(page: &WebDriver, button: &str) {
     assert_eq!(fault, "That didn't work. Try again or use another way.");
 }
 
+/// Row 5, row 18: a passkey is the whole sign-in, and a proof from the last second where a route asks.
 #[tokio::test]
 async fn a_passkey_is_set_up_signs_in_alone_and_steps_up() {
     let (house, ann) = house(|site| Person::add(site, "ann", &[])).await;
@@ -165,6 +166,7 @@ async fn a_passkey_is_offered_where_the_name_is_typed() {
         .await;
 }
 
+/// Row 10: the other methods are one click away.
 #[tokio::test]
 async fn without_a_script_other_ways_are_offered() {
     let (house, ann) = house(|site| Person::add(site, "ann", &[])).await;

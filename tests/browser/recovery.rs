@@ -110,6 +110,7 @@ async fn lost_phone(house: &House, page: &WebDriver, ann: &mut Person, may_look:
     codes(page).await;
 }
 
+/// Row 6: shown once, good once, counted, and replaced as a set.
 #[tokio::test]
 async fn a_lost_phone_is_not_a_lost_account() {
     let (house, mut ann) = house(|site| Person::add_without_app(site, "ann", &[])).await;

@@ -85,11 +85,13 @@ async fn a_key(speech: Speech, name: &str) {
         .await;
 }
 
+/// Row 5: a security key is the second step.
 #[tokio::test]
 async fn a_key_of_today_is_set_up_and_used() {
     a_key(Speech::Ctap2, "security-key").await;
 }
 
+/// Row 5: an old one too.
 #[tokio::test]
 async fn an_old_key_is_set_up_and_used() {
     a_key(Speech::U2f, "security-key-u2f").await;

@@ -98,6 +98,7 @@ async fn from_sign_up_to_app(scripts: Scripts, name: &str) {
     house.open(scripts, name, test).await;
 }
 
+/// Row 1: in a browser, from the page that was asked for and back to it.
 #[tokio::test]
 async fn open_sign_up_leads_to_the_page_that_was_asked_for() {
     from_sign_up_to_app(Scripts::On, "sign-up").await;

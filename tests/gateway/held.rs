@@ -68,6 +68,7 @@ fn uploads(recorder: &Recorder) -> usize {
     recorder.requests().iter().filter(|seen| seen.line().starts_with("POST ")).count()
 }
 
+/// Row 24: even if the gateway is killed meanwhile.
 #[tokio::test]
 async fn a_form_that_was_sent_by_nobody_is_shown_before_it_goes_on_and_survives_a_kill() {
     let recorder = Recorder::start().await;

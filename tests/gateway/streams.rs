@@ -139,6 +139,7 @@ async fn se_05_signing_out_cuts_what_is_open_at_once_and_nothing_of_others() {
     say_and_hear(&mut other).await;
 }
 
+/// Row 13, row 29: what an operator revokes is cut.
 #[tokio::test]
 async fn se_05_what_another_program_revokes_is_cut_too() {
     let (gateway, ann) = gateway().await;
@@ -190,6 +191,7 @@ async fn a_reload_cuts_what_obeys_a_stricter_rule_and_nothing_else() {
     say_and_hear(&mut free).await;
 }
 
+/// Row 29: so does a lock, where a route obeys freshness.
 #[tokio::test]
 async fn a_lock_cuts_what_obeys_a_fresh_proof_and_nothing_else() {
     let (gateway, ann) = gateway().await;

@@ -99,6 +99,7 @@ async fn a_head_that_must_be_repaired_is_refused() {
     .await;
 }
 
+/// Row 28: refused on the wire.
 #[tokio::test]
 async fn a_target_with_two_readings_is_refused() {
     let paths = [
@@ -260,6 +261,8 @@ async fn a_good_request_does_not_vouch_for_the_next() {
 }
 
 /// PA-01, PA-05, FR-18: the application receives what policy saw, once decoded, and nothing of the client's framing.
+///
+/// Row 28: the application receives what was matched.
 #[tokio::test]
 async fn the_canonical_path_is_what_the_application_receives() {
     let app = Recorder::start().await;

@@ -19,6 +19,7 @@ use doorward::{
     },
     domain::{
         contact::{Address, Channel, EmailAddress, NumberPrefix, PhoneNumber},
+        language::Language,
         secret::Secret,
         time::Timestamp,
     },
@@ -79,12 +80,14 @@ fn code() -> Content {
 
 /// A code by mail.
 fn letter(to: &str) -> Message {
-    Message { channel: Channel::Email, to: Address::Email(EmailAddress::parse(to).unwrap()), content: code() }
+    let to = Address::Email(EmailAddress::parse(to).unwrap());
+    Message { channel: Channel::Email, to, language: Language::English, content: code() }
 }
 
 /// A code to a phone.
 fn call(channel: Channel, to: &str) -> Message {
-    Message { channel, to: Address::Phone(PhoneNumber::parse(to).unwrap()), content: code() }
+    let to = Address::Phone(PhoneNumber::parse(to).unwrap());
+    Message { channel, to, language: Language::English, content: code() }
 }
 
 /// Nothing in an error may be passed on that was passed to us in confidence.

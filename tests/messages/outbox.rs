@@ -35,7 +35,7 @@ async fn a_folder_takes_every_channel_and_keeps_it_to_its_owner() {
     let files = files(&outbox);
     assert_eq!(files.len(), 3, "{files:?}");
     for (extension, holds) in
-        [("eml", "To: ann@example.com"), ("sms.txt", "#084213"), ("voice.txt", "0. 8. 4. 2. 1. 3.")]
+        [("eml", "To: ann@example.com"), ("sms.txt", "#084213"), ("voice.txt", "0, 8, 4, 2, 1, 3.")]
     {
         let (name, content) = files.iter().find(|(name, _)| name.ends_with(extension)).unwrap();
         assert!(name.starts_with("1795356000000-") && content.contains(holds), "{name}\n{content}");

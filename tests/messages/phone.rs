@@ -34,6 +34,7 @@ fn form(body: &str) -> HashMap<String, String> {
     form_urlencoded::parse(body.as_bytes()).into_owned().collect()
 }
 
+/// Row 4: a text message through Twilio.
 #[tokio::test]
 async fn twilio_is_asked_for_a_text_message() {
     let service = Service::start(&[(201, "{}")]).await;
@@ -52,6 +53,7 @@ async fn twilio_is_asked_for_a_text_message() {
     assert_eq!(form["Body"], text);
 }
 
+/// Row 4: a call through Twilio.
 #[tokio::test]
 async fn twilio_is_asked_for_a_call_that_says_each_digit() {
     let service = Service::start(&[(201, "{}")]).await;
@@ -61,10 +63,14 @@ async fn twilio_is_asked_for_a_call_that_says_each_digit() {
     let asked = &service.asked()[0];
     assert_eq!(asked.path, "/2010-04-01/Accounts/AC123/Calls.json");
     let twiml = &form(&asked.body)["Twiml"];
-    assert!(twiml.starts_with("<Response><Say>Hello. This is Example Corp.</Say><Pause length=\"1\"/>"), "{twiml}");
-    assert_eq!(twiml.matches("0. 8. 4. 2. 1. 3.").count(), 2, "{twiml}");
+    assert!(
+        twiml.starts_with("<Response><Say language=\"en-US\">Hello. This is Example Corp.</Say><Pause length=\"1\"/>"),
+        "{twiml}"
+    );
+    assert_eq!(twiml.matches("0, 8, 4, 2, 1, 3.").count(), 2, "{twiml}");
 }
 
+/// Row 4: through any other service.
 #[tokio::test]
 async fn any_other_service_is_asked_as_the_operator_words_it() {
     let service = Service::start(&[(200, "thanks")]).await;

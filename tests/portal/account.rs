@@ -51,6 +51,7 @@ async fn strict_house() -> (Gateway, Person) {
     (site.start().await, ann)
 }
 
+/// Row 3: key and address serve another authenticator.
 #[tokio::test]
 async fn the_key_on_the_page_works_in_a_real_authenticator() {
     let (gateway, ann) = house_of_ann().await;
@@ -84,6 +85,7 @@ async fn the_key_on_the_page_works_in_a_real_authenticator() {
     assert!(page.text.contains("· oathtool</span>"), "{page:?}");
 }
 
+/// Row 11: added, renamed, put first, removed.
 #[tokio::test]
 async fn a_second_app_is_added_renamed_asked_for_first_and_removed() {
     let (gateway, mut ann) = strict_house().await;

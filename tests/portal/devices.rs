@@ -41,6 +41,7 @@ async fn store(site: &Site) -> SqliteConnection {
     SqliteConnection::connect(url.split_once('"').unwrap().0).await.unwrap()
 }
 
+/// Row 12: it spares a step, and is never fresh.
 #[tokio::test]
 async fn a_remembered_browser_is_spared_one_step_of_one_kind() {
     let (gateway, ann) = house(|site| Person::add(site, "ann", &[])).await;
@@ -93,6 +94,7 @@ async fn the_secret_is_new_kept_hashed_and_in_one_cookie() {
     assert_eq!(known, kept);
 }
 
+/// Row 12: listed and forgotten.
 #[tokio::test]
 async fn each_way_of_forgetting_works() {
     let (gateway, mut ann) = house(|site| Person::add(site, "ann", &[])).await;
@@ -123,6 +125,7 @@ async fn each_way_of_forgetting_works() {
     }
 }
 
+/// Row 8: remembered browsers are the operator's to want.
 #[tokio::test]
 async fn the_operator_may_want_none() {
     let site = Site::new(env!("CARGO_BIN_EXE_doorward"), &[APP]);

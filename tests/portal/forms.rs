@@ -141,6 +141,7 @@ async fn looking_changes_nothing() {
     }
 }
 
+/// Row 21: a name that nobody has is answered like any other.
 #[tokio::test]
 async fn an_unknown_name_is_answered_like_a_known_one() {
     let (gateway, _) = house_of_ann().await;
@@ -159,6 +160,7 @@ async fn an_unknown_name_is_answered_like_a_known_one() {
     assert_eq!(answers[0].0, 403);
 }
 
+/// Row 10: halfway in, every page is the next step.
 #[tokio::test]
 async fn halfway_in_every_page_is_the_next_step() {
     let site = Site::new(env!("CARGO_BIN_EXE_doorward"), &[APP]);
@@ -186,6 +188,7 @@ async fn halfway_in_every_page_is_the_next_step() {
     assert!(app.is_at("/challenge/totp"), "a half session opens no app");
 }
 
+/// Row 8: required means required.
 #[tokio::test]
 async fn when_the_time_to_enrol_is_over_the_page_says_who_can_help() {
     let site = Site::new(env!("CARGO_BIN_EXE_doorward"), &[APP]);
@@ -206,4 +209,28 @@ async fn when_the_time_to_enrol_is_over_the_page_says_who_can_help() {
     assert_eq!(page.status, 403);
     assert!(page.text.contains("<h1>The first set-up needs some help</h1>"), "{page:?}");
     assert!(account(&gateway, &client).await.is_at("/login"), "nothing was opened");
+}
+
+/// EE-01, where it is told that there were too many tries.
+///
+/// Row 21: a name that nobody has is closed like any other.
+#[tokio::test]
+async fn an_unknown_name_is_closed_like_a_known_one() {
+    let (gateway, _) = house_of_ann().await;
+    let (ann, nobody) = (gateway.client(), gateway.client());
+    let mut last = StatusCode::OK;
+    for number in 0..12 {
+        let mut answers = Vec::new();
+        for (client, name) in [(&ann, "ann"), (&nobody, "bob")] {
+            let page = visit(client, &gateway.url(PORTAL, "/login")).await;
+            let answer = page.submit(client, "/login", &[("login_id", name), ("password", "wrong")]).await;
+            let text =
+                answer.text.replace(answer.hidden("csrf").unwrap(), "…").replace(&format!("value=\"{name}\""), "…");
+            // The clock goes on between the two.
+            answers.push((answer.status, text.replace(|c: char| c.is_ascii_digit(), "")));
+            last = answer.status;
+        }
+        assert_eq!(answers[0], answers[1], "try {number}");
+    }
+    assert_eq!(last, StatusCode::TOO_MANY_REQUESTS);
 }

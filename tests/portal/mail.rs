@@ -79,6 +79,7 @@ fn another_code(code: &str) -> String {
     format!("{:06}", (code.parse::<u32>().unwrap() + 1) % 1_000_000)
 }
 
+/// Row 4: a code by mail, once; another within limits.
 #[tokio::test]
 async fn a_mailed_code_is_the_second_step_of_a_sign_in_once() {
     let (gateway, outbox, ann) = house_of_ann().await;
@@ -118,6 +119,7 @@ async fn a_mailed_code_is_the_second_step_of_a_sign_in_once() {
     assert!(!gateway.log().contains(code) && !gateway.log().contains(ADDRESS), "{}", gateway.log());
 }
 
+/// Row 4: through a mail server.
 #[tokio::test]
 async fn a_code_comes_through_a_mail_server() {
     let site = Site::new(env!("CARGO_BIN_EXE_doorward"), &[APP]);
@@ -146,6 +148,7 @@ async fn a_code_comes_through_a_mail_server() {
     assert_eq!(page.url.as_str(), gateway.url(APP, "/page"), "{page:?}");
 }
 
+/// Row 4: a link by mail, in the browser that asked.
 #[tokio::test]
 async fn a_mailed_link_signs_in_the_browser_that_asked_and_no_other() {
     let (gateway, outbox, ann) = house_of_ann().await;
@@ -184,6 +187,7 @@ async fn a_mailed_link_signs_in_the_browser_that_asked_and_no_other() {
     assert!(!gateway.log().contains(token), "{}", gateway.log());
 }
 
+/// Row 2: reset by a link to a verified mailbox, once.
 #[tokio::test]
 async fn a_forgotten_password_is_replaced_once_and_nobody_is_signed_in_by_it() {
     let (gateway, outbox, ann) = house(|site| Person::add_with_mail(site, "ann", ADDRESS).with_app(site)).await;
@@ -227,6 +231,7 @@ async fn a_forgotten_password_is_replaced_once_and_nobody_is_signed_in_by_it() {
     assert!(!gateway.log().contains(&token), "{}", gateway.log());
 }
 
+/// Row 21: so is one that asks for a link.
 #[tokio::test]
 async fn who_asks_for_a_link_learns_of_no_account() {
     let (gateway, outbox, _) = house(|site| {
@@ -279,6 +284,7 @@ async fn a_sign_in_from_a_new_browser_is_told_and_can_be_ended_from_the_letter()
     assert!(!gateway.log().contains(&token), "{}", gateway.log());
 }
 
+/// Row 14: an address counts once its code is back.
 #[tokio::test]
 async fn an_address_counts_once_its_code_is_back_and_old_and_new_are_told() {
     let (gateway, outbox, mut ann) = house(|site| Person::add_with_mail(site, "ann", ADDRESS).with_app(site)).await;
@@ -309,6 +315,7 @@ async fn an_address_counts_once_its_code_is_back_and_old_and_new_are_told() {
     }
 }
 
+/// Row 14: nobody else hears of it before.
 #[tokio::test]
 async fn applications_hear_of_no_address_that_is_not_known_to_be_somebodys() {
     let (gateway, outbox, bob) = house(|site| Person::add_without_app(site, "bob", &[])).await;
@@ -329,6 +336,50 @@ async fn applications_hear_of_no_address_that_is_not_known_to_be_somebodys() {
 
     assert_eq!(app(&gateway, &client).await.1, "bob at bob@example.com");
     outbox.take("bob@example.com", "an address was changed").await;
+}
+
+/// Row 14: a phone number takes a verified mailbox first.
+#[tokio::test]
+async fn a_phone_number_takes_a_verified_mailbox_first() {
+    let site = Site::new(env!("CARGO_BIN_EXE_doorward"), &[APP]);
+    let rules = rules(&[APP], &upstream().await).replace("[mfa]", "[mfa]\nmethods = [\"totp\", \"sms-code\"]");
+    let texts = site.folder().join("texts");
+    let sms = format!("\n[sms]\nurl = \"outbox:{}\"\ncountries = [\"+44\"]\n", texts.display());
+    site.configure(&[site.preamble(), rules, Outbox::of(&site).section(), sms].concat());
+    let (outbox, bob) = (Outbox::of(&site), Person::add_without_app(&site, "bob", &[]));
+    let gateway = site.start().await;
+    let client = gateway.client();
+    bob.visit(&client, &gateway.url(APP, "/page")).await;
+    let number = [("address", "+442079460000")];
+
+    let page = at(&gateway, &client, "/account/phone").await;
+    assert!(page.text.contains("e-mail") && !page.text.contains("name=\"address\""), "{}", page.text);
+    let form = at(&gateway, &client, "/account/email").await;
+    form.submit(&client, "/account/phone", &number).await;
+    assert!(fs::read_dir(&texts).map_or(0, Iterator::count) == 0, "nothing is sent there");
+
+    let page = form.submit(&client, "/account/email", &[("address", "bob@example.com")]).await;
+    let letter = outbox.take("bob@example.com", "confirm this address").await;
+    page.submit(&client, "/account/email/confirm", &[("code", cargo(&letter))]).await;
+    let page = at(&gateway, &client, "/account/phone").await;
+    assert!(page.text.contains("name=\"address\""), "{}", page.text);
+}
+
+/// Row 15: whoever has a mailbox beside the password passes where one factor is enough, and where two are asked for they don't.
+#[tokio::test]
+async fn a_password_and_a_mailbox_are_no_two_factors() {
+    let (gateway, outbox, ann) = house_of_ann().await;
+    let client = gateway.client();
+    let page = asked(&gateway, &client, &ann, "email-code").await;
+    let letter = outbox.take(ADDRESS, "your code").await;
+    page.submit(&client, "/challenge/email-code", &[("code", cargo(&letter))]).await;
+    assert_eq!(app(&gateway, &client).await.0, 200);
+
+    let answer = client.get(gateway.url(APP, "/strong/page")).send().await.unwrap();
+
+    assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+    let told = answer.headers()["www-authenticate"].to_str().unwrap();
+    assert!(told.contains("insufficient_user_authentication") && told.contains("acr_values=\"mfa\""), "{told}");
 }
 
 /// What happens at pages that send, while nothing can be sent to this port.
@@ -354,6 +405,7 @@ async fn nothing_goes_out(port: u16) {
     assert_eq!(page.url.as_str(), gateway.url(APP, "/page"), "a notice holds nobody up: {page:?}");
 }
 
+/// Row 10: also where one of them fails.
 #[tokio::test]
 async fn where_no_mail_server_listens_the_page_says_so_and_offers_another_way() {
     nothing_goes_out(free_port()).await;
@@ -396,4 +448,21 @@ async fn every_change_to_how_somebody_signs_in_is_told_by_mail() {
     page.submit(&client, "/challenge/recovery-code", &[("code", code)]).await;
     let letter = outbox.take(ADDRESS, "a recovery code was used").await;
     assert!(letter.contains("A recovery code of the account ann was used. 9 are left."), "{letter}");
+}
+
+/// Row 4: what is sent is in the language of whoever reads it.
+#[tokio::test]
+async fn letters_are_in_the_language_that_their_readers_browser_asks_for() {
+    let (gateway, outbox, ann) = house_of_ann().await;
+    let client = gateway.client_that_reads("de-AT,de;q=0.9,en;q=0.5");
+
+    let page = asked(&gateway, &client, &ann, "email-code").await;
+    let letter = outbox.take(ADDRESS, "Ihr Code").await;
+    assert!(letter.contains("Mit diesem Code bestätigen Sie bei Doorward, dass Sie es sind:"), "{letter}");
+    page.submit(&client, "/challenge/email-code", &[("code", cargo(&letter))]).await;
+    // From now on it is known, whatever browser asks.
+    let elsewhere = gateway.client();
+    at(&gateway, &elsewhere, "/forgot").await.submit(&elsewhere, "/forgot", &[("login_id", "ann")]).await;
+    let letter = outbox.take(ADDRESS, "Neues").await;
+    assert!(letter.contains("öffnen Sie diesen Link:"), "{letter}");
 }

@@ -26,6 +26,7 @@ async fn sign_in(gateway: &Gateway, password: &str) -> Page {
     page.submit(&client, "/login", &[("login_id", "ann"), ("password", password)]).await
 }
 
+/// Row 2: changed by the old one.
 #[tokio::test]
 async fn a_changed_password_signs_in_and_the_old_one_does_not() {
     let (gateway, ann) = house_of_ann().await;
@@ -50,6 +51,7 @@ async fn a_changed_password_signs_in_and_the_old_one_does_not() {
     }
 }
 
+/// Row 2: what it must be like is said.
 #[tokio::test]
 async fn a_refused_password_changes_nothing_and_says_why() {
     let (gateway, ann) = house_of_ann().await;
@@ -74,6 +76,7 @@ async fn a_refused_password_changes_nothing_and_says_why() {
     assert!(sign_in(&gateway, PASSWORD).await.is_at("/account"));
 }
 
+/// Row 2: changed with a fresh session.
 #[tokio::test]
 async fn whoever_has_a_second_factor_needs_it_fresh() {
     let (gateway, ann) = house(|site| Person::add(site, "ann", &[])).await;

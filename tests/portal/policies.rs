@@ -91,6 +91,7 @@ async fn with_bob() -> (Gateway, Person) {
     (site.start().await, bob)
 }
 
+/// Row 28: parameters and fields too.
 #[tokio::test]
 async fn what_servers_would_read_in_two_ways_is_refused() {
     let (gateway, client) = with_ann().await;
@@ -132,6 +133,7 @@ async fn who_is_kept_out_reads_what_the_operator_says() {
     assert_eq!(told["detail"], "The auditors' desk is in room 4.");
 }
 
+/// Row 27: a policy may only report.
 #[tokio::test]
 async fn what_only_reports_forwards_and_is_counted() {
     let (gateway, _) = with_ann().await;
@@ -161,6 +163,7 @@ async fn a_form_whose_page_asks_for_nothing_still_leads_to_the_proof_it_needs() 
     assert!(page.is_at("/enroll") && page.text.contains("before transfers"), "{page:?}");
 }
 
+/// Row 18: asked before the form is filled in.
 #[tokio::test]
 async fn who_opens_a_form_is_asked_before_it_is_filled_in() {
     let (gateway, bob) = with_bob().await;

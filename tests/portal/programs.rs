@@ -43,6 +43,7 @@ async fn a_program_without_a_session_is_told_where_a_person_can_sign_in() {
     assert!(page.text.contains("to go on to <strong>App</strong>"), "{}", page.text);
 }
 
+/// Row 18: level, methods and age, on every request.
 #[tokio::test]
 async fn a_program_with_too_little_proof_is_told_what_is_missing() {
     let (gateway, ann) = house_of_ann().await;

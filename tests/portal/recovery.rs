@@ -20,6 +20,7 @@ async fn enrolled(gateway: &Gateway, client: &Client, ann: &mut Person) -> Page 
     page.submit(client, "/enroll/totp", &[("code", &ann.code())]).await
 }
 
+/// Row 6: to be kept as a file.
 #[tokio::test]
 async fn the_codes_can_be_taken_away_as_a_file() {
     let (gateway, mut ann) = house_of_ann().await;

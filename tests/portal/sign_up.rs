@@ -28,6 +28,7 @@ fn invite(site: &Site, groups: &[&str]) -> serde_json::Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
+/// Row 1: by invitation, once.
 #[tokio::test]
 async fn an_invitation_is_mailed_and_makes_one_account() {
     let gateway = house("invite", |_| ()).await;
@@ -78,6 +79,7 @@ async fn a_house_by_invitation_says_how_to_get_in() {
     assert!(sent.text.contains("Accounts are by invitation"), "{}", sent.text);
 }
 
+/// Row 1: not at all where it is closed.
 #[tokio::test]
 async fn a_closed_house_prints_no_link() {
     let gateway = house("closed", |_| ()).await;
@@ -90,6 +92,7 @@ async fn a_closed_house_prints_no_link() {
     assert!(page.text.contains("Accounts are made for you"), "{}", page.text);
 }
 
+/// Row 1, row 7: openly, by whoever reads the mail, who arrives where they were going.
 #[tokio::test]
 async fn whoever_reads_the_mail_makes_an_account_and_arrives_where_they_were_going() {
     let gateway = house("open", |_| ()).await;
@@ -112,6 +115,8 @@ async fn whoever_reads_the_mail_makes_an_account_and_arrives_where_they_were_goi
 }
 
 /// EE-01.
+///
+/// Row 1, row 21: who has an account is told how to sign in, by mail and by nothing else.
 #[tokio::test]
 async fn an_address_that_has_an_account_looks_like_one_that_has_none() {
     let add = |site: &Site| {

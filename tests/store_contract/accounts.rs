@@ -4,6 +4,7 @@ use super::{people::*, race};
 use doorward::{
     domain::{
         factor::Method,
+        language::Language,
         throttle::{ACCOUNT, BudgetKey, Lane},
         user::{LoginId, UserId},
     },
@@ -21,6 +22,7 @@ pub(crate) async fn an_account_is_found_as_it_was_added(store: Arc<dyn Store>) {
     ann.user.groups = vec!["finance".to_owned(), "quoted \" group".to_owned()];
     ann.password = Some(password("$argon2id$one"));
     ann.enrol_until = Some(NOON + MINUTE);
+    ann.user.language = Some(Language::French);
     let bob = account(BOB, "Bob");
     // Sorted by code point, whatever the locale of the database.
     let eve = account(UserId(Uuid::from_u128(0xe)), "_eve");
@@ -33,6 +35,20 @@ pub(crate) async fn an_account_is_found_as_it_was_added(store: Arc<dyn Store>) {
     assert_eq!(store.account_by_login(&ann.user.login_id).await.unwrap().as_ref(), Some(&ann));
     assert_eq!(store.account_by_login(&LoginId::parse("nobody").unwrap()).await.unwrap(), None);
     assert_eq!(store.accounts().await.unwrap(), [eve, ann, bob]);
+}
+
+pub(crate) async fn the_language_of_an_account_is_kept(store: Arc<dyn Store>) {
+    settle(&store).await;
+    store.open_session(&session(1, ANN), hash(1)).await.unwrap();
+
+    for language in Language::ALL {
+        store.set_language(ANN, *language).await.unwrap();
+        assert_eq!(store.account(ANN).await.unwrap().unwrap().user.language, Some(*language));
+    }
+    let identity = store.identity(hash(1)).await.unwrap().unwrap();
+    assert_eq!(identity.user.language, Language::ALL.last().copied());
+    assert_eq!(store.account(BOB).await.unwrap().unwrap().user.language, None);
+    store.set_language(UserId(Uuid::from_u128(0xdead)), Language::English).await.unwrap();
 }
 
 pub(crate) async fn of_racing_accounts_with_one_login_id_one_is_added(store: Arc<dyn Store>) {

@@ -103,6 +103,17 @@ pub(crate) async fn the_last_address_may_have_to_stay(store: Arc<dyn Store>) {
     assert_eq!(store.contacts(ANN).await.unwrap(), [phone(2, ANN)]);
 }
 
+pub(crate) async fn of_racing_removals_of_one_address_one_counts(store: Arc<dyn Store>) {
+    settle(&store).await;
+    store.put_contact(&phone(1, ANN)).await.unwrap();
+
+    let answers =
+        race(&store, |store, _| async move { store.remove_contact(ANN, factor(1), LastFactor::MayGo).await.unwrap() })
+            .await;
+
+    assert_eq!(answers.iter().filter(|&&removed| removed).count(), 1);
+}
+
 pub(crate) async fn a_reset_takes_the_phone_and_leaves_the_mail(store: Arc<dyn Store>) {
     settle(&store).await;
     for contact in [mail(1, ANN), phone(2, ANN), phone(3, BOB)] {

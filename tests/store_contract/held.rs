@@ -74,6 +74,24 @@ pub(crate) async fn of_racing_deliveries_one_takes_the_request(store: Arc<dyn St
     assert!(!store.drop_held(hash(1), hash(200)).await.unwrap());
 }
 
+pub(crate) async fn a_request_is_sent_or_thrown_away_never_both(store: Arc<dyn Store>) {
+    settle(&store).await;
+    keep(&store, &request(1)).await;
+
+    let answers = race(&store, |store, racer| async move {
+        match racer % 2 {
+            0 => store.take_held(claim(1), SINCE, NOON).await.unwrap(),
+            _ => store.drop_held(hash(1), hash(200)).await.unwrap(),
+        }
+    })
+    .await;
+
+    let [sent, dropped] = [0, 1].map(|kind| answers.iter().skip(kind).step_by(2).filter(|&&won| won).count());
+    assert_eq!(sent + dropped, 1, "{sent} sent, {dropped} dropped");
+    let found = (sent == 1).then_some(FoundHeld::Taken);
+    assert_eq!(store.held(hash(1), SINCE).await.unwrap(), found);
+}
+
 pub(crate) async fn a_request_is_taken_only_as_it_was_bound(store: Arc<dyn Store>) {
     settle(&store).await;
     keep(&store, &request(1)).await;

@@ -38,6 +38,7 @@ pub(crate) fn account(id: UserId, login_id: &str) -> Account {
         name: login_id.to_owned(),
         email: None,
         groups: vec![],
+        language: None,
         disabled: false,
         created_at: NOON,
     };

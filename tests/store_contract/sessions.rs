@@ -88,6 +88,16 @@ pub(crate) async fn of_racing_rotations_one_wins(store: Arc<dyn Store>) {
     assert_eq!(identity.session.authentications[2].factor, factor(100 + winners[0]));
 }
 
+pub(crate) async fn of_racing_sign_outs_one_ends_the_session(store: Arc<dyn Store>) {
+    settle(&store).await;
+    store.open_session(&session(1, ANN), hash(1)).await.unwrap();
+
+    let answers = race(&store, |store, _| async move { store.end_session(session_id(1)).await.unwrap() }).await;
+
+    assert_eq!(answers.iter().filter(|&&ended| ended).count(), 1);
+    assert!(!is_live(&store, 1).await);
+}
+
 pub(crate) async fn the_latest_proof_of_a_factor_stays(store: Arc<dyn Store>) {
     settle(&store).await;
     store.open_session(&session(1, ANN), hash(1)).await.unwrap();

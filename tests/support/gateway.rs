@@ -6,6 +6,7 @@ use crate::{
     process::{Process, Signal, free_port},
     raw::Connection,
 };
+use reqwest::header::{ACCEPT_LANGUAGE, HeaderMap};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -140,6 +141,12 @@ impl Gateway {
     /// A client with cookies of its own.
     pub fn client(&self) -> reqwest::Client {
         client::client(&self.site.authority)
+    }
+
+    /// The same, of a browser that asks for pages in these languages.
+    pub fn client_that_reads(&self, accept_language: &str) -> reqwest::Client {
+        let headers = HeaderMap::from_iter([(ACCEPT_LANGUAGE, accept_language.parse().unwrap())]);
+        client::builder(&self.site.authority).default_headers(headers).build().unwrap()
     }
 
     /// A connection for bytes as the test writes them.

@@ -65,6 +65,7 @@ struct Said {
     text: Zeroizing<String>,
     /// One by one, if it is read out.
     sentences: Vec<Zeroizing<String>>,
+    voice: &'static str,
     code: Zeroizing<String>,
 }
 
@@ -72,18 +73,18 @@ impl Said {
     fn of(words: &Words, channel: Channel) -> Result<Self, NotSent> {
         let code = Zeroizing::new(words.code().unwrap_or_default().to_owned());
         if channel != Channel::Voice {
-            return Ok(Self { text: words.texted(), sentences: Vec::new(), code });
+            return Ok(Self { text: words.texted(), sentences: Vec::new(), voice: words.voice(), code });
         }
         let sentences =
             words.spoken().ok_or_else(|| NotSent::Refused("a link can't be read out over the phone".to_owned()))?;
         let all: Vec<&str> = sentences.iter().map(|sentence| sentence.as_str()).collect();
-        Ok(Self { text: Zeroizing::new(all.join(" ")), sentences, code })
+        Ok(Self { text: Zeroizing::new(all.join(" ")), sentences, voice: words.voice(), code })
     }
 }
 
 fn twilio_question(twilio: &Twilio, channel: Channel, to: &PhoneNumber, said: &Said) -> Option<Question> {
     let (resource, field, content) = match channel {
-        Channel::Voice => ("Calls.json", "Twiml", twiml(&said.sentences)),
+        Channel::Voice => ("Calls.json", "Twiml", twiml(said)),
         _ => ("Messages.json", "Body", said.text.clone()),
     };
     let mut url = twilio.url.clone();
@@ -103,12 +104,12 @@ fn twilio_question(twilio: &Twilio, channel: Channel, to: &PhoneNumber, said: &S
 }
 
 /// What Twilio reads out: each sentence, and a second to write something down.
-fn twiml(sentences: &[Zeroizing<String>]) -> Zeroizing<String> {
+fn twiml(Said { sentences, voice, .. }: &Said) -> Zeroizing<String> {
     let mut text = Zeroizing::new("<Response>".to_owned());
     for sentence in sentences {
         let escaped = sentence.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
         // Writing to a String can't fail.
-        let _ = write!(text, "<Say>{escaped}</Say><Pause length=\"1\"/>");
+        let _ = write!(text, "<Say language=\"{voice}\">{escaped}</Say><Pause length=\"1\"/>");
     }
     text.push_str("</Response>");
     text
@@ -213,10 +214,11 @@ mod tests {
 
     #[test]
     fn what_twilio_reads_out_is_text() {
-        let sentences = [Zeroizing::new("Smith & Sons <b>".to_owned())];
+        let sentences = vec![Zeroizing::new("Smith & Sons <b>".to_owned())];
+        let said = Said { text: Zeroizing::default(), sentences, voice: "de-DE", code: Zeroizing::default() };
         assert_eq!(
-            *twiml(&sentences),
-            "<Response><Say>Smith &amp; Sons &lt;b&gt;</Say><Pause length=\"1\"/></Response>"
+            *twiml(&said),
+            "<Response><Say language=\"de-DE\">Smith &amp; Sons &lt;b&gt;</Say><Pause length=\"1\"/></Response>"
         );
     }
 }

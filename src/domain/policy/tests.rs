@@ -33,6 +33,7 @@ fn risky_visitor(proofs: &[Authentication], locked_at: Option<Timestamp>, risk: 
             name: "Ann".into(),
             email: None,
             groups: vec!["finance".into()],
+            language: None,
             disabled: false,
             created_at: NOON,
         },

@@ -76,6 +76,7 @@ mod tests {
             name: name.into(),
             email: None,
             groups: groups.iter().map(ToString::to_string).collect(),
+            language: None,
             disabled: false,
             created_at: Timestamp::from_millis(0),
         }

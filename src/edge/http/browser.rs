@@ -1,7 +1,8 @@
-//! What a browser calls itself, in words that people use: "Firefox on Linux".
+//! What a browser calls itself, in words that people use, "Firefox on Linux", and which language it asks for.
 //!
 //! It is for its owner to recognise, and anybody can send any `User-Agent`: nothing is decided on it.
 
+use crate::domain::language::Language;
 use http::{HeaderMap, header};
 
 /// Most bytes of a `User-Agent` that are looked at.
@@ -46,6 +47,11 @@ pub fn name(headers: &HeaderMap) -> Option<String> {
         (None, Some(system)) => Some(format!("a browser on {system}")),
         (None, None) => None,
     }
+}
+
+/// Which of our languages a browser asks for.
+pub fn language(headers: &HeaderMap) -> Option<Language> {
+    Language::preferred(headers.get(header::ACCEPT_LANGUAGE)?.to_str().ok()?)
 }
 
 #[cfg(test)]

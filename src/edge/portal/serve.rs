@@ -174,7 +174,8 @@ impl FromRequestParts<Arc<Desk>> for Visit {
             // Two cookies of one name: somebody else planted one of them, so neither counts (CK-03).
             Found::None | Found::Ambiguous => None,
         };
-        let caller = Caller { address, browser: token(Name::Device), agent: browser::name(&parts.headers) };
+        let (agent, language) = (browser::name(&parts.headers), browser::language(&parts.headers));
+        let caller = Caller { address, browser: token(Name::Device), agent, language };
         Ok(Self { token: token(Name::SignIn), caller })
     }
 }

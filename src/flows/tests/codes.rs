@@ -128,7 +128,7 @@ async fn a_code_by_mail_is_the_second_step_and_not_mfa() {
     let (_, half) = scene.ann_at(&[MAIL]).await;
 
     scene.send_by(Method::EmailCode, &half).await.unwrap();
-    let Message { channel, to, content } = scene.last_message();
+    let Message { channel, to, content, .. } = scene.last_message();
     assert_eq!((channel, to.as_str()), (Channel::Email, MAIL));
     assert!(matches!(content, Content::Code { purpose: CodePurpose::Prove, lifetime, .. } if lifetime == 10 * MINUTE));
     let opened = scene.verify(Method::EmailCode, &half, &scene.last_code()).await.unwrap();

@@ -6,6 +6,7 @@ use crate::{
         contact::Contact,
         event::Event,
         factor::FactorId,
+        language::Language,
         risk::Trace,
         secret::TokenHash,
         session::{Authentication, Identity, Session, SessionId},
@@ -101,6 +102,7 @@ gated!(AccountStore {
     fn account(user: UserId) -> Option<Account>;
     fn accounts() -> Vec<Account>;
     fn set_disabled(user: UserId, disabled: bool) -> bool;
+    fn set_language(user: UserId, language: Language) -> ();
     fn delete_account(user: UserId) -> bool;
     fn set_password(user: UserId, password: &PasswordFactor) -> bool;
     fn rehash_password(user: UserId, old_phc: &str, new_phc: &str) -> ();

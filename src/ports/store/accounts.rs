@@ -3,6 +3,7 @@
 use super::StoreError;
 use crate::domain::{
     factor::FactorId,
+    language::Language,
     secret::TokenHash,
     time::Timestamp,
     user::{LoginId, User, UserId},
@@ -85,6 +86,8 @@ pub trait AccountStore: Send + Sync {
     /// Disables or enables an account; `false` if there is none. Disabling ends its sessions, and links to choose a
     /// password, and forgets its devices, in the same transaction.
     async fn set_disabled(&self, user: UserId, disabled: bool) -> Result<bool, StoreError>;
+    /// Notes in which language somebody is written to.
+    async fn set_language(&self, user: UserId, language: Language) -> Result<(), StoreError>;
     /// Deletes an account and all that hangs on it; `false` if there is none.
     async fn delete_account(&self, user: UserId) -> Result<bool, StoreError>;
     /// Sets the password; `false` if there is no such account. Ends its sessions and its links to choose a password, and

@@ -4,12 +4,13 @@ use crate::{
         messages::letter::{self, Html, Plain},
         system::SystemEntropy,
     },
-    domain::{contact::EmailAddress, time::Timestamp},
+    domain::{contact::EmailAddress, factor::Method, time::Timestamp},
+    ports::messages::CodePurpose,
 };
 use askama::Template as _;
 use lettre::message::Mailbox;
 use proptest::prelude::*;
-use std::{fmt::Write as _, fs, path::Path};
+use std::{fmt::Write as _, fs, path::Path, time::Duration};
 
 fn settings() -> Settings {
     Settings {
@@ -28,6 +29,19 @@ fn somebody() -> Asked {
         address: Some("192.0.2.7".parse().unwrap()),
         at: Timestamp::from_millis(1_795_356_000_000),
     }
+}
+
+fn english(content: &Content) -> Words {
+    Words::of(content, Language::English, &settings())
+}
+
+/// Every message in every language.
+fn every_wording() -> impl Iterator<Item = (String, Words)> {
+    Language::ALL.iter().flat_map(|language| {
+        let worded =
+            |(name, content)| (format!("{name}, {}", language.tag()), Words::of(&content, *language, &settings()));
+        every_content().into_iter().map(worded)
+    })
 }
 
 fn code(purpose: CodePurpose) -> Content {
@@ -56,12 +70,14 @@ fn every_content() -> Vec<(&'static str, Content)> {
         ("link_to_reset", link_for(LinkPurpose::ResetPassword)),
         ("link_of_invitation", link_for(LinkPurpose::Invitation)),
         ("link_to_sign_up", link_for(LinkPurpose::SignUp)),
+        ("link_to_what_is_there", link_for(LinkPurpose::AlreadyThere)),
         ("password_changed", notice(Notice::PasswordChanged)),
         ("password_reset", notice(Notice::PasswordReset)),
         ("factor_added", notice(Notice::FactorAdded { method: added.0, name: added.1 })),
         ("factor_removed", notice(Notice::FactorRemoved { method: removed.0, name: removed.1 })),
         ("recovery_codes_replaced", notice(Notice::RecoveryCodesReplaced)),
         ("recovery_code_used", notice(Notice::RecoveryCodeUsed { left: 9 })),
+        ("recovery_code_used_but_one", notice(Notice::RecoveryCodeUsed { left: 1 })),
         ("recovery_code_used_last", notice(Notice::RecoveryCodeUsed { left: 0 })),
         ("contact_changed", notice(Notice::ContactChanged { to: Some("b…@example.com".to_owned()) })),
         ("contact_removed", notice(Notice::ContactChanged { to: None })),
@@ -83,17 +99,78 @@ fn every_message_in_every_form() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/mail");
     fs::create_dir_all(&folder).unwrap();
     for (name, content) in every_content() {
-        let words = Words::of(&content, &settings());
+        let words = english(&content);
         let html = Html { words: &words }.render().unwrap();
         fs::write(folder.join(format!("{name}.html")), &html).unwrap();
-        let plain = Plain { words: &words }.render().unwrap();
-        let mut page = format!("Subject: {}\n\n{plain}\n---- html\n{html}\n---- sms\n", words.subject());
-        let _ = writeln!(page, "{}", *words.texted());
-        if let Some(sentences) = words.spoken() {
-            let spoken: Vec<_> = sentences.iter().map(|sentence| sentence.as_str()).collect();
-            let _ = writeln!(page, "---- voice\n{}", spoken.join("\n"));
+        let page = said(&words);
+        let (head, rest) = page.split_once("---- sms\n").unwrap();
+        insta::assert_snapshot!(name, format!("{head}---- html\n{html}\n---- sms\n{rest}"));
+    }
+}
+
+/// All that a message says, as it is read and heard.
+fn said(words: &Words) -> String {
+    let plain = Plain { words }.render().unwrap();
+    let mut page = format!("Subject: {}\n\n{plain}\n---- sms\n", words.subject());
+    let _ = writeln!(page, "{}", *words.texted());
+    if let Some(sentences) = words.spoken() {
+        let spoken: Vec<_> = sentences.iter().map(|sentence| sentence.as_str()).collect();
+        let _ = writeln!(page, "---- voice\n{}", spoken.join("\n"));
+    }
+    page
+}
+
+/// The other languages say the same in the same form: a page of all messages for each.
+#[test]
+fn every_message_in_every_language() {
+    for language in Language::ALL.iter().filter(|language| **language != Language::English) {
+        let mut page = String::new();
+        for (name, content) in every_content() {
+            let words = Words::of(&content, *language, &settings());
+            let _ = writeln!(page, "======== {name}\n{}", said(&words));
         }
-        insta::assert_snapshot!(name, page);
+        insta::assert_snapshot!(language.tag(), page);
+    }
+}
+
+/// What every kind of factor is called, in a letter that says that one is new.
+#[test]
+fn every_kind_of_factor_has_a_name_in_every_language() {
+    let mut page = String::new();
+    for language in Language::ALL {
+        for method in Method::ALL {
+            let named = notice(Notice::FactorAdded { method: *method, name: "Ann".to_owned() });
+            let _ = writeln!(page, "{}", Words::of(&named, *language, &settings()).opening);
+        }
+    }
+    insta::assert_snapshot!("factors", page);
+}
+
+/// What a phone takes 160 letters of in one text message (GSM 03.38, 6.2.1), without those that count twice.
+const EVERY_PHONE_HAS: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?\
+    ¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà";
+
+#[test]
+fn a_code_fits_into_one_text_message_in_every_language() {
+    for (name, words) in every_wording().filter(|(_, words)| words.code().is_some()) {
+        let text = words.texted();
+        let foreign: Vec<char> = text.chars().filter(|c| !EVERY_PHONE_HAS.contains(*c)).collect();
+        assert!(foreign.is_empty() && text.chars().count() <= 160, "{name}: {foreign:?} in {:?}", *text);
+    }
+}
+
+#[test]
+fn times_and_lengths_are_said_as_people_say_them() {
+    let at = |year, month, day| jiff::civil::date(year, month, day).at(9, 5, 0, 0);
+    let said = |language: Language| {
+        let tongue = tongue::of(language);
+        let terms = [1, 60, 120, 3600, 7200, 86_400, 259_200, 90]
+            .map(|seconds| tongue.link_terms(Duration::from_secs(seconds)));
+        (tongue.time(at(2026, 1, 1)), tongue.time(at(2027, 12, 31)), terms.join(" "))
+    };
+    for language in Language::ALL {
+        let (first, last, terms) = said(*language);
+        insta::assert_snapshot!(format!("times_{}", language.tag()), format!("{first}\n{last}\n{terms}"));
     }
 }
 
@@ -111,21 +188,21 @@ fn read_aloud(html: &str) -> String {
 
 #[test]
 fn text_and_html_say_the_same() {
-    for (name, content) in every_content() {
-        let words = Words::of(&content, &settings());
+    for (name, words) in every_wording() {
         let html = read_aloud(&Html { words: &words }.render().unwrap());
         let plain = Plain { words: &words }.render().unwrap();
         for line in plain.lines().filter(|line| !line.trim().is_empty()) {
-            assert!(html.contains(line.trim()), "{name}: {line:?} is not in {html:?}");
+            let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(html.contains(&line), "{name}: {line:?} is not in {html:?}");
         }
     }
 }
 
 #[test]
 fn html_fetches_nothing_and_its_code_stands_alone() {
-    for (name, content) in every_content() {
-        let words = Words::of(&content, &settings());
+    for (name, words) in every_wording() {
         let html = Html { words: &words }.render().unwrap();
+        assert!(html.contains(&format!("<html lang=\"{}\">", words.lang())), "{name}");
         for foreign in ["<img", "<link", "<style", "<script", "src=", "url(", "@import"] {
             assert!(!html.contains(foreign), "{name}: {foreign}");
         }
@@ -147,7 +224,7 @@ proptest! {
         name in "[a-z]{0,5}(\r\n|\n|\r)(Bcc: eve@example.com|\\.\r\n|<b>)(\\PC|\n){0,20}",
     ) {
         let content = notice(Notice::FactorAdded { method: Method::Passkey, name });
-        let words = Words::of(&content, &Settings { organisation, ..settings() });
+        let words = Words::of(&content, Language::English, &Settings { organisation, ..settings() });
         let from: Mailbox = "no-reply@example.com".parse().unwrap();
         let to = EmailAddress::parse("ann@example.com").unwrap();
 

@@ -5,6 +5,7 @@ use crate::{
     domain::{
         contact::Kind,
         factor::FactorId,
+        language::Language,
         secret::TokenHash,
         time::Timestamp,
         user::{LoginId, UserId},
@@ -67,6 +68,13 @@ impl AccountStore for MemoryStore {
             tables.password_resets.retain(|_, reset| reset.user != Some(user));
         }
         Ok(true)
+    }
+
+    async fn set_language(&self, user: UserId, language: Language) -> Result<(), StoreError> {
+        if let Some(account) = self.tables().accounts.get_mut(&user) {
+            account.user.language = Some(language);
+        }
+        Ok(())
     }
 
     async fn delete_account(&self, user: UserId) -> Result<bool, StoreError> {

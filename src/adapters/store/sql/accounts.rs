@@ -9,6 +9,7 @@ use super::{
 use crate::{
     domain::{
         factor::FactorId,
+        language::Language,
         secret::TokenHash,
         time::Timestamp,
         user::{LoginId, UserId},
@@ -24,7 +25,7 @@ use sqlx::{query, query_as, query_scalar};
 macro_rules! select_account {
     ($rest:literal) => {
         concat!(
-            "SELECT a.id AS user_id, login_id, name, e.address AS email, groups, disabled, created_at, enrol_until, \
+            "SELECT a.id AS user_id, login_id, name, e.address AS email, groups, language, disabled, created_at, enrol_until, \
              password_id, password_phc, password_changed_at FROM accounts a \
              LEFT JOIN contacts e ON e.user_id = a.id AND e.kind = 'email' AND e.verified_at IS NOT NULL ",
             $rest
@@ -34,12 +35,13 @@ macro_rules! select_account {
 
 statements! {
     ADD_ACCOUNT = "INSERT INTO accounts (id, login_id, name, groups, disabled, created_at, enrol_until, \
-        password_id, password_phc, password_changed_at) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING";
+        password_id, password_phc, password_changed_at, language) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING";
     ACCOUNT_BY_LOGIN = select_account!("WHERE login_id = $1");
     ACCOUNT = select_account!("WHERE a.id = $1");
     ACCOUNTS = select_account!("ORDER BY login_id");
     SET_DISABLED = "UPDATE accounts SET disabled = $2 WHERE id = $1";
+    SET_LANGUAGE = "UPDATE accounts SET language = $2 WHERE id = $1";
     DELETE_ACCOUNT = "DELETE FROM accounts WHERE id = $1";
     SET_PASSWORD = "UPDATE accounts SET password_id = $2, password_phc = $3, password_changed_at = $4 WHERE id = $1";
     REHASH_PASSWORD = "UPDATE accounts SET password_phc = $3 WHERE id = $1 AND password_phc = $2";
@@ -86,6 +88,7 @@ macro_rules! add_account {
             .bind(password.map(|password| password.id.0))
             .bind(password.map(|password| &password.phc))
             .bind(password.map(|password| password.changed_at.as_millis()))
+            .bind(user.language.map(crate::domain::language::Language::tag))
             .execute($db)
             .await?
             .rows_affected()
@@ -143,6 +146,13 @@ impl AccountStore for SqlStore {
             }
             changed.rows_affected() == 1
         }))
+    }
+
+    async fn set_language(&self, user: UserId, language: Language) -> Result<(), StoreError> {
+        writing!(self, db => {
+            query(SET_LANGUAGE).bind(user.0).bind(language.tag()).execute(db).await?;
+        });
+        Ok(())
     }
 
     async fn delete_account(&self, user: UserId) -> Result<bool, StoreError> {

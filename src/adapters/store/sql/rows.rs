@@ -6,6 +6,7 @@ use crate::{
         enrolment::Inviter,
         event::Event,
         factor::{FactorId, KeyKind, Method},
+        language::Language,
         place::Place,
         risk::{Assessment, Coordinates, Country, Score, Signal, Subnet, Trace, Whereabouts},
         secret::TokenHash,
@@ -32,6 +33,7 @@ pub(super) struct UserRow {
     name: String,
     email: Option<String>,
     groups: String,
+    language: Option<String>,
     disabled: bool,
     created_at: i64,
 }
@@ -280,6 +282,11 @@ impl TryFrom<&UserRow> for User {
             name: row.name.clone(),
             email: row.email.clone(),
             groups: serde_json::from_str(&row.groups).map_err(|_| bad("groups"))?,
+            language: row
+                .language
+                .as_deref()
+                .map(|tag| Language::by_tag(tag).ok_or_else(|| bad("language")))
+                .transpose()?,
             disabled: row.disabled,
             created_at: Timestamp::from_millis(row.created_at),
         })

@@ -24,7 +24,7 @@ use sqlx::{query, query_as};
 macro_rules! select_identity {
     ($from:literal) => {
         concat!(
-            "SELECT a.id AS user_id, a.login_id, a.name, e.address AS email, a.groups, a.disabled, a.created_at, \
+            "SELECT a.id AS user_id, a.login_id, a.name, e.address AS email, a.groups, a.language, a.disabled, a.created_at, \
              s.id AS session_id, s.started_at, s.seen_at, s.locked_at, s.browser, s.address, s.risk_score, s.risk_signals, \
              p.method, p.factor_id, p.proven_at FROM ",
             $from,

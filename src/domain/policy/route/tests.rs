@@ -134,7 +134,16 @@ fn ann(groups: &[&str]) -> Visitor {
     let (id, login_id) = (UserId(Uuid::nil()), LoginId::parse("ann").unwrap());
     let groups = groups.iter().map(ToString::to_string).collect();
     Visitor::SignedIn(Arc::new(Identity {
-        user: User { id, login_id, name: "Ann".into(), email: None, groups, disabled: false, created_at: NOON },
+        user: User {
+            id,
+            login_id,
+            name: "Ann".into(),
+            email: None,
+            groups,
+            language: None,
+            disabled: false,
+            created_at: NOON,
+        },
         session: Session {
             id: SessionId(Uuid::nil()),
             user: id,

@@ -19,6 +19,7 @@ fn identity() -> Identity {
             name: "Ännchen, 100%\r\nRemote-User: root".into(),
             email: None,
             groups: vec!["finance".into(), "a,b".into()],
+            language: None,
             disabled: false,
             created_at: noon,
         },

@@ -1,0 +1,4 @@
+-- The same column as in ../postgres.
+-- In which language somebody is written to; NULL where nobody knows.
+
+ALTER TABLE accounts ADD COLUMN language TEXT CHECK (language IN ('en', 'de', 'fr', 'es'));

@@ -1,0 +1,112 @@
+//! Changes to second factors.
+
+use super::book::Book;
+use crate::{
+    domain::factor::{KeyKind, Method},
+    flows::{
+        enroll, factors, passkeys, recovery,
+        sessions::Bearer,
+        tests::{
+            ORIGIN, Phone,
+            passkeys::{Laptop, part},
+        },
+    },
+};
+use std::sync::Arc;
+
+impl Book {
+    /// Somebody is about to add a factor: it is their first, or the strongest they have was proven just now, or their
+    /// password and a recovery code in place of it.
+    async fn has_right(&self, browser: usize, bearer: &Bearer) {
+        let user = bearer.user().unwrap().id;
+        let is_whole = matches!(bearer, Bearer::Full(_));
+        let is_fresh = is_whole && (self.is_strongest_fresh(browser, user).await || self.is_recovered(browser));
+        assert!(is_fresh || self.is_first(user).await, "a factor is added without a fresh proof");
+    }
+
+    pub(super) async fn enrol(&mut self, browser: usize) {
+        let Some(bearer) = self.bearer(browser).await else { return };
+        let Ok(offer) = enroll::offer(&self.scene.world, &bearer).await else { return };
+        let user = bearer.user().unwrap().id;
+        let code = offer.key.code_shown(self.scene.now());
+        self.has_right(browser, &bearer).await;
+        let caller = self.caller(browser);
+        let answer = enroll::confirm(&self.scene.world, &bearer, &offer.sealed, &code, "", &caller).await;
+        let Ok(opened) = answer else { return };
+        let kept = self.scene.world.store.totp_factors(user).await.unwrap();
+        let phones = self.phones.entry(user).or_default();
+        let before = phones.len();
+        phones.retain(|(id, _)| kept.iter().any(|factor| factor.id == *id));
+        let is_replaced = phones.len() < before;
+        let new = kept.iter().find(|factor| phones.iter().all(|(id, _)| *id != factor.id)).unwrap().id;
+        phones.push((new, Phone { key: offer.key, clock: Arc::clone(&self.scene.clock) }));
+        assert_eq!(kept.len(), phones.len());
+        assert!(!is_replaced || self.is_recovered(browser), "an app is replaced without a loss");
+        self.typed.push(code.clone());
+        self.take(browser, user, &code);
+        self.forget(user);
+        self.arrive(browser, opened);
+        self.done.insert(if is_replaced { "app replaced" } else { "app added" });
+    }
+
+    pub(super) async fn make_passkey(&mut self, browser: usize) {
+        let (Some(bearer), Some(token)) = (self.bearer(browser).await, self.tokens[browser].clone()) else { return };
+        let (world, caller) = (&self.scene.world, self.caller(browser));
+        let asked = passkeys::begin_enrolment(world, &bearer, KeyKind::Passkey, &token, &caller).await;
+        let Ok(asked) = asked else { return };
+        self.has_right(browser, &bearer).await;
+        let mut laptop = Laptop::new();
+        let (text, made) = (asked.token.to_text(), laptop.make(&asked.options, ORIGIN).to_string());
+        let answer = passkeys::enroll(world, &bearer, KeyKind::Passkey, part(&text, &made, &token), "", &caller).await;
+        let Ok(opened) = answer else { return };
+        let user = bearer.user().unwrap().id;
+        let kept = world.store.passkeys(user).await.unwrap();
+        let laptops = self.laptops.entry(user).or_default();
+        let new = kept.iter().find(|factor| laptops.iter().all(|(id, _)| *id != factor.id)).unwrap().id;
+        laptops.push((new, laptop));
+        self.proven[browser].push((user, Method::Passkey, self.scene.now()));
+        self.forget(user);
+        self.arrive(browser, opened);
+        self.done.insert("passkey made");
+    }
+
+    pub(super) async fn make_codes(&mut self, browser: usize) {
+        let Some(full) = self.full(browser).await else { return };
+        let Ok(codes) = recovery::generate(&self.scene.world, &full, &self.caller(browser)).await else { return };
+        let is_second = |method| matches!(method, Method::Totp | Method::Passkey | Method::SmsCode);
+        assert!(self.is_fresh(browser, is_second), "codes are made without a fresh second factor");
+        let codes = codes.iter().map(|code| code.to_text().to_string()).collect();
+        self.void.extend(self.codes.insert(full.identity.user.id, codes).unwrap_or_default());
+        self.done.insert("codes made");
+    }
+
+    pub(super) async fn remove(&mut self, browser: usize, user: usize, nth: usize) {
+        let (Some(full), Some(user)) = (self.full(browser).await, self.user(user)) else { return };
+        let world = &self.scene.world;
+        let owned = factors::second_factors(world, user).await.unwrap();
+        let Some(id) = owned.get(nth).map(|factor| factor.id) else { return };
+        let is_fresh = self.is_strongest_fresh(browser, full.identity.user.id).await || self.is_recovered(browser);
+        if factors::remove(world, &full, id, &self.caller(browser)).await.is_err() {
+            return;
+        }
+        assert_eq!(full.identity.user.id, user, "somebody else's factor was removed");
+        assert!(is_fresh, "a removal without a fresh proof");
+        assert!(owned.len() > 1, "the last second factor is gone");
+        // Whoever keeps the device may go on trying: it must be refused.
+        self.phones.entry(user).or_default().retain(|(own, _)| *own != id);
+        self.forget(user);
+        self.done.insert("factor removed");
+    }
+
+    pub(super) async fn rename(&mut self, browser: usize, nth: usize) {
+        let Some(full) = self.full(browser).await else { return };
+        let (world, user) = (&self.scene.world, full.identity.user.id);
+        let owned = factors::second_factors(world, user).await.unwrap();
+        let Some(factor) = owned.get(nth) else { return };
+        if factors::rename(world, &full, factor.id, "Ours", &self.caller(browser)).await.is_ok() {
+            let is_fresh = self.is_strongest_fresh(browser, user).await || self.is_recovered(browser);
+            assert!(is_fresh, "renamed without a fresh proof");
+            self.done.insert("factor renamed");
+        }
+    }
+}
