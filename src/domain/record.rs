@@ -218,6 +218,7 @@ impl Sender {
             name: person.user.to_string(),
             email: None,
             groups: person.groups.clone(),
+            language: None,
             disabled: false,
             created_at: person.since,
         };

@@ -118,6 +118,7 @@ mod tests {
                 name: String::new(),
                 email: None,
                 groups: Vec::new(),
+                language: None,
                 disabled: false,
                 created_at: started_at,
             },

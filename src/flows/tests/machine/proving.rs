@@ -36,6 +36,7 @@ impl Book {
         self.begin(browser, vec![(user, Method::Password, self.scene.now())]);
         match outcome {
             Outcome::SecondFactor(token) | Outcome::Enrol(token) => self.hold(browser, Some(token)),
+            Outcome::Grace(_) => panic!("grace that nobody gave"),
             Outcome::Done(opened) => {
                 let mark = self.marks[browser].as_ref().expect("a password alone opened a session").hash();
                 assert!(self.remembered.contains(&(mark, user)), "a browser that is not remembered spared a step");
