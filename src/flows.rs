@@ -15,6 +15,7 @@ pub mod journey;
 pub mod notices;
 pub mod passkeys;
 pub mod password;
+pub mod receipts;
 pub mod recovery;
 pub mod sessions;
 pub mod sign_in;

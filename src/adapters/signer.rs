@@ -109,7 +109,7 @@ mod tests {
             assertion::claims,
             factor::{FactorId, Method},
             place::Place,
-            session::{Authentication, Identity, Session, SessionId},
+            session::{Activity, Authentication, Identity, Session, SessionId},
             user::{LoginId, User, UserId},
         },
     };
@@ -137,6 +137,7 @@ mod tests {
                 authentications: vec![proof(Method::Password), proof(Method::Totp)],
                 started_at: NOON,
                 seen_at: NOON,
+                activity: Activity::begun(NOON),
                 locked_at: None,
                 place: Place::default(),
             },

@@ -8,7 +8,7 @@ use super::{
     problem::{Code, Problem},
     reader::{Fault, Section, Value},
     settings::Settings,
-    values::{one_of, words},
+    values::{duration, one_of, words},
 };
 use crate::domain::time::Timestamp;
 use serde::Serialize;
@@ -58,6 +58,9 @@ pub(super) fn case(section: &Section<'_>, policies: &Policies) -> Option<Case> {
         })
     });
     let fields = section.maybe(&key::HEADERS, fields);
+    let form = section.maybe(&key::FORM, form);
+    let idle = section.read(&key::IDLE, duration);
+    let paid = section.maybe(&key::PAID, did);
     let at = section.maybe(&key::AT, |value| {
         value.parsed(|text| moment(text).map_err(|why| Fault::new("this is no date and time", why)))
     });
@@ -67,7 +70,8 @@ pub(super) fn case(section: &Section<'_>, policies: &Policies) -> Option<Case> {
     let route = section.maybe(&key::ROUTE, |value| placed(value, words(value)?));
     let policy = section.maybe(&key::POLICY, |value| placed(value, policies.named_by(value)?));
     let ((expect, expect_at), name, request) = (expect?, name?, request?);
-    let request = Request { fields: fields?.unwrap_or_default(), client: from?, ..request };
+    let (form, fields) = (form?.unwrap_or_default(), fields?.unwrap_or_default());
+    let request = Request { fields, form, idle: idle?, paid: paid?, client: from?, ..request };
     let (who, did, now) = (who?, did?, at?.unwrap_or(NOON));
     Some(Case { name, request, who, did, now, expect, route: route?, policy: policy?, at: expect_at })
 }
@@ -80,6 +84,11 @@ fn fields(value: &Value<'_>) -> Option<Vec<(String, String)>> {
     };
     let read: Vec<_> = value.entries("headers = { accept = \"text/html\" }")?.into_iter().map(read).collect();
     read.into_iter().collect()
+}
+
+fn form(value: &Value<'_>) -> Option<Vec<(String, String)>> {
+    let read = |(name, _, value): (&str, Range<usize>, Value<'_>)| Some((name.to_owned(), value.text()?));
+    value.entries("form = { op = \"transfer\" }")?.into_iter().map(read).collect()
 }
 
 fn who(value: &Value<'_>) -> Option<Who> {

@@ -3,7 +3,9 @@
 mod asked;
 mod words;
 
-pub use asked::{Did, NotADid, NotAField, NotAMoment, NotARequest, Request, Who, field, moment};
+pub use asked::{
+    Did, NotADid, NotAField, NotAFormField, NotAMoment, NotARequest, Request, Who, field, form_field, moment,
+};
 
 use super::settings::Settings;
 use crate::domain::{
@@ -11,17 +13,18 @@ use crate::domain::{
     place::Place,
     policy::{
         Decision, Policy, Visitor, WhyAnonymous, WhyDenied,
-        call::{Call, Mismatch},
+        call::{Call, Form, Mismatch},
         route::{App, Route, Unsettled},
     },
-    session::{Authentication, Identity, Session, SessionId, Standing},
+    session::{Activity, Authentication, Identity, Session, SessionId, Standing},
     target::{Authority, CanonicalPath, path::check_query},
     time::Timestamp,
     user::{LoginId, User, UserId},
 };
 use serde::{Serialize, Serializer};
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 use uuid::Uuid;
+use words::Paid;
 
 /// What becomes of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,10 +143,12 @@ pub fn route(route: &Route) -> String {
 
 /// Explains one request.
 pub fn explain(settings: &Settings, request: &Request, who: Option<&Who>, did: &[Did], now: Timestamp) -> Explanation {
-    let visitor = visitor(settings, who, did, now);
+    // What pays for a request is a proof like any other besides.
+    let did: Vec<_> = did.iter().chain(&request.paid).copied().collect();
+    let visitor = visitor(settings, who, &did, request.idle, now);
     let mut told = Explanation {
         request: request.to_string(),
-        visitor: words::visitor(&visitor, did),
+        visitor: words::visitor(&visitor, &did),
         app: None,
         path: None,
         tries: Vec::new(),
@@ -191,12 +196,14 @@ fn follow(
     if path.below_reserved().is_some() {
         return (Outcome::Gateway, "paths under /.doorward/ are answered by the gateway itself".to_owned());
     }
+    let body: String = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&request.form).finish();
     let call = Call {
         method: &request.method,
         path: &path,
         query: request.query.as_deref(),
         fields: &request.fields,
         client: request.client,
+        form: if body.is_empty() { Form::Empty } else { Form::Fields(&body) },
         visitor: Some(visitor),
         now,
     };
@@ -213,14 +220,16 @@ fn follow(
             return (Outcome::Refuse, format!("servers would read in two ways what route {} asks for", route + 1));
         }
         Err(Unsettled::Unasked) => return (Outcome::Refuse, "nobody looked who sends it".to_owned()),
+        Err(Unsettled::Unread) => return (Outcome::Refuse, "nobody looked into its body".to_owned()),
     };
     told.policy = Some(matched.policy.name.clone());
-    told.clauses = words::clauses(matched.policy, visitor, now);
-    verdict(matched.policy, visitor, now)
+    let paid = request.paid.map(|did| Paid { did, at: now - did.ago });
+    told.clauses = words::clauses(matched.policy, visitor, paid.as_ref(), now);
+    verdict(matched.policy, visitor, paid.as_ref(), now)
 }
 
 /// Somebody with such proofs, and a session that began with the oldest of them.
-fn visitor(settings: &Settings, who: Option<&Who>, did: &[Did], now: Timestamp) -> Visitor {
+fn visitor(settings: &Settings, who: Option<&Who>, did: &[Did], idle: Duration, now: Timestamp) -> Visitor {
     let Some(oldest) = did.iter().map(|did| did.ago).max() else {
         return Visitor::Anonymous(WhyAnonymous::NoCookie);
     };
@@ -235,12 +244,15 @@ fn visitor(settings: &Settings, who: Option<&Who>, did: &[Did], now: Timestamp) 
         user,
         authentications,
         started_at,
-        seen_at: now,
+        seen_at: now - idle,
+        activity: Activity::begun(now - idle),
         locked_at: None,
         place: Place::default(),
     };
-    if session.standing(settings.session, now) != Standing::Live {
-        return Visitor::Anonymous(WhyAnonymous::TooOld);
+    match session.standing(settings.session, now) {
+        Standing::Live => {}
+        Standing::TooOld => return Visitor::Anonymous(WhyAnonymous::TooOld),
+        Standing::Idle => return Visitor::Anonymous(WhyAnonymous::Idle),
     }
     let Some(who) = who.cloned().or_else(somebody) else { return Visitor::Anonymous(WhyAnonymous::Unknown) };
     let user = User {
@@ -274,7 +286,7 @@ fn tries(app: &App, call: &Call<'_>) -> Vec<Try> {
     app.tries(call).map(tell).collect()
 }
 
-fn verdict(policy: &Policy, visitor: &Visitor, now: Timestamp) -> (Outcome, String) {
+fn verdict(policy: &Policy, visitor: &Visitor, paid: Option<&Paid>, now: Timestamp) -> (Outcome, String) {
     let name = &policy.name;
     let told = |decision: &Decision| match decision {
         Decision::Admit(admission) => match admission.identity() {
@@ -290,6 +302,10 @@ fn verdict(policy: &Policy, visitor: &Visitor, now: Timestamp) -> (Outcome, Stri
             (Outcome::SignIn, format!("`{name}` wants somebody signed in: {}", words::anonymous(*why)))
         }
         Decision::StepUp(missing) => (Outcome::StepUp, words::missing(name, missing)),
+        Decision::Pay(unpaid) if paid.is_some_and(|paid| paid.pays(unpaid, now)) => {
+            (Outcome::Forward, format!("`{name}` is met, and the proof for this request is spent"))
+        }
+        Decision::Pay(unpaid) => (Outcome::StepUp, words::missing(name, &unpaid.missing(now))),
         Decision::Deny(WhyDenied::Policy) => (Outcome::Deny, format!("`{name}` lets nobody pass")),
         Decision::Deny(WhyDenied::Who) => {
             (Outcome::Deny, format!("`{name}` is for other people, and no proof changes that"))

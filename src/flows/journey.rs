@@ -4,7 +4,7 @@
 
 use super::World;
 use crate::domain::{
-    policy::demand::Demand,
+    policy::{demand::Demand, once::Fingerprint},
     secret::{Token, TokenHash},
     session::Level,
     target::{Host, ReturnPath},
@@ -42,6 +42,9 @@ pub struct Asks {
     pub policy: String,
     /// What the route guards, in the operator's words.
     pub label: Option<String>,
+    /// The request that a proof will pay for, where each takes its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pays: Option<Fingerprint>,
 }
 
 const PURPOSE: &str = "journey";

@@ -17,7 +17,7 @@ use crate::{
         event::What,
         factor::{FactorId, KeyKind, Method},
         secret::Token,
-        session::{Authentication, Session, SessionId},
+        session::{Activity, Authentication, Session, SessionId},
         throttle::{BudgetKey, CEREMONIES},
         user::UserId,
     },
@@ -110,6 +110,7 @@ pub async fn sign_in(world: &World, answer: Answer<'_>, caller: &Caller) -> Resu
         authentications: vec![proof],
         started_at: proof.at,
         seen_at: proof.at,
+        activity: Activity::begun(proof.at),
         locked_at: None,
         place: caller.place(),
     };

@@ -8,7 +8,7 @@ use crate::{
         factor::Method,
         password::Typed,
         secret::Token,
-        session::{Authentication, Session, SessionId},
+        session::{Activity, Authentication, Session, SessionId},
         throttle::{BudgetKey, Closed},
         user::LoginId,
     },
@@ -194,6 +194,7 @@ fn begun(world: &World, account: &Account, proof: Authentication, caller: &Calle
         authentications: vec![proof],
         started_at: proof.at,
         seen_at: proof.at,
+        activity: Activity::begun(proof.at),
         locked_at: None,
         place: caller.place(),
     }

@@ -13,6 +13,7 @@ pub mod held;
 pub mod invitations;
 pub mod passkeys;
 pub mod passwords;
+pub mod receipts;
 pub mod recovery;
 pub mod sessions;
 
@@ -26,6 +27,7 @@ pub use held::{Claim, FoundHeld, Held, HeldStore, Room, Sender, WaitingHeld};
 pub use invitations::{Invitation, InvitationStore, Redeemed};
 pub use passkeys::{Ceremony, PasskeyFactor, PasskeyStore, Purpose};
 pub use passwords::{OtherSessions, PasswordChange, PasswordReset, PasswordStore};
+pub use receipts::ReceiptStore;
 pub use recovery::{FoundCode, HashedCode, RecoveryStore};
 pub use sessions::{Attempt, Handoff, SessionStore, SessionSummary};
 
@@ -46,6 +48,7 @@ pub trait Store:
     + BudgetStore
     + HeldStore
     + InvitationStore
+    + ReceiptStore
 {
     /// Whether the store answers; for readiness.
     async fn ping(&self) -> Result<(), StoreError>;

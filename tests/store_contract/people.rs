@@ -5,7 +5,7 @@ use doorward::{
         factor::{FactorId, Method},
         place::Place,
         secret::TokenHash,
-        session::{Authentication, Session, SessionId},
+        session::{Activity, Authentication, Session, SessionId},
         target::Host,
         time::Timestamp,
         user::{LoginId, User, UserId},
@@ -97,6 +97,7 @@ pub(crate) fn session(id: u8, user: UserId) -> Session {
         authentications: vec![proof(Method::Password, 1, NOON), proof(Method::Totp, 2, NOON + SECOND)],
         started_at: NOON,
         seen_at: NOON,
+        activity: Activity::begun(NOON),
         locked_at: None,
         place: Place { browser: Some("Firefox on Linux".to_owned()), address: Some([192, 0, 2, 1].into()) },
     }

@@ -12,6 +12,7 @@ mod held;
 mod invitations;
 mod passkeys;
 mod passwords;
+mod receipts;
 mod recovery;
 mod sessions;
 
@@ -20,6 +21,7 @@ use crate::{
         contact::{Contact, Kind},
         event::Event,
         factor::FactorId,
+        policy::once::{Fingerprint, Receipt},
         secret::TokenHash,
         session::{Session, SessionId},
         target::Host,
@@ -70,6 +72,7 @@ struct Tables {
     events: Vec<Event>,
     budgets: HashMap<String, Budget>,
     held: HashMap<TokenHash, held::Kept>,
+    receipts: HashMap<(SessionId, Fingerprint), Receipt>,
 }
 
 /// A session under its present token.
@@ -93,6 +96,7 @@ impl Tables {
     fn end_session(&mut self, session: SessionId) -> bool {
         self.handoffs.retain(|_, handoff| handoff.session != session);
         self.children.retain(|_, (parent, _)| *parent != session);
+        self.receipts.retain(|(of, _), _| *of != session);
         self.sessions.remove(&session).is_some()
     }
 

@@ -229,17 +229,18 @@ proptest! {
 
         let told = explain(&settings, &request, Some(&who), &did, now);
 
-        let visitor = visitor(&settings, Some(&who), &did, now);
+        let visitor = visitor(&settings, Some(&who), &did, std::time::Duration::ZERO, now);
         let path = CanonicalPath::parse(path, crate::domain::target::Allowed::default()).unwrap();
         let (query, fields, visitor) = (Some(query), &request.fields, Some(&visitor));
-        let call = Call { method, path: &path, query, fields, client: request.client, visitor, now };
+        let (client, form) = (request.client, Form::Empty);
+        let call = Call { method, path: &path, query, fields, client, form, visitor, now };
         let decided = match settings.apps[0].app.matched(&call) {
             Err(_) => Outcome::Refuse,
             Ok(None) => Outcome::NotFound,
             Ok(Some(matched)) => match matched.policy.decide(visitor.unwrap(), now) {
                 Decision::Admit(_) => Outcome::Forward,
                 Decision::SignIn(_) => Outcome::SignIn,
-                Decision::StepUp(_) => Outcome::StepUp,
+                Decision::StepUp(_) | Decision::Pay(_) => Outcome::StepUp,
                 Decision::Deny(_) => Outcome::Deny,
             },
         };

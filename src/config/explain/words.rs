@@ -7,13 +7,14 @@ use crate::{
         policy::{
             Access, Freshness, Missing, Policy, Requirement, Strength, Visitor, WhyAnonymous, Within,
             call::{Call, Conditions, Mismatch, Named, Wanted},
+            once::{Fingerprint, Receipt, Unpaid},
             route::Route,
         },
         session::{Authentication, Level, Session, proven},
         time::Timestamp,
     },
 };
-use std::fmt;
+use std::{fmt, time::Duration};
 
 pub(super) fn visitor(visitor: &Visitor, did: &[Did]) -> String {
     let identity = match visitor {
@@ -47,10 +48,11 @@ pub(super) fn route(route: &Route) -> String {
 }
 
 fn conditions(conditions: &Conditions) -> Vec<String> {
-    let Conditions { query, fields, networks, hours, who } = conditions;
+    let Conditions { query, fields, form, networks, hours, who } = conditions;
     let mut told = Vec::new();
     told.extend(query.iter().map(|named| format!("query {}", wanted(named))));
     told.extend(fields.iter().map(|named| format!("header {}", wanted(named))));
+    told.extend(form.iter().map(|named| format!("form {}", wanted(named))));
     if !networks.is_empty() {
         let names: Vec<_> = networks.iter().map(|network| network.name.as_str()).collect();
         told.push(format!("from {}", names.join(" or ")));
@@ -75,6 +77,7 @@ pub(super) fn mismatch(part: Mismatch, route: &Route, call: &Call<'_>) -> String
         Mismatch::Method => format!("its path fits; it is for {}, not {}", route.methods.join(", "), call.method),
         Mismatch::Query => "its path fits; the query is another".to_owned(),
         Mismatch::Field => "its path fits; the header fields are others".to_owned(),
+        Mismatch::Form => "its path fits; the form is another".to_owned(),
         Mismatch::Network => match call.client {
             Some(client) => format!("its path fits; {client} is in none of its networks"),
             None => "its path fits; an unknown address is in none of its networks".to_owned(),
@@ -82,13 +85,29 @@ pub(super) fn mismatch(part: Mismatch, route: &Route, call: &Call<'_>) -> String
         Mismatch::Hours => "its path fits; these are not its hours".to_owned(),
         Mismatch::Who => "its path fits; it is for other people".to_owned(),
         Mismatch::Unasked => "its path fits; nobody looked who sends the request".to_owned(),
+        Mismatch::Unread => "its path fits; nobody looked into the body".to_owned(),
         Mismatch::Unclear => {
             "its path fits; what it asks for can be read in two ways, so the request is refused".to_owned()
         }
     }
 }
 
-pub(super) fn clauses(policy: &Policy, visitor: &Visitor, now: Timestamp) -> Vec<Clause> {
+/// A proof that was made for the request in question.
+pub(super) struct Paid {
+    pub(super) did: Did,
+    pub(super) at: Timestamp,
+}
+
+impl Paid {
+    /// Whether it pays for the request, of whose session everything else is met.
+    pub(super) fn pays(&self, unpaid: &Unpaid, now: Timestamp) -> bool {
+        let request = Fingerprint::from_bytes([0; 32]);
+        let receipt = Receipt { session: unpaid.session(), request, method: self.did.method, at: self.at };
+        unpaid.is_paid_by(&receipt, request, now)
+    }
+}
+
+pub(super) fn clauses(policy: &Policy, visitor: &Visitor, paid: Option<&Paid>, now: Timestamp) -> Vec<Clause> {
     let Access::Require(requirement) = &policy.access else { return Vec::new() };
     let Visitor::SignedIn(identity) = visitor else { return Vec::new() };
     let proofs = &identity.session.authentications;
@@ -100,8 +119,11 @@ pub(super) fn clauses(policy: &Policy, visitor: &Visitor, now: Timestamp) -> Vec
         },
         met: who.includes(&identity.user),
     });
-    let fresh = requirement.fresh.iter().map(|fresh| freshness(fresh, &identity.session, now));
-    who.into_iter().chain([level(requirement, proofs, now)]).chain(fresh).collect()
+    let (once, fresh): (Vec<_>, Vec<_>) = requirement.fresh.iter().partition(|fresh| fresh.is_once());
+    let fresh = fresh.into_iter().map(|fresh| freshness(fresh, &identity.session, now));
+    let idle = requirement.idle.map(|max| idleness(max, identity.session.quiet(now)));
+    let once = once.into_iter().map(|fresh| payment(fresh, paid));
+    who.into_iter().chain([level(requirement, proofs, now)]).chain(fresh).chain(idle).chain(once).collect()
 }
 
 fn level(requirement: &Requirement, proofs: &[Authentication], now: Timestamp) -> Clause {
@@ -128,12 +150,26 @@ fn freshness(fresh: &Freshness, session: &Session, now: Timestamp) -> Clause {
     }
 }
 
+fn idleness(max: Duration, quiet: Duration) -> Clause {
+    let saw = if quiet.is_zero() { "somebody just now".to_owned() } else { format!("nobody for {}", spell(quiet)) };
+    Clause { demands: format!("somebody there within {}", spell(max)), saw, met: quiet <= max }
+}
+
+fn payment(fresh: &Freshness, paid: Option<&Paid>) -> Clause {
+    Clause {
+        demands: wish(fresh),
+        saw: paid.map_or("none".to_owned(), |paid| paid.did.to_string()),
+        met: paid.is_some_and(|paid| fresh.any.contains(&paid.did.method) && fresh.within.includes(paid.did.ago)),
+    }
+}
+
 /// `totp or passkey within 5m`.
 fn wish(fresh: &Freshness) -> String {
     let methods: Vec<_> = fresh.any.iter().map(|method| method.name()).collect();
     let within = match fresh.within {
         Within::Age(age) => format!("within {}", spell(age)),
         Within::Session => "in this session".to_owned(),
+        Within::Once(age) => format!("for this request alone, within {}", spell(age)),
     };
     format!("{} {within}", methods.join(" or "))
 }
@@ -150,11 +186,18 @@ pub(super) fn missing(policy: &str, missing: &Missing) -> String {
             format!("`{policy}` wants the level {wanted}{age}; {reached}")
         }
         Missing::Fresh { wanted, latest } => {
-            let wanted = format!("`{policy}` wants {}", wish(wanted));
+            let (freshness, wanted) = (wanted.within, format!("`{policy}` wants {}", wish(wanted)));
             match latest {
+                Some((method, age)) if matches!(freshness, Within::Once(_)) => {
+                    format!("{wanted}; the last {method}, {} ago, was for something else", spell(*age))
+                }
                 Some((method, age)) => format!("{wanted}; the last {method} was {} ago", spell(*age)),
                 None => format!("{wanted}; there never was one"),
             }
+        }
+        Missing::Idle { max, quiet } => {
+            let (max, quiet) = (spell(*max), spell(*quiet));
+            format!("`{policy}` wants somebody there within {max}; nobody used this browser for {quiet}")
         }
     }
 }

@@ -37,7 +37,7 @@ impl Demand {
 
     /// What a policy would say that asked for the same. Any proof is fresh but one that stands in for a lost one.
     pub fn requirement(&self) -> Requirement {
-        let any = || Method::ALL.iter().copied().filter(|method| shows_presence(*method)).collect();
+        let any = || Method::ALL.iter().copied().filter(|method| method.shows_presence()).collect();
         let fresh = self.within.map(|within| Freshness { any: any(), within: within.into() });
         Requirement { fresh: fresh.into_iter().collect(), ..Requirement::at(self.level.unwrap_or(Level::Login)) }
     }
@@ -51,29 +51,13 @@ impl Demand {
     }
 }
 
-/// Whether a proof by this method says that somebody is there now. A mailbox says so as well as a password does, for it
-/// resets one; who types a recovery code has lost what they sign in with.
-const fn shows_presence(method: Method) -> bool {
-    match method {
-        Method::Password
-        | Method::Totp
-        | Method::Passkey
-        | Method::SecurityKey
-        | Method::EmailCode
-        | Method::EmailLink
-        | Method::SmsCode
-        | Method::VoiceCode => true,
-        Method::RecoveryCode => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::domain::{
         factor::FactorId,
         place::Place,
-        session::{Authentication, SessionId},
+        session::{Activity, Authentication, SessionId},
         user::UserId,
     };
     use uuid::Uuid;
@@ -88,6 +72,7 @@ mod tests {
             authentications: vec![proof],
             started_at: proof.at,
             seen_at: proof.at,
+            activity: Activity::begun(proof.at),
             locked_at: None,
             place: Place::default(),
         }

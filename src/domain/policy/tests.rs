@@ -2,7 +2,7 @@ use super::{strength::tests::any_strength, *};
 use crate::domain::{
     factor::FactorId,
     place::Place,
-    session::{Session, SessionId},
+    session::{Activity, Session, SessionId},
     user::{LoginId, User, UserId},
 };
 use proptest::prelude::*;
@@ -37,6 +37,7 @@ fn locked_visitor(proofs: &[Authentication], locked_at: Option<Timestamp>) -> Vi
             authentications: proofs.to_vec(),
             started_at: NOON,
             seen_at: NOON,
+            activity: Activity::begun(NOON),
             locked_at,
             place: Place::default(),
         },
@@ -153,8 +154,9 @@ fn any_freshness() -> impl Strategy<Value = Freshness> {
 
 fn any_policy() -> impl Strategy<Value = Policy> {
     let max_age = prop::option::of((0u64..7200).prop_map(Duration::from_secs));
-    (any_strength(), max_age, prop::collection::vec(any_freshness(), 0..3))
-        .prop_map(|(level, max_age, fresh)| requires(Requirement { level, max_age, fresh, who: None }))
+    let idle = prop::option::of((0u64..7200).prop_map(Duration::from_secs));
+    (any_strength(), max_age, prop::collection::vec(any_freshness(), 0..3), idle)
+        .prop_map(|(level, max_age, fresh, idle)| requires(Requirement { level, max_age, fresh, idle, who: None }))
 }
 
 #[test]

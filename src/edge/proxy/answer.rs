@@ -12,6 +12,7 @@ use crate::{
 };
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use serde_json::json;
+use std::time::Duration;
 
 /// The body of an answer that the gateway makes itself.
 pub type Own = Response<String>;
@@ -61,8 +62,12 @@ pub fn unauthorized(wanted: &Wanted<'_>, step_up_url: &str, id: RequestId) -> Ow
                     let age = match wanted.within {
                         Within::Age(age) => format!("at most {} s old", age.as_secs()),
                         Within::Session => "of this session".to_owned(),
+                        Within::Once(_) => "made for this very request".to_owned(),
                     };
                     format!("A proof by {} is needed that is {age}.", names.join(" or "))
+                }
+                Missing::Idle { quiet, .. } => {
+                    format!("A new proof is needed: nobody used the session for {} s.", quiet.as_secs())
                 }
             };
             (step_up_challenge(requirement, &detail), "step_up_required", "A further proof is required.", detail)
@@ -87,6 +92,8 @@ fn step_up_challenge(requirement: &Requirement, detail: &str) -> String {
     let ages = requirement.fresh.iter().filter_map(|fresh| match fresh.within {
         Within::Age(age) => Some(age),
         Within::Session => None,
+        // Whatever was proven before the request was for something else.
+        Within::Once(_) => Some(Duration::ZERO),
     });
     // The strictest of them: what satisfies it satisfies all that ask for an age.
     let age = ages.chain(requirement.max_age).min().map(|age| format!(", max_age=\"{}\"", age.as_secs()));

@@ -25,6 +25,7 @@ impl Reports {
             Decision::Admit(_) => return,
             Decision::SignIn(why) => ("sign-in", format!("{why:?}")),
             Decision::StepUp(missing) => ("step-up", format!("{missing:?}")),
+            Decision::Pay(unpaid) => ("step-up", format!("{:?}", unpaid.clause())),
             Decision::Deny(why) => ("deny", format!("{why:?}")),
         };
         tracing::info!(request.id = %id, app, policy, instead, why, "forwarded: the policy only reports");

@@ -1,12 +1,12 @@
 //! What ties a stream to its session: a WebSocket, or any response that is still open (SE-05).
 //!
-//! An open stream counts as use of its session, which so never goes idle under it; the end of its lifetime, a sign-out, a
+//! An open stream keeps its session from going idle, unless its route runs in the background; the end of its lifetime, a sign-out, a
 //! revocation and a disabled account cut it within a second. What this process ends is cut at once; the store is asked for
 //! the rest, for all open sessions together.
 
 use crate::{
     domain::{
-        policy::{Decision, Policy, Visitor},
+        policy::{Decision, Policy, Visitor, route::Traffic},
         session::{Identity, SessionId},
     },
     edge::http::ended::Ended,
@@ -38,6 +38,8 @@ pub struct Tether {
     pub ended: Ended,
     /// Who was admitted.
     pub identity: Arc<Identity>,
+    /// Whether being open keeps the session awake.
+    pub traffic: Traffic,
     /// What the route goes on demanding while the stream is open, if it does.
     pub obeys: Option<Arc<Policy>>,
     /// The time.
@@ -47,7 +49,7 @@ pub struct Tether {
 impl Tether {
     /// Ready when the stream must end.
     pub async fn cut(self) -> Cut {
-        let bond = self.ended.bind(&self.identity);
+        let bond = self.ended.bind(&self.identity, self.traffic);
         let Some(policy) = self.obeys else {
             bond.ended().await;
             return Cut::Over;
@@ -59,7 +61,8 @@ impl Tether {
                 () = sleep(LOOK_EVERY) => {}
             }
             let decision = policy.decide(&Visitor::SignedIn(bond.identity()), self.clock.now());
-            if !matches!(decision, Decision::Admit(_)) {
+            // What was paid for once is paid for as long as it lasts.
+            if !matches!(decision, Decision::Admit(_) | Decision::Pay(_)) {
                 return Cut::Stale;
             }
         }
@@ -75,7 +78,7 @@ pub async fn watch(world: World, ended: Ended) {
         if open.is_empty() {
             continue;
         }
-        match sessions::still_live(&world, &open).await {
+        match sessions::still_live(&world, &open, &ended.streams().kept_awake()).await {
             Ok(live) => {
                 failed = 0;
                 let standing: HashSet<SessionId> = live.iter().map(|identity| identity.session.id).collect();

@@ -18,7 +18,13 @@ use crate::{
 use foldhash::fast::RandomState;
 use http::HeaderMap;
 use moka::sync::Cache;
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 use tokio::runtime::Handle;
 
 /// Child sessions this process remembers. A stranger's made-up cookie never takes a place.
@@ -46,6 +52,8 @@ pub struct Known {
     pub identity: Arc<Identity>,
     /// The same, as header fields.
     pub values: IdentityValues,
+    /// Whether it was noted that they use their session.
+    is_noted: AtomicBool,
 }
 
 /// Somebody, or nobody and why.
@@ -115,15 +123,24 @@ impl Visitors {
         self.ask(child, host.clone()).await
     }
 
+    /// Notes that somebody uses their session. Nobody waits for that.
+    pub fn touch(&self, known: &Arc<Known>) {
+        let is_due = sessions::is_touch_due(&known.identity.session, self.world.clock.now());
+        if !is_due || known.is_noted.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let (world, known) = (self.world.clone(), Arc::clone(known));
+        self.slow.spawn(async move {
+            if let Err(error) = sessions::touch(&world, &known.identity).await {
+                tracing::warn!(%error, "a session's use could not be noted");
+            }
+        });
+    }
+
     async fn ask(&self, child: TokenHash, host: Host) -> Result<Seen, StoreError> {
         let world = self.world.clone();
         let asked = self.slow.spawn(async move {
             let visitor = sessions::visitor(&world, child, &host).await;
-            if let Ok(Visitor::SignedIn(identity)) = &visitor
-                && let Err(error) = sessions::touch(&world, identity).await
-            {
-                tracing::warn!(%error, "a session's use could not be noted");
-            }
             (visitor, host)
         });
         let (visitor, host) = tokio::time::timeout(STORE_MAX, asked)
@@ -134,7 +151,7 @@ impl Visitors {
             Visitor::Anonymous(why) => Seen::Nobody(why),
             Visitor::SignedIn(identity) => {
                 let values = IdentityValues::of(&identity);
-                let known = Arc::new(Known { host, identity, values });
+                let known = Arc::new(Known { host, identity, values, is_noted: AtomicBool::new(false) });
                 self.cache.insert(child, Arc::clone(&known));
                 Seen::Known(known)
             }

@@ -7,7 +7,7 @@ use crate::{
         place::Place,
         policy::{Access, Admission, Decision, Policy, Requirement, Visitor},
         secret::{Token, TokenHash},
-        session::{Authentication, Identity, Level, Session, SessionId},
+        session::{Activity, Authentication, Identity, Level, Session, SessionId},
         target::ReturnPath,
         user::User,
     },
@@ -54,6 +54,7 @@ fn admitted(scene: &Scene, user: &User) -> Admission {
         authentications: vec![proof],
         started_at: now,
         seen_at: now,
+        activity: Activity::begun(now),
         locked_at: None,
         place: Place::default(),
     };

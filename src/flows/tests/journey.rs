@@ -4,7 +4,7 @@ use super::{MINUTE, Scene, host, vault};
 use crate::{
     adapters::system::FileVault,
     domain::{
-        policy::demand::Demand,
+        policy::{demand::Demand, once::Fingerprint},
         secret::{Token, TokenHash},
         session::Level,
     },
@@ -26,7 +26,7 @@ fn journey() -> Journey {
         held: None,
         back: None,
         demand: None,
-        asks: Some(Asks { policy: "payments".to_owned(), label: Some("transfers \"ü\"".to_owned()) }),
+        asks: Some(Asks { policy: "payments".to_owned(), label: Some("transfers \"ü\"".to_owned()), pays: None }),
     }
 }
 
@@ -41,7 +41,9 @@ fn a_journey_comes_back_as_it_was() {
         demand: Demand::new(Some(Level::Mfa), Some(MINUTE)),
         ..journey()
     };
-    for journey in [journey(), with_form] {
+    let pays = Some(Fingerprint::from_bytes([9; 32]));
+    let paying = Journey { asks: Some(Asks { policy: "once".to_owned(), label: None, pays }), ..journey() };
+    for journey in [journey(), with_form, paying] {
         assert_eq!(Journey::open(&world, &journey.seal(&world)), Some(journey));
     }
 }

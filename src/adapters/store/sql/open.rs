@@ -2,7 +2,7 @@
 
 use super::{
     Pools, SqlStore, accounts, activity, budgets, contacts, devices, endings, factors, held, invitations, passkeys,
-    passwords, recovery, sessions,
+    passwords, receipts, recovery, sessions,
 };
 use crate::ports::StoreError;
 use sqlx::{
@@ -112,6 +112,7 @@ where
         invitations::STATEMENTS,
         passkeys::STATEMENTS,
         passwords::STATEMENTS,
+        receipts::STATEMENTS,
         recovery::STATEMENTS,
         sessions::STATEMENTS,
         devices::STATEMENTS,

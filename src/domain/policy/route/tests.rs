@@ -2,9 +2,9 @@ use super::*;
 use crate::domain::{
     policy::{
         Access, Requirement, Visitor, Who, WhyAnonymous,
-        call::{Named, NoFields, Wanted},
+        call::{Form, Named, NoFields, Wanted},
     },
-    session::{Identity, Level, Session, SessionId},
+    session::{Activity, Identity, Level, Session, SessionId},
     target::CanonicalPath,
     time::Timestamp,
     user::{LoginId, User, UserId},
@@ -23,7 +23,7 @@ fn protecting(name: &str) -> Arc<Policy> {
 }
 
 fn call<'a>(method: &'a str, path: &'a CanonicalPath<'a>) -> Call<'a> {
-    Call { method, path, query: None, fields: &NoFields, client: None, visitor: None, now: NOON }
+    Call { method, path, query: None, fields: &NoFields, client: None, form: Form::Unread, visitor: None, now: NOON }
 }
 
 fn route(methods: &[&str], path: &str, policy: &Arc<Policy>) -> Route {
@@ -35,6 +35,7 @@ fn route(methods: &[&str], path: &str, policy: &Arc<Policy>) -> Route {
         conditions: Conditions::default(),
         policy: Arc::clone(policy),
         streams: Streams::Session,
+        traffic: Traffic::Person,
     }
 }
 
@@ -133,6 +134,7 @@ fn ann(groups: &[&str]) -> Visitor {
             authentications: vec![],
             started_at: NOON,
             seen_at: NOON,
+            activity: Activity::begun(NOON),
             locked_at: None,
             place: crate::domain::place::Place::default(),
         },

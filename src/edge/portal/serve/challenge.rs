@@ -359,7 +359,7 @@ async fn look<'a>(desk: &'a Desk, visit: &Visit, to: Option<&'a str>) -> Result<
             let (bearer, lack) = (Bearer::Half(half), Lacking::SecondStep);
             Ok(Seen::Asked(Box::new(Asked { bearer, to, lack, helpful, back: None, kept })))
         }
-        Bearer::Full(full) => {
+        Bearer::Full(mut full) => {
             if let Some((errand, name)) = errand {
                 let Some(missing) = factors::missing_for_change(&desk.world, &full).await? else {
                     return elsewhere(see_other(&errand.path()));
@@ -369,9 +369,14 @@ async fn look<'a>(desk: &'a Desk, visit: &Visit, to: Option<&'a str>) -> Result<
                 let back = Some("/account".to_owned());
                 return Ok(Seen::Asked(Box::new(Asked { bearer, to, lack, helpful, back, kept })));
             }
-            let Some(toll) = journey.as_ref().and_then(|journey| desk.toll(journey, &full.identity)) else {
+            let toll = match &journey {
+                Some(journey) => desk.toll(journey, &full.identity).await?,
+                None => None,
+            };
+            let Some(toll) = toll else {
                 return desk.proceed(&full.identity, to).await.and_then(elsewhere);
             };
+            full.bill.clone_from(&toll.bill);
             let helpful = helpful(desk, &full, &toll.missing).await?;
             let back = journey.map(|journey| format!("https://{}{}/", journey.host, desk.port_suffix));
             let (bearer, lack) = (Bearer::Full(full), Lacking::Toll(toll));
@@ -462,7 +467,7 @@ fn dead_end(desk: &Desk, visit: &Visit, asked: &Asked<'_>) -> Reply {
             };
             missing.needs(proofs, desk.world.clock.now())
         }
-        Some(Missing::Level { wanted: Strength::Level(_), .. }) | None => vec![Method::Totp],
+        Some(Missing::Level { wanted: Strength::Level(_), .. } | Missing::Idle { .. }) | None => vec![Method::Totp],
     };
     let (frame, reason, answerer) = (desk.frame(), asked.reason(), asked.answerer(&[]));
     desk.form_page(visit, asked.to, |hidden| {
@@ -479,12 +484,14 @@ impl Asked<'_> {
                 app, missing: Missing::Level { reached: None, max_age: Some(max_age), .. }, ..
             }) => Reason::TooOld { app, max_age: *max_age },
             Lacking::Toll(Toll { app, missing: Missing::Level { .. }, .. }) => Reason::Level { app },
-            Lacking::Toll(Toll { app, label, missing: Missing::Fresh { wanted, latest } }) => {
-                let within = match wanted.within {
-                    Within::Age(age) => Some(age),
-                    Within::Session => None,
-                };
-                Reason::Fresh { app, before: label.as_deref(), within, latest: *latest }
+            Lacking::Toll(Toll { app, missing: Missing::Idle { .. }, .. }) => Reason::Idle { app },
+            Lacking::Toll(Toll { app, label, missing: Missing::Fresh { wanted, latest }, .. }) => {
+                let (before, latest) = (label.as_deref(), *latest);
+                match wanted.within {
+                    Within::Age(age) => Reason::Fresh { app, before, within: Some(age), latest },
+                    Within::Session => Reason::Fresh { app, before, within: None, latest },
+                    Within::Once(_) => Reason::Once { app, before },
+                }
             }
         }
     }
