@@ -29,6 +29,8 @@ mod passwords;
 mod people;
 #[path = "store_contract/postgres.rs"]
 mod postgres;
+#[path = "store_contract/receipts.rs"]
+mod receipts;
 #[path = "store_contract/recovery.rs"]
 mod recovery;
 #[path = "store_contract/sessions.rs"]
@@ -105,6 +107,8 @@ behaviours! {
     sessions::of_racing_rotations_one_wins
     sessions::the_latest_proof_of_a_factor_stays
     sessions::a_note_of_use_never_moves_back
+    sessions::the_longest_quiet_is_kept_until_somebody_shows_that_they_are_there
+    sessions::what_stays_open_keeps_a_session_and_is_no_use_of_it
     sessions::a_lock_is_noted_and_never_moves_back
     sessions::an_ended_session_takes_its_children_along
     sessions::all_sessions_end_but_the_spared_one
@@ -170,6 +174,10 @@ behaviours! {
     invitations::of_racing_links_for_one_login_id_one_makes_the_account
     invitations::a_link_that_can_not_make_an_account_changes_nothing
     invitations::invitations_end_by_login_id_and_by_time
+    receipts::a_receipt_is_found_as_it_was_written
+    receipts::of_racing_requests_one_spends_the_receipt
+    receipts::of_racing_proofs_one_writes_a_receipt
+    receipts::receipts_go_with_their_time_and_with_their_session
     people::the_store_answers
 }
 

@@ -96,6 +96,8 @@ struct Head {
     fields: Vec<String>,
     parts: u32,
     size: u64,
+    /// Earlier versions did not write it down.
+    #[serde(default)]
     digest: [u8; 32],
 }
 

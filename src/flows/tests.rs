@@ -15,6 +15,7 @@ mod journey;
 mod machine;
 mod passkeys;
 mod password;
+mod receipts;
 mod recovery;
 mod security_keys;
 mod sessions;

@@ -4,11 +4,14 @@
 
 mod demands;
 mod floods;
+mod forms;
 mod held;
 mod hosts;
 mod http2;
 mod identity;
+mod idle;
 mod memory;
+mod once;
 mod operations;
 mod recorder;
 mod store;

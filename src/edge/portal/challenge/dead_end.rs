@@ -47,6 +47,8 @@ mod tests {
             ("second_step", because(Reason::SecondStep)),
             ("level", because(Reason::Level { app: "Payroll" })),
             ("change", because(Reason::Change)),
+            ("once", because(Reason::Once { app: "Payroll", before: Some("transfers") })),
+            ("idle", because(Reason::Idle { app: "Payroll" })),
             (
                 "with_way_back",
                 DeadEndPage {
