@@ -38,7 +38,7 @@ mod sessions;
 
 use doorward::{adapters::store, ports::Store};
 use futures_util::future::join_all;
-use std::{future::Future, sync::Arc};
+use std::{future::Future, pin::Pin, sync::Arc};
 use tokio::sync::Barrier;
 
 /// How many callers race for what may happen once.
@@ -69,7 +69,7 @@ macro_rules! behaviours {
             $({
                 println!("{}", stringify!($behaviour));
                 let database = server.database(stringify!($behaviour)).await;
-                $topic::$behaviour(store::open(&database).await.unwrap()).await;
+                boxed($topic::$behaviour, store::open(&database).await.unwrap()).await;
             })+
             engines::a_newer_postgres_database_is_refused(&server).await;
             engines::an_impossible_postgres_row_is_named(&server).await;
@@ -179,6 +179,14 @@ behaviours! {
     receipts::of_racing_proofs_one_writes_a_receipt
     receipts::receipts_go_with_their_time_and_with_their_session
     people::the_store_answers
+}
+
+/// A behaviour, off the stack: all of them in one test are more than it holds.
+fn boxed<F: Future<Output = ()> + 'static>(
+    behaviour: impl FnOnce(Arc<dyn Store>) -> F,
+    store: Arc<dyn Store>,
+) -> Pin<Box<dyn Future<Output = ()>>> {
+    Box::pin(behaviour(store))
 }
 
 /// What each of [`RACERS`] callers got who all called at once, when every connection was open.

@@ -59,7 +59,7 @@ pub(super) fn case(section: &Section<'_>, policies: &Policies) -> Option<Case> {
     });
     let fields = section.maybe(&key::HEADERS, fields);
     let form = section.maybe(&key::FORM, form);
-    let idle = section.read(&key::IDLE, duration);
+    let idle = section.maybe(&key::IDLE, duration);
     let paid = section.maybe(&key::PAID, did);
     let at = section.maybe(&key::AT, |value| {
         value.parsed(|text| moment(text).map_err(|why| Fault::new("this is no date and time", why)))
@@ -71,7 +71,7 @@ pub(super) fn case(section: &Section<'_>, policies: &Policies) -> Option<Case> {
     let policy = section.maybe(&key::POLICY, |value| placed(value, policies.named_by(value)?));
     let ((expect, expect_at), name, request) = (expect?, name?, request?);
     let (form, fields) = (form?.unwrap_or_default(), fields?.unwrap_or_default());
-    let request = Request { fields, form, idle: idle?, paid: paid?, client: from?, ..request };
+    let request = Request { fields, form, idle: idle?.unwrap_or_default(), paid: paid?, client: from?, ..request };
     let (who, did, now) = (who?, did?, at?.unwrap_or(NOON));
     Some(Case { name, request, who, did, now, expect, route: route?, policy: policy?, at: expect_at })
 }

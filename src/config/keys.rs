@@ -275,7 +275,7 @@ shapes! {
         FROM "from" ("address") Absent("nowhere: in no network"), "The client's address.";
         HEADERS "headers" ("{ name = \"value\" }") Absent("none"), "Its header fields.";
         FORM "form" ("{ name = \"value\" }") Absent("no body"), "The form in its body.";
-        IDLE "idle" ("duration") Value(r#""0s""#), "For how long nobody had used the browser before it.";
+        IDLE "idle" ("duration") Absent("it was just used"), "For how long nobody had used the browser before it.";
         PAID "paid" ("METHOD AGE ago") Absent("nothing"), "A proof that was made for this very request: `\"passkey now\"`.";
         AT "at" ("date and time") Absent("2023-11-14T22:13:20Z"), "When: `2026-02-06T09:00:00Z` or `2026-02-06T09:00[Europe/Berlin]`.";
         DID "did" ("list of \"METHOD AGE ago\"") Value("[]"), "What they have proven: `\"totp 10m ago\"`.";

@@ -56,6 +56,9 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
                 let world = self.world.clone();
                 let decided = self.on_slow(async move { receipts::pay(&world, unpaid, request).await }).await;
                 let decision = decided.map_err(|error| Box::new(self.unavailable(asked, &error)))?;
+                if matches!(decision, Decision::Admit(_)) {
+                    tracing::info!(request.id = %asked.id, app = asked.app.name, policy = policy.name, "a proof is spent");
+                }
                 Ok(Ruling { decision, ..ruling })
             }
             (decision, _) => Ok(Ruling { decision, ..ruling }),
