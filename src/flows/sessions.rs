@@ -22,7 +22,7 @@ use crate::{
         store::{Account, Attempt, Handoff, Held, PasswordReset, Undo},
     },
 };
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 /// A session's "last used" is written at most this often.
 pub const TOUCH_EVERY: Duration = Duration::from_mins(1);
@@ -115,7 +115,7 @@ pub async fn touch(world: &World, identity: &Identity) -> Result<(), StoreError>
 pub async fn still_live(
     world: &World,
     sessions: &[SessionId],
-    kept_awake: &HashSet<SessionId>,
+    kept_awake: &BTreeSet<SessionId>,
 ) -> Result<Vec<Identity>, StoreError> {
     let (now, limits) = (world.now(), world.settings.limits);
     let mut live = world.store.identities(sessions).await?;

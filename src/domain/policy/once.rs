@@ -176,8 +176,8 @@ impl Unpaid {
     }
 
     /// Lets the request pass, if what was spent pays for it. It is gone either way.
-    pub fn admit(self, request: Fingerprint, spent: Spent, now: Timestamp) -> Decision {
-        if !self.is_paid_by(&spent.0, request, now) {
+    pub fn admit(self, request: Fingerprint, Spent(receipt): Spent, now: Timestamp) -> Decision {
+        if !self.is_paid_by(&receipt, request, now) {
             return Decision::StepUp(self.missing(now));
         }
         Decision::Admit(Admission { identity: Some(self.identity), custom: self.custom, instead: None })

@@ -6,7 +6,7 @@ use crate::domain::{
     session::{Identity, SessionId},
 };
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -81,7 +81,7 @@ impl Streams {
     }
 
     /// Those of them that a stream keeps from going idle.
-    pub fn kept_awake(&self) -> HashSet<SessionId> {
+    pub fn kept_awake(&self) -> BTreeSet<SessionId> {
         let keeps = |line: &Weak<Line>| line.upgrade().is_some_and(|line| line.keeping.load(Ordering::Relaxed) > 0);
         let of = |shard: &Mutex<Lines>| -> Vec<SessionId> {
             locked(shard).iter().filter(|(_, line)| keeps(line)).map(|(session, _)| *session).collect()
@@ -221,7 +221,7 @@ mod tests {
         assert_eq!((streams.sessions().len(), streams.kept_awake().len()), (1, 0));
 
         let chat = streams.bind(&identity(1), Traffic::Person);
-        assert_eq!(streams.kept_awake(), HashSet::from([SessionId(Uuid::from_u128(1))]));
+        assert_eq!(streams.kept_awake(), BTreeSet::from([SessionId(Uuid::from_u128(1))]));
         drop(chat);
         assert_eq!(streams.kept_awake().len(), 0);
     }

@@ -50,7 +50,7 @@ fn unpaid(locked_at: Option<Timestamp>) -> Unpaid {
     }
 }
 
-fn transfer<'a>(host: &'a Host) -> Traits<'a> {
+fn transfer(host: &Host) -> Traits<'_> {
     Traits { method: "POST", host, path: "/pay", query: None, content_type: b"", body: sha256(b"to=bo") }
 }
 
