@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use axum::{Router, body::Body};
 use doorward::{
     adapters::{
+        geography::Nowhere,
         passkeys::Passkeys,
         passwords::KnownPasswords,
         store,
@@ -112,6 +113,7 @@ async fn world(folder: &Path) -> World {
         vault: Arc::new(FileVault::create(&folder.join("key"), &SystemEntropy).unwrap()),
         passkeys: Arc::new(Passkeys::new("auth.example.com", ORIGIN, "Example Corp")),
         messenger: Arc::new(Queue),
+        geography: Arc::new(Nowhere),
         settings: flows::Settings {
             countries: Vec::new(),
             first_factor: FirstFactor::Operator,
@@ -121,6 +123,7 @@ async fn world(folder: &Path) -> World {
             sign_up: SignUp::Open,
             requirements: Requirements::default(),
             recovery_codes: 10,
+            risk: None,
             methods: vec![Method::Passkey, Method::Totp],
             hold: flows::hold::Limits { body_max: 0, total_max: 0 },
             passwords: Policy::default(),
@@ -159,7 +162,7 @@ async fn settle(world: &World) {
             if let Some(email) = email {
                 let address = Address::Email(EmailAddress::parse(email).unwrap());
                 let id = FactorId(world.entropy.id(now));
-                let contact = Contact { id, user: owner, address, verified_at: Some(now) };
+                let contact = Contact { id, user: owner, address, verified_at: Some(now), used_at: None };
                 world.store.put_contact(&contact).await.unwrap();
             }
         }

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use criterion::{Criterion, criterion_group, criterion_main};
 use doorward::{
     adapters::{
+        geography::Nowhere,
         passkeys::Passkeys,
         passwords::KnownPasswords,
         signer::JwtSigner,
@@ -25,6 +26,7 @@ use doorward::{
             glob::PathGlob,
             route::{App, Apps, Matched, Route, Streams, Traffic},
         },
+        risk::Assessment,
         secret::Token,
         session::{Activity, Authentication, Level, Limits, Session, SessionId},
         target::{Allowed, Authority, CanonicalPath, Host, HostPattern, path::check_query},
@@ -36,6 +38,7 @@ use doorward::{
             assertions::{About, Assertions},
             body::RequestBody,
             outgoing::{self, IdentityNames, IdentityValues, Onward, Protocol},
+            tokens::Tokens,
             visitors::{Known, Seen, Visitors},
         },
     },
@@ -60,6 +63,7 @@ use uuid::Uuid;
 
 const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 17));
 const HOST: &str = "payroll.example.com";
+const ISSUER: &str = "https://auth.example.com";
 const TARGET: &str = "/reports/2026/q3?sort=name&page=2";
 
 /// What a browser sends beside its cookies.
@@ -105,12 +109,14 @@ impl Scene {
             lore: Arc::new(KnownPasswords::default()),
             passkeys: Arc::new(Passkeys::new("localhost", "https://localhost", "Example Corp")),
             messenger: Arc::new(Nobody),
+            geography: Arc::new(Nowhere),
             settings: flows::Settings {
                 organisation: "Example Corp".to_owned(),
                 limits: Limits { lifetime: Duration::from_hours(12), idle: Duration::from_hours(1) },
                 sign_up: SignUp::Open,
                 requirements: Requirements::default(),
                 recovery_codes: 10,
+                risk: None,
                 first_factor: FirstFactor::Operator,
                 remember: None,
                 methods: vec![Method::Passkey, Method::Totp],
@@ -134,8 +140,13 @@ impl Scene {
         Self {
             apps: Apps::new(vec![Arc::new(app(host.clone()))]),
             names: IdentityNames::remote(),
-            visitors: Visitors::new(world.clone(), Ended::default(), runtime.handle().clone()),
-            assertions: Assertions::new("https://auth.example.com", signer, Arc::new(SystemEntropy)),
+            visitors: Visitors::new(
+                world.clone(),
+                Ended::default(),
+                runtime.handle().clone(),
+                Tokens::new(ISSUER, signer.clone(), Arc::new(SystemEntropy)),
+            ),
+            assertions: Assertions::new(ISSUER, signer, Arc::new(SystemEntropy)),
             authority: Authority { host, port: None },
             ids: RequestIds::new(7),
             headers,
@@ -175,7 +186,7 @@ impl Scene {
 
     /// From memory; once a second from the store, on its own threads.
     fn look(&self) -> Arc<Known> {
-        let look = || self.visitors.look(&self.headers, &self.authority.host);
+        let look = || self.visitors.look(&self.headers, &self.authority);
         let seen = look().now_or_never().unwrap_or_else(|| self.runtime.block_on(look()));
         let Seen::Known(known) = seen.unwrap() else { panic!("nobody is signed in") };
         known
@@ -254,6 +265,7 @@ async fn signed_in(world: &World, host: &Host) -> Token {
         activity: Activity::begun(now),
         locked_at: None,
         place: Place::default(),
+        risk: Assessment::default(),
     };
     world.store.open_session(&session, world.entropy.token().hash()).await.unwrap();
     let browser = world.entropy.token();
@@ -292,6 +304,7 @@ fn app(host: Host) -> App {
         .into(),
         fallback: Some(standard),
         allowed: Allowed::default(),
+        levels: Vec::new(),
     }
 }
 

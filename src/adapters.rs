@@ -1,8 +1,10 @@
 //! The ports, in the real world: what is kept, the machine, and the way to the applications.
 
+pub mod geography;
 pub mod messages;
 pub mod passkeys;
 pub mod passwords;
+pub mod records;
 pub mod signer;
 pub mod store;
 pub mod system;

@@ -12,6 +12,8 @@ mod logs;
 mod message;
 mod output;
 mod password;
+mod records;
+mod replay;
 mod schema;
 mod serve;
 mod session;
@@ -47,6 +49,7 @@ enum Verb {
     Serve(serve::Arguments),
     Check(check::Arguments),
     Explain(explain::Arguments),
+    Replay(replay::Arguments),
     Schema(schema::Arguments),
     User(user::Arguments),
     Session(session::Arguments),
@@ -60,6 +63,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Failure>
         Verb::Serve(arguments) => serve::run(&arguments),
         Verb::Check(arguments) => check::run(&arguments),
         Verb::Explain(arguments) => explain::run(&arguments),
+        Verb::Replay(arguments) => replay::run(&arguments),
         Verb::Schema(arguments) => schema::run(&arguments),
         Verb::User(arguments) => user::run(arguments),
         Verb::Session(arguments) => session::run(&arguments),

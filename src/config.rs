@@ -17,15 +17,21 @@ mod cases;
 mod conditions;
 pub mod duration;
 pub mod explain;
+pub mod file;
 pub mod keys;
 mod levels;
 mod lints;
 mod messages;
+mod mfa;
 mod people;
 mod policies;
 pub mod problem;
+mod programs;
 mod reader;
+mod records;
 pub mod reference;
+pub mod replay;
+mod risk;
 mod routes;
 pub mod schema;
 mod sections;
@@ -34,6 +40,7 @@ mod suggest;
 mod values;
 
 pub use cases::{Case, Untested};
+pub use file::{File, NotServable, Prints};
 pub use problem::{Problems, Source, Unreadable};
 pub use settings::Settings;
 
@@ -134,6 +141,8 @@ fn settings(root: &Section<'_>) -> Option<(Settings, Vec<Case>)> {
     let portal = root.read(&key::PORTAL, |value| sections::portal(&value.section(keys::portal::SHAPE)?));
     let levels = levels::Levels::read(root.written(&key::LEVEL).as_ref());
     let networks = root.maybe(&key::NETWORKS, conditions::networks);
+    let listed = networks.as_ref().map(|networks| networks.as_deref().unwrap_or_default());
+    let risk = root.maybe(&key::RISK, |value| risk::risk(&value.section(keys::risk::SHAPE)?, listed));
     let minimum = root.maybe(&key::MINIMUM, |value| levels::minimum(&value.section(keys::minimum::SHAPE)?, &levels));
     let policies = policies::Policies::read(root.written(&key::POLICY).as_ref(), &levels, session.as_ref());
     let apps = root.read(&key::APP, |value| {
@@ -144,7 +153,7 @@ fn settings(root: &Section<'_>) -> Option<(Settings, Vec<Case>)> {
         let around = apps::Around {
             policies: &policies,
             levels: &levels,
-            networks: networks.as_ref().map(|networks| networks.as_deref().unwrap_or_default()),
+            networks: listed,
             minimum: minimum.as_ref().and_then(Option::as_ref),
             portal: portal.as_ref().map(|portal| &portal.url),
         };
@@ -153,11 +162,16 @@ fn settings(root: &Section<'_>) -> Option<(Settings, Vec<Case>)> {
     let mail = root.maybe(&key::MAIL, |value| messages::mail(&value.section(keys::mail::SHAPE)?));
     let sms = root.maybe(&key::SMS, |value| messages::phone(&value.section(keys::sms::SHAPE)?));
     let voice = root.maybe(&key::VOICE, |value| messages::phone(&value.section(keys::voice::SHAPE)?));
+    let records = root.maybe(&key::RECORDS, |value| records::records(&value.section(keys::records::SHAPE)?));
     let has_mail = root.written(&key::MAIL).is_some();
     let sign_up =
         or_default(&key::SIGN_UP, keys::sign_up::SHAPE).and_then(|section| sections::sign_up(&section, has_mail));
     policies.lint(mfa.as_ref(), root.reader);
     levels.lint(root.reader);
+    if let Some(risk) = &risk {
+        risk::check_requirement(root, mfa.as_ref(), risk.as_ref());
+        policies.check_risk(risk.as_ref(), root.reader);
+    }
     let cases = root.maybe(&key::TEST, |value| {
         let sections = value.sections(keys::test::SHAPE)?;
         let cases: Vec<_> = sections.iter().map(|section| cases::case(section, &policies)).collect();
@@ -172,12 +186,14 @@ fn settings(root: &Section<'_>) -> Option<(Settings, Vec<Case>)> {
         store: store?,
         session: session?,
         mfa: mfa?,
+        risk: risk?,
         hold: hold?,
         password: password?,
         sign_up: sign_up?,
         mail: mail?,
         sms: sms?,
         voice: voice?,
+        records: records?,
         policies: policies.all(),
         apps: apps?,
     };

@@ -4,6 +4,7 @@
 //! chance are arguments. Modules are listed in the order in which they may use one another.
 
 pub mod assertion;
+pub mod change;
 pub mod contact;
 pub mod enrolment;
 pub mod event;
@@ -12,6 +13,8 @@ pub mod form;
 pub mod password;
 pub mod place;
 pub mod policy;
+pub mod record;
+pub mod risk;
 pub mod secret;
 pub mod session;
 pub mod target;

@@ -10,6 +10,7 @@ pub mod contacts;
 pub mod devices;
 pub mod enroll;
 pub mod factors;
+pub mod grace;
 pub mod hold;
 pub mod journey;
 pub mod notices;
@@ -17,6 +18,7 @@ pub mod passkeys;
 pub mod password;
 pub mod receipts;
 pub mod recovery;
+pub mod risk;
 pub mod sessions;
 pub mod sign_in;
 pub mod sign_up;
@@ -28,7 +30,7 @@ use crate::{
     domain::{
         contact::{Channel, NumberPrefix, PhoneNumber},
         enrolment::{FirstFactor, Requirements, SignUp},
-        event::{Event, What},
+        event::{Event, Intervention, What},
         factor::Method,
         password::Policy as PasswordPolicy,
         place::Place,
@@ -39,11 +41,11 @@ use crate::{
         user::UserId,
     },
     ports::{
-        Clock, Entropy, Messenger, PasskeyVerifier, PasswordHasher, PasswordLore, Store, StoreError, Vault,
+        Clock, Entropy, Geography, Messenger, PasskeyVerifier, PasswordHasher, PasswordLore, Store, StoreError, Vault,
         store::Charge,
     },
 };
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
 
 /// What every flow is given.
 #[derive(Clone)]
@@ -62,6 +64,8 @@ pub struct World {
     pub vault: Arc<dyn Vault>,
     /// The arithmetic of passkeys.
     pub passkeys: Arc<dyn PasskeyVerifier>,
+    /// Where addresses are.
+    pub geography: Arc<dyn Geography>,
     /// Words to people.
     pub messenger: Arc<dyn Messenger>,
     /// What the operator chose.
@@ -83,14 +87,21 @@ pub struct Settings {
     pub requirements: Requirements,
     /// Recovery codes in a set; none are made or taken where it is zero.
     pub recovery_codes: u8,
+    /// What they want to know of sign-ins; nothing where there is none.
+    pub risk: Option<risk::Settings>,
     /// What people may enrol.
     pub methods: Vec<Method>,
+    /// What the members of a group may enrol of it.
+    pub group_methods: BTreeMap<String, Vec<Method>>,
     /// How much of what people sent is kept while they prove something.
     pub hold: hold::Limits,
     /// Whose numbers may be texted or called, by channel.
     pub countries: Vec<(Channel, NumberPrefix)>,
     /// What the first second factor takes beside the password.
     pub first_factor: FirstFactor,
+    /// For how long somebody may sign in without the second factor that is required of them, from their first sign-in under
+    /// the requirement on; `None` for not at all.
+    pub grace: Option<Duration>,
     /// How long a browser may spare its user the second step of a sign-in; `None` where none may.
     pub remember: Option<Duration>,
     /// What new passwords must be like.
@@ -100,6 +111,12 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// What members of these groups may enrol: what all of their groups may.
+    pub fn methods_of(&self, groups: &[String]) -> Vec<Method> {
+        let limits: Vec<_> = groups.iter().filter_map(|group| self.group_methods.get(group)).collect();
+        self.methods.iter().copied().filter(|method| limits.iter().all(|limit| limit.contains(method))).collect()
+    }
+
     /// Whether the operator lets this number be reached by this channel.
     pub fn may_reach(&self, channel: Channel, number: &PhoneNumber) -> bool {
         self.countries.iter().any(|(of, prefix)| *of == channel && prefix.covers(number))
@@ -168,6 +185,12 @@ impl World {
         let at = self.now();
         let event = Event { user: user.into(), at, what, place: caller.place() };
         self.store.append_event(&event).await
+    }
+
+    /// Writes down what an operator did to an account.
+    async fn record_operator(&self, user: UserId, act: Intervention) -> Result<(), StoreError> {
+        let (at, place) = (self.now(), Place::default());
+        self.store.append_event(&Event { user: Some(user), at, what: What::Operator(act), place }).await
     }
 
     async fn charge_one(&self, key: BudgetKey, schedule: &Schedule) -> Result<BudgetKey, TryError> {

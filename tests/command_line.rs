@@ -94,10 +94,17 @@ fn a_trial_message_shows_whether_messages_arrive() {
 
 #[test]
 fn help_is_short_enough_to_read() {
-    let help: Vec<_> = [&["--help"][..], &["user", "-h"], &["session", "-h"], &["explain", "--help"], &["demo", "-h"]]
-        .iter()
-        .map(|arguments| out(&without_config(arguments)))
-        .collect();
+    let help: Vec<_> = [
+        &["--help"][..],
+        &["user", "-h"],
+        &["session", "-h"],
+        &["explain", "--help"],
+        &["replay", "--help"],
+        &["demo", "-h"],
+    ]
+    .iter()
+    .map(|arguments| out(&without_config(arguments)))
+    .collect();
 
     assert_snapshot!(help.join("\n---\n\n"));
 }
@@ -117,6 +124,10 @@ fn what_is_asked_wrongly_ends_with_2() {
         &["explain", "GET", "http://payroll.localhost/"],
         &["explain", "GET", "https://payroll.localhost/", "--did", "totp yesterday"],
         &["explain", "GET", "https://payroll.localhost/", "--user", "ann"],
+        &["explain", "--id", "7F3K-9QXA-2MT4"],
+        &["explain", "--id", "7F3K-9QXA-2MT4", "GET", "https://payroll.localhost/"],
+        &["replay", "--with", "new.toml"],
+        &["replay", "decisions.jsonl"],
     ] {
         let (code, error) = refused(&site, verb, "");
         assert_eq!(code, Some(2), "{verb:?}: {error}");
@@ -222,6 +233,16 @@ fn a_config_whose_test_fails_is_not_served() {
 }
 
 #[test]
+fn a_gateway_that_can_not_record_does_not_start() {
+    let site = site();
+    site.configure(&format!("{}[records]\nfile = \"nowhere/decisions.jsonl\"\n{APP}", site.preamble()));
+
+    let nowhere = file(&site, "nowhere/decisions.jsonl").display().to_string();
+    let why = format!("error: decisions can't be recorded in {nowhere}: No such file or directory (os error 2)");
+    assert_eq!(refused(&site, &["serve"], ""), (Some(1), why));
+}
+
+#[test]
 fn a_config_that_is_not_there_is_named() {
     let site = site();
     fs::remove_file(site.config_path()).unwrap();
@@ -249,6 +270,97 @@ fn a_decision_is_explained() {
     assert_snapshot!(told.join("\n"));
     let fields = json(&done(&site, &[&stale[..], &["--json"]].concat(), ""));
     assert_eq!((&fields["outcome"], &fields["policy"]), (&"step-up".into(), &"payments".into()));
+}
+
+/// A line of a file of records: what somebody did on a day, so many minutes after nine.
+fn recorded(id: &str, minute: u32, request: &str, user: &str, totp: Option<u32>, outcome: &str) -> String {
+    let at = |minute: u32| format!("2026-02-06T09:{minute:02}:00.000Z");
+    let proofs = [Some(("password", 0)), totp.map(|minute| ("totp", minute))].into_iter().flatten();
+    let proofs: Vec<_> =
+        proofs.map(|(method, minute)| serde_json::json!({ "method": method, "at": at(minute) })).collect();
+    let person = serde_json::json!({ "user": user, "groups": ["finance"], "since": at(0), "proofs": proofs });
+    let (method, path) = request.split_once(' ').unwrap();
+    let is_transfer = path.starts_with("/transfers");
+    let (route, policy) = if is_transfer { (Some("/transfers/**"), "payments") } else { (None, "standard") };
+    let line = serde_json::json!({
+        "id": id, "at": at(minute), "app": "payroll", "host": "payroll.localhost", "method": method, "path": path,
+        "extract": { "names": ["page"] }, "client": "192.0.2.7", "sender": { "signed-in": person },
+        "outcome": outcome, "route": route, "policy": policy,
+    });
+    format!("{line}\n")
+}
+
+#[test]
+fn a_recorded_decision_is_explained() {
+    let site = site();
+    site.configure(&format!("{}[records]\nfile = \"decisions.jsonl\"\n{APP}", site.preamble()));
+    let old = recorded("0000-0000-0001", 30, "POST /transfers/42", "ann", Some(12), "step-up");
+    let new = [
+        recorded("0000-0000-0002", 31, "POST /transfers/42", "ann", Some(12), "forward"),
+        recorded("0000-0000-0003", 32, "GET /index.php", "bob", None, "step-up"),
+    ];
+    fs::write(file(&site, "decisions.jsonl.1"), old).unwrap();
+    fs::write(file(&site, "decisions.jsonl"), new.concat()).unwrap();
+    let told = |id| done(&site, &["explain", "--id", id], "");
+
+    assert_snapshot!(["0000-0000-0001", " 0000-0000-0002 ", "0000-0000-0003"].map(told).join("\n---\n\n"));
+
+    let fields = json(&done(&site, &["explain", "--id", "0000-0000-0002", "--json"], ""));
+    assert_eq!((&fields["record"]["outcome"], &fields["same"]), (&"forward".into(), &false.into()));
+    assert_eq!(fields["explanation"]["outcome"], "step-up");
+    let unknown = refused(&site, &["explain", "--id", "0000-0000-0009"], "");
+    let file = file(&site, "decisions.jsonl").display().to_string();
+    let why = "has no record of 0000-0000-0009; only requests to applications are recorded";
+    assert_eq!(unknown, (Some(1), format!("error: {file} {why}")));
+}
+
+#[test]
+fn what_a_condition_wants_to_know_and_nobody_wrote_down_is_named() {
+    let site = site();
+    let asks = "\n  [[app.route]]\n  path = \"/index.php\"\n  query = { page = \"wire\" }\n  policy = \"payments\"\n";
+    site.configure(&format!("{}{}", site.preamble(), APP.replace("\n[[test]]", &format!("{asks}\n[[test]]"))));
+    let records = file(&site, "yesterday.jsonl").display().to_string();
+    fs::write(&records, recorded("0000-0000-0003", 32, "GET /index.php", "bob", None, "step-up")).unwrap();
+
+    assert_snapshot!(done(&site, &["explain", "--id", "0000-0000-0003", "--records", &records], ""));
+}
+
+#[test]
+fn a_changed_config_is_tried_on_recorded_traffic() {
+    let site = site();
+    let (records, new) = (file(&site, "yesterday.jsonl"), file(&site, "new.toml"));
+    let stricter =
+        APP.replace("[[test]]", "  [[app.route]]\n  path = \"/reports/**\"\n  policy = \"payments\"\n\n[[test]]");
+    let asks =
+        "  [[app.route]]\n  path = \"/index.php\"\n  query = { page = \"wire\" }\n  policy = \"payments\"\n\n[[test]]";
+    fs::write(&new, format!("{}{}", site.preamble(), stricter.replace("[[test]]", asks))).unwrap();
+    let forward = |minute, path: &str, user: &str, totp| recorded("x", minute, path, user, Some(totp), "forward");
+    let mut lines: Vec<_> = (0..30).map(|minute| forward(minute, "GET /reports/q3", "ann", 0)).collect();
+    lines.extend((0..9).map(|minute| forward(minute, "GET /", "bob", 0)));
+    lines.push(recorded("x", 40, "GET /reports/q3", "bob", None, "step-up"));
+    lines.push("{\"id\":\"half\n".to_owned());
+    lines.extend((30..34).map(|minute| forward(minute, "GET /index.php", "bob", 0)));
+    fs::write(&records, lines.concat()).unwrap();
+    let (records, new) = (records.display().to_string(), new.display().to_string());
+    let replay = |more: &[&str]| {
+        let verb = [&["replay", &records, "--with", &new][..], more].concat();
+        let output = without_config(&verb);
+        assert_eq!(output.status.code(), Some(0), "{}", errors(&output));
+        out(&output)
+    };
+
+    let told = replay(&[]).replace(&records, "yesterday.jsonl").replace(&new, "new.toml");
+
+    assert_snapshot!(told);
+    let told = json(&replay(&["--json"]));
+    assert_eq!(told["step_ups"], serde_json::json!({ "before": 1, "after": 5 }));
+    assert_eq!((&told["broken_lines"], &told["requests"]), (&1.into(), &44.into()));
+    // Compared with itself, a config changes nothing.
+    let same = json(&replay(&["--json", "-c", &new]));
+    assert_eq!(same["step_ups"], serde_json::json!({ "before": 5, "after": 5 }));
+    fs::write(file(&site, "yesterday.jsonl"), "GET / 200\n").unwrap();
+    let none = without_config(&["replay", &records, "--with", &new]);
+    assert_eq!((none.status.code(), errors(&none)), (Some(1), format!("error: no line is a record in {records}\n")));
 }
 
 #[test]
@@ -301,6 +413,48 @@ fn an_invitation_is_a_link_that_somebody_hands_out() {
     done(&site, &["user", "add", "eve"], "correct horse\n");
     let known = refused(&site, &["user", "invite", "EVE"], "");
     assert_eq!(known, (Some(1), "error: there is already an account `eve`".into()));
+}
+
+#[test]
+fn an_invitation_is_listed_and_taken_back() {
+    let site = site();
+    site.configure(&format!("{}\n[sign_up]\nmode = \"invite\"\n{APP}", site.preamble()));
+    assert_eq!(done(&site, &["user", "invitations"], "").lines().last(), Some("nobody is invited"));
+    done(&site, &["user", "invite", "ann@example.com", "--group", "finance"], "");
+    done(&site, &["user", "invite", "bob", "--name", "Bob"], "");
+
+    let open = json(&done(&site, &["user", "invitations", "--json"], ""));
+    let logins: Vec<_> = open.as_array().unwrap().iter().map(|invitation| &invitation["login_id"]).collect();
+    assert_eq!(logins, ["ann@example.com", "bob"]);
+    assert_eq!((&open[0]["groups"], &open[1]["email"]), (&serde_json::json!(["finance"]), &serde_json::Value::Null));
+
+    let said = done(&site, &["user", "withdraw", "ANN@example.com"], "");
+    assert_eq!(said, "took back the invitation of ann@example.com; its link no longer works\n");
+    let table = done(&site, &["user", "invitations"], "");
+    assert!(table.starts_with("LOGIN ID  NAME  MAILED TO  GROUPS  ENDS\nbob       Bob   -"), "{table}");
+    let nobody = refused(&site, &["user", "withdraw", "ann@example.com"], "");
+    assert_eq!(nobody, (Some(1), "error: nobody is invited as `ann@example.com`".into()));
+}
+
+/// Row 13: how an account stands.
+#[test]
+fn an_account_shows_what_is_required_and_what_is_left() {
+    let site = site();
+    site.configure(&format!("{}\n[mfa]\ngrace = \"7d\"\n{APP}", site.preamble()));
+    done(&site, &["user", "add", "ann"], "correct horse battery staple\n");
+
+    let ahead = done(&site, &["user", "show", "ann"], "");
+    assert!(ahead.contains("State     enabled\n"), "{ahead}");
+    assert!(ahead.contains("Required  required; grace begins with the next sign-in\n"), "{ahead}");
+    done(&site, &["user", "enroll-totp", "ann"], "");
+    let has_one = done(&site, &["user", "show", "ann"], "");
+    assert!(has_one.contains("Required  required\n"), "{has_one}");
+    done(&site, &["user", "reset-mfa", "ann"], "");
+    let over = done(&site, &["user", "show", "ann"], "");
+    assert!(over.contains("Required  required; no grace: the next sign-in takes a second factor\n"), "{over}");
+    let told = json(&done(&site, &["user", "show", "ann", "--json"], ""));
+    assert_eq!(told["grace"], serde_json::json!({ "state": "over" }));
+    assert_eq!((&told["requirement"], &told["recovery_codes_left"]), (&"required".into(), &0.into()));
 }
 
 #[test]

@@ -443,3 +443,81 @@ async fn the_end_of_one_direction_leaves_the_other_open() {
 
     assert_eq!(heard, "EARLY AND LATE");
 }
+
+/// A browser and an application with a WebSocket between them.
+async fn joined(cut: watch::Receiver<()>) -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut browser = TcpStream::connect(gateway(listener.local_addr().unwrap(), cut).await).await.unwrap();
+    browser.write_all(HANDSHAKE.as_bytes()).await.unwrap();
+    let (mut app, _) = listener.accept().await.unwrap();
+    read_head(&mut app).await;
+    let switch = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+    app.write_all(switch.as_bytes()).await.unwrap();
+    assert!(read_head(&mut browser).await.starts_with("HTTP/1.1 101 "));
+    (browser, app)
+}
+
+#[tokio::test]
+async fn a_cut_waits_for_the_end_of_a_frame() {
+    let (cut, watching) = watch::channel(());
+    let (mut browser, mut app) = joined(watching).await;
+    app.write_all(b"\x81\x05he").await.unwrap();
+    let mut heard = [0; 4];
+    browser.read_exact(&mut heard).await.unwrap();
+
+    cut.send(()).unwrap();
+    // The application hears of it first: it is in no frame.
+    let mut close = [0; 2];
+    app.read_exact(&mut close).await.unwrap();
+    assert_eq!(close[0], 0x88);
+    app.write_all(b"llo\x81\x04more").await.unwrap();
+
+    let mut rest = Vec::new();
+    browser.read_to_end(&mut rest).await.unwrap();
+    assert_eq!(rest, [b"llo\x88\x15\x11\x31".as_slice(), b"the session is over"].concat());
+}
+
+#[tokio::test]
+async fn a_cut_puts_nothing_into_a_frame_that_does_not_end() {
+    let (cut, watching) = watch::channel(());
+    let (mut browser, mut app) = joined(watching).await;
+    app.write_all(b"\x81\x05he").await.unwrap();
+    let mut heard = [0; 4];
+    browser.read_exact(&mut heard).await.unwrap();
+
+    cut.send(()).unwrap();
+
+    let mut rest = Vec::new();
+    browser.read_to_end(&mut rest).await.unwrap();
+    assert_eq!(rest, b"");
+}
+
+#[tokio::test]
+async fn a_frame_that_breaks_off_does_so_on_the_other_side_and_nothing_is_added() {
+    for (from_app, part) in [(true, b"\x81\x7e\x01"), (true, b"\x81\x05h"), (false, b"\x81\x85m")] {
+        let (browser, app) = joined(watch::channel(()).1).await;
+        let (mut teller, mut hearer) = if from_app { (app, browser) } else { (browser, app) };
+        teller.write_all(part).await.unwrap();
+        drop(teller);
+
+        let mut heard = Vec::new();
+        hearer.read_to_end(&mut heard).await.unwrap();
+
+        assert_eq!(heard, part);
+    }
+}
+
+/// Time stands still until nobody has anything left to do but wait.
+#[tokio::test(start_paused = true)]
+async fn a_side_that_stays_alone_and_silent_is_let_go() {
+    let (mut browser, mut app) = joined(watch::channel(()).1).await;
+    let began = tokio::time::Instant::now();
+
+    browser.shutdown().await.unwrap();
+
+    let mut heard = Vec::new();
+    app.read_to_end(&mut heard).await.unwrap();
+    browser.read_to_end(&mut heard).await.unwrap();
+    assert_eq!(heard, b"");
+    assert!(began.elapsed() >= Duration::from_secs(30), "{:?}", began.elapsed());
+}

@@ -17,6 +17,8 @@ mod devices;
 mod engines;
 #[path = "store_contract/factors.rs"]
 mod factors;
+#[path = "store_contract/grace.rs"]
+mod grace;
 #[path = "store_contract/held.rs"]
 mod held;
 #[path = "store_contract/invitations.rs"]
@@ -35,6 +37,8 @@ mod receipts;
 mod recovery;
 #[path = "store_contract/sessions.rs"]
 mod sessions;
+#[path = "store_contract/traces.rs"]
+mod traces;
 
 use doorward::{adapters::store, ports::Store};
 use futures_util::future::join_all;
@@ -151,6 +155,9 @@ behaviours! {
     factors::a_first_factor_is_added_in_time_and_where_there_is_none
     factors::a_factor_is_renamed_by_its_owner
     factors::one_factor_is_asked_for_first
+    grace::grace_begins_once
+    grace::of_racing_sign_ins_all_are_told_one_beginning
+    grace::a_reset_ends_the_grace_of_who_had_a_second_factor
     activity::events_are_found_as_they_were_written_the_last_first
     activity::events_go_with_their_account_and_their_time
     contacts::an_account_has_one_address_of_each_kind
@@ -161,6 +168,7 @@ behaviours! {
     contacts::of_racing_uses_of_one_sent_code_one_counts
     contacts::of_racing_messages_one_is_paid_for
     contacts::sweeping_forgets_old_codes
+    contacts::a_note_of_an_address_used_never_moves_back
     passwords::a_change_keeps_its_session_and_ends_what_it_should
     passwords::a_change_of_what_is_no_more_changes_nothing
     passwords::of_racing_changes_one_counts
@@ -174,11 +182,15 @@ behaviours! {
     invitations::of_racing_links_for_one_login_id_one_makes_the_account
     invitations::a_link_that_can_not_make_an_account_changes_nothing
     invitations::invitations_end_by_login_id_and_by_time
+    invitations::open_invitations_of_operators_are_listed
     receipts::a_receipt_is_found_as_it_was_written
     receipts::of_racing_requests_one_spends_the_receipt
     receipts::of_racing_proofs_one_writes_a_receipt
     receipts::receipts_go_with_their_time_and_with_their_session
     people::the_store_answers
+    traces::the_latest_trace_of_each_browser_and_subnet_is_kept
+    traces::traces_go_with_their_browser
+    traces::traces_go_with_their_time_their_account_and_what_is_undone
 }
 
 /// A behaviour, off the stack: all of them in one test are more than it holds.

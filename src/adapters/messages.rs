@@ -58,6 +58,7 @@ pub enum NoSender {
 }
 
 /// One sender for each channel that is set up.
+#[derive(Clone)]
 pub struct Senders(Arc<Office>);
 
 struct Office {
@@ -66,6 +67,11 @@ struct Office {
     sms: Option<Caller>,
     voice: Option<Caller>,
     entropy: Arc<dyn Entropy>,
+    queue: Arc<Queue>,
+}
+
+/// What was posted and is not gone yet. It outlives the settings, so that whoever waits for its end waits for all.
+struct Queue {
     /// Where posted messages are brought out.
     runtime: Handle,
     /// One for each message that waits.
@@ -80,6 +86,21 @@ impl Senders {
     /// Senders for what is set up. Connects to nothing yet. To be called on the runtime that is to bring posted messages
     /// out.
     pub fn new(settings: Settings, entropy: Arc<dyn Entropy>) -> Result<Self, NoSender> {
+        let queue = Queue {
+            runtime: Handle::current(),
+            slots: Arc::new(Semaphore::new(WAITING_MAX as usize)),
+            ways: Semaphore::new(AT_ONCE),
+            closing: watch::Sender::new(false),
+        };
+        Self::with(settings, entropy, Arc::new(queue))
+    }
+
+    /// Senders for what is set up now. What was posted before goes the way that it was posted for.
+    pub fn next(&self, settings: Settings) -> Result<Self, NoSender> {
+        Self::with(settings, Arc::clone(&self.0.entropy), Arc::clone(&self.0.queue))
+    }
+
+    fn with(settings: Settings, entropy: Arc<dyn Entropy>, queue: Arc<Queue>) -> Result<Self, NoSender> {
         let caller = |channel, phone: &Option<settings::Phone>| match phone {
             Some(phone) => Caller::new(channel, phone.clone()).map(Some),
             None => Ok(None),
@@ -90,10 +111,7 @@ impl Senders {
             voice: caller(Channel::Voice, &settings.voice)?,
             settings,
             entropy,
-            runtime: Handle::current(),
-            slots: Arc::new(Semaphore::new(WAITING_MAX as usize)),
-            ways: Semaphore::new(AT_ONCE),
-            closing: watch::Sender::new(false),
+            queue,
         })))
     }
 }
@@ -113,22 +131,23 @@ impl Messenger for Senders {
     }
 
     fn post(&self, message: Message) {
-        let Ok(slot) = Arc::clone(&self.0.slots).try_acquire_owned() else {
+        let Ok(slot) = Arc::clone(&self.0.queue.slots).try_acquire_owned() else {
             let (channel, to) = (message.channel, message.to.masked());
             tracing::error!(%channel, to, "a message was dropped: too many wait already");
             return;
         };
         let office = Arc::clone(&self.0);
-        self.0.runtime.spawn(async move {
+        self.0.queue.runtime.spawn(async move {
             office.keep_trying(&message).await;
             drop(slot);
         });
     }
 
     async fn settle(&self, patience: Duration) {
-        self.0.closing.send_replace(true);
-        if timeout(patience, self.0.slots.acquire_many(WAITING_MAX)).await.is_err() {
-            let left = WAITING_MAX as usize - self.0.slots.available_permits();
+        let Queue { slots, closing, .. } = &*self.0.queue;
+        closing.send_replace(true);
+        if timeout(patience, slots.acquire_many(WAITING_MAX)).await.is_err() {
+            let left = WAITING_MAX as usize - slots.available_permits();
             tracing::error!(left, "messages were still on their way at the end, and may be lost");
         }
     }
@@ -155,11 +174,11 @@ impl Office {
     /// Brings a message out, with pauses as long as it is worth something.
     async fn keep_trying(&self, message: &Message) {
         let (channel, to) = (message.channel, message.to.masked());
-        let mut closing = self.closing.subscribe();
+        let mut closing = self.queue.closing.subscribe();
         let mut pauses = self.settings.pauses.iter();
         let mut waited = Duration::ZERO;
         loop {
-            let way = self.ways.acquire().await;
+            let way = self.queue.ways.acquire().await;
             let Err(error) = self.bring(message).await else { return };
             drop(way);
             let is_closing = *closing.borrow();

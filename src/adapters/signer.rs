@@ -1,7 +1,10 @@
 //! Signs assertions with ES256 (RFC 7518 3.4), and publishes the keys to verify them with (RFC 7517).
 
 use crate::{
-    domain::{assertion::Claims, time::Timestamp},
+    domain::{
+        assertion::{Claims, bearer},
+        time::Timestamp,
+    },
     ports::{
         SignError, Signer, Store, StoreError, Vault,
         store::{Added, SealedKey},
@@ -12,15 +15,19 @@ use aws_lc_rs::{
     signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair},
 };
 use jsonwebtoken::{
-    Algorithm, EncodingKey, Header,
+    Algorithm, DecodingKey, EncodingKey, Header, Validation,
     jwk::{Jwk, JwkSet, PublicKeyUse, ThumbprintHash},
 };
+use std::collections::HashMap;
 
 /// The newest key signs; all are published.
 pub struct JwtSigner {
     header: Header,
+    session_header: Header,
     key: EncodingKey,
     published: JwkSet,
+    /// The same, ready to verify with, by their ids.
+    known: HashMap<String, DecodingKey>,
 }
 
 /// Why there is nothing to sign with.
@@ -62,7 +69,13 @@ impl JwtSigner {
         let (key, jwk) = keys.into_iter().next().ok_or_else(|| KeyError::Unusable("there is none".to_owned()))?;
         let mut header = Header::new(Algorithm::ES256);
         header.kid = jwk.common.key_id;
-        Ok(Self { header, key, published })
+        let session_header = Header { typ: Some(bearer::TYPE.to_owned()), ..header.clone() };
+        let mut known = HashMap::new();
+        for jwk in &published.keys {
+            let id = jwk.common.key_id.clone().unwrap_or_default();
+            known.insert(id, DecodingKey::from_jwk(jwk).map_err(|error| KeyError::Unusable(error.to_string()))?);
+        }
+        Ok(Self { header, session_header, key, published, known })
     }
 
     /// The public keys, as `/.well-known/jwks.json` serves them.
@@ -74,6 +87,24 @@ impl JwtSigner {
 impl Signer for JwtSigner {
     fn sign(&self, claims: &Claims) -> Result<String, SignError> {
         jsonwebtoken::encode(&self.header, claims, &self.key).map_err(|error| SignError(error.to_string()))
+    }
+
+    fn sign_session(&self, claims: &bearer::Claims) -> Result<String, SignError> {
+        jsonwebtoken::encode(&self.session_header, claims, &self.key).map_err(|error| SignError(error.to_string()))
+    }
+
+    fn read_session(&self, token: &str) -> Option<bearer::Claims> {
+        let header = jsonwebtoken::decode_header(token).ok()?;
+        if header.typ.as_deref() != Some(bearer::TYPE) {
+            return None;
+        }
+        // Only keys of ours, only their algorithm: what else a header says of keys is not looked at (ID-09).
+        let key = self.known.get(header.kid.as_ref()?)?;
+        let mut rules = Validation::new(Algorithm::ES256);
+        // That would ask the machine for the time; whoever calls knows it.
+        rules.validate_exp = false;
+        rules.validate_aud = false;
+        Some(jsonwebtoken::decode(token, key, &rules).ok()?.claims)
     }
 }
 
@@ -109,11 +140,13 @@ mod tests {
             assertion::claims,
             factor::{FactorId, Method},
             place::Place,
-            session::{Activity, Authentication, Identity, Session, SessionId},
+            risk::Assessment,
+            session::{Activity, Authentication, Identity, Limits, Session, SessionId},
             user::{LoginId, User, UserId},
         },
     };
-    use jsonwebtoken::{DecodingKey, Validation, decode, decode_header};
+    use jsonwebtoken::{decode, decode_header};
+    use std::time::Duration;
     use uuid::Uuid;
 
     const NOON: Timestamp = Timestamp::from_millis(1_700_000_000_000);
@@ -140,6 +173,7 @@ mod tests {
                 activity: Activity::begun(NOON),
                 locked_at: None,
                 place: Place::default(),
+                risk: Assessment::default(),
             },
         }
     }
@@ -170,5 +204,40 @@ mod tests {
         assert_eq!(told["amr"], serde_json::json!(["mfa", "otp", "pwd"]));
         assert_eq!((told["acr"].as_str(), told["exp"].as_u64()), (Some("mfa"), Some(NOON.as_secs() + 60)));
         assert!(verify("wiki").is_err());
+    }
+
+    #[tokio::test]
+    async fn a_session_jwt_and_an_assertion_never_stand_for_one_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let vault = FileVault::create(&folder.path().join("key"), &SystemEntropy).unwrap();
+        let signer = JwtSigner::open(&MemoryStore::default(), &vault, NOON).await.unwrap();
+        let strangers = JwtSigner::open(&MemoryStore::default(), &vault, NOON).await.unwrap();
+        let limits = Limits { lifetime: Duration::from_hours(1), idle: Duration::from_mins(10) };
+        let made = bearer::claims(&ann(), "https://auth", "https://app".into(), limits, Uuid::nil(), NOON).unwrap();
+        let asserted = claims(&ann(), "https://auth", "https://app", "*", None, Uuid::nil(), NOON).unwrap();
+
+        let token = signer.sign_session(&made).unwrap();
+
+        assert_eq!(signer.read_session(&token), Some(made.clone()));
+        assert_eq!(signer.read_session(&signer.sign(&asserted).unwrap()), None, "an assertion is no session JWT");
+        assert_eq!(strangers.read_session(&token), None, "signed by nobody we know");
+        let header = jsonwebtoken::decode_header(&token).unwrap();
+        assert_eq!(header.typ.as_deref(), Some("doorward-session+jwt"));
+        // An application that demands the type of an assertion, as RFC 8725 3.11 wants, refuses it.
+        assert_ne!(header.typ, jsonwebtoken::decode_header(&signer.sign(&asserted).unwrap()).unwrap().typ);
+        let (head, rest) = token.split_once('.').unwrap();
+        let (body, _) = rest.split_once('.').unwrap();
+        for forged in [
+            format!("{head}.{body}."),
+            format!("{head}.{body}"),
+            token.replacen(body, &body.to_ascii_lowercase(), 1),
+            [&token, "A"].concat(),
+        ] {
+            assert_eq!(signer.read_session(&forged), None, "{forged}");
+        }
+        let unsigned = Header { typ: Some(bearer::TYPE.to_owned()), kid: header.kid.clone(), ..Header::default() };
+        let symmetric =
+            jsonwebtoken::encode(&unsigned, &made, &EncodingKey::from_secret(signer.jwks().as_bytes())).unwrap();
+        assert_eq!(signer.read_session(&symmetric), None, "ID-09");
     }
 }

@@ -1,7 +1,8 @@
 //! The way to the applications' servers: choosing a healthy one, connecting, keeping connections.
 //!
 //! [`Upstreams`] is shared by the whole process: who the servers are and how they fare. Each core of the data plane
-//! has a [`Client`] of its own with connections of its own, so that no request crosses a core.
+//! has a [`Client`] of its own with connections of its own, so that no request crosses a core. Where the settings change,
+//! `next` makes a new one of either: an app that is reached as before keeps its servers' health and its connections.
 //!
 //! # Invariants
 //!
@@ -11,6 +12,7 @@
 //! - A request is sent a second time only if not one byte of it was sent the first time, or if it changes nothing and
 //!   went out on a connection that its server was closing.
 //! - TLS to a server is verified, always.
+//! - Over HTTP/2 nobody who stops reading holds up anybody else: a connection's window has room for all of its streams'.
 
 mod connect;
 mod health;
@@ -26,10 +28,12 @@ use http::uri::PathAndQuery;
 use std::time::Duration;
 
 /// How one app is reached.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// Where it runs; never empty.
     pub servers: Vec<Server>,
+    /// What is spoken there.
+    pub http: HttpVersion,
     /// Who may vouch for `https` servers.
     pub trust: Trust,
     /// What tells whether a server is well.
@@ -42,6 +46,15 @@ pub struct Settings {
     pub answer_max: Duration,
     /// A connection unused for this long is closed.
     pub idle_max: Duration,
+}
+
+/// What is spoken with the servers of an app.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum HttpVersion {
+    /// HTTP/1.1: one exchange at a time on a connection.
+    One,
+    /// HTTP/2, and nothing else: agreed on by ALPN over TLS, known beforehand without it (RFC 9113 3.2, 3.3).
+    Two,
 }
 
 /// What tells whether a server is well.
@@ -58,6 +71,7 @@ impl Settings {
     pub fn new(servers: Vec<Server>) -> Self {
         Self {
             servers,
+            http: HttpVersion::One,
             trust: Trust::System,
             probe: Probe::Connect,
             probe_every: Duration::from_secs(5),

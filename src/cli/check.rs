@@ -6,7 +6,7 @@ use super::{
     failure::drawing,
     output::{self, count},
 };
-use crate::config::{Problems, Reading, Settings, Untested, problem::Severity};
+use crate::config::{Problems, Reading, Settings, Untested};
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -71,7 +71,7 @@ fn summary(arguments: &Arguments, reading: &Reading, warnings: usize) -> Result<
     };
     let told = format!(
         "{}: {}, {}, {}, {} passed{warned}",
-        arguments.config.name(),
+        arguments.config.file().name(),
         count(apps, "app", "apps"),
         count(routes, "route", "routes"),
         count(policies, "policy", "policies"),
@@ -111,7 +111,7 @@ fn counts(reading: &Reading) -> Counts {
 /// Everything, for programs.
 fn report(reading: Option<&Reading>, errors: Option<&Problems>) -> Value {
     let warnings = reading.map(|reading| &reading.warnings);
-    let problems: Vec<_> = errors.into_iter().chain(warnings).flat_map(listed).collect();
+    let problems: Vec<_> = errors.into_iter().chain(warnings).flat_map(Problems::listed).collect();
     let number =
         |severity: &str| problems.iter().filter(|problem| problem.get("severity") == Some(&json!(severity))).count();
     let (errors, warnings) = (number("error"), number("warning"));
@@ -125,22 +125,4 @@ fn report(reading: Option<&Reading>, errors: Option<&Problems>) -> Value {
             })
         }
     }
-}
-
-fn listed(problems: &Problems) -> impl Iterator<Item = Value> {
-    problems.iter().map(|problem| {
-        let (line, column) = problems.position(problem);
-        let severity = match problem.code.severity() {
-            Severity::Error => "error",
-            Severity::Warning => "warning",
-        };
-        let also = problem.also.as_ref().map(|(at, label)| {
-            let (line, column) = problems.place(at);
-            json!({ "line": line, "column": column, "label": label })
-        });
-        json!({
-            "severity": severity, "code": problem.code.id(), "line": line, "column": column,
-            "title": problem.title, "label": problem.label, "help": problem.help, "also": also,
-        })
-    })
 }

@@ -2,16 +2,12 @@
 
 use super::{Failure, failure::drawing, logs, output};
 use crate::{
-    config::{self, ProcessEnvironment, Reading, Source, Unreadable, settings::StoreUrl},
+    config::{File, NotServable, Prints, Reading, settings::StoreUrl},
     flows::World,
     gateway,
 };
 use clap::Args;
-use std::{
-    io::ErrorKind,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{path::PathBuf, time::Duration};
 use tokio::runtime::{Builder, Runtime};
 
 /// How long notices of what a verb did may take to go out.
@@ -25,35 +21,41 @@ pub(super) struct ConfigFile {
     path: PathBuf,
 }
 
+impl From<NotServable> for Failure {
+    fn from(error: NotServable) -> Self {
+        match error {
+            NotServable::Wrong(problems) => Self::Config(problems),
+            NotServable::Unreadable(error) if error.is_missing() => {
+                Self::refused(format!("{error}; name the config file with -c"))
+            }
+            NotServable::Unreadable(error) => Self::refused(error),
+        }
+    }
+}
+
 impl ConfigFile {
     pub(super) fn at(path: PathBuf) -> Self {
         Self { path }
     }
 
-    pub(super) fn name(&self) -> String {
-        self.path.display().to_string()
+    pub(super) fn file(&self) -> File {
+        File::at(self.path.clone())
     }
 
     /// Reads it.
     pub(super) fn read(&self) -> Result<Reading, Failure> {
-        let source = Source::load(&self.path).map_err(|error| match &error {
-            Unreadable::Io { cause, .. } if cause.kind() == ErrorKind::NotFound => {
-                Failure::refused(format!("{error}; name the config file with -c"))
-            }
-            _ => Failure::refused(error),
-        })?;
-        Ok(config::read(&source, self.folder(), &ProcessEnvironment)?)
+        Ok(self.file().read()?)
     }
 
-    /// Reads it, tells its warnings, and makes sure of everything that can be before a start.
-    pub(super) fn check(&self) -> Result<Reading, Failure> {
-        let reading = self.read()?;
+    /// Reads it, tells its warnings, and makes sure of everything that can be before a start. Says what its files were like,
+    /// too.
+    pub(super) fn check(&self) -> Result<(Reading, Prints), Failure> {
+        let (checked, prints) = self.file().check();
+        let reading = checked?;
         if !reading.warnings.is_empty() {
             output::warn(&drawing(&reading.warnings));
         }
-        reading.check_files()?;
-        reading.run_tests()?;
-        Ok(reading)
+        Ok((reading, prints))
     }
 
     /// Opens the store that it names, and does something there.
@@ -69,11 +71,6 @@ impl ConfigFile {
             world.messenger.settle(SETTLE_MAX).await;
             done
         })
-    }
-
-    /// Where relative paths in it begin.
-    fn folder(&self) -> &Path {
-        self.path.parent().unwrap_or(Path::new(""))
     }
 }
 

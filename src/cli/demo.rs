@@ -61,14 +61,16 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let applications = Applications::start(&folder).map_err(Failure::refused)?;
     folder.write_config(arguments.port, &applications).map_err(Failure::refused)?;
 
-    let settings = ConfigFile::at(folder.path(state::CONFIG)).check()?.settings;
+    let config = ConfigFile::at(folder.path(state::CONFIG));
+    let (reading, prints) = config.check()?;
+    let settings = reading.settings;
     let person = super::config_file::runtime()?.block_on(async {
         let world = gateway::open_world(&settings).await.map_err(Failure::refused)?;
         person::settle(&world, &folder, &SystemEntropy).await
     })?;
     // Not before: that the first start makes a key file is no news here.
     logs::start(LogFormat::Human, Level::WARN)?;
-    let running = gateway::start(&settings).map_err(Failure::refused)?;
+    let running = gateway::start(&settings, config.file(), prints).map_err(Failure::refused)?;
     output::print(&Leaflet { folder: &folder, port: arguments.port, person: &person }.text()?)?;
     running.until_told();
     Ok(())

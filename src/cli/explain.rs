@@ -1,32 +1,42 @@
 //! `doorward explain`: what becomes of one request.
 
-use super::{Failure, config_file::ConfigFile, output};
+use super::{Failure, config_file::ConfigFile, output, records};
 use crate::{
-    adapters::system::SystemClock,
+    adapters::{records::older, system::SystemClock},
     config::{
         duration,
-        explain::{Did, Request, Who, explain, field, form_field, moment},
+        explain::{Did, Explanation, Request, Risk, Undecided, Who, again, explain, field, form_field, moment},
     },
-    domain::{time::Timestamp, user::LoginId},
+    domain::{record::Record, time::Timestamp, user::LoginId},
     ports::Clock as _,
 };
 use clap::Args;
-use std::{net::IpAddr, time::Duration};
+use serde_json::json;
+use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 /// Say what becomes of one request, and why
 ///
 /// Goes the way of the gateway itself: host, path, routes in order, policy, clause by clause. Nothing is sent, and no
-/// account is looked up.
+/// account is looked up. With `--id` the request is one that was recorded, and the config decides it again.
 #[derive(Debug, Args)]
 #[command(after_long_help = "Examples:\n  \
     doorward explain GET https://payroll.example.com/\n  \
     doorward explain POST https://payroll.example.com/transfers/42 --user ann --group finance \\\n      \
-    --did 'password 3h ago' --did 'totp 10m ago'")]
+    --did 'password 3h ago' --did 'totp 10m ago'\n  \
+    doorward explain --id 7F3K-9QXA-2MT4")]
 pub(super) struct Arguments {
     /// The method: GET, POST, …
-    method: String,
+    #[arg(required_unless_present = "id")]
+    method: Option<String>,
     /// The whole URL, as a browser shows it
-    url: String,
+    #[arg(required_unless_present = "id")]
+    url: Option<String>,
+    /// A recorded request instead: the reference on its page, or `request.id` in the log
+    #[arg(long, value_name = "ID", conflicts_with_all = ["method", "url", "user", "groups", "did", "from", "headers", "at"])]
+    id: Option<String>,
+    /// Where it is recorded, if not in the file that the config names
+    #[arg(long, value_name = "FILE", requires = "id")]
+    records: Option<PathBuf>,
     /// Who sends it; without proofs of theirs nobody is known
     #[arg(long, value_name = "LOGIN-ID", value_parser = LoginId::parse, requires = "did")]
     user: Option<LoginId>,
@@ -36,6 +46,9 @@ pub(super) struct Arguments {
     /// What they have proven, and when: 'totp 10m ago', 'password now'; may be repeated
     #[arg(long, value_name = "PROOF", value_parser = Did::parse)]
     did: Vec<Did>,
+    /// How risky their sign-in was: a score, or signals: 'new-device,new-country'
+    #[arg(long, value_name = "RISK", value_parser = Risk::parse, requires = "did")]
+    risk: Option<Risk>,
     /// The client's address
     #[arg(long, value_name = "ADDRESS")]
     from: Option<IpAddr>,
@@ -62,16 +75,78 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let Arguments { method, url, user, groups, did, from, headers, form, idle, paid, at, config, json } = arguments;
+    let Arguments { method, url, user, groups, did, risk, from, headers, form, idle, paid, at, config, json, .. } =
+        arguments;
+    let (Some(method), Some(url)) = (method, url) else { return recorded(arguments) };
     let request = Request::parse(&format!("{method} {url}"))
         .map_err(|why| Failure::Misused(format!("this is no request: {why}")))?;
     let (fields, form) = (headers.clone(), form.clone());
     let request = Request { client: *from, fields, form, idle: *idle, paid: *paid, ..request };
     let who = user.as_ref().map(|name| Who { name: name.clone(), groups: groups.clone() });
     let settings = config.read()?.settings;
-    let told = explain(&settings, &request, who.as_ref(), did, at.unwrap_or_else(|| SystemClock.now()));
+    let told = explain(&settings, &request, who.as_ref(), did, risk.as_ref(), at.unwrap_or_else(|| SystemClock.now()));
     if *json {
         return output::print_json(&serde_json::to_value(&told).map_err(Failure::refused)?);
     }
     output::print(&output::plain(&told.to_string()))
+}
+
+/// Explains a recorded request.
+fn recorded(arguments: &Arguments) -> Result<(), Failure> {
+    let Arguments { id, records, config, json, .. } = arguments;
+    // People read it out, and write it down.
+    let id = id.as_deref().unwrap_or_default().trim().to_uppercase();
+    let settings = config.read()?.settings;
+    let file = records.clone().or_else(|| Some(settings.records.as_ref()?.file.clone())).ok_or_else(|| {
+        Failure::Misused(
+            "this config records no decisions: name a file with --records, or write `[records]`".to_owned(),
+        )
+    })?;
+    let record = match records::find(&file, &id)? {
+        Some(record) => record,
+        None => records::find(&older(&file), &id)?.ok_or_else(|| {
+            let file = file.display();
+            Failure::refused(format!("{file} has no record of {id}; only requests to applications are recorded"))
+        })?,
+    };
+    let told = again(&settings, &record);
+    if *json {
+        return output::print_json(&as_json(&record, &told)?);
+    }
+    output::print(&output::plain(&text(&record, &told)))
+}
+
+fn as_json(record: &Record, told: &Result<Explanation, Undecided>) -> Result<serde_json::Value, Failure> {
+    let value = json!({
+        "record": serde_json::to_value(record).map_err(Failure::refused)?,
+        "explanation": told.as_ref().ok().map(serde_json::to_value).transpose().map_err(Failure::refused)?,
+        "not_recorded": told.as_ref().err().map(ToString::to_string),
+        "same": told.as_ref().ok().map(|told| told.outcome == record.outcome),
+    });
+    Ok(value)
+}
+
+fn text(record: &Record, told: &Result<Explanation, Undecided>) -> String {
+    let Record { id, outcome, client, .. } = record;
+    let head = format!("{id}, {}, from {client}", output::second(record.at));
+    let then = match (&record.route, &record.policy) {
+        (Some(route), Some(policy)) => format!("{outcome}, by the route {route} and the policy `{policy}`"),
+        (None, Some(policy)) => format!("{outcome}, by the app's own policy `{policy}`"),
+        (_, None) => outcome.to_string(),
+    };
+    let instead = record.instead.map(|instead| format!("; enforced: {instead}")).unwrap_or_default();
+    match told {
+        Ok(told) if told.outcome == *outcome => format!("{head}\n{told}\n\nDecided the same then: {then}{instead}."),
+        Ok(told) => {
+            let now = told.outcome;
+            format!("{head}\n{told}\n\nDecided OTHERWISE then: {then}{instead}. This config says {now}.")
+        }
+        Err(why) => format!(
+            "{head}\n{} https://{}{}{}\n\nDecided then: {then}{instead}.\nThis config can't decide it again. It asks for what is not recorded: {why}.",
+            record.method,
+            record.host,
+            record.path,
+            record.extract.shown(),
+        ),
+    }
 }

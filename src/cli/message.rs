@@ -43,7 +43,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if arguments.call && channel != Channel::Voice {
         return Err(Failure::Misused("only phone numbers can be called".to_owned()));
     }
-    let settings = arguments.config.check()?.settings;
+    let settings = arguments.config.check()?.0.settings;
     logs::start_for_a_verb()?;
     super::config_file::runtime()?.block_on(async {
         let senders = gateway::senders(&settings).map_err(Failure::refused)?;

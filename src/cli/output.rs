@@ -63,6 +63,11 @@ pub(super) fn minute(at: Timestamp) -> String {
     spell(at, "%Y-%m-%d %H:%M UTC")
 }
 
+/// `2026-02-03 04:05:06 UTC`.
+pub(super) fn second(at: Timestamp) -> String {
+    spell(at, "%Y-%m-%d %H:%M:%S UTC")
+}
+
 /// As RFC 3339 has it, for programs.
 pub(super) fn rfc3339(at: Timestamp) -> String {
     spell(at, "%Y-%m-%dT%H:%M:%SZ")

@@ -1,14 +1,15 @@
 //! `doorward serve`: the gateway, until it is told to stop.
 
 use super::{Failure, config_file::ConfigFile, logs};
-use crate::gateway;
+use crate::{config::Reading, gateway};
 use clap::Args;
 use tracing::Level;
 
 /// Run the gateway
 ///
 /// Checks the config file first, as `check` does, and does not start on one that is wrong. SIGTERM and Ctrl-C end it
-/// after open requests are answered. Logs go to standard error.
+/// after open requests are answered. A changed config file is read again by itself, and on SIGHUP; one that is wrong
+/// changes nothing. Logs go to standard error.
 #[derive(Debug, Args)]
 #[command(after_long_help = "Examples:\n  \
     doorward serve -c /etc/doorward/config.toml\n  \
@@ -20,7 +21,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let settings = arguments.config.check()?.settings;
+    let (Reading { settings, .. }, prints) = arguments.config.check()?;
     logs::start(settings.server.log, Level::INFO)?;
-    gateway::run(&settings).map_err(Failure::refused)
+    gateway::run(&settings, arguments.config.file(), prints).map_err(Failure::refused)
 }

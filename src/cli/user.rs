@@ -54,6 +54,10 @@ enum Verb {
     Add(New),
     /// Print a link, and mail it, with which somebody makes their account within a day
     Invite(Person),
+    /// List the invitations that nobody has used
+    Invitations,
+    /// Take back an invitation before it is used
+    Withdraw(Whose),
     /// List all accounts
     List,
     /// Show one account with its factors and sessions
@@ -134,6 +138,8 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     let told = config.with_world(async |world| match verb {
         Verb::Add(new) => add(world, new).await,
         Verb::Invite(person) => invite(world, person).await,
+        Verb::Invitations => Ok(shown::invitations(&sign_up::invitations(world).await.map_err(Failure::refused)?)),
+        Verb::Withdraw(whose) => withdraw(world, &whose).await,
         Verb::List => shown::all(world).await,
         Verb::Show(Whose { login_id }) => shown::one(world, &login_id).await,
         Verb::Disable(whose) => {
@@ -200,6 +206,17 @@ async fn invite(world: &World, person: Person) -> Result<Told, Failure> {
             "mailed_to": mailed,
         }),
     })
+}
+
+async fn withdraw(world: &World, whose: &Whose) -> Result<Told, Failure> {
+    let login_id = &whose.login_id;
+    match sign_up::withdraw(world, login_id).await.map_err(Failure::refused)? {
+        0 => Err(Failure::refused(format!("nobody is invited as `{login_id}`"))),
+        _ => Ok(Told {
+            text: format!("took back the invitation of {login_id}; its link no longer works"),
+            value: json!({ "login_id": login_id.as_str(), "done": "withdrawn" }),
+        }),
+    }
 }
 
 async fn delete(world: &World, whose: &Whose, yes: bool) -> Result<Told, Failure> {

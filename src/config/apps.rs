@@ -6,11 +6,10 @@ use super::{
     lints,
     policies::Policies,
     problem::{Code, Problem},
+    programs,
     reader::{Fault, Section, Value},
     routes,
-    settings::{
-        AppSettings, Assertion, Health, HostHeader, IdentityHeaders, Origin, Scheme, StepUp, Upstream, WebSocket,
-    },
+    settings::{AppSettings, Assertion, Health, HostHeader, IdentityHeaders, Origin, Scheme, StepUp, Upstream},
     values::{app_name, file, header_name, host_pattern, one_of, probe_path, some_time, truth, upstream, words},
 };
 use crate::domain::{
@@ -80,8 +79,20 @@ fn app(section: &Section<'_>, around: &Around<'_>, taken: &mut Taken) -> Option<
     let routes: Vec<_> = routes.into_iter().map(|written| written.route).collect();
     let routes: Vec<_> =
         routes.into_iter().map(|route| Route { policy: lifted(Arc::clone(&route.policy)), ..route }).collect();
-    let app = App { name, title, hosts: hosts?, routes: routes.into(), fallback, allowed: allowed? };
-    towards.map(|towards| towards(app))
+    let app = App {
+        name,
+        title,
+        hosts: hosts?,
+        routes: routes.into(),
+        fallback,
+        allowed: allowed?,
+        levels: around.levels.own(),
+    };
+    let settings = towards?(app);
+    if settings.step_up == StepUp::Heeded {
+        around.levels.may_be_used();
+    }
+    Some(settings)
 }
 
 /// Reads the proxy's side of an app; what comes back waits for the side that decides.
@@ -91,7 +102,9 @@ fn towards(section: &Section<'_>) -> Option<impl FnOnce(App) -> AppSettings> {
         .read(&key::UPSTREAM, |value| value.some(|value| upstream(value).inspect(|at| lints::upstream(at, value))));
     let upstream_ca = upstream_ca(section, upstreams.as_deref());
     let identity = identity(section);
-    let websocket = section.read(&key::WEBSOCKET, truth);
+    let spoken = programs::spoken(section);
+    let bearer = programs::bearer(section);
+    let cors = section.maybe(&key::CORS, programs::cors);
     let step_up = section.read(&key::STEP_UP_FROM_APP, truth);
     let host_header = section.read(&key::HOST_HEADER, |value| {
         one_of(value, &[("preserve", HostHeader::Preserve), ("upstream", HostHeader::Upstream)])
@@ -101,15 +114,18 @@ fn towards(section: &Section<'_>) -> Option<impl FnOnce(App) -> AppSettings> {
     let response_timeout = section.read(&key::RESPONSE_TIMEOUT, some_time);
     let (upstreams, upstream_ca, identity) = (upstreams?, upstream_ca?, identity?);
     let step_up = if step_up? { StepUp::Heeded } else { StepUp::Ignored };
-    let websocket = if websocket? { WebSocket::Allowed } else { WebSocket::Refused };
+    let ((upstream_http, websocket), bearer, cors) = (spoken?, bearer?, cors?);
     let (host_header, health) = (host_header?, health?);
     let (connect_timeout, response_timeout) = (connect_timeout?, response_timeout?);
     Some(move |app| AppSettings {
         app: Arc::new(app),
         upstreams,
         upstream_ca,
+        upstream_http,
         identity,
         websocket,
+        bearer,
+        cors,
         step_up,
         host_header,
         health,

@@ -1,12 +1,13 @@
 //! `[[test]]`: requests whose fate the config file itself claims.
 
 use super::{
-    explain::{self, Did, Explanation, Outcome, Request, Who, explain, moment},
+    explain::{self, Did, EXPECTED, Explanation, Outcome, Request, Risk, Who, explain, moment},
     keys,
     people::login_id,
     policies::Policies,
     problem::{Code, Problem},
     reader::{Fault, Section, Value},
+    risk,
     settings::Settings,
     values::{duration, one_of, words},
 };
@@ -28,6 +29,8 @@ pub struct Case {
     pub who: Option<Who>,
     /// What they have proven.
     pub did: Vec<Did>,
+    /// How risky their sign-in was.
+    pub risk: Option<Risk>,
     /// When.
     pub now: Timestamp,
     /// What must become of it.
@@ -66,14 +69,15 @@ pub(super) fn case(section: &Section<'_>, policies: &Policies) -> Option<Case> {
     });
     let who = section.maybe(&key::USER, who);
     let did = section.read(&key::DID, |value| value.list(did));
-    let expect = section.read(&key::EXPECT, |value| Some((one_of(value, Outcome::EXPECTED)?, value.at.clone())));
+    let risk = section.maybe(&key::RISK, risk::of_test);
+    let expect = section.read(&key::EXPECT, |value| Some((one_of(value, EXPECTED)?, value.at.clone())));
     let route = section.maybe(&key::ROUTE, |value| placed(value, words(value)?));
     let policy = section.maybe(&key::POLICY, |value| placed(value, policies.named_by(value)?));
     let ((expect, expect_at), name, request) = (expect?, name?, request?);
     let (form, fields) = (form?.unwrap_or_default(), fields?.unwrap_or_default());
     let request = Request { fields, form, idle: idle?.unwrap_or_default(), paid: paid?, client: from?, ..request };
-    let (who, did, now) = (who?, did?, at?.unwrap_or(NOON));
-    Some(Case { name, request, who, did, now, expect, route: route?, policy: policy?, at: expect_at })
+    let (who, did, risk, now) = (who?, did?, risk?, at?.unwrap_or(NOON));
+    Some(Case { name, request, who, did, risk, now, expect, route: route?, policy: policy?, at: expect_at })
 }
 
 fn fields(value: &Value<'_>) -> Option<Vec<(String, String)>> {
@@ -104,13 +108,19 @@ fn did(value: &Value<'_>) -> Option<Did> {
     })
 }
 
+impl Case {
+    fn explained(&self, settings: &Settings) -> Explanation {
+        explain(settings, &self.request, self.who.as_ref(), &self.did, self.risk.as_ref(), self.now)
+    }
+}
+
 /// Runs every case on the settings; each that fails is a problem.
 pub(super) fn run(cases: &[Case], settings: &Settings) -> Vec<Problem> {
     cases.iter().flat_map(|case| failures(case, settings)).collect()
 }
 
 fn failures(case: &Case, settings: &Settings) -> Vec<Problem> {
-    let told = explain(settings, &case.request, case.who.as_ref(), &case.did, case.now);
+    let told = case.explained(settings);
     let mut problems = Vec::new();
     let mut fail = |at: &Range<usize>, came: &str| {
         let title = format!("the test \"{}\" fails", case.name);
@@ -154,7 +164,7 @@ pub(super) fn untested(cases: &[Case], settings: &Settings) -> Vec<Untested> {
     let decided: HashSet<_> = cases
         .iter()
         .filter_map(|case| {
-            let told = explain(settings, &case.request, case.who.as_ref(), &case.did, case.now);
+            let told = case.explained(settings);
             told.policy?;
             Some((told.app?, told.tries.iter().position(|tried| tried.decides)))
         })

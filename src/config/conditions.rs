@@ -135,7 +135,8 @@ fn field(name: &str) -> Result<String, Fault> {
     Ok(name)
 }
 
-fn network_named(value: &Value<'_>, networks: Option<&[Network]>) -> Option<Network> {
+/// A list of `[networks]`, by its name.
+pub(super) fn network_named(value: &Value<'_>, networks: Option<&[Network]>) -> Option<Network> {
     let networks = networks?;
     value.parsed(|name| {
         let names = || networks.iter().map(|network| network.name.as_str());

@@ -1,11 +1,15 @@
 //! Why a request gets what it gets: the data plane's own functions, one step at a time, with what each saw.
 
 mod asked;
+mod recorded;
 mod words;
 
+pub use crate::domain::record::Outcome;
 pub use asked::{
-    Did, NotADid, NotAField, NotAFormField, NotAMoment, NotARequest, Request, Who, field, form_field, moment,
+    Did, NotADid, NotAField, NotAFormField, NotAMoment, NotARequest, NotARisk, Request, Risk, Who, field, form_field,
+    moment,
 };
+pub use recorded::{Judge, Judged, Undecided, again};
 
 use super::settings::Settings;
 use crate::domain::{
@@ -13,7 +17,7 @@ use crate::domain::{
     place::Place,
     policy::{
         Decision, Policy, Visitor, WhyAnonymous, WhyDenied,
-        call::{Call, Form, Mismatch},
+        call::{Call, Fields, Form, Mismatch},
         route::{App, Route, Unsettled},
     },
     session::{Activity, Authentication, Identity, Session, SessionId, Standing},
@@ -21,70 +25,21 @@ use crate::domain::{
     time::Timestamp,
     user::{LoginId, User, UserId},
 };
-use serde::{Serialize, Serializer};
-use std::{fmt, sync::Arc, time::Duration};
+use serde::Serialize;
+use std::{net::IpAddr, sync::Arc, time::Duration};
 use uuid::Uuid;
 use words::Paid;
 
-/// What becomes of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// It reaches the application.
-    Forward,
-    /// It reaches the application only because the policy is not enforced.
-    Report,
-    /// People must sign in.
-    SignIn,
-    /// People must prove more.
-    StepUp,
-    /// No proof would help.
-    Deny,
-    /// There is no such app, or no route.
-    NotFound,
-    /// It is ambiguous or malformed.
-    Refuse,
-    /// It is the gateway's own.
-    Gateway,
-}
-
-impl Outcome {
-    /// What a `[[test]]` can expect, by name.
-    pub const EXPECTED: &[(&str, Self)] = &[
-        (Self::Forward.name(), Self::Forward),
-        (Self::Report.name(), Self::Report),
-        (Self::SignIn.name(), Self::SignIn),
-        (Self::StepUp.name(), Self::StepUp),
-        (Self::Deny.name(), Self::Deny),
-        (Self::NotFound.name(), Self::NotFound),
-        (Self::Refuse.name(), Self::Refuse),
-    ];
-
-    /// The name in config files and in programs.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Forward => "forward",
-            Self::Report => "report",
-            Self::SignIn => "sign-in",
-            Self::StepUp => "step-up",
-            Self::Deny => "deny",
-            Self::NotFound => "not-found",
-            Self::Refuse => "refuse",
-            Self::Gateway => "gateway",
-        }
-    }
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl Serialize for Outcome {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.name())
-    }
-}
+/// What a `[[test]]` can expect, by name.
+pub const EXPECTED: &[(&str, Outcome)] = &[
+    (Outcome::Forward.name(), Outcome::Forward),
+    (Outcome::Report.name(), Outcome::Report),
+    (Outcome::SignIn.name(), Outcome::SignIn),
+    (Outcome::StepUp.name(), Outcome::StepUp),
+    (Outcome::Deny.name(), Outcome::Deny),
+    (Outcome::NotFound.name(), Outcome::NotFound),
+    (Outcome::Refuse.name(), Outcome::Refuse),
+];
 
 /// Every step from a request to its outcome. `Display` is for somebody who was woken up by it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -142,10 +97,17 @@ pub fn route(route: &Route) -> String {
 }
 
 /// Explains one request.
-pub fn explain(settings: &Settings, request: &Request, who: Option<&Who>, did: &[Did], now: Timestamp) -> Explanation {
+pub fn explain(
+    settings: &Settings,
+    request: &Request,
+    who: Option<&Who>,
+    did: &[Did],
+    risk: Option<&Risk>,
+    now: Timestamp,
+) -> Explanation {
     // What pays for a request is a proof like any other besides.
     let did: Vec<_> = did.iter().chain(&request.paid).copied().collect();
-    let visitor = visitor(settings, who, &did, request.idle, now);
+    let visitor = visitor(settings, who, &did, request.idle, risk, now);
     let mut told = Explanation {
         request: request.to_string(),
         visitor: words::visitor(&visitor, &did),
@@ -157,19 +119,45 @@ pub fn explain(settings: &Settings, request: &Request, who: Option<&Who>, did: &
         outcome: Outcome::Refuse,
         why: String::new(),
     };
-    (told.outcome, told.why) = follow(settings, request, &visitor, now, &mut told);
+    let body: String = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&request.form).finish();
+    let facts = Facts {
+        method: &request.method,
+        authority: &request.authority,
+        path: &request.path,
+        query: request.query.as_deref(),
+        fields: &request.fields,
+        client: request.client,
+        form: if body.is_empty() { Form::Empty } else { Form::Fields(&body) },
+        paid: request.paid.map(|did| Paid::By(did, now - did.ago)),
+        foreign: false,
+        visitor: &visitor,
+        now,
+    };
+    (told.outcome, told.why) = follow(settings, &facts, &mut told);
     told
 }
 
-/// The way of a request, as the data plane takes it; each step is told.
-fn follow(
-    settings: &Settings,
-    request: &Request,
-    visitor: &Visitor,
+/// What a request is decided on.
+struct Facts<'a> {
+    method: &'a str,
+    authority: &'a str,
+    path: &'a str,
+    query: Option<&'a str>,
+    fields: &'a dyn Fields,
+    client: Option<IpAddr>,
+    form: Form<'a>,
+    /// What pays for it, if anything does.
+    paid: Option<Paid>,
+    /// Whether a page of another site opens a WebSocket with it.
+    foreign: bool,
+    visitor: &'a Visitor,
     now: Timestamp,
-    told: &mut Explanation,
-) -> (Outcome, String) {
-    let host = match Authority::parse(&request.authority) {
+}
+
+/// The way of a request, as the data plane takes it; each step is told.
+fn follow(settings: &Settings, facts: &Facts<'_>, told: &mut Explanation) -> (Outcome, String) {
+    let &Facts { visitor, now, .. } = facts;
+    let host = match Authority::parse(facts.authority) {
         Ok(authority) => authority.host,
         Err(why) => return (Outcome::Refuse, format!("the host can't be read: {why}")),
     };
@@ -185,25 +173,24 @@ fn follow(
         return (Outcome::NotFound, format!("no app has the host {host}{}", near.unwrap_or_default()));
     };
     told.app = Some(app.name.clone());
-    let path = match CanonicalPath::parse(&request.path, app.allowed) {
+    let path = match CanonicalPath::parse(facts.path, app.allowed) {
         Ok(path) => path,
         Err(why) => return (Outcome::Refuse, why.to_string()),
     };
     told.path = Some(path.as_str().to_owned());
-    if let Some(Err(why)) = request.query.as_deref().map(check_query) {
+    if let Some(Err(why)) = facts.query.map(check_query) {
         return (Outcome::Refuse, why.to_string());
     }
     if path.below_reserved().is_some() {
         return (Outcome::Gateway, "paths under /.doorward/ are answered by the gateway itself".to_owned());
     }
-    let body: String = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&request.form).finish();
     let call = Call {
-        method: &request.method,
+        method: facts.method,
         path: &path,
-        query: request.query.as_deref(),
-        fields: &request.fields,
-        client: request.client,
-        form: if body.is_empty() { Form::Empty } else { Form::Fields(&body) },
+        query: facts.query,
+        fields: facts.fields,
+        client: facts.client,
+        form: facts.form,
         visitor: Some(visitor),
         now,
     };
@@ -216,20 +203,27 @@ fn follow(
                 format!("no route fits, and the app `{}` has no `policy` of its own", app.name),
             );
         }
-        Err(Unsettled::Unclear { route }) => {
-            return (Outcome::Refuse, format!("servers would read in two ways what route {} asks for", route + 1));
+        Err(why @ (Unsettled::Unclear { .. } | Unsettled::Unasked | Unsettled::Unread)) => {
+            return (Outcome::Refuse, why.to_string());
         }
-        Err(Unsettled::Unasked) => return (Outcome::Refuse, "nobody looked who sends it".to_owned()),
-        Err(Unsettled::Unread) => return (Outcome::Refuse, "nobody looked into its body".to_owned()),
     };
     told.policy = Some(matched.policy.name.clone());
-    let paid = request.paid.map(|did| Paid { did, at: now - did.ago });
-    told.clauses = words::clauses(matched.policy, visitor, paid.as_ref(), now);
-    verdict(matched.policy, visitor, paid.as_ref(), now)
+    if facts.foreign && recorded::is_asked_who(app, matched.policy, &call) {
+        return (Outcome::Deny, "a page of another site opened this WebSocket".to_owned());
+    }
+    told.clauses = words::clauses(matched.policy, visitor, facts.paid.as_ref(), now);
+    verdict(matched.policy, visitor, facts.paid.as_ref(), now)
 }
 
 /// Somebody with such proofs, and a session that began with the oldest of them.
-fn visitor(settings: &Settings, who: Option<&Who>, did: &[Did], idle: Duration, now: Timestamp) -> Visitor {
+fn visitor(
+    settings: &Settings,
+    who: Option<&Who>,
+    did: &[Did],
+    idle: Duration,
+    risk: Option<&Risk>,
+    now: Timestamp,
+) -> Visitor {
     let Some(oldest) = did.iter().map(|did| did.ago).max() else {
         return Visitor::Anonymous(WhyAnonymous::NoCookie);
     };
@@ -248,6 +242,7 @@ fn visitor(settings: &Settings, who: Option<&Who>, did: &[Did], idle: Duration, 
         activity: Activity::begun(now - idle),
         locked_at: None,
         place: Place::default(),
+        risk: risk.map(|risk| risk.assessed(settings)).unwrap_or_default(),
     };
     match session.standing(settings.session, now) {
         Standing::Live => {}
@@ -309,6 +304,9 @@ fn verdict(policy: &Policy, visitor: &Visitor, paid: Option<&Paid>, now: Timesta
         Decision::Deny(WhyDenied::Policy) => (Outcome::Deny, format!("`{name}` lets nobody pass")),
         Decision::Deny(WhyDenied::Who) => {
             (Outcome::Deny, format!("`{name}` is for other people, and no proof changes that"))
+        }
+        Decision::Deny(WhyDenied::Risk) => {
+            (Outcome::Deny, format!("the sign-in is too risky for `{name}`, and no proof changes that"))
         }
     };
     let decision = policy.decide(visitor, now);

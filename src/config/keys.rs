@@ -69,12 +69,14 @@ shapes! {
         STORE "store" ("table") Absent("every key of it has a default"), "Where state is kept.";
         SESSION "session" ("table") Absent("every key of it has a default"), "How long sessions live.";
         MFA "mfa" ("table") Absent("every key of it has a default"), "Second factors.";
+        RISK "risk" ("table") Absent("no sign-in is assessed, and nothing is kept to compare it with"), "Sign-ins that are unlike somebody's earlier ones.";
         HOLD "hold" ("table") Absent("every key of it has a default"), "Forms that wait while people sign in or step up.";
         PASSWORD "password" ("table") Absent("every key of it has a default"), "What new passwords must be like.";
         SIGN_UP "sign_up" ("table") Absent("every key of it has a default"), "Accounts that people make.";
         MAIL "mail" ("table") Absent("no letters are sent"), "How letters leave.";
         SMS "sms" ("table") Absent("no text messages are sent"), "How text messages leave.";
         VOICE "voice" ("table") Absent("nobody is called"), "How calls are made that read a code out.";
+        RECORDS "records" ("table") Absent("no decision is recorded"), "A record of each decision, for `explain --id` and `replay`.";
         NETWORKS "networks" ("lists by name") Absent("none has a name"), "Lists of addresses that routes can name.";
         LEVEL "level" ("tables by name") Absent("only the built-in levels exist"), "Levels of your own.";
         MINIMUM "minimum" ("table") Absent("there is no floor"), "What no route may go below.";
@@ -84,13 +86,15 @@ shapes! {
     }
     server "[server]" "Sockets, and how the process behaves." {
         LISTEN "listen" ("list of IP:port") Value(r#"["0.0.0.0:8443"]"#),
-            "Where HTTPS is served. `\"[::]:8443\"` is IPv6, on most systems IPv4 too.";
+            "Where HTTPS is served. `\"[::]:8443\"` is IPv6, on most systems IPv4 too. Only a start looks at it.";
         REDIRECT "redirect" ("list of IP:port") Value("[]"), "Where plain HTTP is answered with 308 to HTTPS; nothing else is served there.";
         ADMIN "admin" ("IP:port or \"off\"") Value(r#""127.0.0.1:9443""#),
             "Management API, health and metrics. Keep it where only operators reach it.";
+        ADMIN_KEY "admin_key" ("text or \"file:PATH\" that holds it") Absent("the management API changes nothing"),
+            "The bearer key of the management API, at least 32 characters: `openssl rand -hex 32` makes one.";
         TRUSTED_PROXIES "trusted_proxies" ("list of networks") Value("[]"),
             "Load balancers whose `X-Forwarded-For` is believed. From anybody else it is thrown away.";
-        WORKERS "workers" ("number") Absent("one for each core"), "Threads that carry requests.";
+        WORKERS "workers" ("number") Absent("one for each core"), "Threads that carry requests. Only a start looks at it.";
         BODY_MAX "body_max" ("size") Value(r#""100MiB""#), "Longest request body; longer ones get 413.";
         LOG "log" ("\"human\" or \"json\"") Value(r#""human""#), "How log lines look.";
         DRAIN "drain" ("duration") Value(r#""30s""#), "How long open requests may take to finish when the gateway stops.";
@@ -118,13 +122,43 @@ shapes! {
         IDLE "idle" ("duration") Value(r#""30m""#), "A session unused for this long is over.";
     }
     mfa "[mfa]" "Second factors." {
-        REQUIREMENT "requirement" ("\"required\", \"optional\" or \"disabled\"") Value(r#""required""#), "Who must have one: everybody, whoever enrolled one, nobody.";
+        REQUIREMENT "requirement" ("\"required\", \"optional\", \"risk-based\" or \"disabled\"") Value(r#""required""#), "Whom signing in takes one from: everybody, whoever enrolled one, whose sign-in reaches `risk.require`, nobody.";
         GROUPS "groups" ("table: group = requirement") Absent("nobody is treated otherwise"), "What holds for the members of a group besides: `finance = \"required\"`. The strictest that fits somebody holds, so a group only adds to `requirement`.";
         FIRST_FACTOR "first_factor" ("\"operator\" or \"mailbox\"") Value(r#""operator""#), "What the first second factor takes beside the password: an operator's word (the day after `user add` or `user reset-mfa`, or an invitation), or a code from the account's mailbox too. Mail resets passwords, so with `mailbox` whoever reads the mail of somebody who has no second factor can get to `mfa`.";
         METHODS "methods" ("list of methods") Value(r#"["passkey", "security-key", "totp"]"#), "What may be enrolled: `passkey`, `security-key`, `totp`, `sms-code`, `voice-code`, `email-code`, `email-link`. Codes and links go to addresses that are known to be somebody's. Mail is never `mfa` beside a password, for it can reset it; phone numbers can be taken over, so offer something stronger too.";
+        GROUP_METHODS "group_methods" ("table: group = list of methods") Absent("everybody may enrol all of `methods`"), "What the members of a group may enrol of it: `finance = [\"passkey\"]`. Who is in several such groups may enrol what all of them may. For an app, write a `[level.NAME]` and ask for it.";
+        GRACE "grace" ("duration or \"off\"") Value(r#""off""#),
+            "How long somebody may sign in without the second factor that is required of them, from their first sign-in under the requirement on; at most 90 days. They are reminded at each sign-in. It makes no session stronger: what asks for `mfa` asks them too. Nor does it open `first_factor`. New passwords have `password.min_length_alone` then.";
         RECOVERY_CODES "recovery_codes" ("number") Value("10"), "Codes for the day a phone is lost, shown once after the first enrolment; 0 switches them off.";
         REMEMBER "remember" ("duration or \"off\"") Value(r#""30d""#),
             "How long a browser may spare its user the second step of a sign-in, if they tick that there; at most 30 days. It never counts where a policy asks for `mfa` or a fresh proof.";
+    }
+    risk "[risk]" "Sign-ins that are unlike somebody's earlier ones. What shows is written down, weighs something, and calls for something. Of each sign-in the browser's mark, network (/24 or /48), country, a point to a tenth of a degree and the time are kept for 90 days." {
+        GEO "geo" ("path") Absent("`new-country` and `impossible-travel` never show"), "A database of countries or cities in the format of `MaxMind`: `GeoLite2-City.mmdb`. Travel needs cities. It is read at the start.";
+        LISTED "listed" ("list of names") Value("[]"), "Names of `[networks]` from where a sign-in is a signal by itself.";
+        WEIGHTS "weights" ("table") Absent("each as `[risk.weights]` says"), "What each signal weighs: `{ new-device = 20 }`. Their sum, at most 100, is the score.";
+        NOTIFY "notify" ("number") Absent("no letter is sent"), "From this score on the account's owner gets a letter, with a link that ends the sign-in.";
+        REQUIRE "require" ("number") Absent("no second factor is asked for"), "From this score on a second factor is asked for, in remembered browsers too, and of those to whom `mfa.requirement` leaves the choice. Who has none must set one up, if they still may.";
+        DENY "deny" ("number") Absent("nobody is refused"), "From this score on the sign-in is refused.";
+        ON "on" ("table") Absent("the score alone decides"), "What a signal calls for by itself: `{ impossible-travel = \"deny\" }`.";
+    }
+    risk_weights "[risk.weights]" "What a signal weighs: 0 to 100." {
+        NEW_DEVICE "new-device" ("number") Value("20"), "They did not sign in with this browser in the last 30 days.";
+        NEW_COUNTRY "new-country" ("number") Value("30"), "They did not sign in from this country in the last 90 days.";
+        NEW_NETWORK "new-network" ("number") Value("10"), "They did not sign in from this /24 (IPv4) or /48 (IPv6) in the last 90 days.";
+        IMPOSSIBLE_TRAVEL "impossible-travel" ("number") Value("60"), "They would have had to come faster than by air: 1000 km/h, after the first 500 km.";
+        LISTED_ADDRESS "listed-address" ("number") Value("40"), "The address is in one of `listed`.";
+        PASSWORD_CHANGED "password-changed" ("number") Value("15"), "Their password was changed since they last signed in.";
+        RECENT_FAILURES "recent-failures" ("number") Value("20"), "Five or more wrong tries were made within the hour.";
+    }
+    risk_on "[risk.on]" "What a signal calls for, whatever the score." {
+        NEW_DEVICE "new-device" ("\"notify\", \"require\" or \"deny\"") Absent("only its weight counts"), "A browser that is new to them.";
+        NEW_COUNTRY "new-country" ("\"notify\", \"require\" or \"deny\"") Absent("only its weight counts"), "A country that is new to them.";
+        NEW_NETWORK "new-network" ("\"notify\", \"require\" or \"deny\"") Absent("only its weight counts"), "A network that is new to them.";
+        IMPOSSIBLE_TRAVEL "impossible-travel" ("\"notify\", \"require\" or \"deny\"") Absent("only its weight counts"), "A place too far from their last.";
+        LISTED_ADDRESS "listed-address" ("\"notify\", \"require\" or \"deny\"") Absent("only its weight counts"), "An address of `listed`.";
+        PASSWORD_CHANGED "password-changed" ("\"notify\", \"require\" or \"deny\"") Absent("only its weight counts"), "A password that is new.";
+        RECENT_FAILURES "recent-failures" ("\"notify\", \"require\" or \"deny\"") Absent("only its weight counts"), "Many wrong tries. Anybody can make them, so never `deny`.";
     }
     sign_up "[sign_up]" "Accounts that people make." {
         MODE "mode" ("\"closed\", \"invite\" or \"open\"") Value(r#""closed""#), "Who may: nobody, so that operators do; whom `doorward user invite` has given a link; whoever reads the mail of an address, which needs `[mail]`.";
@@ -171,6 +205,11 @@ shapes! {
         BREACHED "breached" ("path") Absent("no such list is asked"),
             "File of breached ones: SHA-1 hashes, one a line, sorted, as Have I Been Pwned offers them. It is searched where it lies.";
     }
+    records "[records]" "A record of each decision, one line of JSON: what `doorward explain --id` and `doorward replay` read. Half a kilobyte for each request, without passwords, cookies or whole queries, but with who asked for what: the file is for its owner alone." {
+        FILE "file" ("path") Required, "Where they are written.";
+        MAX "max" ("size") Value(r#""100MiB""#), "How long the file may grow. Then it becomes `FILE.1`, in place of the one before, so twice this much is kept.";
+        KEEP "keep" ("\"all\" or \"refused\"") Value(r#""all""#), "`refused` records only what did not pass, or passed only in report mode. `replay` then sees nothing of what passed.";
+    }
     networks "[networks]" "Lists of addresses by name: `office = [\"10.0.0.0/8\", \"file:office.txt\"]`. A file has one network a line; what follows a # is left out." {}
     level "[level.NAME]" "A level of your own: proofs by certain methods. Policies ask for it by its name, which is also the `acr` of assertions. It counts as at least the built-in level that its weakest way amounts to; no built-in level stands in for it." {
         ALL_OF "all_of" ("list of { any, level }") Required, "What must be proven: all of it.";
@@ -195,6 +234,7 @@ shapes! {
         GROUPS "groups" ("list of text") Value("[]"), "Groups of which people must be in one; nobody is left out where it is empty.";
         USERS "users" ("list of login ids") Value("[]"), "Login ids of which theirs must be one; nobody is left out where it is empty. Beside `groups` both must hold.";
         ALLOW "allow" ("{ groups, users, any_of, all_of, not }") Absent("`groups` and `users` decide alone"), "Who may pass, put together. Beside `groups` and `users` all must hold.";
+        RISK "risk" ("{ ask, level, deny }") Absent("the risk of a sign-in does not matter"), "What it asks of sessions whose sign-in was unlike earlier ones.";
         MESSAGE "message" ("text") Absent("the page names only the app"), "What people read whom this policy never lets pass: whom to ask.";
         MODE "mode" ("\"enforce\" or \"report\"") Value(r#""enforce""#), "`report` forwards every request, and logs and counts what would have been refused.";
     }
@@ -202,6 +242,11 @@ shapes! {
         ANY "any" ("list of methods") Required, "Methods of which one will do: `password`, `totp`, `passkey`, `security-key`, `sms-code`, `voice-code`, `email-code`, `email-link`, `recovery-code`.";
         WITHIN "within" ("duration or \"session\"") Absent("5m with `once`; else it must be written"), "How old that proof may be; `\"session\"` for any of this session.";
         ONCE "once" ("true or false") Value("false"), "Whether it pays for one request alone: it is made on the way to that request, to the last byte of its body, and is spent when that passes. One clause of a policy can say so; bodies longer than `hold.body_max` get 413.";
+    }
+    policy_risk "[policy.NAME.risk]" "What a policy makes of the score that `[risk]` gave a session's sign-in: `risk = { ask = 40, deny = 80 }`." {
+        ASK "ask" ("number") Absent("no more is asked for"), "From this score on the session must have reached `level`; a step-up does it.";
+        LEVEL "level" ("\"mfa\" or \"phishing-resistant\"") Value(r#""mfa""#), "What answers the risk.";
+        DENY "deny" ("number") Absent("nobody is refused"), "From this score on nobody passes, whatever they prove.";
     }
     allow "allow = { … }" "A set of people. All keys that are written must hold." {
         GROUPS "groups" ("list of text") Absent("any group, or none"), "Whoever is in one of these.";
@@ -217,6 +262,7 @@ shapes! {
         HOSTS "hosts" ("list of host names") Absent("`host` is written instead"), "The hosts it answers on; people are sent to the first. `*.example.com` is any one label; an exact host of another app wins.";
         UPSTREAM "upstream" ("list of URLs") Required, "Its servers: scheme, host and port.";
         UPSTREAM_CA "upstream_ca" ("path") Absent("the system's authorities"), "PEM file of authorities that vouch for `https://` upstreams.";
+        UPSTREAM_HTTP "upstream_http" ("\"1.1\" or \"2\"") Value(r#""1.1""#), "What its servers speak. `2` is HTTP/2 and nothing else, over TLS by ALPN and without TLS by prior knowledge: what gRPC needs. Trailers then pass, WebSockets do not.";
         POLICY "policy" ("policy name") Absent("what no route names is not found"), "What holds where no route fits.";
         MINIMUM "minimum" ("level name or { level, public }") Absent("`[minimum]` holds alone"), "What no route of this app may go below, beside `[minimum]`.";
         MFA "mfa" ("\"required\"") Absent("its policies say it all"), "Lifts every policy that holds in it to level `mfa`, public routes excepted.";
@@ -225,6 +271,8 @@ shapes! {
             "Names under which it is told who is there; presets: `default`, `authelia`, `oauth2-proxy`, `grafana`.";
         ASSERTION "assertion" ("true or false") Value("true"), "Whether the signed `Doorward-Assertion` is sent.";
         WEBSOCKET "websocket" ("true or false") Value("true"), "Whether a WebSocket may be opened.";
+        BEARER "bearer" ("true or false") Value("false"), "Whether programs may bring a token of the gateway in place of a cookie, made by `POST /.doorward/token`. Tokens of the application's own pass either way; the gateway's are never forwarded.";
+        CORS "cors" ("{ origins, methods, headers, expose, credentials, max_age }") Absent("pages of other origins are the application's to answer"), "Which pages of other origins may call it. Browsers' preflights are then answered here, and never reach it.";
         STEP_UP_FROM_APP "step_up_from_app" ("true or false") Value("false"),
             "Whether its 401 with `insufficient_user_authentication` (RFC 9470) sends people to step up; what they asked for is then asked again. Every form goes through the store first.";
         HEALTH "health" ("{ path, interval }") Absent("every server counts as healthy"), "How its servers are probed.";
@@ -238,6 +286,14 @@ shapes! {
         NAME "name" ("header name") Value(r#""Remote-Name""#), "The name people know.";
         EMAIL "email" ("header name") Value(r#""Remote-Email""#), "The e-mail address.";
         GROUPS "groups" ("header name") Value(r#""Remote-Groups""#), "The groups, separated by commas.";
+    }
+    cors "cors = { … }" "Which pages of other origins may call an application." {
+        ORIGINS "origins" ("list of origins") Required, "Exactly these: `[\"https://spa.example.com\"]`. Never a pattern.";
+        METHODS "methods" ("list of methods") Value(r#"["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]"#), "What they may send.";
+        HEADERS "headers" ("list of header names") Value(r#"["Authorization", "Content-Type"]"#), "Header fields they may send.";
+        EXPOSE "expose" ("list of header names") Value("[]"), "Header fields of answers that they may read, beside `WWW-Authenticate` and `Doorward-Step-Up`.";
+        CREDENTIALS "credentials" ("true or false") Value("false"), "Whether they may send cookies. Browsers send the session's only from pages of the same site.";
+        MAX_AGE "max_age" ("duration") Value(r#""10m""#), "How long a browser may remember the answer to a preflight.";
     }
     health "health = { … }" "How an application's servers are probed." {
         PATH "path" ("path") Required, "Answered with 2xx by a healthy server.";
@@ -279,6 +335,7 @@ shapes! {
         PAID "paid" ("METHOD AGE ago") Absent("nothing"), "A proof that was made for this very request: `\"passkey now\"`.";
         AT "at" ("date and time") Absent("2023-11-14T22:13:20Z"), "When: `2026-02-06T09:00:00Z` or `2026-02-06T09:00[Europe/Berlin]`.";
         DID "did" ("list of \"METHOD AGE ago\"") Value("[]"), "What they have proven: `\"totp 10m ago\"`.";
+        RISK "risk" ("number or list of signals") Absent("the sign-in was as ever"), "How risky the sign-in was: a score, or what showed: `[\"new-device\"]`.";
         EXPECT "expect" ("forward, report, sign-in, step-up, deny, not-found or refuse") Required, "What must become of it.";
         ROUTE "route" ("label or path of a route") Absent("any route"), "The route that must decide.";
         POLICY "policy" ("policy name") Absent("any policy"), "The policy that must decide.";

@@ -103,6 +103,16 @@ impl Levels {
         found.flatten()
     }
 
+    /// All of them, for an application that may ask for any.
+    pub(super) fn own(&self) -> Vec<Arc<CustomLevel>> {
+        self.0.iter().filter_map(|known| known.level.clone()).collect()
+    }
+
+    /// Takes note that any of them may be asked for.
+    pub(super) fn may_be_used(&self) {
+        self.0.iter().for_each(|known| known.is_used.set(true));
+    }
+
     fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|known| known.name.as_str())
     }

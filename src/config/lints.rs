@@ -162,6 +162,7 @@ fn asks_less(policy: &Policy, other: &Policy) -> bool {
             !own.level.is_at_least(&asked.level)
                 || asked.fresh.iter().any(|fresh| !own.fresh.contains(fresh))
                 || asked.idle.is_some_and(|max| own.idle.is_none_or(|own| own > max))
+                || asked.risk.is_some_and(|ceiling| own.risk != Some(ceiling))
         }
         (Access::Require(_), Access::Deny) => true,
         (Access::Deny | Access::Public, _) | (_, Access::Public) => false,

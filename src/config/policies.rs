@@ -6,7 +6,8 @@ use super::{
     people,
     problem::{Code, Problem},
     reader::{Fault, Reader, Section, Value},
-    settings::Mfa,
+    risk,
+    settings::{Mfa, RiskSettings},
     suggest::{listed, nearest},
     values::{method, one_of, some_time, truth, words},
 };
@@ -34,6 +35,8 @@ struct Known {
     used: Cell<Used>,
     /// Where it says that it only reports.
     mode_at: Option<Range<usize>>,
+    /// Where it speaks of risk.
+    risk_at: Option<Range<usize>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -51,6 +54,7 @@ impl Policies {
             policy: Some(Arc::new(Policy::new(name, access))),
             used: Cell::new(Used::Never),
             mode_at: None,
+            risk_at: None,
         };
         let mut known = vec![built_in("public", Access::Public), built_in("deny", Access::Deny)];
         for (name, at, value) in written.and_then(|value| value.named(keys::policy::SHAPE)).unwrap_or_default() {
@@ -63,9 +67,10 @@ impl Policies {
             let section = value.section(keys::policy::SHAPE);
             let policy = section.as_ref().and_then(|section| policy(name, section, levels, session)).map(Arc::new);
             let reports = policy.as_ref().is_some_and(|policy| policy.mode == Mode::Report);
-            let mode_at = section.filter(|_| reports).and_then(|section| section.written(&keys::policy::MODE));
-            let (name, mode_at) = (name.to_owned(), mode_at.map(|value| value.at));
-            known.push(Known { name, at: Some(at), policy, used: Cell::new(Used::Never), mode_at });
+            let place = |key| section.as_ref().and_then(|section| section.written(key)).map(|value| value.at);
+            let (mode_at, risk_at) = (place(&keys::policy::MODE).filter(|_| reports), place(&keys::policy::RISK));
+            let name = name.to_owned();
+            known.push(Known { name, at: Some(at), policy, used: Cell::new(Used::Never), mode_at, risk_at });
         }
         Self(known)
     }
@@ -99,6 +104,17 @@ impl Policies {
     /// Every policy that is right.
     pub(super) fn all(&self) -> Vec<Arc<Policy>> {
         self.0.iter().filter_map(|known| known.policy.clone()).collect()
+    }
+
+    /// Complains of ceilings that nothing reaches, and of those without anything that assesses.
+    pub(super) fn check_risk(&self, risk: Option<&RiskSettings>, reader: &Reader<'_>) {
+        for known in &self.0 {
+            if let (Some(at), Some(policy)) = (&known.risk_at, &known.policy)
+                && let Access::Require(Requirement { level, risk: Some(ceiling), .. }) = &policy.access
+            {
+                risk::check_ceiling(&known.name, (*ceiling, level.floor()), at, risk, reader);
+            }
+        }
     }
 
     /// Warns of policies that nobody uses, and of those that nobody can meet.
@@ -138,11 +154,12 @@ fn policy(name: &str, section: &Section<'_>, levels: &Levels, session: Option<&L
     let idle = section.maybe(&key::IDLE, |value| idle(value, session));
     let who = people::named(section, &key::GROUPS, &key::USERS);
     let allow = section.maybe(&key::ALLOW, people::allow);
+    let risk = section.maybe(&key::RISK, risk::ceiling);
     let message = section.maybe(&key::MESSAGE, words);
     let mode = section.read(&key::MODE, mode);
     let (level, max_age, fresh, idle) = (level?, max_age?, fresh?.unwrap_or_default(), idle?);
     let who = people::all(who?.into_iter().chain(allow?).collect());
-    let (message, mode) = (message?, mode?);
+    let (risk, message, mode) = (risk?, message?, mode?);
     if let (2.., Some(value)) = (fresh.iter().filter(|fresh| fresh.is_once()).count(), section.written(&key::FRESH)) {
         let fault = Fault::new("two clauses say `once`", "expected one at most");
         let fault =
@@ -156,10 +173,11 @@ fn policy(name: &str, section: &Section<'_>, levels: &Levels, session: Option<&L
         (&key::GROUPS, who.is_some()),
         (&key::USERS, who.is_some()),
         (&key::ALLOW, who.is_some()),
+        (&key::RISK, risk.is_some()),
         (&key::MESSAGE, message.is_some()),
     ];
     let access = match level {
-        Demanded::Require(level) => Access::Require(Requirement { level, max_age, fresh, idle, who }),
+        Demanded::Require(level) => Access::Require(Requirement { level, max_age, fresh, idle, who, risk }),
         Demanded::Public => {
             forbid(section, &demands, "a public policy can't demand anything", "nobody is asked who they are")?;
             Access::Public

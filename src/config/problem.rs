@@ -1,6 +1,7 @@
 //! What is wrong with a config file, drawn where it stands.
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use serde_json::{Value, json};
 use std::{io::Read as _, ops::Range, path::Path, sync::Arc};
 
 /// A config file's text and the name it goes by in messages.
@@ -35,6 +36,13 @@ pub enum Unreadable {
         /// Where the first byte stands that is not.
         line: usize,
     },
+}
+
+impl Unreadable {
+    /// Whether there is no such file.
+    pub fn is_missing(&self) -> bool {
+        matches!(self, Self::Io { cause, .. } if cause.kind() == std::io::ErrorKind::NotFound)
+    }
 }
 
 impl Source {
@@ -253,6 +261,37 @@ impl Problems {
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
         let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
         (1 + before.bytes().filter(|byte| *byte == b'\n').count(), column)
+    }
+
+    /// Each problem, for programs.
+    pub fn listed(&self) -> impl Iterator<Item = Value> {
+        self.iter().map(|problem| {
+            let (line, column) = self.position(problem);
+            let severity = match problem.code.severity() {
+                Severity::Error => "error",
+                Severity::Warning => "warning",
+            };
+            let also = problem.also.as_ref().map(|(at, label)| {
+                let (line, column) = self.place(at);
+                json!({ "line": line, "column": column, "label": label })
+            });
+            json!({
+                "severity": severity, "code": problem.code.id(), "line": line, "column": column,
+                "title": problem.title, "label": problem.label, "help": problem.help, "also": also,
+            })
+        })
+    }
+
+    /// The first problem in one line without a drawing, and how many there are besides.
+    pub fn summary(&self) -> String {
+        let Some(first) = self.list.first() else { return String::new() };
+        let (line, column) = self.position(first);
+        let more = match self.list.len() - 1 {
+            0 => String::new(),
+            1 => " (and 1 more)".to_owned(),
+            more => format!(" (and {more} more)"),
+        };
+        format!("{}:{line}:{column}: {}: {}{more}", self.file.name, first.code.id(), first.title)
     }
 
     /// The drawing, for a terminal that shows colours.

@@ -42,7 +42,7 @@ pub(super) struct Section<'a> {
     table: Option<&'a DeTable<'a>>,
     /// Its header; where missing keys are missing.
     pub(super) at: Range<usize>,
-    shape: &'static Shape,
+    pub(super) shape: &'static Shape,
 }
 
 /// A value that was written, or a default that might have been.

@@ -67,7 +67,11 @@ fn taken(takes: &str, key: &str) -> Value {
         "true or false" => return json!({ "type": "boolean" }),
         "number" => return json!({ "type": "integer", "minimum": 0 }),
         "{ name = \"value\" }" => return json!({ "type": "object", "additionalProperties": { "type": "string" } }),
-        "table" | "lists by name" => return headed(format!("[{key}]")).unwrap_or(json!({ "type": "object" })),
+        "table" | "lists by name" => {
+            let inside =
+                || ALL.iter().find(|shape| shape.header.ends_with(&format!(".{key}]"))).map(|shape| reference(shape));
+            return headed(format!("[{key}]")).or_else(inside).unwrap_or(json!({ "type": "object" }));
+        }
         "tables by name" => {
             let inner = headed(format!("[{key}.NAME]")).unwrap_or(json!({ "type": "object" }));
             return json!({ "type": "object", "additionalProperties": inner });
@@ -77,6 +81,12 @@ fn taken(takes: &str, key: &str) -> Value {
             return json!({ "type": "array", "items": inner.unwrap_or(json!({ "type": "object" })) });
         }
         _ => {}
+    }
+    if let Some(other) = takes.strip_prefix("number or ") {
+        return json!({ "anyOf": [taken("number", key), taken(other, key)] });
+    }
+    if let Some(of_each) = takes.strip_prefix("table: group = ") {
+        return json!({ "type": "object", "additionalProperties": taken(of_each, key) });
     }
     if let Some(one) = takes.strip_prefix("list of ") {
         return json!({ "type": "array", "items": taken(one, key) });

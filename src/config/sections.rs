@@ -2,6 +2,7 @@
 
 use super::{
     keys::{self, Key},
+    mfa,
     problem::{Code, Problem},
     reader::{Fault, Section, Value},
     settings::{Certificate, LogFormat, Mfa, Password, Portal, Server, SignUpSettings, Store, StoreUrl, Tls},
@@ -32,6 +33,9 @@ pub(super) fn server(section: &Section<'_>) -> Option<Server> {
     let listen = section.read(&key::LISTEN, |value| value.some(socket_address));
     let redirect = section.read(&key::REDIRECT, |value| value.list(socket_address));
     let admin = section.read(&key::ADMIN, admin);
+    // It is not drawn where it is wrong.
+    section.reader.secrets.borrow_mut().extend(section.written(&key::ADMIN_KEY).map(|value| value.at));
+    let admin_key = section.maybe(&key::ADMIN_KEY, admin_key);
     let trusted_proxies = section.read(&key::TRUSTED_PROXIES, |value| value.list(network));
     let workers = section.maybe(&key::WORKERS, workers);
     let body_max = section.read(&key::BODY_MAX, size);
@@ -41,6 +45,7 @@ pub(super) fn server(section: &Section<'_>) -> Option<Server> {
         listen: listen?,
         redirect: redirect?,
         admin: admin?,
+        admin_key: admin_key?,
         trusted_proxies: trusted_proxies?,
         workers: workers?,
         body_max: body_max?,
@@ -61,6 +66,25 @@ fn admin(value: &Value<'_>) -> Option<Option<SocketAddr>> {
         value.reader.note(problem.help("see to it that only operators reach it, or write \"127.0.0.1:9443\""));
     }
     Some(Some(address))
+}
+
+/// Nobody guesses one of this length, so guesses need not be counted.
+const ADMIN_KEY_CHARS_MIN: usize = 32;
+
+fn admin_key(value: &Value<'_>) -> Option<Secret> {
+    let key = secret(value)?;
+    if key.chars().count() < ADMIN_KEY_CHARS_MIN || !key.chars().all(|c| c.is_ascii_graphic()) {
+        let fault =
+            Fault::new("this key could be guessed or not be sent", "expected 32 visible ASCII characters or more");
+        return value.fail(fault.help("`openssl rand -hex 32` makes one"));
+    }
+    if value.as_str().is_some_and(|text| !text.starts_with("file:") && !text.contains("${")) {
+        let title = "a key stands in the config file";
+        let problem =
+            Problem::new(Code::Lax, title, value.at.clone(), "whoever reads this file can manage the gateway");
+        value.reader.note(problem.help("write \"file:/run/secrets/admin-key\" or \"${ADMIN_KEY}\""));
+    }
+    Some(Secret::new(key.into_bytes()))
 }
 
 fn workers(value: &Value<'_>) -> Option<NonZeroUsize> {
@@ -163,13 +187,19 @@ pub(super) fn mfa(section: &Section<'_>) -> Option<Mfa> {
         one_of(value, &[("operator", FirstFactor::Operator), ("mailbox", FirstFactor::Mailbox)])
     });
     let methods = section.read(&keys::mfa::METHODS, |value| value.some(second_factor));
+    let group_methods = section.maybe(&keys::mfa::GROUP_METHODS, |value| mfa::group_methods(value, methods.as_deref()));
+    let grace = section.read(&keys::mfa::GRACE, mfa::grace);
     let recovery_codes = section.read(&keys::mfa::RECOVERY_CODES, recovery_codes);
     let remember = section.read(&keys::mfa::REMEMBER, remember);
     let requirements = Requirements { everybody: everybody?, groups: groups?.unwrap_or_default() };
+    let (methods, grace) = (methods?, grace?);
+    mfa::lint(section, &requirements, &methods, grace);
     Some(Mfa {
         requirements,
         first_factor: first_factor?,
-        methods: methods?,
+        methods,
+        group_methods: group_methods?.unwrap_or_default(),
+        grace,
         recovery_codes: recovery_codes?,
         remember: remember?,
     })
@@ -179,6 +209,7 @@ fn requirement(value: &Value<'_>) -> Option<Requirement> {
     const NAMES: &[(&str, Requirement)] = &[
         ("required", Requirement::Required),
         ("optional", Requirement::Optional),
+        ("risk-based", Requirement::RiskBased),
         ("disabled", Requirement::Disabled),
     ];
     one_of(value, NAMES)
@@ -231,7 +262,7 @@ fn remember(value: &Value<'_>) -> Option<Option<Duration>> {
     Some(Some(lasts))
 }
 
-fn second_factor(value: &Value<'_>) -> Option<Method> {
+pub(super) fn second_factor(value: &Value<'_>) -> Option<Method> {
     if value.as_str() == Some(Method::Password.name()) {
         let fault = Fault::new("a password is no second factor", "expected another method");
         return value.fail(fault.help("it is what people begin with"));

@@ -1,6 +1,10 @@
 //! The config as run: parsed, complete, nothing left to check. The config as written never leaves [`super`].
 
-pub use crate::adapters::messages::settings::{Mail, Phone};
+pub use crate::adapters::{
+    messages::settings::{Mail, Phone},
+    records::{Keep, Settings as Records},
+    upstream::HttpVersion,
+};
 
 use crate::{
     domain::{
@@ -9,8 +13,10 @@ use crate::{
         password,
         policy::{
             Policy,
+            call::Network,
             route::{App, Apps},
         },
+        risk::Rules,
         secret::Secret,
         session::Limits,
         target::Host,
@@ -19,7 +25,7 @@ use crate::{
 };
 use http::HeaderName;
 use ipnet::IpNet;
-use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, num::NonZeroUsize, path::PathBuf, sync::Arc, time::Duration};
 
 /// Everything a config file says.
 #[derive(Debug, Clone)]
@@ -36,6 +42,8 @@ pub struct Settings {
     pub session: Limits,
     /// `[mfa]`.
     pub mfa: Mfa,
+    /// `[risk]`.
+    pub risk: Option<RiskSettings>,
     /// `[hold]`.
     pub hold: hold::Limits,
     /// `[password]`.
@@ -48,6 +56,8 @@ pub struct Settings {
     pub sms: Option<Phone>,
     /// `[voice]`.
     pub voice: Option<Phone>,
+    /// `[records]`.
+    pub records: Option<Records>,
     /// Every policy: `public` and `deny`, then those of `[policy.NAME]` in alphabetical order.
     pub policies: Vec<Arc<Policy>>,
     /// `[[app]]`, in the order of the file; never empty.
@@ -62,7 +72,7 @@ impl Settings {
 }
 
 /// Sockets, and how the process behaves.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Server {
     /// Where HTTPS is served; never empty.
     pub listen: Vec<SocketAddr>,
@@ -70,6 +80,8 @@ pub struct Server {
     pub redirect: Vec<SocketAddr>,
     /// Where the management API, health and metrics are served; `None` where switched off.
     pub admin: Option<SocketAddr>,
+    /// Who shows it may manage; nobody may where there is none.
+    pub admin_key: Option<Secret>,
     /// Who may say for whom a connection is (ID-05).
     pub trusted_proxies: Vec<IpNet>,
     /// Threads of the data plane; one for each core where not said.
@@ -181,10 +193,25 @@ pub struct Mfa {
     pub first_factor: FirstFactor,
     /// What counts as one; never empty.
     pub methods: Vec<Method>,
+    /// What of it counts for the members of a group.
+    pub group_methods: BTreeMap<String, Vec<Method>>,
+    /// For how long one may sign in without one where it is required; `None` for not at all.
+    pub grace: Option<Duration>,
     /// Recovery codes in a set; none where it is zero.
     pub recovery_codes: u8,
     /// How long a browser may spare its user the second step; `None` where none may.
     pub remember: Option<Duration>,
+}
+
+/// Sign-ins that are unlike somebody's earlier ones.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RiskSettings {
+    /// What signals weigh, and what they call for.
+    pub rules: Rules,
+    /// Addresses that are a signal by themselves.
+    pub listed: Vec<Network>,
+    /// Where addresses are, if anybody can say.
+    pub geo: Option<PathBuf>,
 }
 
 /// What new passwords must be like.
@@ -212,10 +239,16 @@ pub struct AppSettings {
     pub upstreams: Vec<Upstream>,
     /// Who vouches for HTTPS upstreams; the system's authorities where not said.
     pub upstream_ca: Option<PathBuf>,
+    /// What its servers speak.
+    pub upstream_http: HttpVersion,
     /// What the application is told about the user.
     pub identity: IdentityHeaders,
     /// Whether a WebSocket may be opened.
     pub websocket: WebSocket,
+    /// Whether programs may bring a token in place of a cookie.
+    pub bearer: Bearer,
+    /// Which pages of other origins may call it; its own affair where not said.
+    pub cors: Option<Cors>,
     /// What comes of its own wish for a step-up.
     pub step_up: StepUp,
     /// Which host the application sees.
@@ -289,6 +322,32 @@ pub enum WebSocket {
     Allowed,
     /// Nowhere.
     Refused,
+}
+
+/// Whether programs may bring a token of the gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bearer {
+    /// In place of a cookie.
+    Taken,
+    /// It gets no request through.
+    Refused,
+}
+
+/// Which pages of other origins may call an application, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cors {
+    /// As browsers write them; never empty.
+    pub origins: Vec<String>,
+    /// What they may send; never empty.
+    pub methods: Vec<String>,
+    /// Header fields they may send.
+    pub headers: Vec<HeaderName>,
+    /// Header fields they may read.
+    pub expose: Vec<HeaderName>,
+    /// Whether they may send cookies.
+    pub credentials: bool,
+    /// How long a browser remembers that.
+    pub max_age: Duration,
 }
 
 /// What comes of an application's wish for a step-up.

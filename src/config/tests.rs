@@ -64,12 +64,14 @@ fn what_is_not_written_has_its_default() {
         store,
         session,
         mfa,
+        risk,
         hold,
         sign_up,
         password,
         mail,
         sms,
         voice,
+        records,
         policies,
         apps,
     } = settings;
@@ -92,7 +94,8 @@ fn what_is_not_written_has_its_default() {
     assert_eq!(mfa.first_factor, FirstFactor::Operator);
     assert_eq!(mfa.remember, Some(Duration::from_hours(30 * 24)));
     assert_eq!(sign_up.mode, SignUp::Closed);
-    assert!(mail.is_none() && sms.is_none() && voice.is_none());
+    assert!(risk.is_none());
+    assert!(mail.is_none() && sms.is_none() && voice.is_none() && records.is_none());
     assert_eq!((password.policy, password.breached), (PasswordPolicy::default(), None));
     assert_eq!(policies.iter().map(|policy| policy.name.as_str()).collect::<Vec<_>>(), ["public", "deny"]);
     assert_eq!(apps[0].app.title, "Payroll");
@@ -209,6 +212,7 @@ fn every_key_of_the_list_is_read() {
                 "user = { … }" => format!("[[test]]\nuser = {{ {} }}\n", inside.trim()),
                 "[[app.route]]" => format!("[[app]]\n[[app.route]]\n{inside}"),
                 "[policy.NAME]" => format!("[policy.x]\n{inside}"),
+                "[policy.NAME.risk]" => format!("[policy.x.risk]\n{inside}"),
                 header => format!("{header}\n{inside}"),
             };
             let problems = read_text(&file).unwrap_err();

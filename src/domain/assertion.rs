@@ -1,5 +1,7 @@
 //! What an application is told about who is there, in a form it can verify.
 
+pub mod bearer;
+
 use crate::domain::{
     session::{Identity, Level, proven},
     time::Timestamp,

@@ -266,6 +266,8 @@ pub struct Contact {
     pub address: Address,
     /// Since when it is known to be theirs; `None` until then, and until then it serves nothing.
     pub verified_at: Option<Timestamp>,
+    /// When something that was sent there last proved who is there.
+    pub used_at: Option<Timestamp>,
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Who may make an account, and who must have a second factor.
 
+use crate::domain::time::Timestamp;
 use std::{collections::BTreeMap, time::Duration};
 
 /// Who may make an account.
@@ -74,11 +75,25 @@ impl Inviter {
 pub enum Requirement {
     /// Never.
     Disabled,
-    /// From those who have enrolled one.
+    /// Where the sign-in's risk calls for it.
+    RiskBased,
+    /// From those who have enrolled one, and where the sign-in's risk calls for it.
     Optional,
     /// Always.
     #[default]
     Required,
+}
+
+impl Requirement {
+    /// The name in config files and in programs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Disabled => "disabled",
+            Self::RiskBased => "risk-based",
+            Self::Optional => "optional",
+            Self::Required => "required",
+        }
+    }
 }
 
 /// Whom signing in takes how much from.
@@ -103,12 +118,39 @@ impl Requirements {
     }
 }
 
+/// How it stands with the time in which somebody may sign in without the second factor that is required of them.
+///
+/// It begins with their first sign-in under the requirement, not with their account: a house that begins to require one
+/// leaves nobody outside. It begins once, and nothing makes it begin again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Grace {
+    /// It begins with their next sign-in.
+    Ahead,
+    /// It lasts until then.
+    Until(Timestamp),
+    /// It is over, or the operator gives none.
+    Over,
+}
+
+impl Grace {
+    /// How it stands at `now` with one of this length that began then. One that begins in the future is over: the clock was
+    /// set back, and nobody is to gain by that.
+    pub fn at(began: Option<Timestamp>, lasts: Option<Duration>, now: Timestamp) -> Self {
+        match (lasts, began) {
+            (Some(_), None) => Self::Ahead,
+            (Some(lasts), Some(began)) if began.age(now).is_some_and(|age| age < lasts) => Self::Until(began + lasts),
+            (None | Some(_), _) => Self::Over,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::{collection::vec, prelude::*, sample::select};
 
-    const ALL: [Requirement; 3] = [Requirement::Disabled, Requirement::Optional, Requirement::Required];
+    const ALL: [Requirement; 4] =
+        [Requirement::Disabled, Requirement::RiskBased, Requirement::Optional, Requirement::Required];
 
     fn requirements() -> impl Strategy<Value = Requirements> {
         let groups = proptest::collection::btree_map("[a-d]", select(&ALL[..]), 0..4);
@@ -136,6 +178,20 @@ mod tests {
             prop_assert!(holds == requirements.everybody || of_groups.contains(&&holds));
             prop_assert!(holds >= requirements.everybody && of_groups.iter().all(|one| holds >= **one));
         }
+    }
+
+    #[test]
+    fn a_grace_lasts_from_the_first_sign_in_until_it_is_over() {
+        let (began, day) = (Timestamp::from_millis(1_700_000_000_000), Duration::from_hours(24));
+        let at = |now| Grace::at(Some(began), Some(7 * day), now);
+
+        assert_eq!(at(began), Grace::Until(began + 7 * day));
+        assert_eq!(at(began + 7 * day - Duration::from_millis(1)), Grace::Until(began + 7 * day));
+        assert_eq!(at(began + 7 * day), Grace::Over);
+        assert_eq!(at(began - Duration::from_millis(1)), Grace::Over, "a clock that was set back gives no time");
+        assert_eq!(Grace::at(None, Some(day), began), Grace::Ahead);
+        assert_eq!(Grace::at(Some(began), None, began), Grace::Over);
+        assert_eq!(Grace::at(None, None, began), Grace::Over);
     }
 
     #[test]

@@ -1,6 +1,12 @@
 //! What happened to an account: for its owner to look over, and for whoever audits (LO-01).
 
-use crate::domain::{factor::Method, place::Place, time::Timestamp, user::UserId};
+use crate::domain::{
+    factor::Method,
+    place::Place,
+    risk::{Act, Score, Signal},
+    time::Timestamp,
+    user::UserId,
+};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -30,6 +36,15 @@ pub enum What {
         /// By the proof that completed it.
         #[serde(with = "by_name")]
         method: Method,
+    },
+    /// The first proof of a sign-in was right, and the sign-in is unlike earlier ones.
+    UnusualSignIn {
+        /// How much so.
+        score: Score,
+        /// In what.
+        signals: Vec<Signal>,
+        /// What that called for.
+        acts: Vec<Act>,
     },
     /// A session gained a proof.
     SteppedUp {
@@ -95,19 +110,57 @@ pub enum What {
     },
     /// A session was locked: what was proven in it is fresh no more.
     Locked,
+    /// An operator did something to the account, not its owner.
+    Operator(Intervention),
+}
+
+/// What an operator did to an account. Written down for its owner like [`What`], by names that never change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "act", rename_all = "kebab-case")]
+pub enum Intervention {
+    /// They made the account.
+    Added,
+    /// They set its password, which ended its sessions.
+    PasswordSet,
+    /// They gave it an authenticator app.
+    AppAdded {
+        /// What it is called.
+        name: String,
+    },
+    /// They took its second factors and recovery codes away, which ended its sessions, and let its owner set up new ones.
+    SecondFactorsReset {
+        /// How many second factors there were.
+        removed: u64,
+    },
+    /// They ended sessions.
+    SessionsEnded {
+        /// How many.
+        count: u64,
+    },
+    /// They had remembered browsers forgotten.
+    DevicesForgotten {
+        /// How many.
+        count: u64,
+    },
+    /// They keep its owner out, which ended its sessions.
+    Disabled,
+    /// They let its owner in again.
+    Enabled,
+    /// They had its failed tries forgotten.
+    Unlocked,
 }
 
 /// A method by its own name.
-mod by_name {
+pub(in crate::domain) mod by_name {
     use super::Method;
     use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
 
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
-    pub(super) fn serialize<S: Serializer>(method: &Method, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(in crate::domain) fn serialize<S: Serializer>(method: &Method, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(method.name())
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Method, D::Error> {
+    pub(in crate::domain) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Method, D::Error> {
         let name = std::borrow::Cow::<str>::deserialize(deserializer)?;
         Method::by_name(&name).ok_or_else(|| D::Error::custom("no such method"))
     }
@@ -122,6 +175,14 @@ mod tests {
         let (method, name) = (Method::Totp, || "Phone".to_owned());
         let written = [
             (What::SignedIn { method }, r#"{"event":"signed-in","method":"totp"}"#),
+            (
+                What::UnusualSignIn {
+                    score: Score::MAX,
+                    signals: vec![Signal::NewDevice, Signal::NewCountry],
+                    acts: vec![Act::Notify],
+                },
+                r#"{"event":"unusual-sign-in","score":100,"signals":["new-device","new-country"],"acts":["notify"]}"#,
+            ),
             (What::SteppedUp { method }, r#"{"event":"stepped-up","method":"totp"}"#),
             (What::WrongTry { method: Method::RecoveryCode }, r#"{"event":"wrong-try","method":"recovery-code"}"#),
             (What::FactorAdded { method, name: name() }, r#"{"event":"factor-added","method":"totp","name":"Phone"}"#),
@@ -143,6 +204,27 @@ mod tests {
             (What::ContactChanged, r#"{"event":"contact-changed"}"#),
             (What::SessionsEnded { count: 2 }, r#"{"event":"sessions-ended","count":2}"#),
             (What::Locked, r#"{"event":"locked"}"#),
+            (What::Operator(Intervention::Added), r#"{"event":"operator","act":"added"}"#),
+            (What::Operator(Intervention::PasswordSet), r#"{"event":"operator","act":"password-set"}"#),
+            (
+                What::Operator(Intervention::AppAdded { name: name() }),
+                r#"{"event":"operator","act":"app-added","name":"Phone"}"#,
+            ),
+            (
+                What::Operator(Intervention::SecondFactorsReset { removed: 2 }),
+                r#"{"event":"operator","act":"second-factors-reset","removed":2}"#,
+            ),
+            (
+                What::Operator(Intervention::SessionsEnded { count: 2 }),
+                r#"{"event":"operator","act":"sessions-ended","count":2}"#,
+            ),
+            (
+                What::Operator(Intervention::DevicesForgotten { count: 1 }),
+                r#"{"event":"operator","act":"devices-forgotten","count":1}"#,
+            ),
+            (What::Operator(Intervention::Disabled), r#"{"event":"operator","act":"disabled"}"#),
+            (What::Operator(Intervention::Enabled), r#"{"event":"operator","act":"enabled"}"#),
+            (What::Operator(Intervention::Unlocked), r#"{"event":"operator","act":"unlocked"}"#),
         ];
 
         for (what, text) in written {

@@ -9,11 +9,13 @@
 //! - An older proof never admits more.
 //! - A lock never admits more, and takes nothing from the level.
 //! - A proof from the future is none.
+//! - A riskier sign-in never admits more.
 //! - A policy that only reports refuses nobody, and what it reports is what it would do.
 //! - Only this module can make an [`Admission`]. Nothing reaches an upstream without one.
 //! - Where a proof pays for one request, there is no admission before it is spent.
 
 pub mod call;
+pub mod ceiling;
 pub mod demand;
 pub mod glob;
 pub mod hours;
@@ -23,15 +25,18 @@ pub mod route;
 pub mod strength;
 pub mod who;
 
+pub use ceiling::Ceiling;
 pub use strength::{CustomLevel, Strength};
 pub use who::Who;
 
 use self::once::Unpaid;
 use crate::domain::{
     factor::Method,
+    risk::Score,
     session::{Authentication, Identity, Level, Session, proven},
     time::Timestamp,
 };
+use serde::{Deserialize, Serialize};
 use std::{sync::Arc, time::Duration};
 
 /// A named requirement that routes point at.
@@ -96,6 +101,8 @@ pub struct Requirement {
     pub idle: Option<Duration>,
     /// Who may pass at all; everybody where there is none.
     pub who: Option<Who>,
+    /// What a risky sign-in must have proven besides, and which may not pass at all.
+    pub risk: Option<Ceiling>,
 }
 
 /// A proof by one of these methods, at most this old.
@@ -143,13 +150,16 @@ pub enum Visitor {
     Anonymous(WhyAnonymous),
 }
 
-/// Why a request carries no session. Logged, and used to word the sign-in page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Why a request carries no session. Logged, recorded, and used to word the sign-in page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum WhyAnonymous {
     /// There is no session cookie.
     NoCookie,
     /// There is one that can't be ours, or there are two.
     BadCookie,
+    /// There is a token of ours in its place that is over, for another host, or none.
+    BadToken,
     /// No session has it: never issued here, rotated, signed out or revoked.
     Unknown,
     /// The session was too old.
@@ -187,6 +197,8 @@ pub enum Missing {
         wanted: Strength,
         /// How old a proof may be that counts, if that matters.
         max_age: Option<Duration>,
+        /// The sign-in's risk, where it is that which asks for the level.
+        risk: Option<Score>,
     },
     /// No proof is recent enough.
     Fresh {
@@ -211,6 +223,8 @@ pub enum WhyDenied {
     Policy,
     /// The user is not among those it is for.
     Who,
+    /// The sign-in was too unlike earlier ones.
+    Risk,
 }
 
 /// Proof that policy let one request through.
@@ -316,6 +330,9 @@ impl Policy {
         if requirement.who.as_ref().is_some_and(|who| !who.includes(&identity.user)) {
             return Decision::Deny(WhyDenied::Who);
         }
+        if requirement.risk.is_some_and(|ceiling| ceiling.denies(identity.session.risk.score)) {
+            return Decision::Deny(WhyDenied::Risk);
+        }
         match requirement.missing(&identity.session, now) {
             Ok(()) => {
                 let custom = match &requirement.level {
@@ -346,7 +363,7 @@ pub enum Lack {
 impl Requirement {
     /// This level and nothing else, of anybody.
     pub fn at(level: impl Into<Strength>) -> Self {
-        Self { level: level.into(), max_age: None, fresh: Vec::new(), idle: None, who: None }
+        Self { level: level.into(), max_age: None, fresh: Vec::new(), idle: None, who: None, risk: None }
     }
 
     /// The clause that wants a proof for each request, if there is one.
@@ -354,21 +371,26 @@ impl Requirement {
         self.fresh.iter().find(|fresh| fresh.is_once())
     }
 
-    /// What `session` lacks at `now`: the level first, then each freshness in its order, then that somebody is there, for
-    /// most proofs show that too. What pays for one request is no matter of a session.
+    /// What `session` lacks at `now`: the level first, then what its risk asks for, then each freshness in its order, then
+    /// that somebody is there, for most proofs show that too. What pays for one request is no matter of a session.
     pub fn missing(&self, session: &Session, now: Timestamp) -> Result<(), Lack> {
         let authentications = &session.authentications;
         let reached = Level::reached(authentications, now).ok_or(Lack::Everything)?;
-        match (&self.level, self.max_age) {
+        let lacks = |wanted: &Strength, risk| match (wanted, self.max_age) {
             // The way of most requests, without a list of methods.
-            (Strength::Level(level), None) if reached >= *level => {}
+            (Strength::Level(level), None) if reached >= *level => Ok(()),
             (wanted, max_age) => {
                 let methods = counting(authentications, max_age, now);
-                if !wanted.met_by(&methods) {
-                    let reached = Level::shown_by(methods.into_iter());
-                    return Err(Lack::Some(Missing::Level { reached, wanted: wanted.clone(), max_age }));
+                if wanted.met_by(&methods) {
+                    return Ok(());
                 }
+                let reached = Level::shown_by(methods.into_iter());
+                Err(Lack::Some(Missing::Level { reached, wanted: wanted.clone(), max_age, risk }))
             }
+        };
+        lacks(&self.level, None)?;
+        if let Some(level) = self.risk.and_then(|ceiling| ceiling.asks(session.risk.score)) {
+            lacks(&level.into(), Some(session.risk.score))?;
         }
         match self.fresh.iter().find_map(|fresh| fresh.missing(session, now)) {
             Some(missing) => Err(Lack::Some(missing)),

@@ -18,6 +18,7 @@ pub use activity::Activity;
 use crate::domain::{
     factor::{FactorClass, FactorId, Method},
     place::Place,
+    risk::Assessment,
     time::Timestamp,
     user::{User, UserId},
 };
@@ -58,6 +59,8 @@ pub struct Session {
     pub locked_at: Option<Timestamp>,
     /// Where it was begun.
     pub place: Place,
+    /// How unlike its owner's earlier sign-ins that was.
+    pub risk: Assessment,
 }
 
 /// How long sessions live.
@@ -195,6 +198,7 @@ mod tests {
             activity: Activity::begun(seen_at),
             locked_at: None,
             place: Place::default(),
+            risk: Assessment::default(),
         }
     }
 

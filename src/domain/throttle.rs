@@ -221,6 +221,11 @@ impl BudgetKey {
         Self { text: format!("sign-ups-from:{}", network(address)), owner: None }
     }
 
+    /// Warnings that a sign-in was refused, to the owner of an account.
+    pub fn warnings(user: UserId) -> Self {
+        Self::of_account("warnings", user, Lane::Stranger)
+    }
+
     /// The text the store keeps.
     pub fn as_str(&self) -> &str {
         &self.text

@@ -4,12 +4,14 @@ pub use super::factors::SecondFactor;
 use super::{
     World,
     challenge::totp_seal,
-    factors,
+    factors, grace, notices,
     password::{Unfit, accept, hashed},
 };
 use crate::{
     domain::{
         contact::{Address, Contact, EmailAddress, PhoneNumber},
+        enrolment::{Grace, Requirement},
+        event::Intervention,
         factor::{
             FactorId, Method,
             totp::{KEY_BYTES, Key},
@@ -19,6 +21,7 @@ use crate::{
     },
     ports::{
         HasherBusy, StoreError,
+        messages::Notice,
         store::{Account, Added, SessionSummary, TotpFactor},
     },
 };
@@ -90,8 +93,9 @@ pub async fn add_user(world: &World, new: NewUser, password: Option<&str>) -> Re
     }
     for address in new.email.map(Address::Email).into_iter().chain(new.phone.map(Address::Phone)) {
         let id = FactorId(world.entropy.id(now));
-        world.store.put_contact(&Contact { id, user: user.id, address, verified_at: Some(now) }).await?;
+        world.store.put_contact(&Contact { id, user: user.id, address, verified_at: Some(now), used_at: None }).await?;
     }
+    world.record_operator(user.id, Intervention::Added).await?;
     Ok(user)
 }
 
@@ -116,15 +120,35 @@ pub async fn second_factors(world: &World, user: UserId) -> Result<Vec<SecondFac
     Ok(factors::second_factors(world, user).await?)
 }
 
-/// How many recovery codes an account has left.
-pub async fn recovery_codes_left(world: &World, user: UserId) -> Result<u64, AdministerError> {
-    Ok(super::recovery::left(world, user).await?)
+/// What signing in takes from an account, and how it stands with that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// What is required of it.
+    pub requirement: Requirement,
+    /// What is sent to its addresses and serves as a second step.
+    pub sent: Vec<Method>,
+    /// How it stands with its grace, if it lacks what is required.
+    pub grace: Option<Grace>,
+    /// How many recovery codes it has left.
+    pub recovery_codes: u64,
+}
+
+/// How an account stands.
+pub async fn status(world: &World, user: &User) -> Result<Status, AdministerError> {
+    Ok(Status {
+        requirement: world.settings.requirements.of(&user.groups),
+        sent: super::codes::methods_of(world, user.id).await?,
+        grace: grace::of(world, user).await?,
+        recovery_codes: super::recovery::left(world, user.id).await?,
+    })
 }
 
 /// Disables or enables an account. Disabling ends its sessions and forgets its devices.
 pub async fn set_disabled(world: &World, login_id: &LoginId, disabled: bool) -> Result<(), AdministerError> {
     let account = account(world, login_id).await?;
-    found(world.store.set_disabled(account.user.id, disabled).await?, login_id)
+    found(world.store.set_disabled(account.user.id, disabled).await?, login_id)?;
+    let act = if disabled { Intervention::Disabled } else { Intervention::Enabled };
+    Ok(world.record_operator(account.user.id, act).await?)
 }
 
 /// Deletes an account and all that hangs on it.
@@ -133,14 +157,18 @@ pub async fn delete_user(world: &World, login_id: &LoginId) -> Result<(), Admini
     found(world.store.delete_account(account.user.id).await?, login_id)
 }
 
-/// Sets an account's password, which ends its sessions and forgets its devices.
+/// Sets an account's password, which ends its sessions and forgets its devices. Its owner is told (EN-02).
 pub async fn set_password(world: &World, login_id: &LoginId, typed: &str) -> Result<(), AdministerError> {
-    let account = account(world, login_id).await?;
-    let password = hashed(world, accept(world, &account.user, typed).await?).await?;
-    found(world.store.set_password(account.user.id, &password).await?, login_id)
+    let user = account(world, login_id).await?.user;
+    let password = hashed(world, accept(world, &user, typed).await?).await?;
+    found(world.store.set_password(user.id, &password).await?, login_id)?;
+    world.record_operator(user.id, Intervention::PasswordSet).await?;
+    let told = notices::reached_at(world, &user).await?;
+    notices::tell_of_operator(world, &user, told, &Notice::PasswordSet);
+    Ok(())
 }
 
-/// Gives an account an authenticator app; returns the key for its owner.
+/// Gives an account an authenticator app; returns the key for its owner, who is told (EN-02).
 pub async fn enroll_totp(world: &World, login_id: &LoginId) -> Result<Key, AdministerError> {
     let account = account(world, login_id).await?;
     let now = world.now();
@@ -159,29 +187,41 @@ pub async fn enroll_totp(world: &World, login_id: &LoginId) -> Result<Key, Admin
     // The id is new, so this can't be taken.
     let _: Added = world.store.add_totp(&factor).await?;
     world.store.set_enrol_until(account.user.id, None).await?;
+    world.record_operator(account.user.id, Intervention::AppAdded { name: factor.name.clone() }).await?;
+    let told = notices::reached_at(world, &account.user).await?;
+    notices::tell_of_operator(world, &account.user, told, &Notice::AppHandedOut { name: factor.name });
     Key::new(&secret, &world.settings.organisation, login_id.as_str())
         .ok_or_else(|| AdministerError::NoSuchUser(login_id.clone()))
 }
 
 /// Removes an account's second factors and recovery codes, ends its sessions, forgets its devices, and lets its owner
-/// set up new ones for a day. Returns how many factors there were.
+/// set up new ones for a day. It gives no new grace, and ends what was left of it where there was a factor. Returns how many
+/// factors there were. Its owner is told, the phone that goes included (EN-02).
 pub async fn reset_mfa(world: &World, login_id: &LoginId) -> Result<u64, AdministerError> {
-    let account = account(world, login_id).await?;
-    let removed = world.store.remove_second_factors(account.user.id).await?;
-    world.store.set_enrol_until(account.user.id, Some(world.now() + ENROL_WITHIN)).await?;
+    let user = account(world, login_id).await?.user;
+    let told = notices::reached_at(world, &user).await?;
+    let removed = world.store.remove_second_factors(user.id).await?;
+    world.store.set_enrol_until(user.id, Some(world.now() + ENROL_WITHIN)).await?;
+    world.record_operator(user.id, Intervention::SecondFactorsReset { removed }).await?;
+    notices::tell_of_operator(world, &user, told, &Notice::SecondFactorsReset);
     Ok(removed)
 }
 
 /// Forgets the browsers that an account's owner has remembered. Returns how many.
 pub async fn forget_devices(world: &World, login_id: &LoginId) -> Result<u64, AdministerError> {
     let account = account(world, login_id).await?;
-    Ok(world.store.forget_devices(account.user.id).await?)
+    let count = world.store.forget_devices(account.user.id).await?;
+    if count > 0 {
+        world.record_operator(account.user.id, Intervention::DevicesForgotten { count }).await?;
+    }
+    Ok(count)
 }
 
 /// Forgets an account's failed tries.
 pub async fn unlock(world: &World, login_id: &LoginId) -> Result<(), AdministerError> {
     let account = account(world, login_id).await?;
-    Ok(world.store.unlock(account.user.id).await?)
+    world.store.unlock(account.user.id).await?;
+    Ok(world.record_operator(account.user.id, Intervention::Unlocked).await?)
 }
 
 /// Sessions, of one account or of all.
@@ -195,13 +235,25 @@ pub async fn sessions(world: &World, login_id: Option<&LoginId>) -> Result<Vec<S
 
 /// Ends one session.
 pub async fn revoke_session(world: &World, session: SessionId) -> Result<(), AdministerError> {
-    if world.store.end_session(session).await? { Ok(()) } else { Err(AdministerError::NoSuchSession(session.0)) }
+    // A disabled user has no session that is still found here, and none that lives.
+    let owner = world.store.identities(&[session]).await?.pop().map(|identity| identity.user.id);
+    if !world.store.end_session(session).await? {
+        return Err(AdministerError::NoSuchSession(session.0));
+    }
+    match owner {
+        Some(owner) => Ok(world.record_operator(owner, Intervention::SessionsEnded { count: 1 }).await?),
+        None => Ok(()),
+    }
 }
 
 /// Ends all sessions of an account, and forgets its devices. Returns how many.
 pub async fn revoke_sessions_of(world: &World, login_id: &LoginId) -> Result<u64, AdministerError> {
     let account = account(world, login_id).await?;
-    Ok(world.store.end_sessions_of(account.user.id, None).await?)
+    let count = world.store.end_sessions_of(account.user.id, None).await?;
+    if count > 0 {
+        world.record_operator(account.user.id, Intervention::SessionsEnded { count }).await?;
+    }
+    Ok(count)
 }
 
 fn found(done: bool, login_id: &LoginId) -> Result<(), AdministerError> {

@@ -1,7 +1,7 @@
 //! Answering a challenge: the second step of a sign-in, or a step-up. Both take one more proof and rotate the token.
 
 use super::{
-    Caller, TryError, World, devices, factors,
+    Caller, TryError, World, devices, factors, risk,
     sessions::{Bearer, Half},
     sign_in::Opened,
 };
@@ -38,6 +38,9 @@ pub enum ChallengeError {
     /// This sign-in ended, expired, or went on in another tab.
     #[error("the sign-in this belongs to is over")]
     Gone,
+    /// The operator lets no sign-in through that is so unlike earlier ones.
+    #[error("too unlike earlier sign-ins")]
+    TooUnusual,
     /// The account has no such factor.
     #[error("no authenticator app is enrolled")]
     NotEnrolled,
@@ -60,6 +63,15 @@ impl From<TryError> for ChallengeError {
         match error {
             TryError::Closed(closed) => Self::Throttled(closed),
             TryError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+impl From<risk::Stopped> for ChallengeError {
+    fn from(stopped: risk::Stopped) -> Self {
+        match stopped {
+            risk::Stopped::TooUnusual => Self::TooUnusual,
+            risk::Stopped::Store(error) => Self::Store(error),
         }
     }
 }
@@ -159,6 +171,7 @@ pub(super) async fn refused(
         ChallengeError::Throttled(_)
         | ChallengeError::Over
         | ChallengeError::Gone
+        | ChallengeError::TooUnusual
         | ChallengeError::NotEnrolled
         | ChallengeError::Sealed(_)
         | ChallengeError::Passkey(PasskeyError::Unavailable(_))
@@ -219,7 +232,7 @@ pub(super) async fn record(
                 return Err(ChallengeError::Gone);
             }
             let user = &half.account.user;
-            (devices::welcome(world, caller, user, session.id).await?, user.id, What::SignedIn { method })
+            (devices::welcome(world, caller, user, &session).await?, user.id, What::SignedIn { method })
         }
         Bearer::Full(full) => {
             let (session, old, new) = (full.identity.session.id, full.token, token.hash());
@@ -231,7 +244,9 @@ pub(super) async fn record(
                 return Err(ChallengeError::Gone);
             }
             let user = full.identity.user.id;
-            (world.know_browser(caller, user).await?, user, What::SteppedUp { method })
+            let browser = world.know_browser(caller, user).await?;
+            risk::leave_trace_of_proof(world, &full.identity.session, proof, browser.as_ref(), caller).await?;
+            (browser, user, What::SteppedUp { method })
         }
     };
     world.record(user, what, caller).await?;
@@ -249,5 +264,6 @@ fn whole(world: &World, half: &Half, proof: Authentication, caller: &Caller) -> 
         activity: Activity::begun(now),
         locked_at: None,
         place: caller.place(),
+        risk: half.attempt.risk.clone(),
     }
 }

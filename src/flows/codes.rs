@@ -119,18 +119,39 @@ pub async fn verify(
     let code = sent(world, bearer, method, browser).await?.filter(|code| code.factor == contact.id);
     let code = code.ok_or(ChallengeError::Over)?;
     take(world, &code, typed, caller).await?;
-    record(world, bearer, Authentication { method, factor: code.factor, at: world.now() }, caller).await
+    let at = world.now();
+    world.store.use_contact(code.factor, at).await?;
+    record(world, bearer, Authentication { method, factor: code.factor, at }, caller).await
 }
 
 /// The methods by which something can be sent to this account as a proof.
 pub(super) async fn methods_of(world: &World, user: UserId) -> Result<Vec<Method>, StoreError> {
     let offered = |method: &Method| method.channel().is_some_and(|channel| world.messenger.reaches(channel));
-    let mut methods: Vec<_> = world.settings.methods.iter().copied().filter(offered).collect();
+    let mut methods = wanted_of(world, user).await?;
+    methods.retain(offered);
     if !methods.is_empty() {
         let contacts = world.store.contacts(user).await?;
         methods.retain(|method| contacts.iter().any(|contact| serves(contact, *method)));
     }
     Ok(methods)
+}
+
+/// An address of somebody's where codes or links go that prove who they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reached {
+    /// The address.
+    pub contact: Contact,
+    /// What can be sent there, the first choice first.
+    pub methods: Vec<Method>,
+}
+
+/// Every such address of an account.
+pub async fn reached(world: &World, user: UserId) -> Result<Vec<Reached>, StoreError> {
+    let methods = methods_of(world, user).await?;
+    let of = |contact: &Contact| methods.iter().copied().filter(|method| serves(contact, *method)).collect();
+    let contacts = world.store.contacts(user).await?.into_iter();
+    let reached = contacts.map(|contact| Reached { methods: of(&contact), contact });
+    Ok(reached.filter(|reached| !reached.methods.is_empty()).collect())
 }
 
 /// A message to be sent, and what it is for.
@@ -218,10 +239,19 @@ pub(super) async fn take(world: &World, code: &SentCode, typed: &str, caller: &C
 
 /// The address that proves something by this method.
 async fn contact_for(world: &World, user: UserId, method: Method) -> Result<Option<Contact>, StoreError> {
-    if !world.settings.methods.contains(&method) {
+    if !wanted_of(world, user).await?.contains(&method) {
         return Ok(None);
     }
     Ok(world.store.contacts(user).await?.into_iter().find(|contact| serves(contact, method)))
+}
+
+/// The methods that the operator wants of this account.
+async fn wanted_of(world: &World, user: UserId) -> Result<Vec<Method>, StoreError> {
+    if world.settings.group_methods.is_empty() {
+        return Ok(world.settings.methods.clone());
+    }
+    let groups = world.store.account(user).await?.map(|account| account.user.groups).unwrap_or_default();
+    Ok(world.settings.methods_of(&groups))
 }
 
 fn serves(contact: &Contact, method: Method) -> bool {

@@ -13,12 +13,14 @@ use super::{
 };
 use crate::{
     domain::{
+        change::Change,
         contact::{Address, Channel, Contact, Kind, NotAnAddress},
         enrolment::Requirement,
         event::What,
         factor::{FactorId, Method},
         policy::Missing,
         secret::Token,
+        user::User,
     },
     ports::{
         StoreError,
@@ -62,11 +64,12 @@ impl From<StoreError> for ContactError {
     }
 }
 
-/// Whether people can give an address of this kind here: mail serves notices whatever else it serves, a phone only to
+/// Whether somebody can give an address of this kind here: mail serves notices whatever else it serves, a phone only to
 /// prove something.
-pub fn is_offered(world: &World, kind: Kind) -> bool {
+pub fn is_offered(world: &World, user: &User, kind: Kind) -> bool {
+    let methods = world.settings.methods_of(&user.groups);
     let reaches = |channel: Channel| channel.kind() == kind && world.messenger.reaches(channel);
-    let wants = |channel| world.settings.methods.iter().any(|method| method.channel() == Some(channel));
+    let wants = |channel| methods.iter().any(|method| method.channel() == Some(channel));
     Channel::ALL.iter().any(|channel| reaches(*channel) && (kind == Kind::Email || wants(*channel)))
 }
 
@@ -83,10 +86,10 @@ pub async fn pending(world: &World, full: &Full, kind: Kind, browser: &Token) ->
 
 /// Whether an address of this kind may be changed now.
 pub async fn may_change(world: &World, full: &Full, kind: Kind) -> Result<(), ContactError> {
-    if !is_offered(world, kind) {
+    if !is_offered(world, &full.identity.user, kind) {
         return Err(ContactError::NotOffered);
     }
-    if let Some(missing) = missing_for_change(world, full).await? {
+    if let Some(missing) = missing_for_change(world, full, Change::Account).await? {
         return Err(ContactError::NeedsProof(missing));
     }
     if !may_be_reached(world, full.identity.user.id, kind).await? {
@@ -133,7 +136,13 @@ pub async fn confirm(
     let code = pending(world, full, kind, browser).await?.ok_or(ChallengeError::Over)?;
     codes::take(world, &code, typed, caller).await?;
     let mut told = verified(world, full).await?;
-    let contact = Contact { id: code.factor, user: user.id, address: code.address, verified_at: Some(world.now()) };
+    let contact = Contact {
+        id: code.factor,
+        user: user.id,
+        address: code.address,
+        verified_at: Some(world.now()),
+        used_at: None,
+    };
     // First, so that what was remembered before the change is never left after it (RD-03).
     world.store.forget_devices(user.id).await?;
     world.store.put_contact(&contact).await?;
@@ -148,7 +157,7 @@ pub async fn confirm(
 
 /// Removes an address; not where it is the last second factor and one is required.
 pub async fn remove(world: &World, full: &Full, kind: Kind, caller: &Caller) -> Result<(), ContactError> {
-    if let Some(missing) = missing_for_change(world, full).await? {
+    if let Some(missing) = missing_for_change(world, full, Change::Account).await? {
         return Err(ContactError::NeedsProof(missing));
     }
     let contact = current(world, full, kind).await?.ok_or(ContactError::Kept)?;
@@ -158,7 +167,9 @@ pub async fn remove(world: &World, full: &Full, kind: Kind, caller: &Caller) -> 
         codes::methods_of(world, user.id).await?.iter().any(|method| method.channel().map(Channel::kind) == Some(kind));
     let last = match world.settings.requirements.of(&user.groups) {
         Requirement::Required if is_factor => LastFactor::Stays,
-        Requirement::Required | Requirement::Optional | Requirement::Disabled => LastFactor::MayGo,
+        Requirement::Required | Requirement::Optional | Requirement::RiskBased | Requirement::Disabled => {
+            LastFactor::MayGo
+        }
     };
     world.store.forget_devices(user.id).await?;
     if !world.store.remove_contact(user.id, contact.id, last).await? {

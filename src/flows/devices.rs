@@ -5,7 +5,7 @@
 //! whatever asks for a second factor, or for a fresh one, still asks (RD-02, SU-01).
 
 use super::{
-    Caller, World, notices,
+    Caller, World, notices, risk,
     sessions::{Bearer, recognise},
     sign_in::Opened,
 };
@@ -13,8 +13,9 @@ use crate::{
     domain::{
         contact::{Address, Channel},
         factor::Method,
+        risk::Act,
         secret::Token,
-        session::{Session, SessionId},
+        session::Session,
         throttle::Lane,
         user::{User, UserId},
     },
@@ -73,31 +74,43 @@ pub async fn forget_all(world: &World, user: UserId) -> Result<u64, StoreError> 
     world.store.forget_devices(user).await
 }
 
-/// Makes the browser of a sign-in a known one, and tells the account's owner where it was not. The token to keep in it:
-/// what it has is kept for longer, or a browser in daily use would be a new one every month.
+/// Makes the browser of a sign-in a known one, and tells the account's owner where it was not, or where the sign-in's risk
+/// calls for that. The token to keep in it: what it has is kept for longer, or a browser in daily use would be a new one every
+/// month.
 pub(super) async fn welcome(
     world: &World,
     caller: &Caller,
     user: &User,
-    session: SessionId,
+    session: &Session,
 ) -> Result<Option<Token>, StoreError> {
     let is_new = matches!(world.lane(caller, user.id).await?, Lane::Stranger);
     let token = world.know_browser(caller, user.id).await?;
-    if is_new {
-        tell(world, caller, user, session).await?;
+    let is_unusual = risk::calls_for(world, Act::Notify, &session.risk);
+    if is_new || is_unusual {
+        let notice = if is_unusual { Notice::UnusualSignIn } else { Notice::NewBrowser };
+        tell(world, caller, user, session, notice).await?;
     }
-    Ok(token.or_else(|| caller.browser.clone()))
+    let browser = token.or_else(|| caller.browser.clone());
+    // Last, so that its trace is later than the word about it, and goes with whoever undoes the sign-in.
+    risk::leave_trace(world, session, browser.as_ref(), caller).await?;
+    Ok(browser)
 }
 
-/// Sends the owner of an account a link that ends this session.
-async fn tell(world: &World, caller: &Caller, user: &User, session: SessionId) -> Result<(), StoreError> {
+/// Sends the owner of an account word of this session, and a link that ends it.
+async fn tell(
+    world: &World,
+    caller: &Caller,
+    user: &User,
+    session: &Session,
+    notice: Notice,
+) -> Result<(), StoreError> {
     let Some(to) = notices::mailbox(user).filter(|_| world.messenger.reaches(Channel::Email)) else { return Ok(()) };
     let (token, now) = (world.entropy.token(), world.now());
     let browser = caller.agent.clone();
-    let undo = Undo { token: token.hash(), user: user.id, session, browser, made_at: now };
+    let undo = Undo { token: token.hash(), user: user.id, session: session.id, browser, made_at: now };
     world.store.open_undo(&undo).await?;
     let link = format!("{}/not-me?link={}", world.settings.origin, token.to_text().as_str());
-    notices::post(world, user, Address::Email(to), Notice::NewBrowser, caller, Some(Zeroizing::new(link)));
+    notices::post(world, user, Address::Email(to), notice, caller, Some(Zeroizing::new(link)));
     Ok(())
 }
 

@@ -53,8 +53,8 @@ pub async fn is_open(world: &World, account: &Account) -> Result<bool, Challenge
     Ok(approved && !has_more_than_a_password(world, account.user.id).await?)
 }
 
-/// What people set up by themselves.
-const SET_UP: [Method; 3] = [Method::Passkey, Method::SecurityKey, Method::Totp];
+/// What people set up by themselves, strongest first.
+pub const SET_UP: [Method; 3] = [Method::Passkey, Method::SecurityKey, Method::Totp];
 
 /// What this bearer may set up by themselves, now or after one more proof, strongest first.
 pub async fn enrollable(world: &World, bearer: &Bearer) -> Result<Vec<Method>, StoreError> {

@@ -3,26 +3,22 @@
 use super::{
     Caller, World,
     challenge::{ChallengeError, held},
-    codes, enroll, notices, recovery,
+    codes, enroll, notices,
     sessions::{Bearer, Full},
 };
 use crate::{
     domain::{
+        change::{Change, Grounds},
         contact::{Channel, Kind},
         enrolment::{FirstFactor, Requirement as SignInRequirement},
         event::What,
         factor::{FactorId, Method},
-        policy::{Freshness, Lack, Missing, Requirement},
-        session::Level,
+        policy::Missing,
         time::Timestamp,
         user::{User, UserId},
     },
     ports::{StoreError, messages::Notice, passkeys::PasskeyError, store::LastFactor},
 };
-use std::time::Duration;
-
-/// How old the proof may be that a change to how one signs in asks for (EN-01).
-pub const FRESH_FOR_CHANGES: Duration = Duration::from_mins(5);
 
 /// Most second factors of one account. Each authenticator app is one more code that a guess may hit.
 pub const SECOND_FACTORS_MAX: usize = 10;
@@ -88,7 +84,7 @@ impl From<PasskeyError> for ChangeError {
 pub enum Right {
     /// It is the first, and the operator's approval lasts (EN-04). Whoever adds it uses the approval up.
     First,
-    /// A recovery code was used a moment ago: it takes the place of the apps that were lost (RC-03).
+    /// The password and a recovery code stand in for what was lost: an app takes the place of those there were (RC-03).
     Recovered,
     /// It is a further one, and the proof is fresh (EN-01).
     Fresh,
@@ -97,27 +93,33 @@ pub enum Right {
 /// Whether this bearer may add a factor of this kind now, and by what right.
 pub async fn may_add(world: &World, bearer: &Bearer, method: Method) -> Result<(User, Right), ChangeError> {
     let user = bearer.user().ok_or(ChallengeError::Gone)?;
-    if !world.settings.methods.contains(&method) {
+    let account = world.store.account(user.id).await?.ok_or(ChallengeError::Gone)?;
+    if !world.settings.methods_of(&account.user.groups).contains(&method) {
         return Err(ChangeError::NotOffered);
     }
-    let account = world.store.account(user.id).await?.ok_or(ChallengeError::Gone)?;
-    if method == Method::Totp && is_recovered(world, bearer) {
+    let grounds = match bearer {
+        Bearer::Full(full) => Some(grounds(world, full, Change::Factors).await?),
+        Bearer::Half(_) | Bearer::Nobody(_) => None,
+    };
+    if let Some(Ok(Grounds::Recovery)) = grounds {
         return Ok((account.user, Right::Recovered));
     }
     let count = second_factors(world, user.id).await?.len();
+    let mut right = Right::Fresh;
     if count == 0 {
         if enroll::is_open(world, &account).await? {
-            return Ok((account.user, Right::First));
-        }
-        if !has_more_than_a_password(world, user.id).await? {
+            right = Right::First;
+        } else if !has_more_than_a_password(world, user.id).await? {
             return Err(ChangeError::NeedsOperator);
         }
     }
-    let Bearer::Full(full) = bearer else { return Err(ChallengeError::Gone.into()) };
-    match missing_for_change(world, full).await? {
-        Some(missing) => Err(ChangeError::NeedsProof(missing)),
-        None if count >= SECOND_FACTORS_MAX => Err(ChangeError::TooMany),
-        None => Ok((account.user, Right::Fresh)),
+    match grounds {
+        // Whose password was right a moment ago.
+        None if right == Right::First => Ok((account.user, right)),
+        None => Err(ChallengeError::Gone.into()),
+        Some(Err(missing)) => Err(ChangeError::NeedsProof(missing)),
+        Some(Ok(_)) if count >= SECOND_FACTORS_MAX => Err(ChangeError::TooMany),
+        Some(Ok(_)) => Ok((account.user, right)),
     }
 }
 
@@ -133,35 +135,21 @@ pub(super) async fn has_more_than_a_password(world: &World, user: UserId) -> Res
 pub(super) async fn may_be_reached(world: &World, user: UserId, kind: Kind) -> Result<bool, ChallengeError> {
     let is_sent_there = |method: &Method| method.channel().map(Channel::kind) == Some(kind);
     let opens_more = kind == Kind::Phone || world.settings.first_factor == FirstFactor::Mailbox;
-    if !opens_more || !world.settings.methods.iter().any(is_sent_there) {
+    let account = world.store.account(user).await?.ok_or(ChallengeError::Gone)?;
+    if !opens_more || !world.settings.methods_of(&account.user.groups).iter().any(is_sent_there) {
         return Ok(true);
     }
-    let account = world.store.account(user).await?.ok_or(ChallengeError::Gone)?;
     Ok(has_more_than_a_password(world, user).await? || enroll::is_open(world, &account).await?)
 }
 
-fn is_recovered(world: &World, bearer: &Bearer) -> bool {
-    matches!(bearer, Bearer::Full(full) if recovery::is_recovered(&full.identity.session, world.now()))
+/// What this session lacks for a change to how its owner signs in.
+pub async fn missing_for_change(world: &World, full: &Full, change: Change) -> Result<Option<Missing>, StoreError> {
+    Ok(grounds(world, full, change).await?.err())
 }
 
-/// What this session lacks for a change to how its owner signs in: all that they have, the strongest of it fresh.
-pub async fn missing_for_change(world: &World, full: &Full) -> Result<Option<Missing>, StoreError> {
+async fn grounds(world: &World, full: &Full, change: Change) -> Result<Result<Grounds, Missing>, StoreError> {
     let held = held(world, full.identity.user.id).await?;
-    let level = Level::shown_by(held.iter().copied()).unwrap_or(Level::Login);
-    let strongest = held.first().copied().unwrap_or(Method::Password);
-    // Two ways to one mailbox, or to one phone, prove the same.
-    let ends_at = |method: Method| method.channel().map(Channel::kind);
-    let is_as_good = |method: &Method| {
-        *method == strongest || (ends_at(*method).is_some() && ends_at(*method) == ends_at(strongest))
-    };
-    let any = held.iter().copied().filter(is_as_good).collect();
-    let fresh = Freshness { any, within: FRESH_FOR_CHANGES.into() };
-    let requirement = Requirement { fresh: vec![fresh.clone()], ..Requirement::at(level) };
-    Ok(match requirement.missing(&full.identity.session, world.now()) {
-        Ok(()) => None,
-        Err(Lack::Some(missing)) => Some(missing),
-        Err(Lack::Everything) => Some(Missing::Fresh { wanted: fresh, latest: None }),
-    })
+    Ok(change.grounds(&held, &full.identity.session, world.now()))
 }
 
 /// The second factors of an account, the strongest method first.
@@ -197,13 +185,13 @@ pub async fn primary(world: &World, user: UserId) -> Result<Option<SecondFactor>
 pub fn last_factor(world: &World, user: &User) -> LastFactor {
     match world.settings.requirements.of(&user.groups) {
         SignInRequirement::Required => LastFactor::Stays,
-        SignInRequirement::Optional | SignInRequirement::Disabled => LastFactor::MayGo,
+        SignInRequirement::Optional | SignInRequirement::RiskBased | SignInRequirement::Disabled => LastFactor::MayGo,
     }
 }
 
 /// One of one's own second factors, if nothing is missing for a change to it.
 pub async fn to_change(world: &World, full: &Full, id: FactorId) -> Result<SecondFactor, ChangeError> {
-    if let Some(missing) = missing_for_change(world, full).await? {
+    if let Some(missing) = missing_for_change(world, full, Change::Factors).await? {
         return Err(ChangeError::NeedsProof(missing));
     }
     let factors = second_factors(world, full.identity.user.id).await?;

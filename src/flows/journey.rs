@@ -4,9 +4,8 @@
 
 use super::World;
 use crate::domain::{
-    policy::{demand::Demand, once::Fingerprint},
+    policy::{demand::Wish, once::Fingerprint},
     secret::{Token, TokenHash},
-    session::Level,
     target::{Host, ReturnPath},
 };
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
@@ -31,7 +30,9 @@ pub struct Journey {
     /// What asked for a further proof, if that is what it is made for.
     pub asks: Option<Asks>,
     /// What the application asks for, beside its policy.
-    pub demand: Option<Demand>,
+    pub demand: Option<Wish>,
+    /// The id of the request that was sent here: what people can quote, and `explain` understands.
+    pub request: Option<String>,
 }
 
 /// What asks for a further proof. The portal asks for what this policy lacks: it does not see the request itself or its
@@ -64,6 +65,8 @@ struct Written<'a> {
     /// Level, and seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     d: Option<(Option<&'a str>, Option<u64>)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    i: Option<&'a str>,
 }
 
 impl Journey {
@@ -72,8 +75,24 @@ impl Journey {
         self.back.as_ref().unwrap_or(&self.path)
     }
 
-    /// The text that goes into the link.
+    /// The longest text of a link: with what else stands in one, it is a target that servers take.
+    pub const LINK_MAX: usize = 7 * 1024;
+    /// What is left of a path where the whole does not fit.
+    const PATH_MAX: usize = 1024;
+
+    /// The text that goes into the link. Where paths are so long that it would not fit, they go without their queries, or
+    /// lead to the start page: a form that is kept knows itself where it goes.
     pub fn seal(&self, world: &World) -> String {
+        let sealed = self.sealed(world);
+        if sealed.len() <= Self::LINK_MAX {
+            return sealed;
+        }
+        let shortened = |path: &ReturnPath| path.without_query(Self::PATH_MAX).unwrap_or_else(ReturnPath::root);
+        let shorter = Self { path: shortened(&self.path), back: self.back.as_ref().map(shortened), ..self.clone() };
+        shorter.sealed(world)
+    }
+
+    fn sealed(&self, world: &World) -> String {
         let browser = BASE64_URL_SAFE_NO_PAD.encode(self.browser.as_bytes());
         let held = self.held.as_ref().map(|token| token.to_text().to_string());
         let written = Written {
@@ -84,9 +103,8 @@ impl Journey {
             t: held,
             r: self.back.as_ref().map(ReturnPath::as_str),
             a: self.asks.clone(),
-            d: self
-                .demand
-                .map(|demand| (demand.level().map(Level::name), demand.within().map(|within| within.as_secs()))),
+            d: self.demand.as_ref().map(|wish| (wish.level.as_deref(), wish.within.map(|within| within.as_secs()))),
+            i: self.request.as_deref(),
         };
         let plain = serde_json::to_vec(&written).unwrap_or_default();
         BASE64_URL_SAFE_NO_PAD.encode(world.vault.seal(PURPOSE, &plain))
@@ -96,7 +114,7 @@ impl Journey {
     pub fn open(world: &World, text: &str) -> Option<Self> {
         let sealed = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
         let plain = world.vault.open(PURPOSE, &sealed)?;
-        let Written { h, p, m, b, t, r, a, d } = serde_json::from_slice(plain.expose()).ok()?;
+        let Written { h, p, m, b, t, r, a, d, i } = serde_json::from_slice(plain.expose()).ok()?;
         let browser = BASE64_URL_SAFE_NO_PAD.decode(b).ok()?.try_into().ok()?;
         Some(Self {
             host: Host::parse(h).ok()?,
@@ -106,10 +124,11 @@ impl Journey {
             held: t.map(|text| Token::parse(&text).ok_or(())).transpose().ok()?,
             back: r.map(str::parse).transpose().ok()?,
             asks: a,
-            demand: d.and_then(|(level, within)| {
-                let level = level.and_then(|name| Level::ALL.iter().copied().find(|level| level.name() == name));
-                Demand::new(level, within.map(Duration::from_secs))
+            demand: d.map(|(level, within)| Wish {
+                level: level.map(str::to_owned),
+                within: within.map(Duration::from_secs),
             }),
+            request: i.map(str::to_owned),
         })
     }
 }

@@ -40,6 +40,14 @@ pub(super) fn tell_at(
     }
 }
 
+/// Tells these addresses what an operator did: from no browser, and from nowhere.
+pub(super) fn tell_of_operator(world: &World, user: &User, addresses: Vec<Address>, notice: &Notice) {
+    let asked = Asked { browser: None, address: None, at: world.now() };
+    for to in addresses {
+        post_as(world, user, to, notice.clone(), asked.clone(), None);
+    }
+}
+
 /// Tells one address, with a link where its owner can undo what happened.
 pub(super) fn post(
     world: &World,
@@ -49,8 +57,12 @@ pub(super) fn post(
     caller: &Caller,
     undo: Option<Zeroizing<String>>,
 ) {
+    post_as(world, user, to, notice, asked(world, caller), undo);
+}
+
+fn post_as(world: &World, user: &User, to: Address, notice: Notice, asked: Asked, undo: Option<Zeroizing<String>>) {
     let Some(channel) = channel_to(world, &to) else { return };
-    let (login_id, asked) = (user.login_id.to_string(), asked(world, caller));
+    let login_id = user.login_id.to_string();
     world.messenger.post(Message { channel, to, content: Content::Notice { notice, login_id, asked, undo } });
 }
 

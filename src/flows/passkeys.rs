@@ -8,7 +8,7 @@ use super::{
     challenge::{ChallengeError, record, refused},
     devices,
     factors::{ChangeError, Right, called, may_add},
-    notices,
+    notices, risk,
     sessions::Bearer,
     sign_in::Opened,
 };
@@ -104,6 +104,7 @@ pub async fn sign_in(world: &World, answer: Answer<'_>, caller: &Caller) -> Resu
         return Err(ChallengeError::Wrong);
     };
     charged.succeeded().await?;
+    let risk = risk::assess(world, &account, caller).await?;
     let session = Session {
         id: SessionId(world.entropy.id(proof.at)),
         user: claimed,
@@ -113,6 +114,7 @@ pub async fn sign_in(world: &World, answer: Answer<'_>, caller: &Caller) -> Resu
         activity: Activity::begun(proof.at),
         locked_at: None,
         place: caller.place(),
+        risk,
     };
     let token = world.entropy.token();
     world.store.open_session(&session, token.hash()).await?;
@@ -122,7 +124,7 @@ pub async fn sign_in(world: &World, answer: Answer<'_>, caller: &Caller) -> Resu
         return Err(ChallengeError::Wrong);
     }
     world.record(claimed, What::SignedIn { method: Method::Passkey }, caller).await?;
-    let browser = devices::welcome(world, caller, &account.user, session.id).await?;
+    let browser = devices::welcome(world, caller, &account.user, &session).await?;
     Ok(Opened { token, browser })
 }
 

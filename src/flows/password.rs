@@ -8,6 +8,7 @@
 use super::{Caller, TryError, World, factors::missing_for_change, notices, sessions::Full, sign_in::Opened};
 use crate::{
     domain::{
+        change::Change,
         contact::{Address, Channel},
         enrolment::Requirement,
         event::What,
@@ -98,26 +99,38 @@ pub struct Changed {
     pub ended: Vec<SessionId>,
 }
 
+/// Whether an account has a second factor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SecondStep {
+    /// It has.
+    AsBefore,
+    /// It has none.
+    None,
+}
+
 /// A forgotten password was replaced. Nobody is signed in by that.
 #[derive(Debug)]
 pub struct Reset {
     /// Whose.
     pub user: User,
+    /// Whether they have a second factor, which it takes as before.
+    pub second_step: SecondStep,
     /// Sessions that ended: all.
     pub ended: Vec<SessionId>,
 }
 
-/// What a password is for in this house. Where a second factor is not always asked for, it may be all there is.
-pub const fn role(requirement: Requirement) -> Role {
-    match requirement {
-        Requirement::Required => Role::OneOfTwo,
-        Requirement::Optional | Requirement::Disabled => Role::Alone,
+/// What the password of somebody in these groups is for. Where a second factor is not always asked for, it may be all there
+/// is; while grace lasts, too.
+fn role(world: &World, groups: &[String]) -> Role {
+    match world.settings.requirements.of(groups) {
+        Requirement::Required if world.settings.grace.is_none() => Role::OneOfTwo,
+        Requirement::Required | Requirement::Optional | Requirement::RiskBased | Requirement::Disabled => Role::Alone,
     }
 }
 
 /// Fewest characters of a new password of somebody in these groups.
 pub fn chars_min(world: &World, groups: &[String]) -> usize {
-    world.settings.passwords.chars_min(role(world.settings.requirements.of(groups)))
+    world.settings.passwords.chars_min(role(world, groups))
 }
 
 /// Judges what somebody wants as their password.
@@ -126,7 +139,7 @@ pub async fn accept(world: &World, user: &User, typed: &str) -> Result<Accepted,
     let password = Typed::read(typed).ok_or(Refusal::TooLong)?;
     let own = [user.login_id.as_str(), &user.name].into_iter().chain(user.email.as_deref());
     let words = Words::in_texts(own.chain(world.settings.names.iter().map(String::as_str)));
-    policy.check(&password, role(world.settings.requirements.of(&user.groups)), &words)?;
+    policy.check(&password, role(world, &user.groups), &words)?;
     let (score, exposure) = world.lore.assess(&password, &words).await?;
     policy.weigh(score, exposure)?;
     Ok(Accepted(password.secret()))
@@ -185,7 +198,7 @@ pub async fn update(
 
 /// What this session lacks for a change of its password. A fresh password is no part of that: it is typed with the change.
 pub async fn missing_for_update(world: &World, full: &Full) -> Result<Option<Missing>, StoreError> {
-    let missing = missing_for_change(world, full).await?;
+    let missing = missing_for_change(world, full, Change::Account).await?;
     Ok(missing.filter(|missing| match missing {
         Missing::Fresh { wanted, .. } => wanted.any != [Method::Password],
         Missing::Level { .. } | Missing::Idle { .. } => true,
@@ -270,9 +283,10 @@ pub async fn reset(world: &World, token: &str, new: &str, caller: &Caller) -> Re
     let token = Token::parse(token).ok_or(PasswordError::Gone)?.hash();
     let since = world.now() - PasswordReset::LIFETIME;
     let told = notices::reached_at(world, &user).await?;
+    let second_step = if world.has_second_factor(user.id).await? { SecondStep::AsBefore } else { SecondStep::None };
     world.store.redeem_reset(token, since, &factor).await?.ok_or(PasswordError::Gone)?;
     changed(world, &user, told, &Notice::PasswordReset, caller).await;
-    Ok(Reset { user, ended })
+    Ok(Reset { user, second_step, ended })
 }
 
 /// Tells of a change that is made. Nothing that fails from here on makes it undone, so nothing here says that it failed.

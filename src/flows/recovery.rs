@@ -1,7 +1,7 @@
 //! Recovery codes: making a set, and proving oneself with one of it.
 //!
 //! With the password a code reaches `mfa`, for it is something its owner has. It is never fresh where a policy does not
-//! name it, and it opens one change to an account only: setting up the authenticator app anew (RC-03).
+//! name it, and to an account it opens what a loss calls for and no other change (`domain::change`, RC-03).
 
 use super::{
     Caller, World,
@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     domain::{
+        change::FRESH_FOR,
         event::What,
         factor::{
             FactorId, Method,
@@ -24,10 +25,6 @@ use crate::{
     },
     ports::{HasherBusy, StoreError, messages::Notice, store::HashedCode},
 };
-use std::time::Duration;
-
-/// How old the proof may be on which a change to an account is made (EN-01).
-pub const CHANGE_WITHIN: Duration = Duration::from_mins(5);
 
 /// Why no codes were made.
 #[derive(Debug, thiserror::Error)]
@@ -122,14 +119,9 @@ pub async fn left(world: &World, user: UserId) -> Result<u64, StoreError> {
     if world.settings.recovery_codes == 0 { Ok(0) } else { world.store.recovery_codes_left(user).await }
 }
 
-/// Whether this session was recovered a moment ago: its owner has lost the authenticator app and may set up another.
-pub fn is_recovered(session: &Session, now: Timestamp) -> bool {
-    is_recent(session, &[Method::RecoveryCode], now)
-}
-
 fn is_recent(session: &Session, methods: &[Method], now: Timestamp) -> bool {
     let age = session.latest_fresh(methods, now).and_then(|proof| proof.at.age(now));
-    age.is_some_and(|age| age <= CHANGE_WITHIN) && Level::reached(&session.authentications, now) >= Some(Level::Mfa)
+    age.is_some_and(|age| age <= FRESH_FOR) && Level::reached(&session.authentications, now) >= Some(Level::Mfa)
 }
 
 /// The methods that open a change to an account by themselves.

@@ -6,11 +6,13 @@ use super::{
 };
 use crate::{
     domain::{
+        change::Change,
         event::{KEPT_FOR, What},
         policy::{
             Visitor, WhyAnonymous,
             once::{Bill, Receipt},
         },
+        risk::Trace,
         secret::{Token, TokenHash},
         session::{Identity, Session, SessionId, Standing},
         target::Host,
@@ -82,6 +84,14 @@ pub async fn recognise(world: &World, token: Option<&Token>) -> Result<Bearer, S
 /// Who sends a request to an app host with this child token.
 pub async fn visitor(world: &World, child: TokenHash, host: &Host) -> Result<Visitor, StoreError> {
     let Some(identity) = world.store.child_identity(child, host).await? else {
+        return Ok(Visitor::Anonymous(WhyAnonymous::Unknown));
+    };
+    Ok(standing_visitor(world, Arc::new(identity)))
+}
+
+/// Who sends a request with a token that names this session.
+pub async fn visitor_of(world: &World, session: SessionId) -> Result<Visitor, StoreError> {
+    let Some(identity) = world.store.identities(&[session]).await?.pop() else {
         return Ok(Visitor::Anonymous(WhyAnonymous::Unknown));
     };
     Ok(standing_visitor(world, Arc::new(identity)))
@@ -174,7 +184,7 @@ pub async fn others(world: &World, full: &Full) -> Result<Vec<Session>, StoreErr
 
 /// Ends one of one's own other sessions; `false` if there is none of that id (SE-06).
 pub async fn end_other(world: &World, full: &Full, other: SessionId, caller: &Caller) -> Result<bool, ChangeError> {
-    if let Some(missing) = missing_for_change(world, full).await? {
+    if let Some(missing) = missing_for_change(world, full, Change::Factors).await? {
         return Err(ChangeError::NeedsProof(missing));
     }
     let is_own = others(world, full).await?.iter().any(|session| session.id == other);
@@ -187,7 +197,7 @@ pub async fn end_other(world: &World, full: &Full, other: SessionId, caller: &Ca
 
 /// Ends all of one's sessions but this one (EN-03, SE-06). Returns how many.
 pub async fn end_others(world: &World, full: &Full, caller: &Caller) -> Result<u64, ChangeError> {
-    if let Some(missing) = missing_for_change(world, full).await? {
+    if let Some(missing) = missing_for_change(world, full, Change::Factors).await? {
         return Err(ChangeError::NeedsProof(missing));
     }
     let user = full.identity.user.id;
@@ -216,6 +226,7 @@ pub async fn sweep(world: &World) -> Result<(), StoreError> {
     world.store.sweep_receipts(now - Receipt::LIFETIME).await?;
     world.store.sweep_resets(now - PasswordReset::LIFETIME).await?;
     world.store.sweep_events(now - KEPT_FOR).await?;
+    world.store.sweep_traces(now - Trace::KEPT_FOR).await?;
     world.store.sweep(now - limits.lifetime, now - limits.idle, now - Attempt::LIFETIME, now - budgets).await?;
     let devices = world.settings.remember.unwrap_or_default();
     world.store.sweep_devices(now - BROWSER_KNOWN_FOR, now - devices, now - Undo::LIFETIME).await

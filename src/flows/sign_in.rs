@@ -1,12 +1,13 @@
 //! Signing in with a password.
 
-use super::{Caller, TryError, World, devices};
+use super::{Caller, TryError, World, devices, grace, risk};
 use crate::{
     domain::{
         enrolment::Requirement,
         event::What,
         factor::Method,
         password::Typed,
+        risk::{Act, Assessment},
         secret::Token,
         session::{Activity, Authentication, Session, SessionId},
         throttle::{BudgetKey, Closed},
@@ -28,6 +29,8 @@ pub enum Outcome {
     SecondFactor(Token),
     /// There is no second factor yet, and one must be set up first, under this token.
     Enrol(Token),
+    /// Signed in without the second factor that is required, as long as that is let pass.
+    Grace(Opened),
 }
 
 /// A session was opened, or gained a proof.
@@ -51,6 +54,9 @@ pub enum SignInError {
     /// A second factor is required, there is none, and the operator's time to set one up is over.
     #[error("a second factor is required and may no longer be set up with the password alone")]
     EnrolmentClosed,
+    /// The password was right, and the operator lets no sign-in through that is so unlike earlier ones.
+    #[error("too unlike earlier sign-ins")]
+    TooUnusual,
     /// Too many sign-ins at once.
     #[error(transparent)]
     Busy(#[from] HasherBusy),
@@ -64,6 +70,15 @@ impl From<TryError> for SignInError {
         match error {
             TryError::Closed(closed) => Self::Throttled(closed),
             TryError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+impl From<risk::Stopped> for SignInError {
+    fn from(stopped: risk::Stopped) -> Self {
+        match stopped {
+            risk::Stopped::TooUnusual => Self::TooUnusual,
+            risk::Stopped::Store(error) => Self::Store(error),
         }
     }
 }
@@ -123,24 +138,36 @@ pub(super) async fn admit(
 ) -> Result<Outcome, SignInError> {
     let now = world.now();
     let proof = Authentication { method: Method::Password, factor: password.id, at: now };
+    let risk = risk::assess(world, &account, caller).await?;
+    let is_risky = risk::calls_for(world, Act::Require, &risk);
     let enrolled = world.has_second_factor(account.user.id).await?;
     let requirement = world.settings.requirements.of(&account.user.groups);
+    let first = First { account: &account, password, proof, risk, caller };
     if enrolled
+        && !is_risky
         && requirement != Requirement::Disabled
-        && let Some(opened) = open_remembered(world, &account, password, proof, caller).await?
+        && let Some(opened) = first.open_remembered(world).await?
     {
         return Ok(Outcome::Done(opened));
     }
-    let next: fn(Token) -> Outcome = match (requirement, enrolled) {
-        (Requirement::Optional | Requirement::Required, true) => Outcome::SecondFactor,
-        (Requirement::Required, false) if account.enrol_until.is_some_and(|until| now < until) => Outcome::Enrol,
-        (Requirement::Required, false) => return Err(SignInError::EnrolmentClosed),
-        (Requirement::Disabled, _) | (Requirement::Optional, false) => {
-            return open(world, &account, password, proof, caller).await.map(Outcome::Done);
-        }
+    let is_required = match requirement {
+        Requirement::Disabled => false,
+        Requirement::RiskBased => is_risky,
+        Requirement::Optional => is_risky || enrolled,
+        Requirement::Required => true,
+    };
+    let may_wait = requirement == Requirement::Required && !enrolled && !is_risky;
+    if may_wait && grace::begin(world, account.user.id).await?.is_some() {
+        return first.open(world).await.map(Outcome::Grace);
+    }
+    let next: fn(Token) -> Outcome = match (is_required, enrolled) {
+        (false, _) => return first.open(world).await.map(Outcome::Done),
+        (true, true) => Outcome::SecondFactor,
+        (true, false) if account.enrol_until.is_some_and(|until| now < until) => Outcome::Enrol,
+        (true, false) => return Err(SignInError::EnrolmentClosed),
     };
     let token = world.entropy.token();
-    let attempt = Attempt { token: token.hash(), user: account.user.id, first: proof };
+    let attempt = Attempt { token: token.hash(), user: account.user.id, first: proof, risk: first.risk };
     world.store.open_attempt(&attempt).await?;
     if still_stands(world, &account, password).await? {
         return Ok(next(token));
@@ -156,64 +183,58 @@ async fn still_stands(world: &World, account: &Account, password: &PasswordFacto
     Ok(now.is_some_and(|now| !now.user.disabled && now.password.is_some_and(|factor| factor.id == password.id)))
 }
 
-async fn open(
-    world: &World,
-    account: &Account,
-    password: &PasswordFactor,
+/// A right password, and all that is known of the sign-in it begins.
+struct First<'a> {
+    account: &'a Account,
+    password: &'a PasswordFactor,
     proof: Authentication,
-    caller: &Caller,
-) -> Result<Opened, SignInError> {
-    let session = begun(world, account, proof, caller);
-    let token = world.entropy.token();
-    world.store.open_session(&session, token.hash()).await?;
-    settle(world, account, password, &session, token, caller).await
+    risk: Assessment,
+    caller: &'a Caller,
 }
 
-/// Opens a session without the second step, if this browser is remembered. The password is all that it holds (RD-02).
-async fn open_remembered(
-    world: &World,
-    account: &Account,
-    password: &PasswordFactor,
-    proof: Authentication,
-    caller: &Caller,
-) -> Result<Option<Opened>, SignInError> {
-    let (Some(kept_for), Some(browser)) = (world.settings.remember, &caller.browser) else { return Ok(None) };
-    let session = begun(world, account, proof, caller);
-    let token = world.entropy.token();
-    let since = session.started_at - kept_for;
-    if !world.store.open_remembered_session(&session, token.hash(), browser.hash(), since).await? {
-        return Ok(None);
+impl First<'_> {
+    async fn open(&self, world: &World) -> Result<Opened, SignInError> {
+        let session = self.session(world);
+        let token = world.entropy.token();
+        world.store.open_session(&session, token.hash()).await?;
+        self.settle(world, &session, token).await
     }
-    settle(world, account, password, &session, token, caller).await.map(Some)
-}
 
-fn begun(world: &World, account: &Account, proof: Authentication, caller: &Caller) -> Session {
-    Session {
-        id: SessionId(world.entropy.id(proof.at)),
-        user: account.user.id,
-        authentications: vec![proof],
-        started_at: proof.at,
-        seen_at: proof.at,
-        activity: Activity::begun(proof.at),
-        locked_at: None,
-        place: caller.place(),
+    /// Opens a session without the second step, if this browser is remembered. The password is all that it holds (RD-02).
+    async fn open_remembered(&self, world: &World) -> Result<Option<Opened>, SignInError> {
+        let (Some(kept_for), Some(browser)) = (world.settings.remember, &self.caller.browser) else { return Ok(None) };
+        let session = self.session(world);
+        let token = world.entropy.token();
+        let since = session.started_at - kept_for;
+        if !world.store.open_remembered_session(&session, token.hash(), browser.hash(), since).await? {
+            return Ok(None);
+        }
+        self.settle(world, &session, token).await.map(Some)
     }
-}
 
-/// Keeps a session that was just opened, unless the account has changed since its password was checked.
-async fn settle(
-    world: &World,
-    account: &Account,
-    password: &PasswordFactor,
-    session: &Session,
-    token: Token,
-    caller: &Caller,
-) -> Result<Opened, SignInError> {
-    if !still_stands(world, account, password).await? {
-        world.store.end_session(session.id).await?;
-        return Err(SignInError::Mismatch);
+    fn session(&self, world: &World) -> Session {
+        Session {
+            id: SessionId(world.entropy.id(self.proof.at)),
+            user: self.account.user.id,
+            authentications: vec![self.proof],
+            started_at: self.proof.at,
+            seen_at: self.proof.at,
+            activity: Activity::begun(self.proof.at),
+            locked_at: None,
+            place: self.caller.place(),
+            risk: self.risk.clone(),
+        }
     }
-    world.record(account.user.id, What::SignedIn { method: Method::Password }, caller).await?;
-    let browser = devices::welcome(world, caller, &account.user, session.id).await?;
-    Ok(Opened { token, browser })
+
+    /// Keeps a session that was just opened, unless the account has changed since its password was checked.
+    async fn settle(&self, world: &World, session: &Session, token: Token) -> Result<Opened, SignInError> {
+        if !still_stands(world, self.account, self.password).await? {
+            world.store.end_session(session.id).await?;
+            return Err(SignInError::Mismatch);
+        }
+        let user = &self.account.user;
+        world.record(user.id, What::SignedIn { method: Method::Password }, self.caller).await?;
+        let browser = devices::welcome(world, self.caller, user, session).await?;
+        Ok(Opened { token, browser })
+    }
 }

@@ -154,6 +154,16 @@ pub async fn invite(world: &World, new: NewUser) -> Result<Invited, SignUpError>
     Ok(Invited { url, ends_at: invitation.ends_at, letter })
 }
 
+/// The invitations that operators gave and nobody has used, those that end first first.
+pub async fn invitations(world: &World) -> Result<Vec<Invitation>, SignUpError> {
+    Ok(world.store.invitations(world.now()).await?)
+}
+
+/// Takes back whatever link makes an account of this login id. Returns how many there were.
+pub async fn withdraw(world: &World, login_id: &LoginId) -> Result<u64, SignUpError> {
+    Ok(world.store.end_invitations(login_id).await?)
+}
+
 /// Mails a link that makes an account for this address; where there is one already, a letter that says so. The caller
 /// can't tell. `to` goes along, and must be ours.
 pub async fn request(world: &World, typed: &str, to: Option<&str>, caller: &Caller) -> Result<(), SignUpError> {
@@ -224,7 +234,13 @@ pub async fn redeem(
     let factor = hashed(world, accept(world, &user, password).await?).await?;
     let addresses = email.map(Address::Email).into_iter().chain(phone.map(Address::Phone));
     let contacts: Vec<_> = addresses
-        .map(|address| Contact { id: FactorId(world.entropy.id(now)), user: user.id, address, verified_at: Some(now) })
+        .map(|address| Contact {
+            id: FactorId(world.entropy.id(now)),
+            user: user.id,
+            address,
+            verified_at: Some(now),
+            used_at: None,
+        })
         .collect();
     let account = Account { user, password: Some(factor.clone()), enrol_until: Some(now + ENROL_WITHIN) };
     match world.store.redeem_invitation(token, now, &account, &contacts).await? {

@@ -10,13 +10,16 @@ mod enroll;
 mod factors;
 mod failing_store;
 mod gated;
+mod grace;
 mod hold;
 mod journey;
+mod lost;
 mod machine;
 mod passkeys;
 mod password;
 mod receipts;
 mod recovery;
+mod risk;
 mod security_keys;
 mod sessions;
 mod sign_in;
@@ -32,7 +35,7 @@ use super::{
     sign_in::{Opened, Outcome, SignInError, with_password},
 };
 use crate::{
-    adapters::{passkeys::Passkeys, store::MemoryStore, system::FileVault},
+    adapters::{geography::Nowhere, passkeys::Passkeys, store::MemoryStore, system::FileVault},
     domain::{
         contact::{Channel, NumberPrefix},
         enrolment::{FirstFactor, Requirement, Requirements, SignUp},
@@ -213,6 +216,7 @@ impl Scene {
             lore: Arc::new(Gossip),
             vault: vault(),
             passkeys: Arc::new(Passkeys::new("auth.example.com", ORIGIN, "Example Corp")),
+            geography: Arc::new(Nowhere),
             messenger: Arc::clone(&inbox) as Arc<dyn Messenger>,
             settings: Settings {
                 organisation: "Example Corp".to_owned(),
@@ -221,9 +225,12 @@ impl Scene {
                 requirements: Requirements { everybody: requirement, groups: BTreeMap::new() },
                 origin: ORIGIN.to_owned(),
                 recovery_codes: 10,
+                risk: None,
                 hold: LIMITS_OF_HOLDING,
                 methods: vec![Method::Passkey, Method::SecurityKey, Method::Totp],
+                group_methods: BTreeMap::new(),
                 first_factor: FirstFactor::Operator,
+                grace: None,
                 remember: Some(Duration::from_hours(30 * 24)),
                 countries: NumberPrefix::parse("+44").map(|prefix| (Channel::Sms, prefix)).into_iter().collect(),
                 passwords: PasswordPolicy::default(),
@@ -284,7 +291,7 @@ impl Scene {
     async fn half(&self, caller: &Caller) -> Token {
         match self.password(ANN, PASSWORD, caller).await.unwrap() {
             Outcome::SecondFactor(token) | Outcome::Enrol(token) => token,
-            Outcome::Done(_) => panic!("the password alone opened a session"),
+            Outcome::Done(_) | Outcome::Grace(_) => panic!("the password alone opened a session"),
         }
     }
 

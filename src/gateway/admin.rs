@@ -1,6 +1,6 @@
-//! The admin listener: health, readiness, metrics. Loopback unless the operator says otherwise, exact paths, no browsers.
+//! The admin listener: health, readiness, metrics, management. Loopback unless the operator says otherwise, exact paths, no browsers.
 
-use super::metrics::Metrics;
+use super::{api, metrics::Metrics, reload::Reloader};
 use crate::ports::Store;
 use axum::{
     Router,
@@ -27,6 +27,8 @@ pub struct Admin {
     pub store: Arc<dyn Store>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// Reads the config file again.
+    pub reloader: Arc<Reloader>,
     /// Whether the gateway is on its way down.
     pub draining: AtomicBool,
 }
@@ -37,6 +39,7 @@ pub fn router(admin: Arc<Admin>) -> Router {
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
+        .merge(api::router(&admin))
         .layer(middleware::from_fn(refuse_pages))
         .with_state(admin)
 }
@@ -54,7 +57,8 @@ async fn ready(State(admin): State<Arc<Admin>>) -> Response {
         return (StatusCode::SERVICE_UNAVAILABLE, "draining\n").into_response();
     }
     match tokio::time::timeout(PING_MAX, admin.store.ping()).await {
-        Ok(Ok(())) => "ready\n".into_response(),
+        // A file that is not served takes nobody out of service: what is served is whole. What is wrong is for people.
+        Ok(Ok(())) => format!("ready\n{}", admin.reloader.remarks()).into_response(),
         Ok(Err(error)) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response(),
         Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer in time\n").into_response(),
     }

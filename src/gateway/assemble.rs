@@ -1,13 +1,25 @@
 //! What every core is built from, put together from the settings.
 
-use super::{start::StartError, world::open_world};
+use super::{
+    redirect::Places,
+    start::StartError,
+    world::{OpenError, message_settings, next_world, open_with, senders},
+};
 use crate::{
     adapters::{
+        messages::Senders,
+        records::FileRecords,
         signer::JwtSigner,
         upstream::{self, Probe, Trust, Upstreams},
     },
-    config::settings::{AppSettings, Assertion, HostHeader, Origin, Settings, StepUp, WebSocket},
-    domain::policy::route::ByHost,
+    config::settings::{
+        self as written, AppSettings, Assertion, Bearer, HostHeader, HttpVersion, Origin, Settings, StepUp, WebSocket,
+    },
+    domain::{
+        policy::{call::extract::Reads, route::ByHost},
+        secret::Secret,
+        target::HostPattern,
+    },
     edge::{
         http::{
             assets::Asset,
@@ -16,16 +28,19 @@ use crate::{
         },
         portal::serve::{self, Desk},
         proxy::{
-            Served,
+            Latest, Served,
             assertions::Assertions,
+            cors::Cors,
             outgoing::{IdentityNames, Names},
+            tokens::Tokens,
             visitors::Visitors,
         },
     },
     flows::World,
     ports::Signer,
 };
-use http::HeaderValue;
+use arc_swap::ArcSwap;
+use http::{HeaderValue, header::InvalidHeaderValue};
 use std::sync::Arc;
 use tokio::runtime::Handle;
 
@@ -49,39 +64,94 @@ pub struct Shared {
     pub portal: axum::Router,
     /// Whose front door this is.
     pub brand: Arc<Brand>,
+    /// Where decisions are recorded, if they are.
+    pub records: Option<Arc<FileRecords>>,
     /// Where work beside the traffic runs.
     pub slow: Handle,
+    /// Those of the latest generation, whichever this one is.
+    pub latest: Latest,
+    /// Who shows it may manage.
+    pub admin_key: Option<Secret>,
+    senders: Senders,
+    jwks: String,
 }
 
 impl Shared {
     /// Opens and makes everything that the settings name.
-    pub async fn build(settings: &Settings, slow: Handle) -> Result<Self, StartError> {
-        let world = open_world(settings).await?;
+    pub async fn build(
+        settings: &Settings,
+        slow: Handle,
+        records: Option<Arc<FileRecords>>,
+    ) -> Result<Self, StartError> {
+        let senders = senders(settings).map_err(OpenError::from)?;
+        let world = open_with(settings, senders.clone()).await?;
         let signer = JwtSigner::open(world.store.as_ref(), world.vault.as_ref(), world.clock.now()).await?;
         let jwks = signer.jwks();
         let signer: Arc<dyn Signer> = Arc::new(signer);
         let ended = Ended::default();
-        let brand = Arc::new(Brand {
-            name: settings.portal.name.clone(),
-            theme: Some(settings.portal.accent)
-                .filter(|accent| accent.rgb != OWN_ACCENT)
-                .map(|accent| Asset::theme(accent.rgb)),
-            support_url: settings.portal.support_url.as_ref().map(ToString::to_string),
-            privacy_url: None,
-            footer: None,
-        });
+        let brand = brand(settings);
         let issuer = settings.portal.url.to_string();
-        let apps = settings.apps.iter().map(|app| upstream_settings(app)).collect::<Result<Vec<_>, _>>()?;
+        let tokens = Tokens::new(&issuer, Arc::clone(&signer), Arc::clone(&world.entropy));
+        let apps = Arc::new(served(&settings.apps)?);
         Ok(Self {
-            apps: Arc::new(served(&settings.apps)),
-            visitors: Visitors::new(world.clone(), ended.clone(), slow.clone()),
+            latest: Latest::new(ArcSwap::new(Arc::clone(&apps))),
+            apps,
+            visitors: Visitors::new(world.clone(), ended.clone(), slow.clone(), tokens),
             assertions: Assertions::new(&issuer, signer, Arc::clone(&world.entropy)),
-            upstreams: Upstreams::resolve(apps).await?,
-            portal: serve::router(Arc::new(desk(settings, world.clone(), &brand, ended, jwks))),
+            upstreams: Upstreams::resolve(upstream_settings(settings)?).await?,
+            portal: serve::router(Arc::new(desk(settings, world.clone(), &brand, ended, jwks.clone()))),
             world,
             brand,
+            records,
             slow,
+            admin_key: settings.server.admin_key.clone(),
+            senders,
+            jwks,
         })
+    }
+
+    /// The same under other settings of the same store and portal. What does not hang on settings is handed over.
+    pub async fn next(&self, settings: &Settings) -> Result<Self, StartError> {
+        let senders = self.senders.next(message_settings(settings)).map_err(OpenError::from)?;
+        let world = next_world(&self.world, settings, senders.clone())?;
+        let brand = brand(settings);
+        let ended = self.visitors.ended().clone();
+        Ok(Self {
+            apps: Arc::new(served(&settings.apps)?),
+            visitors: self.visitors.next(world.clone()),
+            assertions: self.assertions.next(),
+            upstreams: self.upstreams.next(upstream_settings(settings)?).await?,
+            portal: serve::router(Arc::new(desk(settings, world.clone(), &brand, ended, self.jwks.clone()))),
+            world,
+            brand,
+            records: self.records.clone(),
+            slow: self.slow.clone(),
+            latest: Arc::clone(&self.latest),
+            admin_key: settings.server.admin_key.clone(),
+            senders,
+            jwks: self.jwks.clone(),
+        })
+    }
+}
+
+fn brand(settings: &Settings) -> Arc<Brand> {
+    Arc::new(Brand {
+        name: settings.portal.name.clone(),
+        theme: Some(settings.portal.accent)
+            .filter(|accent| accent.rgb != OWN_ACCENT)
+            .map(|accent| Asset::theme(accent.rgb)),
+        support_url: settings.portal.support_url.as_ref().map(ToString::to_string),
+        privacy_url: None,
+        footer: None,
+    })
+}
+
+/// Where plain HTTP is sent.
+pub fn places(settings: &Settings) -> Places {
+    let hosts = settings.apps.iter().flat_map(|app| app.app.hosts.iter().cloned());
+    Places {
+        hosts: hosts.chain([HostPattern::Exact(settings.portal.url.host.clone())]).map(|host| (host, ())).collect(),
+        port_suffix: port_suffix(&settings.portal.url),
     }
 }
 
@@ -107,15 +177,16 @@ fn desk(settings: &Settings, world: World, brand: &Brand, ended: Ended, jwks: St
 }
 
 /// The port that browsers see, behind a colon, or nothing where it is 443.
-pub fn port_suffix(origin: &Origin) -> String {
+fn port_suffix(origin: &Origin) -> String {
     if origin.port == 443 { String::new() } else { format!(":{}", origin.port) }
 }
 
-fn served(apps: &[Arc<AppSettings>]) -> ByHost<Arc<Served>> {
+fn served(apps: &[Arc<AppSettings>]) -> Result<ByHost<Arc<Served>>, StartError> {
     let serve = |(index, settings): (usize, &Arc<AppSettings>)| {
         let identity = &settings.identity;
         let served = Arc::new(Served {
             app: Arc::clone(&settings.app),
+            reads: Arc::new(Reads::of(&settings.app)),
             index,
             names: IdentityNames::new(Names {
                 user: Some(identity.user.clone()),
@@ -126,11 +197,20 @@ fn served(apps: &[Arc<AppSettings>]) -> ByHost<Arc<Served>> {
             asserts: identity.assertion == Assertion::Sent,
             steps_up: settings.step_up == StepUp::Heeded,
             websockets: settings.websocket == WebSocket::Allowed,
+            http2: settings.upstream_http == HttpVersion::Two,
+            bearer: settings.bearer == Bearer::Taken,
+            cors: settings.cors.as_ref().map(cors).transpose()?,
             host: host_seen_by(settings),
         });
-        settings.app.hosts.clone().into_iter().map(move |host| (host, Arc::clone(&served)))
+        Ok(settings.app.hosts.clone().into_iter().map(move |host| (host, Arc::clone(&served))))
     };
-    apps.iter().enumerate().flat_map(serve).collect()
+    let served = apps.iter().enumerate().map(serve).collect::<Result<Vec<_>, StartError>>()?;
+    Ok(served.into_iter().flatten().collect())
+}
+
+fn cors(settings: &written::Cors) -> Result<Cors, InvalidHeaderValue> {
+    let written::Cors { origins, methods, headers, expose, credentials, max_age } = settings;
+    Cors::new(origins, methods, headers, expose, *credentials, *max_age)
 }
 
 /// The host the application sees, where that is not the browser's.
@@ -139,7 +219,11 @@ fn host_seen_by(settings: &AppSettings) -> Option<HeaderValue> {
     HeaderValue::try_from(format!("{}:{}", first.host, first.port)).ok()
 }
 
-fn upstream_settings(settings: &AppSettings) -> Result<(String, upstream::Settings), StartError> {
+fn upstream_settings(settings: &Settings) -> Result<Vec<(String, upstream::Settings)>, StartError> {
+    settings.apps.iter().map(|app| upstream_settings_of(app)).collect()
+}
+
+fn upstream_settings_of(settings: &AppSettings) -> Result<(String, upstream::Settings), StartError> {
     let app = &settings.app.name;
     let servers = settings
         .upstreams
@@ -153,6 +237,7 @@ fn upstream_settings(settings: &AppSettings) -> Result<(String, upstream::Settin
     if let Some(health) = &settings.health {
         upstream.probe_every = health.interval;
     }
+    upstream.http = settings.upstream_http;
     upstream.connect_max = settings.connect_timeout;
     upstream.answer_max = settings.response_timeout;
     Ok((app.clone(), upstream))

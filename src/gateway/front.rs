@@ -52,7 +52,7 @@ pub struct Facts {
     pub last: forwarded::Last,
 }
 
-/// One core's way in.
+/// One core's way in, for as long as the settings are what they are.
 pub struct Front<U> {
     /// Requests to app hosts.
     pub proxy: Proxy<U>,
@@ -67,7 +67,9 @@ pub struct Front<U> {
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// Names for requests.
-    pub ids: RequestIds,
+    pub ids: Arc<RequestIds>,
+    /// How long open connections may take once the gateway is told to stop.
+    pub drain: Duration,
 }
 
 /// A request that never became one of an app or the portal.

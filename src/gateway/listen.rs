@@ -9,9 +9,11 @@ use super::{
     tls::Certificates,
 };
 use crate::{
+    adapters::system::keep_asking,
     edge::{http::forwarded, proxy::body::RequestBody, wire},
     ports::upstream::Upstream,
 };
+use arc_swap::ArcSwap;
 use hyper::{
     server::conn::{http1, http2},
     service::service_fn,
@@ -62,6 +64,7 @@ pub fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_reuseaddr(true)?;
     socket.set_reuseport(true)?;
+    keep_asking(&socket)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)?.into_std()
 }
@@ -76,8 +79,8 @@ pub fn probe(address: SocketAddr) -> io::Result<()> {
 
 /// What one core accepts connections with.
 pub struct Core<U> {
-    /// Serves requests.
-    pub front: Arc<Front<U>>,
+    /// Serves requests; each request by what is there when it comes.
+    pub front: Arc<ArcSwap<Front<U>>>,
     /// Makes TLS connections.
     pub acceptor: TlsAcceptor,
     /// Says which certificate a connection was opened with.
@@ -98,23 +101,18 @@ impl<U> Clone for Core<U> {
 }
 
 impl<U: Upstream<RequestBody>> Core<U> {
-    /// Accepts connections until `shutdown` changes, then waits for the open ones, at most `drain`.
-    pub async fn run(
-        self,
-        listeners: Vec<std::net::TcpListener>,
-        shutdown: watch::Receiver<()>,
-        drain: Duration,
-    ) -> io::Result<()> {
+    /// Accepts connections until `shutdown` changes, then waits for the open ones, for as long as the settings allow.
+    pub async fn run(self, listeners: Vec<std::net::TcpListener>, shutdown: watch::Receiver<()>) -> io::Result<()> {
         let mut accepting = JoinSet::new();
         for listener in listeners {
             listener.set_nonblocking(true)?;
-            accepting.spawn(self.clone().accept(TcpListener::from_std(listener)?, shutdown.clone(), drain));
+            accepting.spawn(self.clone().accept(TcpListener::from_std(listener)?, shutdown.clone()));
         }
         while accepting.join_next().await.is_some() {}
         Ok(())
     }
 
-    async fn accept(self, listener: TcpListener, mut shutdown: watch::Receiver<()>, drain: Duration) {
+    async fn accept(self, listener: TcpListener, mut shutdown: watch::Receiver<()>) {
         let mut connections = JoinSet::new();
         loop {
             tokio::select! {
@@ -131,7 +129,7 @@ impl<U: Upstream<RequestBody>> Core<U> {
         }
         drop(listener);
         let ended = async { while connections.join_next().await.is_some() {} };
-        if timeout(drain, ended).await.is_err() {
+        if timeout(self.front.load().drain, ended).await.is_err() {
             tracing::warn!(open = connections.len(), "connections were still open at the end of the drain time");
         }
     }
@@ -181,7 +179,7 @@ impl<U: Upstream<RequestBody>> Core<U> {
     ) -> Result<(), ConnectionError> {
         let facts = Arc::new(facts);
         let service = service_fn(|request| {
-            let (front, facts) = (Arc::clone(&self.front), Arc::clone(&facts));
+            let (front, facts) = (self.front.load_full(), Arc::clone(&facts));
             async move { Ok::<_, Infallible>(front.serve(&facts, request).await) }
         });
         let connection = http1::Builder::new()
@@ -206,7 +204,7 @@ impl<U: Upstream<RequestBody>> Core<U> {
     ) -> Result<(), ConnectionError> {
         let (facts, use_of) = (Arc::new(facts), Arc::new(Use::default()));
         let service = service_fn(|request| {
-            let (front, facts, in_use) = (Arc::clone(&self.front), Arc::clone(&facts), Use::begin(&use_of));
+            let (front, facts, in_use) = (self.front.load_full(), Arc::clone(&facts), Use::begin(&use_of));
             async move {
                 let response = front.serve(&facts, request).await;
                 Ok::<_, Infallible>(response.map(|body| Counted { body, _in_use: in_use }))

@@ -1,6 +1,6 @@
 //! What is counted, for `/metrics`.
 
-use crate::edge::proxy::reports::Reports;
+use crate::{domain::time::Timestamp, edge::proxy::reports::Reports};
 use http::StatusCode;
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
@@ -17,6 +17,76 @@ pub enum Answerer {
     Portal,
     /// An application.
     App,
+}
+
+/// How the config file on disk stands to what is served.
+pub struct ConfigMetrics {
+    applied: Counter,
+    refused: Counter,
+    is_stale: Gauge,
+    wants_restart: Gauge,
+    applied_at: Gauge,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReloadLabels {
+    result: &'static str,
+}
+
+impl ConfigMetrics {
+    fn register(registry: &mut Registry) -> Self {
+        let reloads = Family::<ReloadLabels, Counter>::default();
+        let of = |result| reloads.get_or_create(&ReloadLabels { result }).clone();
+        let (applied, refused) = (of("applied"), of("refused"));
+        registry.register(
+            "config_reloads",
+            "Readings of the config file since the start, by what became of them",
+            reloads,
+        );
+        let gauge = |registry: &mut Registry, name, help| {
+            let gauge = Gauge::default();
+            registry.register(name, help, gauge.clone());
+            gauge
+        };
+        Self {
+            applied,
+            refused,
+            is_stale: gauge(
+                registry,
+                "config_stale",
+                "1 while the config file on disk is not served because it can't be",
+            ),
+            wants_restart: gauge(
+                registry,
+                "config_restart_needed",
+                "1 while keys of the config file wait for a restart",
+            ),
+            applied_at: gauge(
+                registry,
+                "config_applied_timestamp_seconds",
+                "When the config that is served was read, since 1970",
+            ),
+        }
+    }
+
+    /// A reading is served.
+    pub fn applied(&self, at: Timestamp, wants_restart: bool) {
+        self.applied.inc();
+        self.started(at);
+        self.wants_restart.set(wants_restart.into());
+    }
+
+    /// The first reading is served.
+    pub fn started(&self, at: Timestamp) {
+        self.is_stale.set(0);
+        self.applied_at.set(at.as_millis() / 1000);
+    }
+
+    /// A reading is not served.
+    pub fn refused(&self) {
+        self.refused.inc();
+        self.is_stale.set(1);
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -39,6 +109,10 @@ pub struct Metrics {
     pub handshakes_failed: Counter,
     /// What policies that only report would have done.
     pub reports: Reports,
+    /// How the config file on disk stands to what is served.
+    pub config: ConfigMetrics,
+    /// Decisions that were not recorded.
+    pub unrecorded: Counter,
 }
 
 impl Default for Metrics {
@@ -60,9 +134,16 @@ impl Default for Metrics {
             "Forwarded requests that would not have been, were their policy not in report mode",
             reports.counters(),
         );
+        let config = ConfigMetrics::register(&mut registry);
+        let unrecorded = Counter::default();
+        registry.register(
+            "decisions_unrecorded",
+            "Decisions that should have been recorded and were not",
+            unrecorded.clone(),
+        );
         let of = |by| CODES.map(|code| answers.get_or_create(&Labels { by, code }).clone());
         let answers = [of("gateway"), of("portal"), of("app")];
-        Self { registry, answers, connections, refused, handshakes_failed, reports }
+        Self { registry, answers, connections, refused, handshakes_failed, reports, config, unrecorded }
     }
 }
 

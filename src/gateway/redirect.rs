@@ -7,6 +7,7 @@ use crate::{
     },
     edge::wire,
 };
+use arc_swap::ArcSwap;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Empty;
 use hyper::{
@@ -26,8 +27,14 @@ const CONNECTIONS_MAX: usize = 1024;
 /// A connection lives no longer.
 const CONNECTION_MAX: Duration = Duration::from_secs(30);
 
-/// Where plain HTTP is sent.
+/// Plain HTTP, and where it is sent now.
 pub struct Redirect {
+    /// Taken anew at each request.
+    pub places: ArcSwap<Places>,
+}
+
+/// Where plain HTTP is sent.
+pub struct Places {
     /// Hosts that there is something on.
     pub hosts: ByHost<()>,
     /// The port that browsers see, behind a colon, or nothing where it is 443.
@@ -90,10 +97,12 @@ impl Redirect {
         let target = request.uri().path_and_query()?;
         CanonicalPath::parse(target.path(), Allowed { semicolon: true, encoded_slash: true }).ok()?;
         check_query(target.query().unwrap_or_default()).ok()?;
-        self.hosts
+        let places = self.places.load();
+        places
+            .hosts
             .find(&host)
             .is_some()
-            .then(|| HeaderValue::try_from(format!("https://{host}{}{target}", self.port_suffix)).ok())?
+            .then(|| HeaderValue::try_from(format!("https://{host}{}{target}", places.port_suffix)).ok())?
     }
 }
 

@@ -2,36 +2,32 @@
 
 use super::{
     admin::{self, Admin},
-    assemble::{Shared, port_suffix},
-    front::Front,
+    assemble::{self, Shared},
+    chores,
+    generation::Seat,
     listen::{self, Core},
     metrics::Metrics,
     redirect::Redirect,
+    reload::{Reloader, Standing},
     tls::{self, CertificateError, Certificates},
     world::OpenError,
 };
 use crate::{
     adapters::{
+        records::FileRecords,
         signer::KeyError,
-        system::SystemEntropy,
         upstream::{Client, NotAServer, NotTrusted},
     },
-    config::settings::Settings,
-    domain::target::HostPattern,
-    edge::{
-        http::{client::TrustedProxies, request::RequestIds},
-        proxy::{Proxy, body::RequestBody, tether},
-    },
-    flows::{World, sessions},
-    ports::{Entropy as _, Messenger},
+    config::{File, Prints, Settings},
+    edge::proxy::body::RequestBody,
 };
-use http::HeaderValue;
+use arc_swap::ArcSwap;
 use std::{
     io,
     net::SocketAddr,
     num::NonZeroUsize,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     thread::JoinHandle,
@@ -47,14 +43,10 @@ use tokio_rustls::TlsAcceptor;
 
 /// Threads for the store, pages and mail.
 const SLOW_THREADS: usize = 2;
-/// How often what is over is forgotten.
-const SWEEP_EVERY: Duration = Duration::from_mins(10);
-/// How often certificate files are looked at.
-const REREAD_EVERY: Duration = Duration::from_secs(10);
 /// How long messages that were posted may take to go out when the gateway stops.
 const SETTLE_MAX: Duration = Duration::from_secs(5);
-/// A year (BR-02). Subdomains are not ours to promise for.
-const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
+/// How long the last records may take to be written.
+const RECORDS_MAX: Duration = Duration::from_secs(5);
 
 /// Why the gateway can't start.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +63,9 @@ pub enum StartError {
     /// TLS can't be set up.
     #[error("TLS can't be set up: {0}")]
     Tls(#[from] rustls::Error),
+    /// What an app says of other origins is no header value.
+    #[error("`cors` can't be said in a header: {0}")]
+    Cors(#[from] http::header::InvalidHeaderValue),
     /// An upstream is none.
     #[error("app `{app}`: {error}")]
     Upstream {
@@ -82,6 +77,14 @@ pub enum StartError {
     /// Whom upstreams are trusted by can't be read.
     #[error(transparent)]
     Trust(#[from] NotTrusted),
+    /// There is nowhere to record decisions.
+    #[error("decisions can't be recorded in {file}: {error}")]
+    Records {
+        /// Where.
+        file: String,
+        /// Why.
+        error: io::Error,
+    },
     /// An address can't be listened on.
     #[error("can't listen on {address}: {error}")]
     Listen {
@@ -101,62 +104,81 @@ pub struct Running {
     cores: Vec<JoinHandle<io::Result<()>>>,
     shutdown: watch::Sender<()>,
     admin: Arc<Admin>,
-    messenger: Arc<dyn Messenger>,
     told: [Signal; 2],
 }
 
 /// Runs the gateway until it is told to stop (SIGTERM, or Ctrl-C), then lets open connections finish.
-pub fn run(settings: &Settings) -> Result<(), StartError> {
-    start(settings)?.until_told();
+pub fn run(settings: &Settings, file: File, prints: Prints) -> Result<(), StartError> {
+    start(settings, file, prints)?.until_told();
     Ok(())
 }
 
-/// Starts the gateway. When this returns, it answers.
-pub fn start(settings: &Settings) -> Result<Running, StartError> {
+/// Starts the gateway on the settings of this file, whose files were like `prints` when they were read. When this returns,
+/// it answers.
+pub fn start(settings: &Settings, file: File, prints: Prints) -> Result<Running, StartError> {
     let slow =
         runtime::Builder::new_multi_thread().worker_threads(SLOW_THREADS).thread_name("slow").enable_all().build()?;
     let (shutdown, stopping) = watch::channel(());
-    // Before anything can be broken off: from here on a signal waits for `until_told`.
-    let told = slow
-        .block_on(async { Ok::<_, io::Error>([signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?]) })?;
+    // Before anything can be broken off: from here on a signal waits for `until_told`, or for the chores.
+    let (told, hangup) = slow.block_on(async {
+        let told = [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?];
+        Ok::<_, io::Error>((told, signal(SignalKind::hangup())?))
+    })?;
     let metrics = Arc::new(Metrics::default());
+    let records = open_records(settings, &metrics)?;
     let certificates = Arc::new(Certificates::read(&settings.tls.certificates)?);
     let acceptor = TlsAcceptor::from(Arc::new(tls::server_config(Arc::clone(&certificates))?));
-    let shared = slow.block_on(Shared::build(settings, slow.handle().clone()))?;
-    let admin = Arc::new(Admin {
-        store: Arc::clone(&shared.world.store),
-        metrics: Arc::clone(&metrics),
-        draining: AtomicBool::new(false),
-    });
+    let shared = slow.block_on(Shared::build(settings, slow.handle().clone(), records))?;
 
     for &address in &settings.server.listen {
         let _guard = slow.enter();
         listen::probe(address).map_err(|error| StartError::Listen { address, error })?;
     }
     let helpers = slow.block_on(Helpers::bind(settings))?;
-    slow.spawn(shared.upstreams.clone().watch(stopping.clone()));
-    slow.spawn(sweep_now_and_then(shared.world.clone()));
-    slow.spawn(tether::watch(shared.world.clone(), shared.visitors.ended().clone()));
-    slow.spawn(reread_when_changed(Arc::clone(&certificates)));
-
-    let messenger = Arc::clone(&shared.world.messenger);
-
     let workers =
         settings.server.workers.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
-    let cores = (0..workers)
-        .map(|_| {
-            let spawn =
-                Spawn { shared: shared.clone(), acceptor: acceptor.clone(), certificates: Arc::clone(&certificates) };
-            spawn.core(settings, Arc::clone(&metrics), stopping.clone())
-        })
-        .collect::<Result<_, _>>()?;
+    let (mut seats, mut cores) = (Vec::new(), Vec::new());
+    for _ in 0..workers {
+        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+        let seat = Seat::new(runtime.handle().clone(), &shared, settings, Arc::clone(&metrics));
+        let core = Core {
+            front: seat.front(),
+            acceptor: acceptor.clone(),
+            certificates: Arc::clone(&certificates),
+            metrics: Arc::clone(&metrics),
+        };
+        cores.push(Spawn { runtime, core }.core(&settings.server.listen, stopping.clone())?);
+        seats.push(seat);
+    }
+    metrics.config.started(shared.world.clock.now());
+    let redirect = Arc::new(Redirect { places: ArcSwap::from_pointee(assemble::places(settings)) });
+    let reloader = Arc::new(Reloader {
+        file,
+        started: settings.clone(),
+        seats,
+        certificates: Arc::clone(&certificates),
+        redirect: Arc::clone(&redirect),
+        current: Arc::new(ArcSwap::from_pointee(shared.clone())),
+        metrics: Arc::clone(&metrics),
+        shutdown: stopping.clone(),
+        standing: Mutex::new(Standing { prints, generation: 1, waiting: Vec::new(), refused: None }),
+        turn: tokio::sync::Mutex::default(),
+    });
+    let admin = Arc::new(Admin {
+        store: Arc::clone(&shared.world.store),
+        metrics,
+        reloader: Arc::clone(&reloader),
+        draining: AtomicBool::new(false),
+    });
     // Last: who is told that the gateway is ready may connect at once.
     {
         let _on_slow = slow.enter();
-        helpers.start(settings, &admin, &stopping);
+        shared.upstreams.watch(&stopping);
+        chores::begin(&reloader, certificates, hangup);
+        helpers.start(&redirect, &admin, &stopping);
     }
     tracing::info!(listen = ?settings.server.listen, workers, portal = %settings.portal.url, "ready");
-    Ok(Running { slow, cores, shutdown, admin, messenger, told })
+    Ok(Running { slow, cores, shutdown, admin, told })
 }
 
 impl Running {
@@ -190,7 +212,11 @@ impl Running {
                 Err(_) => tracing::error!("a core panicked"),
             }
         }
-        self.slow.block_on(self.messenger.settle(SETTLE_MAX));
+        let current = self.admin.reloader.current();
+        self.slow.block_on(current.world.messenger.settle(SETTLE_MAX));
+        if let Some(records) = &current.records {
+            records.settle(RECORDS_MAX);
+        }
         self.slow.shutdown_timeout(Duration::from_secs(1));
         tracing::info!("stopped");
     }
@@ -198,70 +224,34 @@ impl Running {
 
 /// What one core's thread is started with.
 struct Spawn {
-    shared: Shared,
-    acceptor: TlsAcceptor,
-    certificates: Arc<Certificates>,
+    runtime: Runtime,
+    core: Core<Client<RequestBody>>,
 }
 
 impl Spawn {
     fn core(
         self,
-        settings: &Settings,
-        metrics: Arc<Metrics>,
+        listen: &[SocketAddr],
         stopping: watch::Receiver<()>,
     ) -> Result<JoinHandle<io::Result<()>>, StartError> {
-        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+        let Self { runtime, core } = self;
         let entered = runtime.enter();
-        let listeners = settings
-            .server
-            .listen
+        let listeners = listen
             .iter()
             .map(|&address| listen::bind(address).map_err(|error| StartError::Listen { address, error }))
             .collect::<Result<Vec<_>, _>>()?;
         drop(entered);
-        let settings = settings.clone();
         let thread = std::thread::Builder::new().name("core".to_owned());
-        Ok(thread.spawn(move || {
-            runtime.block_on(async {
-                let front = Arc::new(self.front(&settings, &metrics));
-                let core = Core {
-                    front,
-                    acceptor: self.acceptor.clone(),
-                    certificates: Arc::clone(&self.certificates),
-                    metrics,
-                };
-                core.run(listeners, stopping, settings.server.drain).await
-            })
-        })?)
+        Ok(thread.spawn(move || runtime.block_on(core.run(listeners, stopping)))?)
     }
+}
 
-    /// To be called on the core's own runtime, where its connections to the applications live.
-    fn front(&self, settings: &Settings, metrics: &Arc<Metrics>) -> Front<Client<RequestBody>> {
-        let shared = self.shared.clone();
-        let mut seed = [0; 8];
-        SystemEntropy.fill(&mut seed);
-        Front {
-            proxy: Proxy {
-                world: shared.world,
-                apps: shared.apps,
-                visitors: shared.visitors,
-                assertions: shared.assertions,
-                upstream: Client::new(&shared.upstreams),
-                brand: Arc::clone(&shared.brand),
-                portal: settings.portal.url.to_string().into(),
-                body_max: settings.server.body_max,
-                reports: metrics.reports.clone(),
-                hsts: HSTS,
-                slow: shared.slow,
-            },
-            portal: shared.portal,
-            portal_host: settings.portal.url.host.clone(),
-            trusted: TrustedProxies::new(settings.server.trusted_proxies.iter().copied()),
-            brand: shared.brand,
-            metrics: Arc::clone(metrics),
-            ids: RequestIds::new(u64::from_le_bytes(seed)),
-        }
-    }
+/// Where decisions are recorded, if they are.
+fn open_records(settings: &Settings, metrics: &Metrics) -> Result<Option<Arc<FileRecords>>, StartError> {
+    let Some(settings) = &settings.records else { return Ok(None) };
+    let opened = FileRecords::open(settings, metrics.unrecorded.clone());
+    let told = |error| StartError::Records { file: settings.file.display().to_string(), error };
+    Ok(Some(Arc::new(opened.map_err(told)?)))
 }
 
 /// The sockets beside the traffic.
@@ -284,7 +274,7 @@ impl Helpers {
     }
 
     /// To be called on the runtime for slow work.
-    fn start(self, settings: &Settings, admin: &Arc<Admin>, stopping: &watch::Receiver<()>) {
+    fn start(self, redirect: &Arc<Redirect>, admin: &Arc<Admin>, stopping: &watch::Receiver<()>) {
         if let Some(listener) = self.admin {
             let router = admin::router(Arc::clone(admin));
             tokio::spawn(async move {
@@ -293,45 +283,12 @@ impl Helpers {
                 }
             });
         }
-        let hosts = settings.apps.iter().flat_map(|app| app.app.hosts.iter().cloned());
-        let redirect = Arc::new(Redirect {
-            hosts: hosts.chain([HostPattern::Exact(settings.portal.url.host.clone())]).map(|host| (host, ())).collect(),
-            port_suffix: port_suffix(&settings.portal.url),
-        });
         for listener in self.redirect {
-            tokio::spawn(Arc::clone(&redirect).run(listener, stopping.clone()));
+            tokio::spawn(Arc::clone(redirect).run(listener, stopping.clone()));
         }
     }
 }
 
 async fn listen_on(address: SocketAddr) -> Result<TcpListener, StartError> {
     TcpListener::bind(address).await.map_err(|error| StartError::Listen { address, error })
-}
-
-async fn sweep_now_and_then(world: World) {
-    loop {
-        if let Err(error) = sessions::sweep(&world).await {
-            tracing::warn!(%error, "what is over could not be forgotten");
-        }
-        tokio::time::sleep(SWEEP_EVERY).await;
-    }
-}
-
-async fn reread_when_changed(certificates: Arc<Certificates>) {
-    let mut seen = certificates.modified();
-    loop {
-        tokio::time::sleep(REREAD_EVERY).await;
-        let now = certificates.modified();
-        if now == seen {
-            continue;
-        }
-        match certificates.reread() {
-            Ok(()) => {
-                tracing::info!("certificates were read again");
-                seen = now;
-            }
-            // Half-written files are whole at the next look.
-            Err(error) => tracing::warn!(%error, "changed certificates can't be used; the old ones stay"),
-        }
-    }
 }

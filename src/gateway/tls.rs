@@ -52,34 +52,68 @@ pub enum CertificateError {
 
 /// Every certificate. The first is shown to browsers that name no host.
 #[derive(Debug)]
-pub struct Certificates {
+pub struct Certificates(ArcSwap<Table>);
+
+/// Every certificate, as its files were when they were read.
+#[derive(Debug)]
+pub struct Table {
     files: Vec<Certificate>,
-    entries: ArcSwap<Vec<Arc<Entry>>>,
+    entries: Vec<Arc<Entry>>,
+}
+
+impl Table {
+    /// Reads them all.
+    pub fn read(files: &[Certificate]) -> Result<Self, CertificateError> {
+        let entries = files.iter().map(|files| read_one(files).map(Arc::new)).collect::<Result<_, _>>()?;
+        Ok(Self { files: files.to_vec(), entries })
+    }
 }
 
 impl Certificates {
     /// Reads them all.
     pub fn read(files: &[Certificate]) -> Result<Self, CertificateError> {
-        Ok(Self { files: files.to_vec(), entries: ArcSwap::from_pointee(read_all(files)?) })
+        Ok(Self(ArcSwap::from_pointee(Table::read(files)?)))
     }
 
     /// Reads them all again. New connections get what is found now; a file that can't be used changes nothing.
     pub fn reread(&self) -> Result<(), CertificateError> {
-        self.entries.store(Arc::new(read_all(&self.files)?));
+        let old = self.0.load_full();
+        let new = Arc::new(Table::read(&old.files)?);
+        // Who put another in its place in between has read them later.
+        self.0.compare_and_swap(&old, new);
         Ok(())
+    }
+
+    /// What the settings name now. Files that they named before and that are half written stay as they were.
+    pub fn next(&self, files: &[Certificate]) -> Result<Arc<Table>, CertificateError> {
+        let old = self.0.load_full();
+        match Table::read(files) {
+            Ok(table) => Ok(Arc::new(table)),
+            Err(error) if *files == *old.files => {
+                tracing::warn!(%error, "certificates can't be used; the old ones stay");
+                Ok(old)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// New connections get these from now on.
+    pub fn put(&self, table: Arc<Table>) {
+        self.0.store(table);
     }
 
     /// The certificate for a connection that asks for this host. A host that none is for gets none.
     pub fn find(&self, asked: Option<&str>) -> Option<Arc<Entry>> {
-        let entries = self.entries.load();
-        let Some(asked) = asked else { return entries.first().cloned() };
+        let table = self.0.load();
+        let Some(asked) = asked else { return table.entries.first().cloned() };
         let host = Host::parse(asked).ok()?;
-        entries.iter().find(|entry| entry.covers(&host)).cloned()
+        table.entries.iter().find(|entry| entry.covers(&host)).cloned()
     }
 
     /// When any of the files changed last, to tell whether to read them again.
     pub fn modified(&self) -> Vec<Option<std::time::SystemTime>> {
-        let paths = self.files.iter().flat_map(|files| [&files.cert, &files.key]);
+        let table = self.0.load();
+        let paths = table.files.iter().flat_map(|files| [&files.cert, &files.key]);
         paths.map(|path| path.metadata().and_then(|metadata| metadata.modified()).ok()).collect()
     }
 }
@@ -99,10 +133,6 @@ pub fn server_config(certificates: Arc<Certificates>) -> Result<ServerConfig, ru
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     config.ticketer = aws_lc_rs::Ticketer::new()?;
     Ok(config)
-}
-
-fn read_all(files: &[Certificate]) -> Result<Vec<Arc<Entry>>, CertificateError> {
-    files.iter().map(|files| read_one(files).map(Arc::new)).collect()
 }
 
 fn read_one(files: &Certificate) -> Result<Entry, CertificateError> {

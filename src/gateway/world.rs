@@ -2,6 +2,7 @@
 
 use crate::{
     adapters::{
+        geography::{MaxMind, NotAMap, Nowhere},
         messages::{self, NoSender, Senders},
         passkeys::Passkeys,
         passwords::KnownPasswords,
@@ -9,13 +10,13 @@ use crate::{
         store,
         system::{Argon2Hasher, FileVault, SystemClock, SystemEntropy, VaultError},
     },
-    config::settings::{Settings, StoreUrl},
+    config::settings::{Portal, Settings, StoreUrl},
     domain::{
         contact::Channel,
         factor::{KeyKind, Method},
     },
-    flows::{self, World},
-    ports::{Clock as _, Store, StoreError},
+    flows::{self, World, risk},
+    ports::{Clock as _, Geography, Store, StoreError},
 };
 use std::{net::Ipv4Addr, path::Path, sync::Arc, time::Duration};
 
@@ -47,6 +48,9 @@ pub enum OpenError {
     /// The list of breached passwords can't be opened.
     #[error("the file of breached passwords can't be opened: {0}")]
     Breached(#[source] std::io::Error),
+    /// The geo file can't be used.
+    #[error("the geo file can't be used: {0}")]
+    Geography(#[source] NotAMap),
     /// A secret of the config is no text.
     #[error("the store's URL is not UTF-8")]
     Url,
@@ -54,6 +58,12 @@ pub enum OpenError {
 
 /// Opens the store and its key. A store that has sealed nothing yet gets a new key.
 pub async fn open_world(settings: &Settings) -> Result<World, OpenError> {
+    let senders = senders(settings)?;
+    open_with(settings, senders).await
+}
+
+/// The same, with these senders.
+pub async fn open_with(settings: &Settings, senders: Senders) -> Result<World, OpenError> {
     let store = store::open(&store_url(&settings.store.url)?).await?;
     let vault = open_vault(&settings.store.key_file, store.as_ref()).await?;
     Ok(World {
@@ -61,16 +71,34 @@ pub async fn open_world(settings: &Settings) -> Result<World, OpenError> {
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
         hasher: Arc::new(Argon2Hasher::new()),
-        lore: Arc::new(KnownPasswords::open(settings.password.breached.as_deref()).map_err(OpenError::Breached)?),
+        lore: Arc::new(lore(settings)?),
         vault: Arc::new(vault),
-        passkeys: Arc::new(Passkeys::new(
-            settings.portal.url.host.as_str(),
-            &settings.portal.url.to_string(),
-            &settings.portal.name,
-        )),
-        messenger: Arc::new(senders(settings)?),
+        passkeys: Arc::new(passkeys(settings)),
+        geography: geography(settings).map_err(OpenError::Geography)?,
+        messenger: Arc::new(senders),
         settings: flow_settings(settings),
     })
+}
+
+/// The same world under other settings: same store, same key, same time.
+pub fn next_world(world: &World, settings: &Settings, senders: Senders) -> Result<World, OpenError> {
+    Ok(World {
+        lore: Arc::new(lore(settings)?),
+        passkeys: Arc::new(passkeys(settings)),
+        geography: geography(settings).map_err(OpenError::Geography)?,
+        messenger: Arc::new(senders),
+        settings: flow_settings(settings),
+        ..world.clone()
+    })
+}
+
+fn lore(settings: &Settings) -> Result<KnownPasswords, OpenError> {
+    KnownPasswords::open(settings.password.breached.as_deref()).map_err(OpenError::Breached)
+}
+
+fn passkeys(settings: &Settings) -> Passkeys {
+    let Portal { url, name, .. } = &settings.portal;
+    Passkeys::new(url.host.as_str(), &url.to_string(), name)
 }
 
 /// What flows need to know of the settings.
@@ -82,7 +110,13 @@ pub fn flow_settings(settings: &Settings) -> flows::Settings {
         sign_up: settings.sign_up.mode,
         requirements: settings.mfa.requirements.clone(),
         recovery_codes: settings.mfa.recovery_codes,
+        risk: settings
+            .risk
+            .as_ref()
+            .map(|risk| risk::Settings { rules: risk.rules.clone(), listed: risk.listed.clone() }),
         methods: enrollable(settings),
+        group_methods: settings.mfa.group_methods.clone(),
+        grace: settings.mfa.grace,
         hold: settings.hold,
         passwords: settings.password.policy,
         names: names(settings),
@@ -96,6 +130,13 @@ pub fn flow_settings(settings: &Settings) -> flows::Settings {
     }
 }
 
+fn geography(settings: &Settings) -> Result<Arc<dyn Geography>, NotAMap> {
+    Ok(match settings.risk.as_ref().and_then(|risk| risk.geo.as_deref()) {
+        Some(file) => Arc::new(MaxMind::open(file)?),
+        None => Arc::new(Nowhere),
+    })
+}
+
 /// What everybody knows about this house, and no password may be made of.
 fn names(settings: &Settings) -> Vec<String> {
     let apps = settings.apps.iter().flat_map(|settings| [settings.app.name.clone(), settings.app.title.clone()]);
@@ -104,15 +145,19 @@ fn names(settings: &Settings) -> Vec<String> {
 
 /// Senders for every channel that is set up. To be called on the runtime that is to bring posted messages out.
 pub fn senders(settings: &Settings) -> Result<Senders, NoSender> {
-    let settings = messages::Settings {
+    Senders::new(message_settings(settings), Arc::new(SystemEntropy))
+}
+
+/// What messages need to know of the settings.
+pub fn message_settings(settings: &Settings) -> messages::Settings {
+    messages::Settings {
         organisation: settings.portal.name.clone(),
         host: settings.portal.url.host.to_string(),
         mail: settings.mail.clone(),
         sms: settings.sms.clone(),
         voice: settings.voice.clone(),
         pauses: PAUSES.to_vec(),
-    };
-    Senders::new(settings, Arc::new(SystemEntropy))
+    }
 }
 
 /// What may be enrolled at this portal. Browsers make passkeys and use security keys for names, not for addresses.

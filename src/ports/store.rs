@@ -9,6 +9,7 @@ pub mod budgets;
 pub mod contacts;
 pub mod devices;
 pub mod factors;
+pub mod grace;
 pub mod held;
 pub mod invitations;
 pub mod passkeys;
@@ -16,6 +17,7 @@ pub mod passwords;
 pub mod receipts;
 pub mod recovery;
 pub mod sessions;
+pub mod traces;
 
 pub use accounts::{Account, AccountStore, Added, PasswordFactor, SealedKey, TotpFactor};
 pub use activity::ActivityStore;
@@ -23,6 +25,7 @@ pub use budgets::{BudgetStore, Charge};
 pub use contacts::{ContactStore, SentCode, SentPurpose};
 pub use devices::{Device, DeviceId, DeviceStore, Undo};
 pub use factors::{FactorStore, LastFactor};
+pub use grace::GraceStore;
 pub use held::{Claim, FoundHeld, Held, HeldStore, Room, Sender, WaitingHeld};
 pub use invitations::{Invitation, InvitationStore, Redeemed};
 pub use passkeys::{Ceremony, PasskeyFactor, PasskeyStore, Purpose};
@@ -30,6 +33,7 @@ pub use passwords::{OtherSessions, PasswordChange, PasswordReset, PasswordStore}
 pub use receipts::ReceiptStore;
 pub use recovery::{FoundCode, HashedCode, RecoveryStore};
 pub use sessions::{Attempt, Handoff, SessionStore, SessionSummary};
+pub use traces::TraceStore;
 
 use async_trait::async_trait;
 
@@ -46,9 +50,11 @@ pub trait Store:
     + DeviceStore
     + ActivityStore
     + BudgetStore
+    + GraceStore
     + HeldStore
     + InvitationStore
     + ReceiptStore
+    + TraceStore
 {
     /// Whether the store answers; for readiness.
     async fn ping(&self) -> Result<(), StoreError>;

@@ -1,7 +1,7 @@
 //! Time, chance, slow hashing, and sealing.
 
 use crate::domain::{
-    assertion::Claims,
+    assertion::{Claims, bearer},
     secret::{Secret, Token},
     time::Timestamp,
 };
@@ -69,13 +69,19 @@ pub trait Vault: Send + Sync {
     fn open(&self, purpose: &str, sealed: &[u8]) -> Option<Secret>;
 }
 
-/// Signs what applications are told.
+/// Signs what applications are told, and what programs bring in place of a cookie.
 pub trait Signer: Send + Sync {
     /// A compact JWT (RFC 7519) of these claims.
     fn sign(&self, claims: &Claims) -> Result<String, SignError>;
+
+    /// A compact JWT of these claims, of [its own type](bearer::TYPE).
+    fn sign_session(&self, claims: &bearer::Claims) -> Result<String, SignError>;
+
+    /// What a JWT of that type says; `None` if no key of ours has signed it. Whether it counts is for others to say.
+    fn read_session(&self, token: &str) -> Option<bearer::Claims>;
 }
 
 /// The signature could not be made. Whoever gets this sends nothing upstream.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("an assertion can't be signed: {0}")]
+#[error("nothing can be signed: {0}")]
 pub struct SignError(pub String);

@@ -20,7 +20,8 @@ pub trait Upstream<B>: Clone + Send + Sync + 'static {
     ///
     /// The request goes out as it stands: its target in origin form, its fields final. Dropping the future, or the
     /// body of the response, ends the exchange and its connection. Where the request carries `Upgrade` it gets a
-    /// connection of its own, and a 101 can be upgraded with [`hyper::upgrade::on`].
+    /// connection of its own, and a 101 can be upgraded with [`hyper::upgrade::on`]. An app that is spoken to in HTTP/2 gets
+    /// the same request with `Host` as its authority; it must carry no field of a connection.
     fn send(
         &self,
         admission: &Admission,
@@ -35,6 +36,9 @@ pub enum UpstreamError {
     /// No server of the app is known, or every one failed its last health checks.
     #[error("no server of the app is healthy")]
     NoneHealthy,
+    /// Every connection that may be open is full; nothing was sent.
+    #[error("every connection to the app is full")]
+    Busy,
     /// No connection came about; nothing was sent.
     #[error("can't connect to the app: {0}")]
     Connect(#[source] io::Error),

@@ -37,14 +37,16 @@ const DOMAIN_ORDER: &[&str] = &[
     "factor",
     "contact",
     "place",
+    "risk",
     "event",
     "enrolment",
     "session",
     "challenge",
     "throttle",
-    "risk",
     "target",
     "policy",
+    "change",
+    "record",
     "assertion",
 ];
 

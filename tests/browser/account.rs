@@ -48,7 +48,7 @@ async fn apps(house: &House, page: &WebDriver, ann: &mut Person, may_look: bool)
     press(page, "Save the name").await;
     follow(page, "Old tablet").await;
     press(page, "Ask for it first").await;
-    says(page, "Asked for first · added just now").await;
+    says(page, "asked for first · added just now").await;
     follow(page, "Authenticator app").await;
     assert_eq!(heading(page).await, "Authenticator app");
     press(page, "Remove").await;

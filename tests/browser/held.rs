@@ -9,6 +9,7 @@ use axum::{
     routing::{get, post},
 };
 use doorward::domain::secret::sha256;
+use http::header::CONTENT_SECURITY_POLICY;
 use std::{
     fs,
     sync::{Arc, Mutex},
@@ -35,11 +36,19 @@ fn application(received: Received, other: String) -> Router {
     Router::new()
         .route("/new", get(async move || form("/upload?draft=1")))
         .route("/cross", get(async move || form(&other)))
+        .route(
+            "/strict/field",
+            get(async move || ([(CONTENT_SECURITY_POLICY, "form-action 'self'")], form("/upload?draft=1"))),
+        )
+        .route("/strict/inside", get(async move || Html(format!("{STRICT}{}", form("/upload?draft=1").0))))
         .route("/spa", get(async || Html(SINGLE_PAGE)))
         .route("/api", post(api))
         .route("/upload", post(upload).get(async || Html("<!doctype html><h1>Fresh</h1>")))
         .with_state(received)
 }
+
+/// Keeps the forms of its page at home.
+const STRICT: &str = "<meta http-equiv=content-security-policy content=\"form-action 'self'\">";
 
 /// A page whose script asks for three things at once.
 const SINGLE_PAGE: &str = "<!doctype html><title>One page</title><script src=\"/.doorward/client.js\"></script>\
@@ -117,6 +126,10 @@ policy = "standard"
 
   [[app.route]]
   path = "/new"
+  policy = "public"
+
+  [[app.route]]
+  path = "/strict/**"
   policy = "public"
 
   [[app.route]]
@@ -214,6 +227,7 @@ async fn step_up_and_look_back(house: &House, page: &WebDriver, scene: &mut Scen
     assert_eq!(scene.count(), 1);
 }
 
+/// Row 24: a stale form is held, encrypted, and delivered exactly once after step-up, files included.
 #[tokio::test]
 async fn a_stale_upload_arrives_whole_and_neither_back_nor_reload_sends_it_again() {
     let (house, mut scene) = scene().await;
@@ -228,6 +242,29 @@ async fn a_stale_upload_needs_no_script() {
     house
         .open(Scripts::Off, "held-no-script", async |page| {
             step_up_and_look_back(&house, page, &mut scene, Scripts::Off).await;
+        })
+        .await;
+}
+
+/// Chromium follows a form nowhere that the page's policy does not list.
+#[tokio::test]
+async fn a_form_of_a_page_that_keeps_its_forms_at_home_reaches_the_portal_all_the_same() {
+    let (house, mut scene) = scene().await;
+    house
+        .open(Scripts::On, "held-form-action", async |page| {
+            scene.go_stale(&house, page).await;
+            // Within the page its policy stands as it is written: there the form stays where it is, with what was typed.
+            page.goto(house.url(PAYROLL, "/strict/inside")).await.unwrap();
+            page.find(By::Name("amount")).await.unwrap().send_keys("34").await.unwrap();
+            page.find(By::Css("button")).await.unwrap().click().await.unwrap();
+            let typed = page.find(By::Name("amount")).await.unwrap().prop("value").await.unwrap();
+            assert_eq!((heading(page).await.as_str(), typed.as_deref()), ("New", Some("1234")));
+
+            scene.send(&house, page, PAYROLL, "/strict/field").await;
+            assert_eq!(heading(page).await, "Enter your code");
+            answer(page, &scene.ann.code()).await;
+            scene.arrived(&house, page).await;
+            assert_eq!(scene.count(), 1);
         })
         .await;
 }

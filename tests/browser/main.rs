@@ -5,9 +5,11 @@
 mod account;
 mod demo_app;
 mod devices;
+mod enrolment;
 mod front_door;
 mod held;
 mod house;
+mod jupyter;
 mod mail;
 mod passkeys;
 mod password;

@@ -2,7 +2,7 @@
 
 use crate::house::{House, PAYROLL, answer, follow, heading, house, look, press, says, sign_in, type_into, url};
 use support::{
-    browser::Scripts,
+    browser::{Scripts, VirtualAuthenticator},
     person::{PASSWORD, Person},
 };
 use thirtyfour::{By, WebDriver};
@@ -82,7 +82,8 @@ async fn lost_phone(house: &House, page: &WebDriver, ann: &mut Person, may_look:
     says(page, "You used a recovery code.").await;
     says(page, "You have 8 left.").await;
     look("account-recovered").await;
-    follow(page, "set up your authenticator app again").await;
+    follow(page, "set up something new").await;
+    follow(page, "Authenticator app").await;
     let new = set_up_app(page, ann).await;
     follow(page, "I've kept them").await;
     assert_eq!(heading(page).await, "Your account");
@@ -120,5 +121,72 @@ async fn a_lost_phone_needs_no_script_either() {
     let (house, mut ann) = house(|site| Person::add_without_app(site, "ann", &[])).await;
     house
         .open(Scripts::Off, "lost-phone-no-script", async |page| lost_phone(&house, page, &mut ann, false).await)
+        .await;
+}
+
+/// Row 6, row 11: whoever lost the passkey that is all they have gets in, replaces it, and throws out whoever found it.
+#[tokio::test]
+async fn a_lost_passkey_is_not_a_lost_account() {
+    let (house, _) = house(|site| Person::add_without_app(site, "ann", &[])).await;
+    house
+        .open(Scripts::On, "lost-passkey", async |page| {
+            let target = house.url(PAYROLL, "/transfers");
+            let lost = VirtualAuthenticator::plug_in(page).await;
+            page.goto(&target).await.unwrap();
+            sign_in(page, "ann", PASSWORD).await;
+            follow(page, "Passkey").await;
+            press(page, "Set up").await;
+            let old = codes(page).await;
+            // The phone is gone with the passkey on it, signed in.
+            lost.unplug().await;
+            page.delete_all_cookies().await.unwrap();
+
+            page.goto(&target).await.unwrap();
+            sign_in(page, "ann", PASSWORD).await;
+            assert_eq!(heading(page).await, "Use your passkey");
+            page.find(By::Css("details summary")).await.unwrap().click().await.unwrap();
+            says(page, "It lets you set up something new and remove what you lost.").await;
+            look(page, "challenge-lost-passkey").await;
+            follow(page, "Use a recovery code").await;
+            answer(page, &old[0]).await;
+            assert_eq!(url(page).await, target);
+
+            // It is the only one, so it stays until there is another.
+            page.goto(house.portal("/account")).await.unwrap();
+            says(page, "If you lost what you sign in with").await;
+            follow(page, "Passkey").await;
+            says(page, "this is the only one you have").await;
+            let found = VirtualAuthenticator::plug_in(page).await;
+            page.goto(house.portal("/account")).await.unwrap();
+            follow(page, "set up something new").await;
+            look(page, "enroll-after-loss").await;
+            follow(page, "Passkey").await;
+            type_into(page, "name", "New phone").await;
+            press(page, "Set up").await;
+            let new = codes(page).await;
+            assert!(new.iter().all(|code| !old.contains(code)), "the used set is over");
+            follow(page, "I've kept them").await;
+
+            assert_eq!(heading(page).await, "End your other sessions?");
+            press(page, "End it").await;
+            look(page, "account-after-loss").await;
+            let first = page.find(By::Css("a[href^='/account/factors/']")).await.unwrap();
+            assert!(!first.text().await.unwrap().contains("New phone"), "the older comes first");
+            first.click().await.unwrap();
+            press(page, "Remove").await;
+            assert_eq!(url(page).await, house.portal("/account"));
+            let kept = page.find_all(By::Css("a[href^='/account/factors/']")).await.unwrap();
+            assert_eq!(kept.len(), 1);
+            says(page, "New phone").await;
+
+            press(page, "Sign out").await;
+            // It would pick itself where passkeys are offered beside the name.
+            found.verifies(false).await;
+            page.goto(&target).await.unwrap();
+            sign_in(page, "ann", PASSWORD).await;
+            found.verifies(true).await;
+            press(page, "Continue").await;
+            assert_eq!(url(page).await, target);
+        })
         .await;
 }

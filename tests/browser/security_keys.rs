@@ -49,7 +49,7 @@ async fn a_key(speech: Speech, name: &str) {
             press(page, "Continue").await;
             assert_eq!(url(page).await, whoami);
             page.goto(house.url(PAYROLL, "/reports")).await.unwrap();
-            assert_eq!(heading(page).await, "Your account isn't set up for this yet");
+            assert_eq!(heading(page).await, "One thing to set up first");
 
             // A copy that has not counted along is refused (WA-07).
             let mut credential = key.credentials().await.remove(0);

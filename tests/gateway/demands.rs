@@ -27,13 +27,23 @@ async fn demanding(insatiable: Arc<AtomicBool>) -> Recorder {
     .await
 }
 
-/// What the assertion says of the level, read without its signature: the gateway is the only one that reaches this.
+/// Whether the level is that of two factors.
 fn has_two_factors(seen: &Seen) -> bool {
+    claims(seen).is_some_and(|claims| claims["acr"] == "mfa")
+}
+
+/// Whether one of the proofs is of this method.
+fn has_proven(seen: &Seen, method: &str) -> bool {
+    let claims = claims(seen).unwrap_or_default();
+    claims["authentications"].as_array().is_some_and(|proofs| proofs.iter().any(|proof| proof["method"] == method))
+}
+
+/// What the assertion says, read without its signature: the gateway is the only one that reaches this.
+fn claims(seen: &Seen) -> Option<serde_json::Value> {
     use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
     let field = seen.field("doorward-assertion");
-    let Some(claims) = field.first().and_then(|token| token.split('.').nth(1)) else { return false };
-    let claims: serde_json::Value = serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap();
-    claims["acr"] == "mfa"
+    let claims = field.first()?.split('.').nth(1)?;
+    serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap()
 }
 
 /// A gateway that is content with a password where its application is not.
@@ -45,6 +55,7 @@ async fn gateway(recorder: &Recorder) -> (Gateway, Person) {
     (site.start().await, ann)
 }
 
+/// Row 26: the application itself can ask for step-up.
 #[tokio::test]
 async fn a_page_and_a_form_are_asked_for_again_after_the_step_up() {
     let recorder = demanding(Arc::default()).await;
@@ -67,6 +78,32 @@ async fn a_page_and_a_form_are_asked_for_again_after_the_step_up() {
     assert_eq!(forms.len(), 2, "refused, then taken");
     assert!(forms.iter().all(|seen| seen.body == b"to=bo" && seen.field("content-type") == ["a/b"]));
     assert_eq!(visit(&client, &gateway.url(APP, "/strict")).await.text, "ok", "it counts for more than one");
+}
+
+/// An application may ask for a level of the operator's own, which no policy asks for.
+#[tokio::test]
+async fn a_level_of_the_operators_own_is_asked_for_by_its_name() {
+    let recorder = Recorder::answering(|seen| {
+        let wants = seen.line().contains(" /strict") && !has_proven(seen, "totp");
+        if wants { CHALLENGE.replace("\"mfa\"", "\"urn:example:gold coded\"").into() } else { OK.into() }
+    })
+    .await;
+    let site = site();
+    let policies = "\n[mfa]\nrequirement = \"disabled\"\n\n[level.coded]\nall_of = [{ any = [\"totp\"] }]\n\n\
+        [policy.standard]\nlevel = \"login\"\n";
+    site.configure(&[&site.preamble(), policies, &app("app", &recorder.url()), "step_up_from_app = true\n"].concat());
+    let ann = Person::add(&site, "ann", &[]);
+    let (gateway, target) = (site.start().await, "/strict?a=1");
+    let client = gateway.client();
+    ann.visit(&client, &gateway.url(APP, "/")).await;
+
+    let page = visit(&client, &gateway.url(APP, target)).await;
+    assert!(page.is_at("/challenge/totp"), "{page:?}\n{}", gateway.log());
+    let page = ann.type_code(&client, &page).await;
+
+    assert_eq!((page.status, page.text.as_str()), (StatusCode::OK, "ok"));
+    assert_eq!(page.url.as_str(), gateway.url(APP, target));
+    assert!(!String::from_utf8(gateway.site.run(&["check"], "").stderr).unwrap().contains("coded"), "it is not unused");
 }
 
 #[tokio::test]

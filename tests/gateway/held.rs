@@ -104,6 +104,7 @@ async fn a_form_that_was_sent_by_nobody_is_shown_before_it_goes_on_and_survives_
     assert!(visit(&client, page.url.as_str()).await.text.contains("This form was sent already"), "Back");
 }
 
+/// Row 24: a stale form is held, encrypted, and delivered exactly once after step-up, files included.
 #[tokio::test]
 async fn a_stale_form_goes_on_after_the_step_up_and_to_its_sender_alone() {
     let recorder = Recorder::start().await;
@@ -132,6 +133,29 @@ async fn a_stale_form_goes_on_after_the_step_up_and_to_its_sender_alone() {
     let page = send(&client, &url, &token).await;
     assert_eq!((page.status, page.text.as_str()), (StatusCode::OK, "ok"));
     assert_eq!(uploads(&recorder), before + 1);
+    assert!(recorder.last().body == upload());
+}
+
+/// A target may have 8 KiB. What leads back to it must fit into one, and the form must still find it.
+#[tokio::test]
+async fn a_form_with_a_very_long_address_is_kept_and_delivered_there() {
+    let recorder = Recorder::start().await;
+    let (gateway, ann) = gateway(&recorder).await;
+    let target = format!("/transfers?draft={}", "7".repeat(7 * 1024));
+    let page = format!("/new?from={}", "5".repeat(4000));
+    let (client, url) = (gateway.client(), gateway.url(APP, &target));
+
+    let request = navigation(client.post(&url)).header(header::REFERER, gateway.url(APP, &page));
+    let request = request.header(header::CONTENT_TYPE, MULTIPART).body(upload());
+    let asked = location(&request.send().await.unwrap());
+    let page = visit(&client, &asked).await;
+    let page = ann.type_password(&client, &page).await;
+    let page = ann.type_code(&client, &page).await;
+
+    assert!(page.is_at("/.doorward/send") && page.text.contains("Send this form?"), "{page:?}");
+    let sent = send(&client, &url, page.hidden("doorward-held").unwrap()).await;
+    assert_eq!((sent.status, uploads(&recorder)), (StatusCode::OK, 1), "{sent:?}");
+    assert_eq!(recorder.last().line(), format!("POST {target}"));
     assert!(recorder.last().body == upload());
 }
 

@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod conformance;
 mod demands;
 mod floods;
 mod forms;
@@ -14,7 +15,9 @@ mod memory;
 mod once;
 mod operations;
 mod recorder;
+mod reload;
 mod store;
+mod storm;
 mod streams;
 mod upgrades;
 mod wire;

@@ -4,11 +4,12 @@ use crate::world::{APP, app, cookie_of, site};
 use futures_util::{SinkExt as _, StreamExt as _};
 use http::{HeaderMap, StatusCode, header};
 use reqwest::cookie::{CookieStore as _, Jar};
-use std::{sync::Arc, time::Duration};
+use std::{fs, sync::Arc, time::Duration};
 use support::{
     client,
     gateway::{Gateway, PORTAL},
     person::{Person, visit},
+    process::Signal,
     raw::tls,
 };
 use tokio::{
@@ -20,6 +21,9 @@ use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest as _, pr
 
 /// Nothing else would end a stream in so short a time.
 const CUT_MAX: Duration = Duration::from_secs(5);
+
+/// After so long what obeys its route has been judged again.
+const JUDGED_MAX: Duration = Duration::from_secs(2);
 
 /// An application whose answers never end: a WebSocket that says everything back, and events.
 async fn endless() -> String {
@@ -110,6 +114,7 @@ async fn broken(mut answer: reqwest::Response) {
     assert!(cut.is_err(), "no silent end: {cut:?}");
 }
 
+/// Row 29: revocation cuts what is already flowing.
 #[tokio::test]
 async fn se_05_signing_out_cuts_what_is_open_at_once_and_nothing_of_others() {
     let (gateway, ann) = gateway().await;
@@ -160,6 +165,29 @@ async fn a_route_says_whether_its_streams_stay_open_when_the_proof_is_stale() {
     let Message::Close(Some(close)) = said else { panic!("{said:?}") };
     assert_eq!((close.code, close.reason.as_str()), (CloseCode::from(4401), "a fresh proof is needed"));
     say_and_hear(&mut lax).await;
+}
+
+/// OP-04: what is open stays open. What obeys its route is asked what the new file asks.
+#[tokio::test]
+async fn a_reload_cuts_what_obeys_a_stricter_rule_and_nothing_else() {
+    let (mut gateway, ann) = gateway().await;
+    let cookie = cookie_of(&gateway, &ann, APP).await;
+    let mut recent = open(&gateway, "/chat/recent", &cookie).await;
+    let mut lax = open(&gateway, "/chat/lax", &cookie).await;
+    let mut free = open(&gateway, "/chat", &cookie).await;
+    let config = fs::read_to_string(gateway.site.config_path()).unwrap();
+
+    gateway.site.configure(&config.replace("within = \"10m\"", "within = \"20m\""));
+    gateway.signal(Signal::Hangup);
+    gateway.until_logged("generation=2").await;
+    assert!(timeout(JUDGED_MAX, recent.next()).await.is_err(), "it is let through by the new file too");
+    gateway.site.configure(&config.replace("[policy.recent]", "[policy.recent]\ngroups = [\"finance\"]"));
+    gateway.signal(Signal::Hangup);
+
+    closed(recent, "a fresh proof is needed").await;
+    assert!(gateway.log().contains("generation=3"), "the second file did it: {}", gateway.log());
+    say_and_hear(&mut lax).await;
+    say_and_hear(&mut free).await;
 }
 
 #[tokio::test]

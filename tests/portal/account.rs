@@ -103,7 +103,7 @@ async fn a_second_app_is_added_renamed_asked_for_first_and_removed() {
     let page = page.submit(&client, &format!("{tablet}/rename"), &[("name", "<b>Old</b>")]).await;
     assert!(page.is_at("/account") && page.text.contains("· &#60;b&#62;Old&#60;/b&#62;"), "{page:?}");
     let page = at(&gateway, &client, &tablet).await.submit(&client, &format!("{tablet}/primary"), &[]).await;
-    assert!(page.text.contains("Asked for first · added"), "{page:?}");
+    assert!(page.text.contains("asked for first · added"), "{page:?}");
 
     let page = at(&gateway, &client, &first).await.submit(&client, &format!("{first}/remove"), &[]).await;
     assert!(page.is_at("/account"), "nobody is signed in elsewhere: {page:?}");
@@ -194,7 +194,9 @@ async fn what_happened_is_told_in_sentences() {
     let page = at(&gateway, &client, "/account/activity").await;
 
     let told: Vec<_> = page.text.split("<span class=\"row-name\">").skip(1).collect();
-    assert_eq!(told.len(), 3, "{page:?}");
+    assert_eq!(told.len(), 5, "{page:?}");
+    assert!(told[3].starts_with("An operator added an authenticator app</span>"), "{}", told[3]);
+    assert!(told[4].starts_with("An operator made this account</span>"), "{}", told[4]);
     for (told, sentence) in told.iter().zip([
         "Locked</span>",
         "Signed in with a code from your authenticator app</span>",

@@ -158,7 +158,7 @@ async fn a_form_whose_page_asks_for_nothing_still_leads_to_the_proof_it_needs() 
 
     let page = arrive(&client, posted).await;
 
-    assert!(page.is_at("/challenge") && page.text.contains("before transfers"), "{page:?}");
+    assert!(page.is_at("/enroll") && page.text.contains("before transfers"), "{page:?}");
 }
 
 #[tokio::test]
@@ -169,7 +169,7 @@ async fn who_opens_a_form_is_asked_before_it_is_filled_in() {
 
     let page = bob.type_password(&client, &login).await;
 
-    // Bob has no app: he learns so before he types anything into the form.
-    assert_eq!((page.status, page.url.path()), (StatusCode::FORBIDDEN, "/challenge"), "{}", page.text);
+    // Bob has no app: he learns so, and sets one up, before he types anything into the form.
+    assert_eq!((page.status, page.url.path()), (StatusCode::OK, "/enroll"), "{}", page.text);
     assert!(page.text.contains("before transfers"), "{}", page.text);
 }

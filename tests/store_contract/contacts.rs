@@ -16,7 +16,13 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 fn contact(id: u8, user: UserId, kind: Kind, address: &str) -> Contact {
-    Contact { id: factor(id), user, address: Address::parse(kind, address).unwrap(), verified_at: Some(NOON) }
+    Contact {
+        id: factor(id),
+        user,
+        address: Address::parse(kind, address).unwrap(),
+        verified_at: Some(NOON),
+        used_at: None,
+    }
 }
 
 fn mail(id: u8, user: UserId) -> Contact {
@@ -175,4 +181,21 @@ pub(crate) async fn sweeping_forgets_old_codes(store: Arc<dyn Store>) {
 
     assert_eq!(store.code(hash(200), SentPurpose::Prove).await.unwrap(), None);
     assert_eq!(store.code(hash(200), young.purpose).await.unwrap(), Some(young));
+}
+
+pub(crate) async fn a_note_of_an_address_used_never_moves_back(store: Arc<dyn Store>) {
+    settle(&store).await;
+    store.put_contact(&mail(1, ANN)).await.unwrap();
+    store.put_contact(&phone(2, ANN)).await.unwrap();
+    let used =
+        async || store.contacts(ANN).await.unwrap().into_iter().map(|contact| contact.used_at).collect::<Vec<_>>();
+    assert_eq!(used().await, [None, None]);
+
+    for at in [NOON, NOON + MINUTE, NOON - MINUTE] {
+        store.use_contact(factor(1), at).await.unwrap();
+    }
+
+    assert_eq!(used().await, [Some(NOON + MINUTE), None]);
+    store.put_contact(&mail(3, ANN)).await.unwrap();
+    assert_eq!(used().await, [None, None], "another address was never used");
 }

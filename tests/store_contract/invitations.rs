@@ -40,7 +40,7 @@ fn made(racer: u8, login_id: &str) -> Account {
 
 fn email_of(account: &Account, id: u8) -> Contact {
     let address = Address::Email(EmailAddress::parse(EVE).unwrap());
-    Contact { id: factor(id), user: account.user.id, address, verified_at: Some(NOON) }
+    Contact { id: factor(id), user: account.user.id, address, verified_at: Some(NOON), used_at: None }
 }
 
 pub(crate) async fn an_invitation_is_found_as_it_was_opened_until_it_ends(store: Arc<dyn Store>) {
@@ -125,7 +125,8 @@ pub(crate) async fn invitations_end_by_login_id_and_by_time(store: Arc<dyn Store
     }
     store.open_invitation(&Invitation { ends_at: NOON, ..invitation(4, "trent") }).await.unwrap();
 
-    store.end_invitations(&LoginId::parse(EVE).unwrap()).await.unwrap();
+    assert_eq!(store.end_invitations(&LoginId::parse(EVE).unwrap()).await.unwrap(), 2);
+    assert_eq!(store.end_invitations(&LoginId::parse(EVE).unwrap()).await.unwrap(), 0);
     store.sweep_invitations(NOON).await.unwrap();
 
     let mut left = Vec::new();
@@ -136,4 +137,16 @@ pub(crate) async fn invitations_end_by_login_id_and_by_time(store: Arc<dyn Store
         }
     }
     assert_eq!(left, [3]);
+}
+
+pub(crate) async fn open_invitations_of_operators_are_listed(store: Arc<dyn Store>) {
+    let eve = invitation(1, EVE);
+    let sooner = Invitation { ends_at: eve.ends_at - SECOND, ..invitation(2, "trent") };
+    let ended = Invitation { ends_at: NOON, ..invitation(3, "mallory") };
+    let oneself = Invitation { inviter: Inviter::Oneself, ..invitation(4, "peggy") };
+    for invitation in [&eve, &sooner, &ended, &oneself] {
+        store.open_invitation(invitation).await.unwrap();
+    }
+
+    assert_eq!(store.invitations(NOON).await.unwrap(), [sooner, eve]);
 }

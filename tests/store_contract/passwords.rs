@@ -196,7 +196,13 @@ pub(crate) async fn sweeping_forgets_old_links(store: Arc<dyn Store>) {
 /// Where this user's links go.
 fn mailbox(user: UserId) -> Contact {
     let address = Address::parse(Kind::Email, "somebody@example.com").unwrap();
-    Contact { id: factor(if user == ANN { 201 } else { 202 }), user, address, verified_at: Some(NOON - SECOND) }
+    Contact {
+        id: factor(if user == ANN { 201 } else { 202 }),
+        user,
+        address,
+        verified_at: Some(NOON - SECOND),
+        used_at: None,
+    }
 }
 
 /// Ann and Bob, each with a mailbox.

@@ -4,6 +4,7 @@ use doorward::{
     domain::{
         factor::{FactorId, Method},
         place::Place,
+        risk::{Assessment, Score, Signal},
         secret::TokenHash,
         session::{Activity, Authentication, Session, SessionId},
         target::Host,
@@ -87,7 +88,7 @@ pub(crate) fn proof(method: Method, id: u8, at: Timestamp) -> Authentication {
 }
 
 pub(crate) fn attempt(token: u8, user: UserId) -> Attempt {
-    Attempt { token: hash(token), user, first: proof(Method::Password, 1, NOON) }
+    Attempt { token: hash(token), user, first: proof(Method::Password, 1, NOON), risk: risk() }
 }
 
 pub(crate) fn session(id: u8, user: UserId) -> Session {
@@ -100,7 +101,13 @@ pub(crate) fn session(id: u8, user: UserId) -> Session {
         activity: Activity::begun(NOON),
         locked_at: None,
         place: Place { browser: Some("Firefox on Linux".to_owned()), address: Some([192, 0, 2, 1].into()) },
+        risk: risk(),
     }
+}
+
+/// What an unusual sign-in shows.
+pub(crate) fn risk() -> Assessment {
+    Assessment { score: Score::new(50).unwrap(), signals: vec![Signal::NewDevice, Signal::NewCountry] }
 }
 
 /// A handoff of session 1 to `app.example`, for browser 200.

@@ -104,6 +104,8 @@ impl Words {
         let (matter, opening) = happened(notice, login_id);
         let otherwise = if undo.is_some() {
             "If this was not you, open this link. It asks before it changes anything:".to_owned()
+        } else if notice.is_of_operator() {
+            format!("If you did not ask for this, tell those who look after accounts at {}.", self.organisation)
         } else {
             format!(
                 "If this was not you, choose a new password, and tell those who look after accounts at {}.",
@@ -231,6 +233,31 @@ fn happened(notice: &Notice, login_id: &str) -> (&'static str, String) {
         Notice::NewBrowser => {
             ("a new sign-in", format!("Somebody signed in to {account} with a browser that was not used before."))
         }
+        Notice::PasswordSet => (
+            "your password was set",
+            format!("An operator set a new password for {account}. All its sessions have ended."),
+        ),
+        Notice::AppHandedOut { name } => (
+            "an authenticator app was set up",
+            format!("An operator set up an authenticator app, “{}”, for {account}.", one_line(name)),
+        ),
+        Notice::SecondFactorsReset => (
+            "your second step was reset",
+            format!(
+                "An operator removed every second step and the recovery codes of {account}. All its sessions have ended. A new \
+                 second step can be set up within a day."
+            ),
+        ),
+        Notice::UnusualSignIn => (
+            "an unusual sign-in",
+            format!("Somebody signed in to {account}, and not as usual: from another place, or with another browser."),
+        ),
+        Notice::SignInRefused => (
+            "a sign-in was refused",
+            format!(
+                "Somebody knew how to sign in to {account}, but so unlike you that they were kept out: from another place, or with another browser."
+            ),
+        ),
     }
 }
 

@@ -8,6 +8,7 @@ mod budgets;
 mod contacts;
 mod devices;
 mod factors;
+mod grace;
 mod held;
 mod invitations;
 mod passkeys;
@@ -15,6 +16,7 @@ mod passwords;
 mod receipts;
 mod recovery;
 mod sessions;
+mod traces;
 
 use crate::{
     domain::{
@@ -22,6 +24,7 @@ use crate::{
         event::Event,
         factor::FactorId,
         policy::once::{Fingerprint, Receipt},
+        risk::{Subnet, Trace},
         secret::TokenHash,
         session::{Session, SessionId},
         target::Host,
@@ -69,7 +72,9 @@ struct Tables {
     handoffs: HashMap<TokenHash, Handoff>,
     children: HashMap<TokenHash, (SessionId, Host)>,
     primary_factors: HashMap<UserId, FactorId>,
+    graces: HashMap<UserId, Timestamp>,
     events: Vec<Event>,
+    traces: HashMap<(UserId, TokenHash, Subnet), Trace>,
     budgets: HashMap<String, Budget>,
     held: HashMap<TokenHash, held::Kept>,
     receipts: HashMap<(SessionId, Fingerprint), Receipt>,

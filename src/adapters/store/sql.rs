@@ -63,6 +63,8 @@ macro_rules! add_session {
             .bind($session.locked_at.map(crate::domain::time::Timestamp::as_millis))
             .bind(&$session.place.browser)
             .bind($session.place.address.map(|address| address.to_string()))
+            .bind(super::rows::score(&$session.risk))
+            .bind(super::rows::signals(&$session.risk))
             .execute(&mut *$tx)
             .await?;
         for proof in &$session.authentications {
@@ -141,6 +143,7 @@ mod contacts;
 mod devices;
 mod endings;
 mod factors;
+mod grace;
 mod held;
 mod invitations;
 mod open;
@@ -150,6 +153,7 @@ mod receipts;
 mod recovery;
 mod rows;
 mod sessions;
+mod traces;
 
 use crate::ports::{Store, StoreError};
 use async_trait::async_trait;

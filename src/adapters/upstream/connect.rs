@@ -1,12 +1,15 @@
 //! Connections to servers: TCP, and TLS that is always verified (HO-10).
 
-use super::Settings;
-use crate::ports::upstream::UpstreamError;
+use super::{HttpVersion, Settings};
+use crate::{adapters::system::keep_asking, ports::upstream::UpstreamError};
 use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
 use rustls_pki_types::{CertificateDer, ServerName, pem::PemObject as _};
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::{TlsConnector, client::TlsStream};
+
+/// What HTTP/2 is called in a TLS handshake (RFC 9113 3.1).
+const H2: &[u8] = b"h2";
 
 /// Who may vouch for a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +18,16 @@ pub enum Trust {
     System,
     /// Only the authorities in this PEM file.
     Authorities(PathBuf),
+}
+
+impl Trust {
+    /// What the authorities' file holds now; nothing where there is none, or none that can be read.
+    pub(super) fn held(&self) -> Option<Vec<u8>> {
+        match self {
+            Self::System => None,
+            Self::Authorities(path) => std::fs::read(path).ok(),
+        }
+    }
 }
 
 /// Why no server could ever be trusted. Stops the start (HO-09).
@@ -40,6 +53,7 @@ pub enum NotTrusted {
 pub(super) struct Connector {
     /// Only where a server is reached by `https`.
     tls: Option<TlsConnector>,
+    http: HttpVersion,
     connect_max: Duration,
 }
 
@@ -52,8 +66,16 @@ pub(super) enum Connection {
 impl Connector {
     pub(super) fn new(settings: &Settings) -> Result<Self, NotTrusted> {
         let wants_tls = settings.servers.iter().any(|server| server.tls_name().is_some());
-        let tls = if wants_tls { Some(TlsConnector::from(Arc::new(client_config(&settings.trust)?))) } else { None };
-        Ok(Self { tls, connect_max: settings.connect_max })
+        let tls = if wants_tls {
+            let mut config = client_config(&settings.trust)?;
+            if settings.http == HttpVersion::Two {
+                config.alpn_protocols = vec![H2.to_vec()];
+            }
+            Some(TlsConnector::from(Arc::new(config)))
+        } else {
+            None
+        };
+        Ok(Self { tls, http: settings.http, connect_max: settings.connect_max })
     }
 
     /// Connects to `address`; with TLS where there is a name to verify.
@@ -65,9 +87,13 @@ impl Connector {
         let connecting = async {
             let tcp = TcpStream::connect(address).await.map_err(UpstreamError::Connect)?;
             tcp.set_nodelay(true).map_err(UpstreamError::Connect)?;
+            keep_asking(&tcp).map_err(UpstreamError::Connect)?;
             let Some(name) = name else { return Ok(Connection::Plain(tcp)) };
             let tls = self.tls.as_ref().ok_or_else(|| UpstreamError::Tls(io::Error::other("TLS is not set up")))?;
             let stream = tls.connect(name.clone(), tcp).await.map_err(UpstreamError::Tls)?;
+            if self.http == HttpVersion::Two && stream.get_ref().1.alpn_protocol() != Some(H2) {
+                return Err(UpstreamError::Tls(io::Error::other("it does not offer HTTP/2")));
+            }
             Ok(Connection::Tls(Box::new(stream)))
         };
         timeout(self.connect_max, connecting).await.map_err(|_| UpstreamError::Timeout)?

@@ -1,13 +1,17 @@
 //! Asks servers how they are, over the connections that requests would use: same TLS, same trust.
 
-use super::{Probe, Settings, connect::Connection, servers::Route};
+use super::{HttpVersion, Probe, Settings, connect::Connection, servers::Route};
 use crate::ports::upstream::{BoxError, UpstreamError};
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{Request, header::HOST, uri::PathAndQuery};
+use http::{
+    Request, StatusCode, Uri,
+    header::HOST,
+    uri::{Authority, PathAndQuery, Scheme},
+};
 use http_body_util::Empty;
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
+use hyper::client::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use pingora::{
     ErrorType,
     lb::{Backend, health_check::HealthCheck},
@@ -27,12 +31,13 @@ const FAILURES: usize = 2;
 pub(super) struct Checker {
     app: String,
     probe: Probe,
+    http: HttpVersion,
     route: Arc<Route>,
 }
 
 impl Checker {
     pub(super) fn new(app: String, settings: &Settings, route: Arc<Route>) -> Self {
-        Self { app, probe: settings.probe.clone(), route }
+        Self { app, probe: settings.probe.clone(), http: settings.http, route }
     }
 
     async fn probe(&self, address: SocketAddr) -> Result<(), BoxError> {
@@ -40,9 +45,13 @@ impl Checker {
         let Probe::Get(path) = &self.probe else { return Ok(()) };
         let host = self.route.host_of(address).ok_or(UpstreamError::NoneHealthy)?;
         let asking = async {
-            match connection {
-                Connection::Plain(stream) => get(stream, &host, path).await,
-                Connection::Tls(stream) => get(stream, &host, path).await,
+            match (connection, self.http) {
+                (Connection::Plain(stream), HttpVersion::One) => get(stream, &host, path).await,
+                (Connection::Tls(stream), HttpVersion::One) => get(stream, &host, path).await,
+                (Connection::Plain(stream), HttpVersion::Two) => {
+                    get_over_http2(stream, Scheme::HTTP, &host, path).await
+                }
+                (Connection::Tls(stream), HttpVersion::Two) => get_over_http2(stream, Scheme::HTTPS, &host, path).await,
             }
         };
         timeout(ANSWER_MAX, asking).await?
@@ -83,10 +92,28 @@ async fn get(
     // It ends with `sender`.
     tokio::spawn(connection);
     let request = Request::get(path.clone()).header(HOST, host).body(Empty::<Bytes>::new())?;
-    let response = sender.send_request(request).await?;
-    if response.status().is_success() || response.status().is_redirection() {
+    judge(sender.send_request(request).await?.status())
+}
+
+async fn get_over_http2(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    scheme: Scheme,
+    host: &str,
+    path: &PathAndQuery,
+) -> Result<(), BoxError> {
+    let (mut sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await?;
+    // It ends with `sender`.
+    tokio::spawn(connection);
+    let target =
+        Uri::builder().scheme(scheme).authority(Authority::try_from(host)?).path_and_query(path.clone()).build()?;
+    let request = Request::get(target).body(Empty::<Bytes>::new())?;
+    judge(sender.send_request(request).await?.status())
+}
+
+fn judge(status: StatusCode) -> Result<(), BoxError> {
+    if status.is_success() || status.is_redirection() {
         Ok(())
     } else {
-        Err(format!("the server answered {}", response.status()).into())
+        Err(format!("the server answered {status}").into())
     }
 }

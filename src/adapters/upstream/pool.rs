@@ -4,6 +4,7 @@
 //! exchange; and a connection can't be kept out of it by what the response said.
 
 use super::{
+    HttpVersion,
     connect::Connection,
     servers::{Group, Upstreams},
 };
@@ -20,7 +21,10 @@ use http::{
 use http_body::{Body, Frame, SizeHint};
 use hyper::{
     body::Incoming,
-    client::conn::http1::{self, SendRequest},
+    client::conn::{
+        TrySendError,
+        http1::{self, SendRequest},
+    },
 };
 use hyper_util::rt::TokioIo;
 use std::{
@@ -61,13 +65,18 @@ impl<B> Clone for Client<B> {
 impl<B: RequestBody> Client<B> {
     /// Call it on the runtime of the core: unused connections are closed by a task there.
     pub fn new(upstreams: &Upstreams) -> Self {
-        let lane = |group: &Arc<Group>| {
-            let idle = Arc::new(Idle { idle_max: group.settings().idle_max, parked: Mutex::default() });
-            tokio::spawn(Idle::close_unused(Arc::downgrade(&idle)));
-            Lane { group: Arc::clone(group), idle }
+        Self { lanes: Arc::default() }.next(upstreams)
+    }
+
+    /// The same core's way to these. Connections to servers that are the same ones are kept. To be called on the runtime of
+    /// the core, too.
+    #[must_use]
+    pub fn next(&self, upstreams: &Upstreams) -> Self {
+        let lane = |(app, group): (&String, &Arc<Group>)| {
+            let same = self.lanes.get(app).filter(|lane| Arc::ptr_eq(&lane.group, group));
+            (app.clone(), same.map_or_else(|| Lane::new(group), Lane::clone))
         };
-        let lanes = upstreams.groups().iter().map(|(app, group)| (app.clone(), lane(group))).collect();
-        Self { lanes: Arc::new(lanes) }
+        Self { lanes: Arc::new(upstreams.groups().iter().map(lane).collect()) }
     }
 }
 
@@ -75,7 +84,11 @@ impl<B: RequestBody> Upstream<B> for Client<B> {
     type Body = ReplyBody<B>;
 
     async fn send(&self, _: &Admission, app: &str, request: Request<B>) -> Result<Response<Self::Body>, UpstreamError> {
-        self.lanes.get(app).ok_or(UpstreamError::NoneHealthy)?.send(request).await
+        let lane = self.lanes.get(app).ok_or(UpstreamError::NoneHealthy)?;
+        match &lane.shared {
+            Some(shared) => shared.send(request).await,
+            None => lane.send(request).await,
+        }
     }
 }
 
@@ -88,6 +101,8 @@ impl<T: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static> Requ
 struct Lane<B> {
     group: Arc<Group>,
     idle: Arc<Idle<B>>,
+    /// The connections of an app that is spoken to in HTTP/2.
+    shared: Option<Arc<Shared<B>>>,
 }
 
 /// What a connection did before.
@@ -101,7 +116,18 @@ enum Past {
     Rested,
 }
 
+impl<B> Clone for Lane<B> {
+    fn clone(&self) -> Self {
+        Self { group: Arc::clone(&self.group), idle: Arc::clone(&self.idle), shared: self.shared.clone() }
+    }
+}
+
 impl<B: RequestBody> Lane<B> {
+    fn new(group: &Arc<Group>) -> Self {
+        let shared = (group.settings().http == HttpVersion::Two).then(|| Shared::new(Arc::clone(group)));
+        Self { group: Arc::clone(group), idle: Idle::kept_for(group.settings().idle_max), shared }
+    }
+
     async fn send(&self, request: Request<B>) -> Result<Response<ReplyBody<B>>, UpstreamError> {
         let upgrades = request.headers().contains_key(UPGRADE);
         let bound = is_connection_bound(request.headers(), &AUTHORIZATION);
@@ -120,14 +146,16 @@ impl<B: RequestBody> Lane<B> {
                 }
             };
             let copy = if past == Past::Rested { copy_of(&request) } else { None };
-            match exchange(&mut link, request, self.group.settings().answer_max).await {
+            let Link { sender, alarm } = &mut link;
+            let sending = |request| sender.try_send_request(request);
+            match exchange(sending, alarm.as_mut(), request, self.group.settings().answer_max).await {
                 Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS && !upgrades => {
                     return Err(UpstreamError::Exchange("the app switched protocols unasked".into()));
                 }
                 Ok(response) => {
                     let reusable = !upgrades && !bound && !is_connection_bound(response.headers(), &WWW_AUTHENTICATE);
                     let lease = Lease { link, home: reusable.then(|| (Arc::clone(&self.idle), address)) };
-                    return Ok(response.map(|incoming| ReplyBody::new(incoming, lease)));
+                    return Ok(response.map(|incoming| ReplyBody::new(incoming, Hold::Lease(lease))));
                 }
                 Err(Broken::Unsent(unsent, error)) => {
                     // The server had closed a connection that was kept: only that one is given up.
@@ -190,7 +218,7 @@ fn copy_of<B: RequestBody>(request: &Request<Upload<B>>) -> Option<Request<Uploa
     if !request.method().is_safe() || !request.body().is_end_stream() {
         return None;
     }
-    let mut copy = Request::new(Upload { body: None, sent: None });
+    let mut copy = Request::new(Upload { body: None, gone: None });
     copy.method_mut().clone_from(request.method());
     copy.uri_mut().clone_from(request.uri());
     copy.headers_mut().clone_from(request.headers());
@@ -205,35 +233,45 @@ enum Broken<B> {
     Sent(UpstreamError),
 }
 
-async fn exchange<B: RequestBody>(
-    link: &mut Link<B>,
+/// Sends a request, and waits for the head of its response.
+async fn exchange<B: RequestBody, F>(
+    sending: impl FnOnce(Request<Upload<B>>) -> F,
+    mut alarm: Pin<&mut Sleep>,
     mut request: Request<Upload<B>>,
     answer_max: Duration,
-) -> Result<Response<Incoming>, Broken<B>> {
-    let Link { sender, alarm } = link;
-    let sent = request.body_mut().watch();
-    let too_late = async {
+) -> Result<Response<Incoming>, Broken<B>>
+where
+    F: Future<Output = Result<Response<Incoming>, TrySendError<Request<Upload<B>>>>>,
+{
+    let mut gone = request.body_mut().watch();
+    let fails = async {
         // Nobody owes an answer before they have the question. An error here means that the body is gone: sent.
-        if let Some(sent) = sent {
-            let _ = sent.await;
+        if let Some(gone) = &mut gone
+            && let Ok(error) = gone.await
+        {
+            return UpstreamError::RequestBody(error);
         }
         alarm.as_mut().reset(Instant::now() + answer_max);
         alarm.await;
+        UpstreamError::Timeout
     };
     let mut error = tokio::select! {
         biased;
-        answer = sender.try_send_request(request) => match answer {
+        answer = sending(request) => match answer {
             Ok(response) => return Ok(response),
             Err(error) => error,
         },
-        () = too_late => return Err(Broken::Sent(UpstreamError::Timeout)),
+        failure = fails => return Err(Broken::Sent(failure)),
     };
     let unsent = error.take_message();
-    let error = error.into_error();
-    let blame = if error.is_user() { UpstreamError::RequestBody } else { UpstreamError::Exchange };
+    // What the body said of itself says more than that it broke.
+    let failure = match gone.and_then(|mut gone| gone.try_recv().ok()) {
+        Some(error) => UpstreamError::RequestBody(error),
+        None => UpstreamError::Exchange(error.into_error().into()),
+    };
     Err(match unsent {
-        Some(request) => Broken::Unsent(Box::new(request), blame(error.into())),
-        None => Broken::Sent(blame(error.into())),
+        Some(request) => Broken::Unsent(Box::new(request), failure),
+        None => Broken::Sent(failure),
     })
 }
 
@@ -252,33 +290,45 @@ fn is_connection_bound(headers: &HeaderMap, name: &HeaderName) -> bool {
 struct Upload<B> {
     /// `None` is empty.
     body: Option<B>,
-    /// Dropped with the body, which wakes the other end.
-    sent: Option<oneshot::Sender<()>>,
+    /// Told why it broke off, if it did. Dropped with the body, which wakes the other end.
+    gone: Option<oneshot::Sender<BoxError>>,
 }
+
+/// What the connection is told of a body that broke off; why it did is told to whoever waits for the answer.
+#[derive(Debug, thiserror::Error)]
+#[error("the request's body broke off")]
+struct BrokeOff;
 
 impl<B: RequestBody> Upload<B> {
     fn new(body: B) -> Self {
-        Self { body: (!body.is_end_stream()).then_some(body), sent: None }
+        Self { body: (!body.is_end_stream()).then_some(body), gone: None }
     }
 
     /// Something to wait for until the body is sent; nothing where there is none.
-    fn watch(&mut self) -> Option<oneshot::Receiver<()>> {
+    fn watch(&mut self) -> Option<oneshot::Receiver<BoxError>> {
         self.body.as_ref()?;
-        let (sent, gone) = oneshot::channel();
-        self.sent = Some(sent);
-        Some(gone)
+        let (gone, waiting) = oneshot::channel();
+        self.gone = Some(gone);
+        Some(waiting)
     }
 }
 
 impl<B: RequestBody> Body for Upload<B> {
     type Data = Bytes;
-    type Error = B::Error;
+    type Error = BrokeOff;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        match &mut self.body {
-            Some(body) => Pin::new(body).poll_frame(cx),
-            None => Poll::Ready(None),
-        }
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokeOff>>> {
+        let Some(body) = &mut self.body else { return Poll::Ready(None) };
+        let frame = ready!(Pin::new(body).poll_frame(cx));
+        Poll::Ready(frame.map(|frame| {
+            frame.map_err(|error| {
+                if let Some(gone) = self.gone.take() {
+                    // Nobody waits any more where the answer came first.
+                    let _ = gone.send(error.into());
+                }
+                BrokeOff
+            })
+        }))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -314,15 +364,23 @@ impl<B: RequestBody> Lease<B> {
     }
 }
 
+/// What a response has of its connection until it is whole.
+enum Hold<B> {
+    /// All of it, over HTTP/1.
+    Lease(Lease<B>),
+    /// One of its streams, over HTTP/2: given back when dropped.
+    Seat(#[expect(dead_code, reason = "held for its end")] Seat),
+}
+
 /// The body of a response. It holds its connection, and gives it back at a clean end.
 pub struct ReplyBody<B> {
     incoming: Incoming,
-    lease: Option<Lease<B>>,
+    hold: Option<Hold<B>>,
 }
 
 impl<B: RequestBody> ReplyBody<B> {
-    fn new(incoming: Incoming, lease: Lease<B>) -> Self {
-        let mut body = Self { incoming, lease: Some(lease) };
+    fn new(incoming: Incoming, hold: Hold<B>) -> Self {
+        let mut body = Self { incoming, hold: Some(hold) };
         // An upgrade has no body either, and its connection must live on.
         if body.incoming.is_end_stream() {
             body.end();
@@ -331,7 +389,7 @@ impl<B: RequestBody> ReplyBody<B> {
     }
 
     fn end(&mut self) {
-        if let Some(lease) = self.lease.take() {
+        if let Some(Hold::Lease(lease)) = self.hold.take() {
             lease.end();
         }
     }
@@ -344,7 +402,7 @@ impl<B: RequestBody> Body for ReplyBody<B> {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let frame = ready!(Pin::new(&mut self.incoming).poll_frame(cx));
         match &frame {
-            Some(Err(_)) => self.lease = None,
+            Some(Err(_)) => self.hold = None,
             // Whoever reads a body of known length need not ask for what comes after its last frame.
             Some(Ok(_)) if !self.incoming.is_end_stream() => {}
             Some(Ok(_)) | None => self.end(),
@@ -373,6 +431,12 @@ struct Parked<B> {
 }
 
 impl<B: RequestBody> Idle<B> {
+    fn kept_for(idle_max: Duration) -> Arc<Self> {
+        let idle = Arc::new(Self { idle_max, parked: Mutex::default() });
+        tokio::spawn(Self::close_unused(Arc::downgrade(&idle)));
+        idle
+    }
+
     /// The connection that was used last: the others get old and are closed.
     async fn take(&self, address: SocketAddr) -> Option<(Link<B>, Past)> {
         loop {
@@ -414,6 +478,9 @@ impl<B: RequestBody> Idle<B> {
         self.parked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+mod shared;
+use shared::{Seat, Shared};
 
 #[cfg(test)]
 mod tests;

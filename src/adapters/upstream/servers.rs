@@ -23,12 +23,12 @@ use std::{
     net::{IpAddr, SocketAddr},
     str::FromStr,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, PoisonError, Weak,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
-use tokio::{sync::watch, task::JoinSet, time::interval};
+use tokio::{sync::watch, time::interval};
 
 /// Turns that are taken to get past each server that failed already.
 const TURNS_FOR_EACH_TRIED: usize = 8;
@@ -110,7 +110,7 @@ fn address_of(host: &Host) -> Option<IpAddr> {
 }
 
 /// Every app's servers and how they fare. Shared by all cores.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Upstreams {
     groups: Arc<HashMap<String, Arc<Group>>>,
 }
@@ -118,26 +118,38 @@ pub struct Upstreams {
 impl Upstreams {
     /// The servers of these apps, by app name, resolved once. A name that DNS does not know yet is no error.
     pub async fn resolve(apps: impl IntoIterator<Item = (String, Settings)>) -> Result<Self, NotTrusted> {
+        Self::default().next(apps).await
+    }
+
+    /// The servers of these apps. Those of an app that is reached as it was are the same ones, with what is known of them.
+    pub async fn next(&self, apps: impl IntoIterator<Item = (String, Settings)>) -> Result<Self, NotTrusted> {
         let mut groups = HashMap::new();
         for (app, settings) in apps {
-            let group = Group::new(app.clone(), settings)?;
-            group.refresh().await;
-            groups.insert(app, Arc::new(group));
+            let authorities = settings.trust.held();
+            let same = self.groups.get(&app).filter(|group| group.is_made_of(&settings, authorities.as_deref()));
+            let group = if let Some(group) = same {
+                Arc::clone(group)
+            } else {
+                let group = Group::new(app.clone(), settings, authorities)?;
+                group.refresh().await;
+                // Before anybody shares it: two who ask first at the same time must both find somebody.
+                group.count();
+                Arc::new(group)
+            };
+            groups.insert(app, group);
         }
         Ok(Self { groups: Arc::new(groups) })
     }
 
-    /// Resolves names and probes servers until `shutdown` changes or its sender is gone.
+    /// Begins to resolve the names and probe the servers that nobody watches yet; each for as long as somebody may send
+    /// there, or until `shutdown` changes or its sender is gone.
     ///
     /// Call it on the runtime for slow work.
-    pub async fn watch(self, mut shutdown: watch::Receiver<()>) {
-        let mut loops = JoinSet::new();
-        for group in self.groups.values() {
-            let group = Arc::clone(group);
-            loops.spawn(async move { group.watch().await });
+    pub fn watch(&self, shutdown: &watch::Receiver<()>) {
+        for group in self.groups.values().filter(|group| !group.is_watched.swap(true, Ordering::Relaxed)) {
+            let every = group.settings.probe_every;
+            tokio::spawn(Group::watch(Arc::downgrade(group), every, shutdown.clone()));
         }
-        // Either way it is over; dropping the set ends the loops.
-        let _ = shutdown.changed().await;
     }
 
     /// Probes every server once.
@@ -158,6 +170,9 @@ impl Upstreams {
 pub(super) struct Group {
     app: String,
     settings: Settings,
+    /// What the file of authorities held.
+    authorities: Option<Vec<u8>>,
+    is_watched: AtomicBool,
     backends: Backends,
     route: Arc<Route>,
     /// Those that get requests, each in its turn. To ask `backends` about each server at each request costs more than the
@@ -196,7 +211,7 @@ impl Route {
 }
 
 impl Group {
-    fn new(app: String, settings: Settings) -> Result<Self, NotTrusted> {
+    fn new(app: String, settings: Settings, authorities: Option<Vec<u8>>) -> Result<Self, NotTrusted> {
         let route = Arc::new(Route {
             connector: Connector::new(&settings)?,
             names: ArcSwap::default(),
@@ -208,7 +223,12 @@ impl Group {
             Box::new(Checker::new(app.clone(), &settings, Arc::clone(&route)));
         backends.set_health_check(checker);
         let well = ArcSwap::from_pointee(RoundRobin::build(&BTreeSet::new()));
-        Ok(Self { app, settings, backends, route, well, counting: Mutex::default() })
+        let (is_watched, counting) = (AtomicBool::default(), Mutex::default());
+        Ok(Self { app, settings, authorities, is_watched, backends, route, well, counting })
+    }
+
+    fn is_made_of(&self, settings: &Settings, authorities: Option<&[u8]>) -> bool {
+        self.settings == *settings && self.authorities.as_deref() == authorities
     }
 
     pub(super) fn settings(&self) -> &Settings {
@@ -248,13 +268,16 @@ impl Group {
         }
     }
 
-    async fn watch(&self) {
-        let (mut resolve, mut probe) = (interval(RESOLVE_EVERY), interval(self.settings().probe_every));
+    async fn watch(watched: Weak<Self>, probe_every: Duration, mut shutdown: watch::Receiver<()>) {
+        let (mut resolve, mut probe) = (interval(RESOLVE_EVERY), interval(probe_every));
         loop {
-            tokio::select! {
-                _ = resolve.tick() => self.refresh().await,
-                _ = probe.tick() => self.probe().await,
-            }
+            let resolves = tokio::select! {
+                _ = shutdown.changed() => return,
+                _ = resolve.tick() => true,
+                _ = probe.tick() => false,
+            };
+            let Some(group) = watched.upgrade() else { return };
+            if resolves { group.refresh().await } else { group.probe().await }
         }
     }
 
@@ -295,6 +318,53 @@ impl ServiceDiscovery for Resolver {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::adapters::upstream::Trust;
+    use std::{fs, path::Path};
+
+    fn settings(server: &str) -> Settings {
+        Settings::new(vec![server.parse().unwrap()])
+    }
+
+    fn trusting(authorities: &Path) -> Settings {
+        Settings { trust: Trust::Authorities(authorities.to_owned()), ..settings("http://127.0.0.1:9000") }
+    }
+
+    async fn next(upstreams: &Upstreams, apps: &[(&str, &Settings)]) -> Upstreams {
+        upstreams.next(apps.iter().map(|(app, settings)| ((*app).to_owned(), (*settings).clone()))).await.unwrap()
+    }
+
+    fn is_kept(app: &str, before: &Upstreams, after: &Upstreams) -> bool {
+        Arc::ptr_eq(&before.groups[app], &after.groups[app])
+    }
+
+    #[tokio::test]
+    async fn servers_that_are_reached_as_before_are_the_same_ones() {
+        let folder = tempfile::tempdir().unwrap();
+        let authorities = folder.path().join("ca.pem");
+        fs::write(&authorities, "one").unwrap();
+        let (wiki, payroll, safe) =
+            (settings("http://127.0.0.1:9001"), settings("http://127.0.0.1:9000"), trusting(&authorities));
+        let slower = Settings { answer_max: Duration::from_secs(9), ..payroll.clone() };
+
+        let first = next(&Upstreams::default(), &[("wiki", &wiki), ("payroll", &payroll), ("safe", &safe)]).await;
+        let second = next(&first, &[("payroll", &slower), ("wiki", &wiki), ("safe", &safe)]).await;
+        fs::write(&authorities, "two").unwrap();
+        let third = next(&second, &[("safe", &safe), ("payroll", &slower)]).await;
+
+        assert!(is_kept("wiki", &first, &second) && is_kept("safe", &first, &second));
+        assert!(!is_kept("payroll", &first, &second), "it is given more time");
+        assert!(!is_kept("safe", &second, &third), "others vouch for it");
+        assert!(is_kept("payroll", &second, &third));
+        assert!(!third.groups.contains_key("wiki"));
+    }
+
+    #[tokio::test]
+    async fn who_is_there_is_known_before_anybody_asks() {
+        let upstreams = next(&Upstreams::default(), &[("app", &settings("http://127.0.0.1:9000"))]).await;
+
+        let group = &upstreams.groups["app"];
+        assert!(group.well.load().iter(b"").next().is_some());
+    }
 
     #[test]
     fn a_server_is_an_origin() {

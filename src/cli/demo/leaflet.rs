@@ -58,7 +58,11 @@ It can vouch for names under localhost and for no others. Its certificate:
   curl              curl --cacert {ca} --resolve {PAYROLL}:{port}:127.0.0.1 \\
                       https://{PAYROLL}:{port}/healthz
 
-The config file is {config}. With DOORWARD_LOG=info each decision is logged.
+The config file is {config}. With DOORWARD_LOG=info each refusal is logged.
+A page that asks for one more proof shows a reference, and this says why it asked:
+
+  doorward explain -c {config} --id REFERENCE
+
 Ctrl-C ends the demo; the next start finds the same account."
         ))
     }

@@ -7,18 +7,22 @@ use crate::{
         output::{self, minute, rfc3339},
         session,
     },
+    config::duration,
     domain::{
-        contact::{Contact, Kind},
+        contact::{Contact, EmailAddress, Kind},
+        enrolment::Grace,
         factor::Method,
+        time::Timestamp,
         user::LoginId,
     },
     flows::{
         World,
-        administer::{self, SecondFactor},
+        administer::{self, SecondFactor, Status},
     },
-    ports::store::Account,
+    ports::store::{Account, Invitation},
 };
 use serde_json::{Value, json};
+use std::time::Duration;
 
 /// Every account, a line each.
 pub(super) async fn all(world: &World) -> Result<Told, Failure> {
@@ -71,20 +75,86 @@ pub(super) async fn one(world: &World, login_id: &LoginId) -> Result<Told, Failu
     } else if factors.is_empty() {
         lines.push(("Factor", "none; `doorward user reset-mfa` lets them set one up".to_owned()));
     }
-    let codes = administer::recovery_codes_left(world, user.id).await.map_err(Failure::refused)?;
-    lines.push((
-        "Recovery",
-        format!("{} left", output::count(usize::try_from(codes).unwrap_or(usize::MAX), "code", "codes")),
-    ));
+    let status = administer::status(world, user).await.map_err(Failure::refused)?;
+    lines.extend(status.sent.iter().map(|method| ("Factor", format!("{} to an address above", method.name()))));
+    lines.push(("Required", required(&status, now)));
+    let codes = usize::try_from(status.recovery_codes).unwrap_or(usize::MAX);
+    lines.push(("Recovery", format!("{} left", output::count(codes, "code", "codes"))));
     lines.push(("Sessions", sessions.len().to_string()));
     let text: Vec<_> = lines.iter().map(|(label, text)| output::plain(&format!("{label:<10}{text}"))).collect();
     let mut value = as_json(&account, &factors, &contacts);
     if let Some(fields) = value.as_object_mut() {
         fields.insert("factors".to_owned(), factors.iter().map(factor_as_json).collect());
-        fields.insert("recovery_codes_left".to_owned(), codes.into());
+        fields.insert("recovery_codes_left".to_owned(), status.recovery_codes.into());
+        fields.insert("sent_methods".to_owned(), status.sent.iter().map(|method| method.name()).collect());
+        fields.insert("requirement".to_owned(), status.requirement.name().into());
+        fields.insert("grace".to_owned(), status.grace.map_or(Value::Null, grace_as_json));
         fields.insert("sessions".to_owned(), sessions.iter().map(|summary| session::as_json(summary, now)).collect());
     }
     Ok(Told { text: text.join("\n"), value })
+}
+
+/// What signing in takes, and how long it takes less.
+fn required(status: &Status, now: Timestamp) -> String {
+    let requirement = status.requirement.name();
+    match status.grace {
+        None => requirement.to_owned(),
+        Some(Grace::Ahead) => format!("{requirement}; grace begins with the next sign-in"),
+        Some(Grace::Until(ends)) => {
+            let left = now.age(ends).unwrap_or_default();
+            format!("{requirement}; grace until {}, {} left", minute(ends), spell_left(left))
+        }
+        Some(Grace::Over) => format!("{requirement}; no grace: the next sign-in takes a second factor"),
+    }
+}
+
+/// To the minute: it is read by people.
+fn spell_left(left: Duration) -> String {
+    if left < Duration::from_mins(1) {
+        "less than 1m".to_owned()
+    } else {
+        duration::spell(Duration::from_secs(left.as_secs() / 60 * 60))
+    }
+}
+
+fn grace_as_json(grace: Grace) -> Value {
+    match grace {
+        Grace::Ahead => json!({ "state": "ahead" }),
+        Grace::Until(ends) => json!({ "state": "running", "ends_at": rfc3339(ends) }),
+        Grace::Over => json!({ "state": "over" }),
+    }
+}
+
+/// Every invitation that nobody has used, a line each.
+pub(super) fn invitations(open: &[Invitation]) -> Told {
+    let rows: Vec<_> = open
+        .iter()
+        .map(|invitation| {
+            [
+                invitation.login_id.to_string(),
+                invitation.name.clone().unwrap_or_else(|| "-".to_owned()),
+                invitation.email.as_ref().map_or("-", EmailAddress::as_str).to_owned(),
+                invitation.groups.join(", "),
+                minute(invitation.ends_at),
+            ]
+        })
+        .collect();
+    let text = if rows.is_empty() {
+        "nobody is invited".to_owned()
+    } else {
+        output::table(["LOGIN ID", "NAME", "MAILED TO", "GROUPS", "ENDS"], &rows)
+    };
+    Told { text, value: open.iter().map(invitation_as_json).collect() }
+}
+
+fn invitation_as_json(invitation: &Invitation) -> Value {
+    json!({
+        "login_id": invitation.login_id.as_str(),
+        "name": invitation.name,
+        "email": invitation.email.as_ref().map(EmailAddress::as_str),
+        "groups": invitation.groups,
+        "ends_at": rfc3339(invitation.ends_at),
+    })
 }
 
 async fn factors(world: &World, account: &Account) -> Result<Vec<SecondFactor>, Failure> {

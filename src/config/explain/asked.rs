@@ -2,10 +2,16 @@
 
 use crate::{
     config::{
+        Settings,
         duration::{self, NotADuration},
         suggest::either,
     },
-    domain::{factor::Method, time::Timestamp, user::LoginId},
+    domain::{
+        factor::Method,
+        risk::{Assessment, Score, Signal},
+        time::Timestamp,
+        user::LoginId,
+    },
 };
 use std::{fmt, net::IpAddr, time::Duration};
 
@@ -158,6 +164,42 @@ impl fmt::Display for Did {
         match self.ago {
             Duration::ZERO => write!(f, "{} now", self.method),
             ago => write!(f, "{} {} ago", self.method, duration::spell(ago)),
+        }
+    }
+}
+
+/// How risky the sign-in of a session was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Risk {
+    /// So much, for whatever reasons.
+    Score(Score),
+    /// As much as these weigh in `[risk]`.
+    Signals(Vec<Signal>),
+}
+
+/// Why a text is no risk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected a score of at most 100, or signals: {}", either(Signal::ALL.iter().map(|signal| signal.name())))]
+pub struct NotARisk;
+
+impl Risk {
+    /// Reads `40`, or `new-device,new-country`.
+    pub fn parse(text: &str) -> Result<Self, NotARisk> {
+        if let Ok(score) = text.trim().parse() {
+            return Score::new(score).map(Self::Score).ok_or(NotARisk);
+        }
+        let signals = text.split(',').map(|name| Signal::by_name(name.trim()));
+        signals.collect::<Option<_>>().map(Self::Signals).ok_or(NotARisk)
+    }
+
+    /// What the sign-in was assessed as; nothing weighs anything where there is no `[risk]`.
+    pub(super) fn assessed(&self, settings: &Settings) -> Assessment {
+        match self {
+            Self::Score(score) => Assessment { score: *score, signals: Vec::new() },
+            Self::Signals(signals) => {
+                let weights = settings.risk.as_ref().map(|risk| risk.rules.weights.clone()).unwrap_or_default();
+                Assessment::of(signals.clone(), &weights)
+            }
         }
     }
 }

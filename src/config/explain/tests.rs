@@ -1,5 +1,12 @@
 use super::*;
-use crate::config::{ProcessEnvironment, Source, read};
+use crate::{
+    config::{ProcessEnvironment, Source, read},
+    domain::{
+        policy::call::extract::Reads,
+        record::{Record, Sender},
+        risk::Signal,
+    },
+};
 use proptest::prelude::*;
 use std::path::Path;
 
@@ -13,7 +20,7 @@ fn shipped() -> Settings {
 fn told(line: &str, groups: &[&str], did: &[&str]) -> Explanation {
     let who = Who { name: LoginId::parse("ann").unwrap(), groups: groups.iter().map(ToString::to_string).collect() };
     let did: Vec<_> = did.iter().map(|text| Did::parse(text).unwrap()).collect();
-    explain(&shipped(), &Request::parse(line).unwrap(), Some(&who), &did, NOON)
+    explain(&shipped(), &Request::parse(line).unwrap(), Some(&who), &did, None, NOON)
 }
 
 #[test]
@@ -154,7 +161,7 @@ fn conditions_are_told_one_by_one() {
     let told = |line: &str, from: &str, at: &str, did: &[&str]| {
         let request = Request { client: from.parse().ok(), ..Request::parse(line).unwrap() };
         let did: Vec<_> = did.iter().map(|text| Did::parse(text).unwrap()).collect();
-        let told = explain(&shipped(), &request, None, &did, moment(at).unwrap()).to_string();
+        let told = explain(&shipped(), &request, None, &did, None, moment(at).unwrap()).to_string();
         let telling: Vec<_> = told.lines().filter(|line| !line.contains("its path is another")).collect();
         telling.join("\n")
     };
@@ -197,7 +204,7 @@ fn a_policy_that_reports_says_what_it_would_have_done() {
     let settings = read(&Source::new("config.toml", &text), Path::new("/"), &ProcessEnvironment).unwrap().settings;
     let request = Request::parse("POST https://payroll.example.com/transfers/42").unwrap();
 
-    let told = explain(&settings, &request, None, &[], NOON);
+    let told = explain(&settings, &request, None, &[], None, NOON);
 
     assert_eq!(told.outcome, Outcome::Report);
     insta::assert_snapshot!(told.why, @"forwarded, as `payments` only reports; enforced it would be sign-in: `payments` wants somebody signed in: there is no session");
@@ -236,7 +243,7 @@ fn strictly(line: &str, did: &[&str], change: impl FnOnce(Request) -> Request) -
     let settings =
         read(&source, Path::new("/"), &ProcessEnvironment).unwrap_or_else(|wrong| panic!("{wrong}")).settings;
     let did: Vec<_> = did.iter().map(|text| Did::parse(text).unwrap()).collect();
-    explain(&settings, &change(Request::parse(line).unwrap()), None, &did, NOON)
+    explain(&settings, &change(Request::parse(line).unwrap()), None, &did, None, NOON)
 }
 
 #[test]
@@ -280,17 +287,81 @@ fn a_form_and_a_time_away_are_seen() {
     insta::assert_snapshot!(away(11).why, @"`desk` wants somebody there within 10m; nobody used this browser for 11m");
 }
 
+/// What the data plane makes of a request, and whom it saw, if it looked.
+fn plane(
+    settings: &Settings,
+    request: &Request,
+    visitor: &Visitor,
+    now: Timestamp,
+    foreign: bool,
+) -> (Outcome, Option<Sender>) {
+    let app = &settings.apps[0].app;
+    let path = CanonicalPath::parse(&request.path, app.allowed).unwrap();
+    let (method, query, client) = (request.method.as_str(), request.query.as_deref(), request.client);
+    let (fields, form) = (&request.fields, Form::Empty);
+    let call = |visitor| Call { method, path: &path, query, fields, client, form, visitor, now };
+    let (matched, mut sender) = match app.matched(&call(None)) {
+        Err(Unsettled::Unasked) => (app.matched(&call(Some(visitor))), Some(Sender::from(visitor))),
+        settled => (settled, None),
+    };
+    let outcome = match matched {
+        Err(_) => Outcome::Refuse,
+        Ok(None) => Outcome::NotFound,
+        Ok(Some(matched)) => {
+            if !matched.policy.is_public() {
+                sender = Some(Sender::from(visitor));
+            }
+            match matched.policy.decide(visitor, now) {
+                _ if foreign && sender.is_some() => Outcome::Deny,
+                decision => Outcome::of(&decision),
+            }
+        }
+    };
+    (outcome, sender)
+}
+
+fn recorded_as(
+    settings: &Settings,
+    request: &Request,
+    sender: Option<Sender>,
+    at: Timestamp,
+    foreign: bool,
+    outcome: Outcome,
+) -> Record {
+    let app = &settings.apps[0].app;
+    Record {
+        id: "7F3K-9QXA-2MT4".into(),
+        at,
+        app: app.name.clone(),
+        host: request.authority.clone(),
+        method: request.method.clone(),
+        path: request.path.clone(),
+        extract: Arc::new(Reads::of(app)).extract(request.query.as_deref(), &request.fields),
+        client: request.client.unwrap(),
+        sender,
+        foreign,
+        paid: false,
+        outcome,
+        instead: None,
+        route: None,
+        policy: None,
+    }
+}
+
 proptest! {
-    /// What is explained is what the data plane's own two questions come to.
+    /// What is explained is what the data plane's own two questions come to; and a record of it comes to the same.
     #[test]
-    fn explain_and_the_data_plane_agree(
+    fn explain_records_and_the_data_plane_agree(
         method in prop::sample::select(&["GET", "POST", "HEAD", "OPTIONS"][..]),
         path in prop::sample::select(&["/", "/transfers/1", "/forms/transfer", "/index.php", "/reports/q3", "/Safe/"][..]),
         query in prop::sample::select(&["", "action=wire", "action=view", "Action=wire", "action=wire&action=view"][..]),
-        client in prop::sample::select(&["192.0.2.7", "203.0.113.9", ""][..]),
+        client in prop::sample::select(&["192.0.2.7", "203.0.113.9"][..]),
         hour in 0u64..168,
         in_finance: bool,
         proofs in prop::collection::vec((prop::sample::select(crate::domain::factor::Method::ALL), 0u64..40_000), 0..4),
+        locked in prop::option::of(0u64..4_000),
+        foreign: bool,
+        signals in prop::sample::subsequence(Signal::ALL, 0..3),
     ) {
         let (settings, now) = (shipped(), NOON + std::time::Duration::from_hours(hour));
         let request = Request {
@@ -303,25 +374,27 @@ proptest! {
             .into_iter()
             .map(|(method, age)| Did { method, ago: std::time::Duration::from_secs(age) })
             .collect();
+        let risk = Risk::Signals(signals);
+        let mut visitor = visitor(&settings, Some(&who), &did, std::time::Duration::ZERO, Some(&risk), now);
+        let told = explain(&settings, &request, Some(&who), &did, Some(&risk), now);
+        prop_assert_eq!(told.outcome, plane(&settings, &request, &visitor, now, false).0, "{}", told);
 
-        let told = explain(&settings, &request, Some(&who), &did, now);
-
-        let visitor = visitor(&settings, Some(&who), &did, std::time::Duration::ZERO, now);
-        let path = CanonicalPath::parse(path, crate::domain::target::Allowed::default()).unwrap();
-        let (query, fields, visitor) = (Some(query), &request.fields, Some(&visitor));
-        let (client, form) = (request.client, Form::Empty);
-        let call = Call { method, path: &path, query, fields, client, form, visitor, now };
-        let decided = match settings.apps[0].app.matched(&call) {
-            Err(_) => Outcome::Refuse,
-            Ok(None) => Outcome::NotFound,
-            Ok(Some(matched)) => match matched.policy.decide(visitor.unwrap(), now) {
-                Decision::Admit(_) => Outcome::Forward,
-                Decision::SignIn(_) => Outcome::SignIn,
-                Decision::StepUp(_) | Decision::Pay(_) => Outcome::StepUp,
-                Decision::Deny(_) => Outcome::Deny,
-            },
-        };
-        prop_assert_eq!(told.outcome, decided, "{}", told);
+        if let (Visitor::SignedIn(identity), Some(ago)) = (&mut visitor, locked) {
+            Arc::make_mut(identity).session.locked_at = Some(now - std::time::Duration::from_secs(ago));
+        }
+        let (outcome, sender) = plane(&settings, &request, &visitor, now, foreign);
+        let record = recorded_as(&settings, &request, sender, now, foreign, outcome);
+        let line = serde_json::to_string(&record).unwrap();
+        let read: Record = serde_json::from_str(&line).unwrap();
+        let again = again(&settings, &read).unwrap_or_else(|why| panic!("{why}: {line}"));
+        prop_assert_eq!(again.outcome, outcome, "{}\n{}", line, again);
+        let visitor = read.sender.as_ref().map(|sender| sender.visitor(settings.session, now));
+        let judge = Judge::new(&settings);
+        let judged = judge.decide(&read, visitor.as_ref()).unwrap();
+        prop_assert_eq!(judged.outcome, outcome, "{}", line);
+        prop_assert_eq!(judged.policy.map(|policy| policy.name.as_str()), again.policy.as_deref());
+        let place = judged.place.and_then(|(_, place)| place);
+        prop_assert_eq!(place, again.tries.iter().position(|tried| tried.decides), "{}", again);
     }
 
     #[test]

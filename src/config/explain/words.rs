@@ -5,11 +5,12 @@ use crate::{
     config::duration::spell,
     domain::{
         policy::{
-            Access, Freshness, Missing, Policy, Requirement, Strength, Visitor, WhyAnonymous, Within,
+            Access, Ceiling, Freshness, Missing, Policy, Requirement, Strength, Visitor, WhyAnonymous, Within,
             call::{Call, Conditions, Mismatch, Named, Wanted},
             once::{Fingerprint, Receipt, Unpaid},
             route::Route,
         },
+        risk::Assessment,
         session::{Authentication, Level, Session, proven},
         time::Timestamp,
     },
@@ -26,13 +27,24 @@ pub(super) fn visitor(visitor: &Visitor, did: &[Did]) -> String {
         groups => format!(" in {}", groups.join(", ")),
     };
     let did: Vec<_> = did.iter().map(ToString::to_string).collect();
-    format!("{}{groups}; {}", identity.user.login_id, did.join(", "))
+    let risk = match &identity.session.risk {
+        none if *none == Assessment::default() => String::new(),
+        some => format!("; risk {}", risk(some)),
+    };
+    format!("{}{groups}; {}{risk}", identity.user.login_id, did.join(", "))
+}
+
+/// `50, for new-device and new-country`.
+fn risk(Assessment { score, signals }: &Assessment) -> String {
+    let names: Vec<_> = signals.iter().map(|signal| signal.name()).collect();
+    if names.is_empty() { score.to_string() } else { format!("{score}, for {}", names.join(" and ")) }
 }
 
 pub(super) fn anonymous(why: WhyAnonymous) -> &'static str {
     match why {
         WhyAnonymous::NoCookie => "there is no session",
         WhyAnonymous::BadCookie => "the session cookie can't be ours",
+        WhyAnonymous::BadToken => "the token is not good here",
         WhyAnonymous::Unknown => "no session has this cookie",
         WhyAnonymous::TooOld => "the session is too old",
         WhyAnonymous::Idle => "the session was unused for too long",
@@ -93,16 +105,20 @@ pub(super) fn mismatch(part: Mismatch, route: &Route, call: &Call<'_>) -> String
 }
 
 /// A proof that was made for the request in question.
-pub(super) struct Paid {
-    pub(super) did: Did,
-    pub(super) at: Timestamp,
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Paid {
+    /// This one, made then.
+    By(Did, Timestamp),
+    /// One of which nothing is known but that it paid.
+    Somehow,
 }
 
 impl Paid {
     /// Whether it pays for the request, of whose session everything else is met.
     pub(super) fn pays(&self, unpaid: &Unpaid, now: Timestamp) -> bool {
+        let Self::By(did, at) = self else { return true };
         let request = Fingerprint::from_bytes([0; 32]);
-        let receipt = Receipt { session: unpaid.session(), request, method: self.did.method, at: self.at };
+        let receipt = Receipt { session: unpaid.session(), request, method: did.method, at: *at };
         unpaid.is_paid_by(&receipt, request, now)
     }
 }
@@ -123,7 +139,22 @@ pub(super) fn clauses(policy: &Policy, visitor: &Visitor, paid: Option<&Paid>, n
     let fresh = fresh.into_iter().map(|fresh| freshness(fresh, &identity.session, now));
     let idle = requirement.idle.map(|max| idleness(max, identity.session.quiet(now)));
     let once = once.into_iter().map(|fresh| payment(fresh, paid));
-    who.into_iter().chain([level(requirement, proofs, now)]).chain(fresh).chain(idle).chain(once).collect()
+    let risk = requirement.risk.map(|ceiling| ceiling_clause(ceiling, requirement, &identity.session, now));
+    who.into_iter().chain([level(requirement, proofs, now)]).chain(risk).chain(fresh).chain(idle).chain(once).collect()
+}
+
+/// `risk below 40, or level mfa; below 80 at any level`.
+fn ceiling_clause(ceiling: Ceiling, requirement: &Requirement, session: &Session, now: Timestamp) -> Clause {
+    let asks = ceiling.ask.map(|ask| format!("risk below {ask}, or level {}", ceiling.level));
+    let denies = ceiling.deny.map(|deny| format!("risk below {deny}, whatever is proven"));
+    let demands: Vec<_> = asks.into_iter().chain(denies).collect();
+    let risky = Requirement { level: ceiling.level.into(), fresh: Vec::new(), ..requirement.clone() };
+    let is_answered = ceiling.asks(session.risk.score).is_none() || risky.missing(session, now).is_ok();
+    Clause {
+        demands: demands.join("; "),
+        saw: risk(&session.risk),
+        met: is_answered && !ceiling.denies(session.risk.score),
+    }
 }
 
 fn level(requirement: &Requirement, proofs: &[Authentication], now: Timestamp) -> Clause {
@@ -145,7 +176,7 @@ fn freshness(fresh: &Freshness, session: &Session, now: Timestamp) -> Clause {
     let latest = fresh.latest(session, now);
     Clause {
         demands: wish(fresh),
-        saw: latest.map_or("none".to_owned(), |(method, age)| format!("{method} {} ago", spell(age))),
+        saw: latest.map_or("none".to_owned(), |(method, age)| format!("{method} {} ago", spell(seconds(age)))),
         met: latest.is_some_and(|(_, age)| fresh.within.includes(age)),
     }
 }
@@ -156,11 +187,17 @@ fn idleness(max: Duration, quiet: Duration) -> Clause {
 }
 
 fn payment(fresh: &Freshness, paid: Option<&Paid>) -> Clause {
-    Clause {
-        demands: wish(fresh),
-        saw: paid.map_or("none".to_owned(), |paid| paid.did.to_string()),
-        met: paid.is_some_and(|paid| fresh.any.contains(&paid.did.method) && fresh.within.includes(paid.did.ago)),
-    }
+    let (saw, met) = match paid {
+        None => ("none".to_owned(), false),
+        Some(Paid::By(did, _)) => (did.to_string(), fresh.any.contains(&did.method) && fresh.within.includes(did.ago)),
+        Some(Paid::Somehow) => ("that it was paid for".to_owned(), true),
+    };
+    Clause { demands: wish(fresh), saw, met }
+}
+
+/// Whole seconds, rounded up: what is too old by a moment does not look young enough.
+pub(super) fn seconds(age: Duration) -> Duration {
+    Duration::from_secs(age.as_secs() + u64::from(age.subsec_nanos() > 0))
 }
 
 /// `totp or passkey within 5m`.
@@ -176,22 +213,23 @@ fn wish(fresh: &Freshness) -> String {
 
 pub(super) fn missing(policy: &str, missing: &Missing) -> String {
     match missing {
-        Missing::Level { reached, wanted, max_age } => {
+        Missing::Level { reached, wanted, max_age, risk } => {
             let age = max_age.map(|max| format!(" by proofs of the last {}", spell(max))).unwrap_or_default();
             let reached = match (reached, wanted) {
                 (None, _) => "nothing this session has proven is so recent".to_owned(),
                 (Some(reached), Strength::Level(_)) => format!("this session has reached {reached}"),
                 (Some(_), Strength::Custom(_)) => "this session lacks a part of it".to_owned(),
             };
-            format!("`{policy}` wants the level {wanted}{age}; {reached}")
+            let why = risk.map(|score| format!(", for the sign-in's risk is {score}")).unwrap_or_default();
+            format!("`{policy}` wants the level {wanted}{age}{why}; {reached}")
         }
         Missing::Fresh { wanted, latest } => {
             let (freshness, wanted) = (wanted.within, format!("`{policy}` wants {}", wish(wanted)));
             match latest {
                 Some((method, age)) if matches!(freshness, Within::Once(_)) => {
-                    format!("{wanted}; the last {method}, {} ago, was for something else", spell(*age))
+                    format!("{wanted}; the last {method}, {} ago, was for something else", spell(seconds(*age)))
                 }
-                Some((method, age)) => format!("{wanted}; the last {method} was {} ago", spell(*age)),
+                Some((method, age)) => format!("{wanted}; the last {method} was {} ago", spell(seconds(*age))),
                 None => format!("{wanted}; there never was one"),
             }
         }

@@ -1,5 +1,7 @@
 //! What routes look at in a request, and what they may ask of it beside method and path.
 
+pub mod extract;
+
 use super::{Visitor, hours::Hours, who::Who};
 use crate::domain::{target::CanonicalPath, time::Timestamp};
 use ipnet::IpNet;
@@ -186,7 +188,8 @@ impl Conditions {
 }
 
 impl Network {
-    fn has(&self, client: Option<IpAddr>) -> bool {
+    /// Whether an address is in it; nobody is where that is not known.
+    pub fn has(&self, client: Option<IpAddr>) -> bool {
         client.is_some_and(|client| self.nets.iter().any(|net| net.contains(&client.to_canonical())))
     }
 }

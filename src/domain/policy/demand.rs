@@ -1,6 +1,6 @@
 //! What an application asks for beside its policy, at one moment and for one request (RFC 9470).
 
-use super::{Freshness, Lack, Missing, Requirement};
+use super::{Freshness, Lack, Missing, Requirement, Strength};
 use crate::domain::{
     factor::Method,
     session::{Level, Session},
@@ -9,10 +9,19 @@ use crate::domain::{
 use std::time::Duration;
 
 /// A level, a freshness, or both.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Demand {
-    level: Option<Level>,
+    level: Option<Strength>,
     within: Option<Duration>,
+}
+
+/// The same in words: what it takes to meet the level, the app knows ([`App::demand`](super::route::App::demand)).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wish {
+    /// The level's name.
+    pub level: Option<String>,
+    /// How old a proof may be.
+    pub within: Option<Duration>,
 }
 
 impl Demand {
@@ -20,26 +29,22 @@ impl Demand {
     pub const WITHIN_MIN: Duration = Duration::from_secs(30);
 
     /// A demand of something.
-    pub fn new(level: Option<Level>, within: Option<Duration>) -> Option<Self> {
+    pub fn new(level: Option<Strength>, within: Option<Duration>) -> Option<Self> {
         let within = within.map(|within| within.max(Self::WITHIN_MIN));
         (level.is_some() || within.is_some()).then_some(Self { level, within })
     }
 
-    /// The level it names.
-    pub const fn level(&self) -> Option<Level> {
-        self.level
-    }
-
-    /// How old a proof may be.
-    pub const fn within(&self) -> Option<Duration> {
-        self.within
+    /// What it says.
+    pub fn wish(&self) -> Wish {
+        Wish { level: self.level.as_ref().map(ToString::to_string), within: self.within }
     }
 
     /// What a policy would say that asked for the same. Any proof is fresh but one that stands in for a lost one.
     pub fn requirement(&self) -> Requirement {
         let any = || Method::ALL.iter().copied().filter(|method| method.shows_presence()).collect();
         let fresh = self.within.map(|within| Freshness { any: any(), within: within.into() });
-        Requirement { fresh: fresh.into_iter().collect(), ..Requirement::at(self.level.unwrap_or(Level::Login)) }
+        let level = self.level.clone().unwrap_or(Level::Login.into());
+        Requirement { level, fresh: fresh.into_iter().collect(), ..Requirement::at(Level::Login) }
     }
 
     /// What a session lacks for it.
@@ -57,6 +62,7 @@ mod tests {
     use crate::domain::{
         factor::FactorId,
         place::Place,
+        risk::Assessment,
         session::{Activity, Authentication, SessionId},
         user::UserId,
     };
@@ -75,6 +81,7 @@ mod tests {
             activity: Activity::begun(proof.at),
             locked_at: None,
             place: Place::default(),
+            risk: Assessment::default(),
         }
     }
 
@@ -85,7 +92,7 @@ mod tests {
     #[test]
     fn a_demand_is_met_or_not_and_never_by_nothing_at_all() {
         let fresh = Demand::new(None, Some(Duration::from_mins(5))).unwrap();
-        let level = Demand::new(Some(Level::Mfa), None).unwrap();
+        let level = Demand::new(Some(Level::Mfa.into()), None).unwrap();
 
         assert_eq!(Demand::new(None, None), None);
         assert_eq!(fresh.missing(&proofs(Duration::from_mins(4)), NOON), None);

@@ -1,12 +1,16 @@
 //! From a request to the policy that holds for it: host, then the app's routes in order, first match.
 
 use super::{
-    Mode, Policy,
+    CustomLevel, Mode, Policy, Strength,
     call::{Call, Conditions, Mismatch},
+    demand::{Demand, Wish},
     glob::{Compare, PathGlob},
     index::Index,
 };
-use crate::domain::target::{Allowed, Host, HostPattern};
+use crate::domain::{
+    session::Level,
+    target::{Allowed, Host, HostPattern},
+};
 use std::{collections::HashMap, ops::Deref, sync::Arc};
 
 /// Something for each of many hosts. A host that is named exactly wins over a wildcard.
@@ -65,6 +69,8 @@ pub struct App {
     pub fallback: Option<Arc<Policy>>,
     /// What its paths may hold beyond the safe set.
     pub allowed: Allowed,
+    /// The levels of the operator's own, which it may ask for itself.
+    pub levels: Vec<Arc<CustomLevel>>,
 }
 
 /// Routes in order, and an index over them.
@@ -150,17 +156,27 @@ impl Matched<'_> {
 }
 
 /// Why nobody can say yet which route a request is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unsettled {
     /// It depends on who sends it, and nobody has looked.
+    #[error("nobody looked who sends it")]
     Unasked,
     /// It depends on the form in its body, and nobody has looked into that.
+    #[error("nobody looked into its body")]
     Unread,
     /// A parameter or field that this route names can be read in two ways. Such a request is refused, never guessed.
+    #[error("servers would read in two ways what route {} asks for", route + 1)]
     Unclear {
         /// The route's place in the app.
         route: usize,
     },
+}
+
+impl Matched<'_> {
+    /// The path of the route, as it is written; `None` where only the app's own policy holds.
+    pub fn path(&self) -> Option<&str> {
+        self.route.map(|(_, route)| route.path.as_str())
+    }
 }
 
 impl Apps {
@@ -209,6 +225,18 @@ impl App {
         let policies = self.routes.iter().map(|route| &route.policy).chain(&self.fallback);
         let named = policies.filter(|policy| policy.name == name && policy.mode == Mode::Enforce);
         named.max_by_key(|policy| policy.once().is_some())
+    }
+
+    /// What it asks for itself, where a level that is named is one that exists.
+    pub fn demand(&self, wish: &Wish) -> Option<Demand> {
+        Demand::new(wish.level.as_deref().and_then(|name| self.level(name)), wish.within)
+    }
+
+    /// The level of that name.
+    pub fn level(&self, name: &str) -> Option<Strength> {
+        let own =
+            || self.levels.iter().find(|level| level.name == name).map(|level| Strength::Custom(Arc::clone(level)));
+        Level::ALL.iter().find(|level| level.name() == name).map(|level| Strength::Level(*level)).or_else(own)
     }
 
     /// Where people are sent who want this app.

@@ -2,6 +2,7 @@ use super::{strength::tests::any_strength, *};
 use crate::domain::{
     factor::FactorId,
     place::Place,
+    risk::{Assessment, Score},
     session::{Activity, Session, SessionId},
     user::{LoginId, User, UserId},
 };
@@ -25,6 +26,14 @@ fn locked_visitor(proofs: &[Authentication], locked_at: Option<Timestamp>) -> Vi
 
 /// Somebody whose session was last used so.
 fn visitor_after(activity: Activity, proofs: &[Authentication], locked_at: Option<Timestamp>) -> Visitor {
+    any_visitor(activity, proofs, locked_at, 50)
+}
+
+fn risky_visitor(proofs: &[Authentication], locked_at: Option<Timestamp>, risk: u8) -> Visitor {
+    any_visitor(Activity::begun(NOON), proofs, locked_at, risk)
+}
+
+fn any_visitor(activity: Activity, proofs: &[Authentication], locked_at: Option<Timestamp>, risk: u8) -> Visitor {
     let user = UserId(Uuid::nil());
     Visitor::SignedIn(Arc::new(Identity {
         user: User {
@@ -45,8 +54,13 @@ fn visitor_after(activity: Activity, proofs: &[Authentication], locked_at: Optio
             activity,
             locked_at,
             place: Place::default(),
+            risk: Assessment { score: score(risk), signals: vec![] },
         },
     }))
+}
+
+fn score(score: u8) -> Score {
+    Score::new(score).unwrap()
 }
 
 fn requires(requirement: Requirement) -> Policy {
@@ -89,7 +103,10 @@ fn a_password_alone_is_not_mfa() {
     let proofs = [proof(Method::Password, NOON)];
 
     let Decision::StepUp(missing) = step_up().decide(&visitor(&proofs), NOON) else { panic!() };
-    assert_eq!(missing, Missing::Level { reached: Some(Level::Login), wanted: Level::Mfa.into(), max_age: None });
+    assert_eq!(
+        missing,
+        Missing::Level { reached: Some(Level::Login), wanted: Level::Mfa.into(), max_age: None, risk: None }
+    );
     assert!(missing.helped_by(Method::Totp, &proofs, NOON) && !missing.helped_by(Method::Password, &proofs, NOON));
 }
 
@@ -190,8 +207,51 @@ fn meets(policy: &Policy, activity: Activity, proofs: &[Authentication], now: Ti
 fn any_policy() -> impl Strategy<Value = Policy> {
     let max_age = prop::option::of((0u64..7200).prop_map(Duration::from_secs));
     let idle = prop::option::of((0u64..7200).prop_map(Duration::from_secs));
-    (any_strength(), max_age, prop::collection::vec(any_freshness(), 0..3), idle)
-        .prop_map(|(level, max_age, fresh, idle)| requires(Requirement { level, max_age, fresh, idle, who: None }))
+    let fresh = prop::collection::vec(any_freshness(), 0..3);
+    (any_strength(), max_age, fresh, idle, prop::option::of(any_ceiling())).prop_map(
+        |(level, max_age, fresh, idle, risk)| requires(Requirement { level, max_age, fresh, idle, who: None, risk }),
+    )
+}
+
+fn any_ceiling() -> impl Strategy<Value = Ceiling> {
+    let threshold = || prop::option::of((1u8..=100).prop_map(score));
+    (threshold(), prop::sample::select(Level::ALL), threshold()).prop_map(|(ask, level, deny)| Ceiling {
+        ask,
+        level,
+        deny,
+    })
+}
+
+#[test]
+fn a_risky_sign_in_takes_a_second_factor_and_a_riskier_one_is_refused() {
+    let risk = Some(Ceiling { ask: Some(score(40)), level: Level::Mfa, deny: Some(score(80)) });
+    let policy = requires(Requirement { risk, ..Requirement::at(Level::Login) });
+    let decided = |methods: &[Method], risk| {
+        let proofs: Vec<_> = methods.iter().map(|method| proof(*method, NOON)).collect();
+        policy.decide(&risky_visitor(&proofs, None, risk), NOON)
+    };
+
+    assert!(matches!(decided(&[Method::Password], 39), Decision::Admit(_)));
+    let Decision::StepUp(missing) = decided(&[Method::Password], 40) else { panic!() };
+    assert_eq!(
+        missing,
+        Missing::Level { reached: Some(Level::Login), wanted: Level::Mfa.into(), max_age: None, risk: Some(score(40)) }
+    );
+    // A mailbox resets the password, so it answers nothing.
+    assert!(matches!(decided(&[Method::Password, Method::EmailCode], 79), Decision::StepUp(_)));
+    assert!(matches!(decided(&[Method::Password, Method::Totp], 79), Decision::Admit(_)));
+    assert!(matches!(decided(&[Method::Passkey], 79), Decision::Admit(_)));
+    assert!(matches!(decided(&[Method::Passkey], 80), Decision::Deny(WhyDenied::Risk)));
+}
+
+#[test]
+fn what_is_too_old_to_count_answers_no_risk() {
+    let risk = Some(Ceiling { ask: Some(score(40)), level: Level::Mfa, deny: None });
+    let policy = requires(Requirement { risk, max_age: Some(60 * MINUTE), ..Requirement::at(Level::Login) });
+    let proofs = |age| [proof(Method::Password, NOON), proof(Method::Totp, NOON - age)];
+
+    assert!(admits(&policy, &proofs(60 * MINUTE), NOON));
+    assert!(!admits(&policy, &proofs(61 * MINUTE), NOON));
 }
 
 #[test]
@@ -324,6 +384,17 @@ proptest! {
             admits_locked(&policy, &proofs, later, NOON),
         );
         prop_assert!(never >= once && once >= again);
+    }
+
+    #[test]
+    fn a_riskier_sign_in_never_admits_more(
+        policy in any_policy(),
+        proofs in prop::collection::vec(any_proof(), 0..6),
+        risk in 0u8..=100,
+        more in 0u8..=100,
+    ) {
+        let admits = |risk| matches!(policy.decide(&risky_visitor(&proofs, None, risk), NOON), Decision::Admit(_));
+        prop_assert!(admits(risk.min(more)) >= admits(risk.max(more)));
     }
 
     #[test]

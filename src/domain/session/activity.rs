@@ -64,6 +64,7 @@ mod tests {
             activity,
             locked_at: None,
             place: Place::default(),
+            risk: crate::domain::risk::Assessment::default(),
         }
     }
 

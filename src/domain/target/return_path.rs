@@ -24,12 +24,18 @@ pub enum NotAReturnPath {
 }
 
 impl ReturnPath {
-    /// Longest path and query that is carried through a sign-in; sealed, it must fit into a link.
-    pub const LENGTH_MAX: usize = 4096;
+    /// As long as a target may be.
+    pub const LENGTH_MAX: usize = 8 * 1024;
 
     /// The start page.
     pub fn root() -> Self {
         Self("/".to_owned())
+    }
+
+    /// The path alone, where that has at most so many bytes.
+    pub fn without_query(&self, length_max: usize) -> Option<Self> {
+        let path = self.0.split(['?', '#']).next()?;
+        (path.len() <= length_max).then(|| Self(path.to_owned()))
     }
 
     /// The path and query.

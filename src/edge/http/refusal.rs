@@ -39,6 +39,11 @@ pub enum Refusal<'a> {
         /// What the operator says to those whom the policy keeps out.
         message: Option<&'a str>,
     },
+    /// The sign-in was too unlike earlier ones, and no proof would help.
+    TooUnusual {
+        /// The application's title.
+        app: &'a str,
+    },
     /// A form arrived that needs a sign-in or a fresh proof first. It was not passed on.
     NotSent {
         /// The application's title.
@@ -94,7 +99,9 @@ impl Refusal<'_> {
     /// The status that goes with it.
     pub const fn status(&self) -> StatusCode {
         match self {
-            Self::NotAllowed { .. } | Self::NotSent { .. } | Self::LostOnTheWay => StatusCode::FORBIDDEN,
+            Self::NotAllowed { .. } | Self::TooUnusual { .. } | Self::NotSent { .. } | Self::LostOnTheWay => {
+                StatusCode::FORBIDDEN
+            }
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Malformed => StatusCode::BAD_REQUEST,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -113,6 +120,7 @@ impl Refusal<'_> {
     fn heading(&self) -> String {
         match self {
             Self::NotAllowed { .. } => "Your account can't open this page".to_owned(),
+            Self::TooUnusual { .. } => "This sign-in can't open this page".to_owned(),
             Self::NotSent { .. } | Self::TooLargeToKeep { .. } => "Nothing was sent".to_owned(),
             Self::LostOnTheWay => "This sign-in didn't arrive".to_owned(),
             Self::NotFound => "There is no page here".to_owned(),
@@ -180,6 +188,7 @@ mod tests {
                     message: Some("Transfers are for the treasury. Its desk is in room 4."),
                 }),
             ),
+            ("too_unusual", RefusalPage { login_id: Some(gallery::ANN), ..page(Refusal::TooUnusual { app }) }),
             ("not_sent", page(Refusal::NotSent { app, confirm })),
             ("too_large_to_keep", page(Refusal::TooLargeToKeep { app, confirm })),
             ("not_found", page(Refusal::NotFound)),

@@ -145,6 +145,7 @@ mod tests {
     use super::*;
     use crate::domain::{
         place::Place,
+        risk::Assessment,
         session::{Activity, Session},
         time::Timestamp,
         user::{LoginId, User, UserId},
@@ -173,6 +174,7 @@ mod tests {
             activity: Activity::begun(noon),
             locked_at: None,
             place: Place::default(),
+            risk: Assessment::default(),
         };
         Arc::new(Identity { user, session })
     }

@@ -64,15 +64,43 @@ pub struct Upcoming {
 
 impl Display for Upcoming {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        let wait = self.now.age(self.at).unwrap_or_default().as_secs();
-        let rounded = match wait {
-            0..MINUTE => wait.max(1),
-            MINUTE..HOUR => wait.next_multiple_of(MINUTE),
-            HOUR..DAY => wait.next_multiple_of(HOUR),
-            _ => wait.next_multiple_of(DAY),
-        };
+        let wait = self.now.age(self.at).unwrap_or_default();
         let clock = self.at.as_secs().next_multiple_of(MINUTE) % DAY;
-        write!(f, "in {} ({:02}:{:02} UTC)", Span(Duration::from_secs(rounded)), clock / HOUR, clock % HOUR / MINUTE)
+        write!(f, "in {} ({:02}:{:02} UTC)", rounded_up(wait), clock / HOUR, clock % HOUR / MINUTE)
+    }
+}
+
+/// In one unit, never too short.
+fn rounded_up(wait: Duration) -> Span {
+    let seconds = wait.as_secs();
+    Span(Duration::from_secs(match seconds {
+        0..MINUTE => seconds.max(1),
+        MINUTE..HOUR => seconds.next_multiple_of(MINUTE),
+        HOUR..DAY => seconds.next_multiple_of(HOUR),
+        _ => seconds.next_multiple_of(DAY),
+    }))
+}
+
+/// Until when something can be done: "5 days", and "29 November, 14:05 UTC".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deadline {
+    /// Until when.
+    pub at: Timestamp,
+    /// When the page was made.
+    pub now: Timestamp,
+}
+
+impl Deadline {
+    /// How long that is: the day or hour that has begun counts.
+    pub fn left(self) -> impl Display {
+        rounded_up(self.now.age(self.at).unwrap_or_default())
+    }
+
+    /// When that is, to the minute before.
+    pub fn moment(self) -> impl Display {
+        // Only the ends of time are out of range.
+        let at = jiff::Timestamp::from_millisecond(self.at.as_millis()).unwrap_or_default();
+        at.strftime("%-d %B, %H:%M UTC").to_string()
     }
 }
 
@@ -139,10 +167,22 @@ pub const fn method_means(method: Method) -> &'static str {
     }
 }
 
+/// What a method is good for, in a list of what somebody has.
+pub const fn method_worth(method: Method) -> &'static str {
+    match method {
+        Method::Passkey => "Signs you in by itself",
+        Method::SecurityKey | Method::Totp => "Second step",
+        Method::SmsCode | Method::VoiceCode => "Second step, weaker than the others",
+        Method::EmailCode | Method::EmailLink => "Second step of a sign-in, nothing more",
+        Method::Password => "First step",
+        Method::RecoveryCode => "Second step, once",
+    }
+}
+
 /// The same for templates: `{{ age|ago }}`.
 #[expect(missing_docs, clippy::inline_always, reason = "what askama writes for each filter")]
 pub mod filters {
-    use super::{Ago, Span, method_means as means, method_name as name, method_proof as proof};
+    use super::{Ago, Span, method_means as means, method_name as name, method_proof as proof, method_worth as worth};
     use crate::domain::factor::Method;
     use askama::{Result, Values, filter_fn};
     use std::time::Duration;
@@ -169,6 +209,12 @@ pub mod filters {
     #[filter_fn]
     pub fn method_means(method: &Method, _: &dyn Values) -> Result<&'static str> {
         Ok(means(*method))
+    }
+
+    /// [`method_worth`](worth).
+    #[filter_fn]
+    pub fn method_worth(method: &Method, _: &dyn Values) -> Result<&'static str> {
+        Ok(worth(*method))
     }
 
     /// [`method_proof`](proof).
@@ -217,6 +263,21 @@ mod tests {
         assert_eq!(place(Some("Firefox on Linux"), Some([192, 0, 2, 7])), "Firefox on Linux · 192.0.2.7");
         assert_eq!(place(None, Some([192, 0, 2, 7])), "An unknown browser · 192.0.2.7");
         assert_eq!(place(None, None), "An unknown browser");
+    }
+
+    #[test]
+    fn a_deadline_counts_the_day_that_has_begun() {
+        let now = Timestamp::from_millis(1_700_000_000_000); // 14 November 2023, 22:13:20 UTC
+        let left = |seconds| Deadline { at: now + Duration::from_secs(seconds), now }.left().to_string();
+
+        assert_eq!(left(7 * DAY), "7 days");
+        assert_eq!(left(7 * DAY - 1), "7 days");
+        assert_eq!(left(DAY + 1), "2 days");
+        assert_eq!(left(DAY - 1), "1 day");
+        assert_eq!(left(HOUR + 1), "2 hours");
+        assert_eq!(left(61), "2 minutes");
+        let moment = Deadline { at: now + Duration::from_secs(DAY), now }.moment().to_string();
+        assert_eq!(moment, "15 November, 22:13 UTC");
     }
 
     #[test]

@@ -8,8 +8,9 @@ use crate::{
     domain::{contact::Kind, factor::Method, place::Place},
     edge::http::{
         page::{Frame, Hidden},
-        words::{Somewhere, Upcoming, filters},
+        words::{Deadline, Somewhere, Upcoming, filters},
     },
+    edge::portal::enroll::reminder::SettingUp,
 };
 use activity::ActivityRow;
 use askama::Template;
@@ -38,6 +39,8 @@ pub struct AccountPage<'a> {
     pub factors: &'a [FactorRow<'a>],
     /// Whether browsers may be remembered here.
     pub remembers: bool,
+    /// Where codes and links go that they sign in with.
+    pub sent: &'a [SentRow<'a>],
     /// Where they are reached.
     pub contacts: &'a [ContactRow<'a>],
     /// How many recovery codes they have left; `None` where they can't have any.
@@ -57,13 +60,33 @@ pub struct AccountPage<'a> {
 /// What just happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AccountNotice {
-    /// They signed in with a recovery code.
+    /// They used a recovery code.
     Recovered {
-        /// Whether that was a moment ago, so that the app may be set up again.
-        reopened: bool,
+        /// Until when they may replace what they lost; `None` if that is over.
+        until: Option<Upcoming>,
     },
     /// The password is another one.
     PasswordChanged,
+    /// They have no second step where one is required, and sign in without it for a while.
+    Owed {
+        /// Until when; `None` where that is over, and only the session goes on.
+        ends: Option<Deadline>,
+        /// Who can set one up.
+        setting_up: SettingUp,
+    },
+}
+
+/// An address where codes or links go that somebody signs in with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SentRow<'a> {
+    /// What kind of address.
+    pub kind: Kind,
+    /// The address.
+    pub address: &'a str,
+    /// What comes there: one word of them will do.
+    pub method: Method,
+    /// How long ago it last proved who they are, if ever.
+    pub used: Option<Duration>,
 }
 
 /// An address that they have, or could have.
@@ -73,6 +96,17 @@ pub struct ContactRow<'a> {
     pub kind: Kind,
     /// The address, if it is known to be theirs.
     pub address: Option<&'a str>,
+    /// Whether they sign in with it, too.
+    pub serves: Serves,
+}
+
+/// What an address serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Serves {
+    /// To tell its owner what happens.
+    Notices,
+    /// To sign in, too.
+    SigningIn,
 }
 
 /// One application.
@@ -170,16 +204,8 @@ pub(in crate::edge::portal) mod tests {
         vec![row(20, Some("Safari on iPhone"), 5), row(21, None, 11)]
     }
 
-    #[test]
-    fn every_state_is_worded() {
-        let here = OtherRow {
-            id: Uuid::from_u128(19),
-            place: Place { browser: Some("Firefox on Linux".to_owned()), address: Some([192, 0, 2, 7].into()) },
-            began: Duration::from_mins(41),
-            seen: Duration::ZERO,
-        };
-        let (others, activity) = (others(), activity::tests::rows());
-        let full = AccountPage {
+    fn full<'a>(here: &'a OtherRow, others: &'a [OtherRow], activity: &'a [ActivityRow]) -> AccountPage<'a> {
+        AccountPage {
             frame: gallery::frame(Base::Portal),
             hidden: Hidden { to: None, ..gallery::HIDDEN },
             name: "Ann Smith",
@@ -188,6 +214,7 @@ pub(in crate::edge::portal) mod tests {
             methods: &[Method::Passkey, Method::SecurityKey, Method::Totp],
             remembers: true,
             factors: &[LAPTOP, KEY, FactorRow { is_primary: true, ..PHONE }],
+            sent: &[],
             contacts: &[],
             recovery_codes: Some(10),
             password: Some(Duration::from_hours(24 * 400)),
@@ -196,15 +223,19 @@ pub(in crate::edge::portal) mod tests {
                 AppRow { title: "Wiki", url: "https://wiki.example.com:8443/start" },
             ],
             session: SessionRow {
-                here: &here,
+                here,
                 ends: gallery::in_five_minutes(),
                 proofs: &[(Method::Totp, Duration::from_mins(12)), (Method::Password, Duration::from_mins(41))],
                 locked: None,
             },
-            others: &others,
-            activity: &activity[..3],
-        };
-        let bare = AccountPage {
+            others,
+            activity,
+        }
+    }
+
+    /// Somebody who has nothing but a password.
+    fn bare(full: AccountPage<'_>) -> AccountPage<'_> {
+        AccountPage {
             name: gallery::ANN,
             remembers: false,
             factors: &[],
@@ -214,19 +245,58 @@ pub(in crate::edge::portal) mod tests {
             others: &[],
             activity: &[],
             ..full
+        }
+    }
+
+    /// Somebody whose second steps are sent to them.
+    fn sent(full: AccountPage<'_>) -> AccountPage<'_> {
+        AccountPage {
+            factors: &[],
+            sent: &[
+                SentRow { kind: Kind::Email, address: gallery::ANN, method: Method::EmailCode, used: None },
+                SentRow {
+                    kind: Kind::Phone,
+                    address: "+442079460000",
+                    method: Method::SmsCode,
+                    used: Some(Duration::from_mins(2)),
+                },
+            ],
+            contacts: &[
+                ContactRow { kind: Kind::Email, address: Some(gallery::ANN), serves: Serves::SigningIn },
+                ContactRow { kind: Kind::Phone, address: Some("+442079460000"), serves: Serves::SigningIn },
+            ],
+            recovery_codes: Some(0),
+            ..full
+        }
+    }
+
+    #[test]
+    fn every_state_is_worded() {
+        let here = OtherRow {
+            id: Uuid::from_u128(19),
+            place: Place { browser: Some("Firefox on Linux".to_owned()), address: Some([192, 0, 2, 7].into()) },
+            began: Duration::from_mins(41),
+            seen: Duration::ZERO,
         };
+        let (others, activity) = (others(), activity::tests::rows());
+        let full = full(&here, &others, &activity[..3]);
+        let bare = bare(full);
         let locked =
             AccountPage { session: SessionRow { locked: Some(Duration::from_mins(1)), ..full.session }, ..full };
         let reached = AccountPage {
             contacts: &[
-                ContactRow { kind: Kind::Email, address: Some(gallery::ANN) },
-                ContactRow { kind: Kind::Phone, address: None },
+                ContactRow { kind: Kind::Email, address: Some(gallery::ANN), serves: Serves::Notices },
+                ContactRow { kind: Kind::Phone, address: None, serves: Serves::Notices },
             ],
             ..full
         };
-        let recovered = |reopened| AccountPage {
-            notice: Some(AccountNotice::Recovered { reopened }),
-            recovery_codes: Some(u64::from(reopened)),
+        let owed = |ends, setting_up| AccountPage { notice: Some(AccountNotice::Owed { ends, setting_up }), ..bare };
+        let now = gallery::in_five_minutes().now;
+        let deadline = Some(Deadline { at: now + Duration::from_hours(5 * 24), now });
+        let recovered = |until: Option<Upcoming>| AccountPage {
+            notice: Some(AccountNotice::Recovered { until }),
+            recovery_codes: Some(u64::from(until.is_some())),
+            factors: &[LAPTOP],
             ..bare
         };
         let states = vec![
@@ -234,9 +304,13 @@ pub(in crate::edge::portal) mod tests {
             ("bare", bare),
             ("locked", locked),
             ("reached", reached),
+            ("sent", sent(full)),
+            ("owed", owed(deadline, SettingUp::Alone)),
+            ("owed_with_help", owed(deadline, SettingUp::WithHelp)),
+            ("owed_no_longer", owed(None, SettingUp::WithHelp)),
             ("password_changed", AccountPage { notice: Some(AccountNotice::PasswordChanged), ..full }),
-            ("recovered", recovered(true)),
-            ("recovered_earlier", recovered(false)),
+            ("recovered", recovered(Some(gallery::in_five_minutes()))),
+            ("recovered_earlier", recovered(None)),
         ];
 
         for (state, shown) in gallery::exhibit("account", states) {

@@ -95,6 +95,11 @@ pub enum Reason<'a> {
         /// Its title.
         app: &'a str,
     },
+    /// An application asks for more, because the sign-in was unlike earlier ones.
+    Risk {
+        /// Its title.
+        app: &'a str,
+    },
     /// An application asks for everything anew: what was proven is older than it allows.
     TooOld {
         /// Its title.
@@ -185,6 +190,8 @@ pub struct Answerer<'a> {
     pub others: &'a [Method],
     /// What waits for the answer.
     pub kept: Kept,
+    /// The request that led here, for `doorward explain --id`.
+    pub reference: Option<&'a str>,
 }
 
 /// What is kept while somebody proves who they are.

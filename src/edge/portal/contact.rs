@@ -1,7 +1,7 @@
 //! `/account/email` and `/account/phone`: where one is reached.
 
 use crate::{
-    domain::contact::Kind,
+    domain::{contact::Kind, factor::Method},
     edge::{
         http::page::{Frame, Hidden},
         portal::challenge::{OnItsWay, ProofNotice, WhyNotSent},
@@ -27,6 +27,8 @@ pub struct ContactPage<'a> {
     pub pending: Option<Pending<'a>>,
     /// Kept across a failed try.
     pub typed: &'a str,
+    /// What they could set up instead that is stronger; the strongest first.
+    pub stronger: &'a [Method],
     /// What was wrong.
     pub notice: Option<ContactNotice>,
 }
@@ -78,12 +80,14 @@ mod tests {
             current: None,
             pending: None,
             typed: "",
+            stronger: &[],
             notice: None,
         };
         let there = ContactPage { current: Some("ann@example.com"), ..none };
         let sent = OnItsWay { ends: gallery::in_five_minutes(), again: Some(gallery::in_five_minutes()) };
         let pending = ContactPage { pending: Some(Pending { address: "ann@example.org", sent }), ..there };
-        let phone = ContactPage { kind: Kind::Phone, ..none };
+        let phone =
+            ContactPage { kind: Kind::Phone, stronger: &[Method::Passkey, Method::SecurityKey, Method::Totp], ..none };
         let failed = |page, notice| ContactPage { notice: Some(notice), typed: "020 7946 0000", ..page };
         let states = vec![
             ("email_none", none),
@@ -94,6 +98,7 @@ mod tests {
             ("email_kept", failed(there, ContactNotice::Kept)),
             ("email_not_sent", failed(there, ContactNotice::Proof(ProofNotice::NotSent(WhyNotSent::Unavailable)))),
             ("phone_none", phone),
+            ("phone_and_nothing_stronger", ContactPage { stronger: &[], ..phone }),
             ("phone_not_an_address", failed(phone, ContactNotice::NotAnAddress)),
             ("phone_email_first", failed(phone, ContactNotice::EmailFirst)),
             ("phone_country", failed(phone, ContactNotice::Proof(ProofNotice::NotSent(WhyNotSent::Country)))),

@@ -3,4 +3,5 @@
 pub mod choose;
 pub mod passkey;
 pub mod refused;
+pub mod reminder;
 pub mod totp;

@@ -28,6 +28,8 @@ pub enum Message {
     ForeignForm,
     /// The link belongs to another browser, or to a sign-in that is over.
     LinkElsewhere,
+    /// The sign-in is too unlike earlier ones.
+    TooUnusual,
 }
 
 impl Message {
@@ -38,6 +40,7 @@ impl Message {
             Self::StaleFlow => "This sign-in is no longer under way",
             Self::ForeignForm => "This form came from somewhere else",
             Self::LinkElsewhere => "Open this link where you asked for it",
+            Self::TooUnusual => "We didn't sign you in",
         }
     }
 }
@@ -56,6 +59,7 @@ mod tests {
             ("stale_flow", page(Message::StaleFlow)),
             ("foreign_form", page(Message::ForeignForm)),
             ("link_elsewhere", page(Message::LinkElsewhere)),
+            ("too_unusual", page(Message::TooUnusual)),
         ];
 
         for (state, shown) in gallery::exhibit("message", states) {

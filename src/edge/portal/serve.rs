@@ -14,6 +14,7 @@ mod logout;
 mod passkeys;
 mod password;
 mod recovery_codes;
+mod reminder;
 mod sessions;
 mod sign_up;
 mod way;
@@ -92,6 +93,7 @@ pub fn router(desk: Arc<Desk>) -> Router {
         .merge(contacts::router())
         .merge(sign_up::router())
         .route("/enroll", get(enroll::choose))
+        .route("/enroll/reminder", get(reminder::show))
         .route("/enroll/totp", get(enroll::show).post(enroll::submit))
         .route("/recovery-codes", get(recovery_codes::elsewhere).post(recovery_codes::make))
         .route("/recovery-codes.txt", post(recovery_codes::download))

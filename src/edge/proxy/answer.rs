@@ -1,8 +1,8 @@
 //! What a request gets that may not pass: a way to the portal, a refusal a program can read, or a page.
 
-use super::kind::Kind;
+use super::{grpc, kind::Kind};
 use crate::{
-    domain::policy::{Missing, Requirement, Within},
+    domain::policy::{Missing, Requirement, Strength, Within},
     edge::http::{
         assets::Base,
         page::{Brand, ContentPolicy, Frame, respond},
@@ -35,22 +35,36 @@ pub fn redirect(location: &str) -> Own {
 pub enum Wanted<'a> {
     /// A session.
     Session,
-    /// A stronger or fresher one.
+    /// Another token than the one it brought.
+    Token,
+    /// A stronger or fresher session.
     StepUp(&'a Missing, &'a Requirement),
 }
 
-/// Tells a program what is missing, and where a person can provide it.
-pub fn unauthorized(wanted: &Wanted<'_>, step_up_url: &str, id: RequestId) -> Own {
-    let (challenge, code, title, detail) = match wanted {
-        Wanted::Session => (
-            "Bearer realm=\"doorward\"".to_owned(),
-            "sign_in_required",
-            "Signing in is required.",
-            "There is no live session.".to_owned(),
-        ),
-        Wanted::StepUp(missing, requirement) => {
+/// How a program is told what is missing.
+pub(super) struct Words {
+    /// A stable word.
+    pub(super) code: &'static str,
+    pub(super) title: &'static str,
+    pub(super) detail: String,
+}
+
+/// The words for what is missing.
+pub(super) fn words_of(wanted: &Wanted<'_>) -> Words {
+    match wanted {
+        Wanted::Session => Words {
+            code: "sign_in_required",
+            title: "Signing in is required.",
+            detail: "There is no live session.".to_owned(),
+        },
+        Wanted::Token => Words {
+            code: "invalid_token",
+            title: "The token is not good here.",
+            detail: "It is over, or was made for another host.".to_owned(),
+        },
+        Wanted::StepUp(missing, _) => {
             let detail = match missing {
-                Missing::Level { reached: Some(reached), wanted, max_age: None } => {
+                Missing::Level { reached: Some(reached), wanted, max_age: None, .. } => {
                     format!("The session is at level {reached}; {wanted} is needed.")
                 }
                 Missing::Level { wanted, max_age, .. } => {
@@ -70,8 +84,18 @@ pub fn unauthorized(wanted: &Wanted<'_>, step_up_url: &str, id: RequestId) -> Ow
                     format!("A new proof is needed: nobody used the session for {} s.", quiet.as_secs())
                 }
             };
-            (step_up_challenge(requirement, &detail), "step_up_required", "A further proof is required.", detail)
+            Words { code: "step_up_required", title: "A further proof is required.", detail }
         }
+    }
+}
+
+/// Tells a program what is missing, and where a person can provide it.
+pub fn unauthorized(wanted: &Wanted<'_>, step_up_url: &str, id: RequestId) -> Own {
+    let Words { code, title, detail } = words_of(wanted);
+    let challenge = match wanted {
+        Wanted::Session => "Bearer realm=\"doorward\"".to_owned(),
+        Wanted::Token => format!("Bearer realm=\"doorward\", error=\"{code}\", error_description=\"{detail}\""),
+        Wanted::StepUp(missing, requirement) => step_up_challenge(missing, requirement, &detail),
     };
     let body = json!({
         "type": "about:blank", "status": 401, "title": title, "detail": detail,
@@ -87,21 +111,33 @@ pub fn unauthorized(wanted: &Wanted<'_>, step_up_url: &str, id: RequestId) -> Ow
     response
 }
 
-fn step_up_challenge(requirement: &Requirement, detail: &str) -> String {
-    let level = &requirement.level;
+/// The level that is asked for: the policy's, or what a risky sign-in takes.
+fn level_of<'a>(missing: &'a Missing, requirement: &'a Requirement) -> &'a Strength {
+    match missing {
+        Missing::Level { wanted, .. } => wanted,
+        Missing::Fresh { .. } | Missing::Idle { .. } => &requirement.level,
+    }
+}
+
+fn step_up_challenge(missing: &Missing, requirement: &Requirement, detail: &str) -> String {
+    let level = level_of(missing, requirement);
+    let age = max_age_of(requirement).map(|age| format!(", max_age=\"{}\"", age.as_secs()));
+    format!(
+        "Bearer realm=\"doorward\", error=\"insufficient_user_authentication\", error_description=\"{detail}\", \
+         acr_values=\"{level}\"{}",
+        age.unwrap_or_default()
+    )
+}
+
+/// The strictest age that is asked for: what satisfies it satisfies all of them.
+pub(super) fn max_age_of(requirement: &Requirement) -> Option<Duration> {
     let ages = requirement.fresh.iter().filter_map(|fresh| match fresh.within {
         Within::Age(age) => Some(age),
         Within::Session => None,
         // Whatever was proven before the request was for something else.
         Within::Once(_) => Some(Duration::ZERO),
     });
-    // The strictest of them: what satisfies it satisfies all that ask for an age.
-    let age = ages.chain(requirement.max_age).min().map(|age| format!(", max_age=\"{}\"", age.as_secs()));
-    format!(
-        "Bearer realm=\"doorward\", error=\"insufficient_user_authentication\", error_description=\"{detail}\", \
-         acr_values=\"{level}\"{}",
-        age.unwrap_or_default()
-    )
+    ages.chain(requirement.max_age).min()
 }
 
 /// What goes onto a page that refuses.
@@ -128,6 +164,7 @@ pub fn refuse(kind: Kind, brand: &Brand, refused: &Refused<'_>) -> Own {
                 RefusalPage { frame, refusal: *refusal, login_id: *login_id, way_out: *way_out, reference: &reference };
             respond(status, &page, &ContentPolicy::strict())
         }
+        Kind::Grpc => grpc::refuse(refusal, code_of(status), *id),
         Kind::Program | Kind::WebSocket => {
             let title = status.canonical_reason().unwrap_or_default();
             let mut body = json!({
@@ -160,7 +197,7 @@ fn code_of(status: StatusCode) -> &'static str {
     }
 }
 
-fn problem(status: StatusCode, body: &serde_json::Value) -> Own {
+pub(super) fn problem(status: StatusCode, body: &serde_json::Value) -> Own {
     let mut response = Response::new(body.to_string());
     *response.status_mut() = status;
     for (name, value) in [

@@ -49,9 +49,13 @@ pub struct About<'a> {
 impl Assertions {
     /// Assertions of the portal at `issuer`.
     pub fn new(issuer: &str, signer: Arc<dyn Signer>, entropy: Arc<dyn Entropy>) -> Self {
-        let remembered = Cache::builder().max_capacity(100_000).time_to_live(LIFETIME / 2);
-        let remembered = remembered.build_with_hasher(RandomState::default());
-        Self { issuer: issuer.into(), signer, entropy, signed: remembered }
+        Self { issuer: issuer.into(), signer, entropy, signed: nothing() }
+    }
+
+    /// The same, with nothing remembered: what is remembered goes by places in the config, and those have changed.
+    #[must_use]
+    pub fn next(&self) -> Self {
+        Self { signed: nothing(), ..self.clone() }
     }
 
     /// The `Doorward-Assertion` for one request.
@@ -70,4 +74,9 @@ impl Assertions {
         self.signed.insert(key, value.clone());
         Ok(value)
     }
+}
+
+fn nothing() -> Cache<Key, HeaderValue, RandomState> {
+    let remembered = Cache::builder().max_capacity(100_000).time_to_live(LIFETIME / 2);
+    remembered.build_with_hasher(RandomState::default())
 }

@@ -104,8 +104,8 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         let is_payable = match asked.kind {
             Kind::Navigation => true,
             Kind::Form => is_own_form(asked),
-            Kind::Program => !content_type.starts_with(b"application/grpc"),
-            Kind::WebSocket => false,
+            Kind::Program => true,
+            Kind::WebSocket | Kind::Grpc => false,
         };
         let body = match brought {
             _ if !is_payable => return Ok(None),

@@ -1,6 +1,9 @@
-//! Bodies on their way through: streamed frame by frame, never collected, trailers dropped (FR-11).
+//! Bodies on their way through: streamed frame by frame, never collected; what follows them is for `trailers` to judge.
 
-use super::tether::{Cut, Tether};
+use super::{
+    tether::{Cut, Tether},
+    trailers::{TooLong, Trailers},
+};
 use crate::{flows::hold::LostPart, ports::upstream::BoxError};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
@@ -28,6 +31,18 @@ pub struct RequestBody {
     left: u64,
     /// Runs while nothing comes.
     stalled: Option<Pin<Box<Sleep>>>,
+    /// Whether anything must come in time.
+    patience: Patience,
+    trailers: Trailers,
+}
+
+/// How long a body may be silent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Patience {
+    /// [`STALLED_MAX`].
+    Short,
+    /// As long as somebody else watches over it.
+    Endless,
 }
 
 enum Source {
@@ -58,6 +73,9 @@ pub enum BodyError {
     /// It was kept, and a part of it is no more.
     #[error(transparent)]
     Lost(#[from] LostPart),
+    /// What follows it is longer than allowed.
+    #[error(transparent)]
+    Trailers(#[from] TooLong),
 }
 
 impl RequestBody {
@@ -66,17 +84,33 @@ impl RequestBody {
         if incoming.size_hint().lower() > bytes_max {
             return Err(BodyError::TooLarge);
         }
-        Ok(Self { source: Source::Stream(incoming), left: bytes_max, stalled: None })
+        Ok(Self::of(Source::Stream(incoming), bytes_max))
     }
 
     /// What was held back, and is delivered now. Also nothing at all.
     pub fn held(bytes: Bytes) -> Self {
-        Self { source: Source::Held(Full::new(bytes)), left: u64::MAX, stalled: None }
+        Self::of(Source::Held(Full::new(bytes)), u64::MAX)
     }
 
     /// What was kept in the store, `length` bytes of it. Where less comes the body is broken.
     pub fn kept(coming: mpsc::Receiver<Result<Bytes, LostPart>>, length: u64) -> Self {
-        Self { source: Source::Kept(Parts { coming, left: length }), left: u64::MAX, stalled: None }
+        Self::of(Source::Kept(Parts { coming, left: length }), u64::MAX)
+    }
+
+    fn of(source: Source, left: u64) -> Self {
+        Self { source, left, stalled: None, patience: Patience::Short, trailers: Trailers::Dropped }
+    }
+
+    /// The same, with what becomes of its trailers.
+    #[must_use]
+    pub fn with_trailers(self, trailers: Trailers) -> Self {
+        Self { trailers, ..self }
+    }
+
+    /// The same, for a call that may be silent as long as its session lives.
+    #[must_use]
+    pub fn with_patience(self) -> Self {
+        Self { patience: Patience::Endless, ..self }
     }
 }
 
@@ -91,11 +125,18 @@ impl Body for RequestBody {
             Source::Kept(parts) => parts.poll(cx).map_err(BodyError::Lost),
         };
         let Poll::Ready(frame) = polled else {
+            if self.patience == Patience::Endless {
+                return Poll::Pending;
+            }
             let alarm = self.stalled.get_or_insert_with(|| Box::pin(sleep(STALLED_MAX)));
             return alarm.as_mut().poll(cx).map(|()| Some(Err(BodyError::Stalled)));
         };
         self.stalled = None;
-        let Some(data) = frame.transpose()?.and_then(data_of) else { return Poll::Ready(None) };
+        let Some(frame) = frame.transpose()? else { return Poll::Ready(None) };
+        let data = match frame.into_data() {
+            Ok(data) => data,
+            Err(frame) => return Poll::Ready(last_of(frame, &self.trailers).map_err(BodyError::Trailers).transpose()),
+        };
         let length = u64::try_from(data.len()).unwrap_or(u64::MAX);
         let Some(left) = self.left.checked_sub(length) else {
             return Poll::Ready(Some(Err(BodyError::TooLarge)));
@@ -140,6 +181,7 @@ impl Parts {
 pub struct ResponseBody<B> {
     inner: B,
     tie: Tie,
+    trailers: Trailers,
 }
 
 /// Frames that pass before a body counts as a stream. Most answers are over by then, and never looked up again.
@@ -158,7 +200,12 @@ enum Tie {
 impl<B> ResponseBody<B> {
     /// A response that hangs on no session.
     pub(super) const fn free(inner: B) -> Self {
-        Self { inner, tie: Tie::None }
+        Self { inner, tie: Tie::None, trailers: Trailers::Dropped }
+    }
+
+    /// The same, with what becomes of its trailers.
+    pub(super) fn with_trailers(self, trailers: Trailers) -> Self {
+        Self { trailers, ..self }
     }
 
     /// Ties it to a session, if there is one.
@@ -203,7 +250,11 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin> Body for ResponseBody
             return Poll::Ready(Some(Err(cut.into())));
         }
         let frame = ready!(polled);
-        Poll::Ready(frame.transpose().map_err(Into::into)?.and_then(data_of).map(|data| Ok(Frame::data(data))))
+        let Some(frame) = frame.transpose().map_err(Into::into)? else { return Poll::Ready(None) };
+        Poll::Ready(match frame.into_data() {
+            Ok(data) => Some(Ok(Frame::data(data))),
+            Err(frame) => last_of(frame, &self.trailers).map_err(Into::into).transpose(),
+        })
     }
 
     fn is_end_stream(&self) -> bool {
@@ -215,7 +266,8 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin> Body for ResponseBody
     }
 }
 
-/// Trailers end a body and go no further.
-fn data_of(frame: Frame<Bytes>) -> Option<Bytes> {
-    frame.into_data().ok()
+/// What goes on of trailers, which end a body.
+fn last_of(frame: Frame<Bytes>, trailers: &Trailers) -> Result<Option<Frame<Bytes>>, TooLong> {
+    let Ok(fields) = frame.into_trailers() else { return Ok(None) };
+    Ok(trailers.pass(fields)?.map(Frame::trailers))
 }

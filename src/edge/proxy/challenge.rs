@@ -3,7 +3,9 @@
 use super::{
     Asked, Proxy,
     answer::{self, Own, Wanted, redirect},
+    bearer::wanted_of_nobody,
     body::RequestBody,
+    grpc,
     kind::Kind,
 };
 use crate::{
@@ -100,11 +102,15 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
                 own
             }
             Kind::Form => self.refuse(asked, Refusal::NotSent { app: &asked.app.title, confirm: &url }, None),
-            Kind::Program | Kind::WebSocket => {
-                let wanted = lack.missing.as_ref();
-                let wanted =
-                    wanted.map_or(Wanted::Session, |(missing, requirement)| Wanted::StepUp(missing, requirement));
-                answer::unauthorized(&wanted, &url, asked.id)
+            Kind::Program | Kind::WebSocket | Kind::Grpc => {
+                let wanted = match &lack.missing {
+                    Some((missing, requirement)) => Wanted::StepUp(missing, requirement),
+                    None => wanted_of_nobody(asked.headers),
+                };
+                match asked.kind {
+                    Kind::Grpc => grpc::unauthenticated(&wanted, &url, asked.id),
+                    _ => answer::unauthorized(&wanted, &url, asked.id),
+                }
             }
         };
         match asked.kind {
@@ -112,7 +118,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             Kind::Navigation => flow.keep(own),
             Kind::Form if is_held || flow.is_new => flow.keep(own),
             // A program keeps no cookies.
-            Kind::Form | Kind::Program | Kind::WebSocket => own,
+            Kind::Form | Kind::Program | Kind::WebSocket | Kind::Grpc => own,
         }
     }
 
@@ -129,7 +135,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         let (target, method, back) = match asked.kind {
             Kind::Navigation => (way_back(path, query), &Method::GET, None),
             // What is posted to, or asked by a script, may not be a page one can go to; where that came from is.
-            Kind::Form | Kind::Program | Kind::WebSocket => {
+            Kind::Form | Kind::Program | Kind::WebSocket | Kind::Grpc => {
                 (way_back(path, None), asked.method, Some(form_page(asked)))
             }
         };
@@ -141,7 +147,8 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             held,
             back,
             asks: lack.asks.clone(),
-            demand: lack.demand,
+            demand: lack.demand.as_ref().map(Demand::wish),
+            request: Some(asked.id.to_string()),
         };
         let page = if lack.missing.is_some() { "/challenge" } else { "/login" };
         format!("{}{page}?to={}", self.portal, journey.seal(&self.world))
@@ -167,7 +174,7 @@ pub(super) fn is_own_origin(asked: &Asked<'_>) -> bool {
     asked.headers.get(header::ORIGIN).is_none_or(|value| *value == *origin)
 }
 
-/// Where to come back to. What is too long for a link comes back to the start page.
+/// Where to come back to.
 fn way_back(path: &str, query: Option<&str>) -> ReturnPath {
     target_of(path, query).parse().unwrap_or_else(|_| ReturnPath::root())
 }

@@ -176,7 +176,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         let (path, asks) = (passage.path.as_str().to_owned(), passage.asks());
         let (body, given_out) = self.body_of(delivery, asked.id);
         let reply = self.forward(served, parts, body, passage, arrival, asked.kind).await;
-        let unmet = identity.and_then(|identity| self.unmet(&reply, identity, asks));
+        let unmet = identity.and_then(|identity| self.unmet(&reply, &served.app, identity, asks));
         let world = self.world.clone();
         let Some(unmet) = unmet else {
             self.slow.spawn(async move {
@@ -246,7 +246,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             return self.refuse(asked, Refusal::NotFound, None);
         };
         let page = journey.end().as_str();
-        let seen = match self.visitors.look(asked.headers, &asked.authority.host).await {
+        let seen = match self.visitors.look(asked.headers, asked.authority).await {
             Ok(seen) => seen,
             Err(error) => return self.unavailable(asked, &error),
         };

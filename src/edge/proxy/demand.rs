@@ -12,9 +12,13 @@ use super::{
 };
 use crate::{
     domain::{
-        policy::{Missing, Requirement, demand::Demand},
+        policy::{
+            Missing, Requirement,
+            demand::{Demand, Wish},
+            route::App,
+        },
         secret::Token,
-        session::{Identity, Level},
+        session::Identity,
     },
     flows::journey::Asks,
     ports::upstream::Upstream,
@@ -36,7 +40,9 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         let asked = Self::asked(served, &before, arrival);
         let (path, asks) = (passage.path.as_str().to_owned(), passage.asks());
         let reply = self.forward(served, parts, body, passage, arrival, asked.kind).await;
-        let Some(unmet) = identity.and_then(|identity| self.unmet(&reply, identity, asks)) else { return reply };
+        let Some(unmet) = identity.and_then(|identity| self.unmet(&reply, &served.app, identity, asks)) else {
+            return reply;
+        };
         match (asked.kind, reply) {
             (Kind::Navigation, _) => {
                 tracing::info!(request.id = %asked.id, app = asked.app.name, "the application asks for a step-up");
@@ -57,9 +63,15 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
     }
 
     /// What the application asks for and this person could still prove.
-    pub(super) fn unmet(&self, reply: &Reply<U::Body>, identity: Arc<Identity>, asks: Asks) -> Option<Unmet> {
+    pub(super) fn unmet(
+        &self,
+        reply: &Reply<U::Body>,
+        app: &App,
+        identity: Arc<Identity>,
+        asks: Asks,
+    ) -> Option<Unmet> {
         let Reply::App(response) = reply else { return None };
-        let demand = of(response.status(), response.headers())?;
+        let demand = of(response.status(), response.headers(), app)?;
         let missing = demand.missing(&identity.session, self.world.clock.now())?;
         Some(Unmet { identity, asks, demand, missing })
     }
@@ -95,16 +107,16 @@ impl Unmet {
 }
 
 /// What an answer asks for, if that is a step-up.
-pub(super) fn of(status: StatusCode, headers: &HeaderMap) -> Option<Demand> {
+fn of(status: StatusCode, headers: &HeaderMap, app: &App) -> Option<Demand> {
     if status != StatusCode::UNAUTHORIZED {
         return None;
     }
     let mut challenges = headers.get_all(header::WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
     let challenge = challenges.find(|value| value.contains("insufficient_user_authentication"))?;
     let mut levels = parameter(challenge, "acr_values").unwrap_or_default().split(' ');
-    let level = levels.find_map(|name| Level::ALL.iter().copied().find(|level| level.name() == name));
+    let level = levels.find(|name| app.level(name).is_some()).map(str::to_owned);
     let within = parameter(challenge, "max_age").and_then(|age| age.parse().ok()).map(Duration::from_secs);
-    Demand::new(level, within)
+    app.demand(&Wish { level, within })
 }
 
 /// A parameter of a challenge, quoted or not (RFC 9110 11.4).
@@ -122,12 +134,23 @@ fn parameter<'a>(challenge: &'a str, name: &str) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::{policy::CustomLevel, session::Level, target::Allowed};
 
-    fn demanded(status: u16, challenge: &str) -> Option<(Option<Level>, Option<u64>)> {
+    fn demanded(status: u16, challenge: &str) -> Option<(Option<String>, Option<u64>)> {
+        let vault = CustomLevel { name: "vault".to_owned(), at_least: Level::Mfa, all_of: Vec::new() };
+        let app = App {
+            name: "app".to_owned(),
+            title: "App".to_owned(),
+            hosts: Vec::new(),
+            routes: Vec::new().into(),
+            fallback: None,
+            allowed: Allowed::default(),
+            levels: vec![Arc::new(vault)],
+        };
         let mut headers = HeaderMap::new();
         headers.insert(header::WWW_AUTHENTICATE, challenge.parse().unwrap());
-        let demand = of(StatusCode::from_u16(status).unwrap(), &headers)?;
-        Some((demand.level(), demand.within().map(|within| within.as_secs())))
+        let Wish { level, within } = of(StatusCode::from_u16(status).unwrap(), &headers, &app)?.wish();
+        Some((level, within.map(|within| within.as_secs())))
     }
 
     #[test]
@@ -135,12 +158,14 @@ mod tests {
         let error = "Bearer error=\"insufficient_user_authentication\"";
         for (rest, demand) in [
             (", max_age=\"300\"", Some((None, Some(300)))),
-            (", acr_values=\"urn:x mfa\", max_age=60", Some((Some(Level::Mfa), Some(60)))),
-            (",acr_values=phishing-resistant", Some((Some(Level::PhishingResistant), None))),
+            (", acr_values=\"urn:x mfa\", max_age=60", Some((Some("mfa"), Some(60)))),
+            (",acr_values=phishing-resistant", Some((Some("phishing-resistant"), None))),
+            (", acr_values=\"urn:x vault mfa\"", Some((Some("vault"), None))),
             (", acr_values=\"urn:x\"", None),
             (", x_max_age=\"300\"", None),
             ("", None),
         ] {
+            let demand = demand.map(|(level, within)| (level.map(str::to_owned), within));
             assert_eq!(demanded(401, &format!("{error}{rest}")), demand, "{rest}");
         }
         assert_eq!(demanded(403, &format!("{error}, max_age=300")), None);

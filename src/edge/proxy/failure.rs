@@ -7,11 +7,11 @@ use http::StatusCode;
 /// The status that fits. Everything else about the failure is for the log.
 pub fn status_of(error: &UpstreamError) -> StatusCode {
     match error {
-        UpstreamError::NoneHealthy => StatusCode::SERVICE_UNAVAILABLE,
+        UpstreamError::NoneHealthy | UpstreamError::Busy => StatusCode::SERVICE_UNAVAILABLE,
         UpstreamError::Connect(_) | UpstreamError::Tls(_) | UpstreamError::Exchange(_) => StatusCode::BAD_GATEWAY,
         UpstreamError::Timeout => StatusCode::GATEWAY_TIMEOUT,
         UpstreamError::RequestBody(error) => match body_error(error) {
-            Some(BodyError::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
+            Some(BodyError::TooLarge | BodyError::Trailers(_)) => StatusCode::PAYLOAD_TOO_LARGE,
             Some(BodyError::Stalled) => StatusCode::REQUEST_TIMEOUT,
             Some(BodyError::Lost(_)) => StatusCode::SERVICE_UNAVAILABLE,
             Some(BodyError::Broken(_)) | None => StatusCode::BAD_REQUEST,

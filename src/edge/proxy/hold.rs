@@ -23,7 +23,9 @@ use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use std::time::Duration;
 
-/// How long the rest of a body that is not kept may take. Browsers show no answer before they have sent the whole of it.
+/// How long the rest of a body that is not kept may take. Browsers show no answer before they have sent the whole of it, so
+/// whoever sent a large file would see a broken connection where a few KiB are drained (FR-12), and not the page that
+/// says what to do. Nothing of it is kept in memory, and `body_max` bounds it too.
 const DRAIN_MAX: Duration = Duration::from_secs(30);
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -43,13 +45,17 @@ impl From<HoldError> for NotKept {
 /// Whether a page of this very host sent it, and nobody else can have (SU-05): the browser says so, or, where it does
 /// not say, its `Origin` does.
 pub(super) fn is_own_form(asked: &Asked<'_>) -> bool {
-    let comes_from_here = || match asked.headers.get(FETCH_SITE) {
+    asked.kind == Kind::Form && *asked.method == Method::POST && comes_from_here(asked)
+}
+
+/// Whether a page of this very host sends a request (CS-01).
+pub(super) fn comes_from_here(asked: &Asked<'_>) -> bool {
+    match asked.headers.get(FETCH_SITE) {
         Some(site) => site == "same-origin",
         None => {
             asked.headers.get(header::ORIGIN).is_some_and(|origin| *origin == *format!("https://{}", asked.authority))
         }
-    };
-    asked.kind == Kind::Form && *asked.method == Method::POST && comes_from_here()
+    }
 }
 
 impl<U: Upstream<RequestBody>> Proxy<U> {
@@ -64,6 +70,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
     ) -> Own {
         let flow = self.flow(asked);
         let Some(submission) = submission(asked, path, query) else {
+            drain(&mut body).await;
             return self.challenge(asked, &flow, lack, path, query, None);
         };
         let announced = body.size_hint().exact();
@@ -189,7 +196,7 @@ pub(super) async fn drain(body: &mut RequestBody) {
 /// What the sender of a body that did not come may learn.
 pub(super) fn refusal_for(error: &BodyError) -> Refusal<'static> {
     match error {
-        BodyError::TooLarge => Refusal::TooLarge,
+        BodyError::TooLarge | BodyError::Trailers(_) => Refusal::TooLarge,
         BodyError::Stalled => Refusal::TooSlow,
         BodyError::Broken(_) | BodyError::Lost(_) => Refusal::Malformed,
     }

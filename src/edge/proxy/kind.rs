@@ -1,5 +1,6 @@
 //! What kind of client sent a request, by what it says about itself; never by its `User-Agent`.
 
+use super::{bearer, grpc};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header::ACCEPT};
 
 /// Who waits for the answer.
@@ -13,6 +14,8 @@ pub enum Kind {
     Program,
     /// A script that opens a WebSocket.
     WebSocket,
+    /// A program that makes a gRPC call.
+    Grpc,
 }
 
 const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
@@ -23,6 +26,13 @@ const REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");
 pub fn of(method: &Method, headers: &HeaderMap) -> Kind {
     if headers.get(http::header::UPGRADE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket")) {
         return Kind::WebSocket;
+    }
+    if *method == Method::POST && grpc::is_call(headers) {
+        return Kind::Grpc;
+    }
+    // Nobody can be sent to a page who brings a token.
+    if bearer::find(headers) != bearer::Brought::None {
+        return Kind::Program;
     }
     let by_person = match headers.get(FETCH_MODE) {
         Some(mode) => mode == "navigate" && headers.get(FETCH_DEST).is_none_or(|dest| dest == "document"),
@@ -79,6 +89,11 @@ mod tests {
         ] {
             assert_eq!(kind("GET", fields), Kind::Program, "{fields:?}");
         }
+        let token = format!("Bearer {}abc", bearer::OPAQUE);
+        assert_eq!(kind("GET", &[("accept", "text/html"), ("authorization", &token)]), Kind::Program);
+        assert_eq!(kind("GET", &[("accept", "text/html"), ("authorization", "Basic abc")]), Kind::Navigation);
+        assert_eq!(kind("POST", &[("content-type", "application/grpc")]), Kind::Grpc);
+        assert_eq!(kind("GET", &[("content-type", "application/grpc")]), Kind::Program);
         assert_eq!(kind("GET", &[("upgrade", "WebSocket"), ("sec-fetch-mode", "websocket")]), Kind::WebSocket);
     }
 }

@@ -1,21 +1,21 @@
 //! The request that the application receives, written from parsed parts (FR-18).
 //!
 //! What the client framed, what is about its connection, what could pass for the gateway's word and the gateway's
-//! own cookies are gone, on every route; then the gateway's fields are added. The rest stays where it is, untouched.
+//! own cookies and tokens are gone, on every route; then the gateway's fields are added. The rest stays where it is, untouched.
 
-use super::body::RequestBody;
+use super::{bearer, body::RequestBody, grpc};
 use crate::{
     domain::{session::Identity, target::CanonicalPath},
     edge::http::{cookies, fold::StripList, forwarded::Forwarding, hop},
 };
 use http::{
     HeaderMap, HeaderName, HeaderValue, Request, Uri,
-    header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE},
+    header::{CONNECTION, CONTENT_LENGTH, HOST, TE, TRANSFER_ENCODING, UPGRADE},
     request::Parts,
     uri::{InvalidUri, PathAndQuery},
 };
 use http_body::Body as _;
-use std::fmt::Write as _;
+use std::{fmt::Write as _, sync::Arc};
 
 /// Carries the signed assertion.
 pub const ASSERTION: HeaderName = HeaderName::from_static("doorward-assertion");
@@ -51,13 +51,15 @@ pub enum Protocol {
     Http,
     /// A WebSocket, if the application agrees.
     WebSocket,
+    /// This request and its response among others, over HTTP/2.
+    Http2,
 }
 
 /// What one app's identity fields are called, and so what no client may send it.
 #[derive(Debug, Clone)]
 pub struct IdentityNames {
     sent: Names,
-    stripped: StripList,
+    stripped: Arc<StripList>,
 }
 
 /// What each part of an identity is called. `None` is not sent.
@@ -80,7 +82,12 @@ impl IdentityNames {
         // `Proxy` becomes `HTTP_PROXY` in a CGI program, which then sends its own requests there.
         // `Expect` is answered here, when the body is first read.
         let stripped = StripList::new(own.map(HeaderName::as_str).chain([REQUEST_ID.as_str(), "proxy", "expect"]));
-        Self { sent, stripped }
+        Self { sent, stripped: Arc::new(stripped) }
+    }
+
+    /// What no client may send, trailers included.
+    pub fn stripped(&self) -> &Arc<StripList> {
+        &self.stripped
     }
 
     /// `Remote-User` and its like: the default, and what Authelia's users have.
@@ -161,8 +168,9 @@ pub fn request(parts: Parts, body: RequestBody, onward: &Onward<'_>) -> Result<R
     let mut headers = parts.headers;
     hop::remove(&mut headers, |folded| onward.names.stripped.has(folded));
     cookies::remove_ours(&mut headers);
+    bearer::remove_ours(&mut headers);
     check_trace(&mut headers);
-    frame(&mut headers, &body);
+    frame(&mut headers, &body, onward.protocol);
     // Once, instead of each time the map is full.
     headers.reserve(ADDED_MAX);
     add(&mut headers, onward);
@@ -188,12 +196,14 @@ fn target(sent: &Uri, path: &CanonicalPath<'_>) -> Result<Uri, InvalidUri> {
 }
 
 /// One framing field, from the body itself. Left to hyper, a `GET` whose body has no known length would lose it.
-fn frame(headers: &mut HeaderMap, body: &RequestBody) {
+fn frame(headers: &mut HeaderMap, body: &RequestBody, protocol: Protocol) {
     let announced = headers.remove(CONTENT_LENGTH).is_some();
     match body.size_hint().exact() {
         Some(0) if announced => _ = headers.insert(CONTENT_LENGTH, HeaderValue::from(0)),
         Some(0) => {}
         Some(length) => _ = headers.insert(CONTENT_LENGTH, HeaderValue::from(length)),
+        // Its frames say where it ends.
+        None if protocol == Protocol::Http2 => {}
         None => _ = headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked")),
     }
 }
@@ -218,9 +228,14 @@ fn add(headers: &mut HeaderMap, onward: &Onward<'_>) {
     if let Some(assertion) = onward.assertion {
         headers.insert(ASSERTION, assertion.clone());
     }
-    if onward.protocol == Protocol::WebSocket {
-        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
-        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    match onward.protocol {
+        Protocol::WebSocket => {
+            headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+            headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+        }
+        // Servers of gRPC refuse calls without it: it says that nobody on the way drops what comes last.
+        Protocol::Http2 if grpc::is_call(headers) => _ = headers.insert(TE, HeaderValue::from_static("trailers")),
+        Protocol::Http | Protocol::Http2 => {}
     }
 }
 

@@ -1,6 +1,5 @@
 //! What policies that only report would have done, counted.
 
-use crate::domain::policy::Decision;
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family},
@@ -19,16 +18,8 @@ pub struct Labels {
 }
 
 impl Reports {
-    /// Notes one, for the log and the count.
-    pub fn note(&self, id: impl std::fmt::Display, app: &str, policy: &str, instead: &Decision) {
-        let (instead, why) = match instead {
-            Decision::Admit(_) => return,
-            Decision::SignIn(why) => ("sign-in", format!("{why:?}")),
-            Decision::StepUp(missing) => ("step-up", format!("{missing:?}")),
-            Decision::Pay(unpaid) => ("step-up", format!("{:?}", unpaid.clause())),
-            Decision::Deny(why) => ("deny", format!("{why:?}")),
-        };
-        tracing::info!(request.id = %id, app, policy, instead, why, "forwarded: the policy only reports");
+    /// Counts one.
+    pub fn count(&self, app: &str, policy: &str, instead: &'static str) {
         self.0.get_or_create(&Labels { app: app.to_owned(), policy: policy.to_owned(), instead }).inc();
     }
 

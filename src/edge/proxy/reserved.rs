@@ -133,7 +133,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
     /// Who is signed in here, for scripts of the application.
     async fn whoami(&self, asked: &Asked<'_>) -> Own {
         let now = self.world.clock.now();
-        let body = match self.visitors.look(asked.headers, &asked.authority.host).await {
+        let body = match self.visitors.look(asked.headers, asked.authority).await {
             Ok(Seen::Known(known)) => {
                 let (user, session) = (&known.identity.user, &known.identity.session);
                 let proofs: Vec<_> = proven(&session.authentications, now)

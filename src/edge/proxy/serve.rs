@@ -3,15 +3,19 @@
 use super::{
     answer::{self, Own, Refused},
     assertions::{About, Assertions},
+    bearer::TOKEN_PATH,
     beforehand::ReadForm,
     body::{RequestBody, ResponseBody},
     challenge::{Lack, asks, is_own_origin},
+    cors::Cors,
     deliver::{Brought, restore},
-    failure,
+    failure, form_action, grpc,
     hold::is_own_form,
     incoming,
     kind::{self, Kind},
+    obedience::Latest,
     outgoing::{self, IdentityNames, Onward, Protocol},
+    records::Judged,
     reports::Reports,
     rule::Ruling,
     tether::Tether,
@@ -21,12 +25,15 @@ use super::{
 use crate::{
     domain::{
         policy::{
-            Access, Admission, Decision, Missing, Policy, Visitor,
-            call::Call,
+            Access, Admission, Decision, Missing, Policy, Visitor, WhyDenied,
+            call::{Call, extract::Reads},
             once::Fingerprint,
             route::{App, ByHost, Matched, Streams, Traffic, Unsettled},
         },
-        target::{Authority, CanonicalPath, path::check_query},
+        target::{
+            Authority, CanonicalPath,
+            path::{NotCanonical, check_query},
+        },
         time::Timestamp,
     },
     edge::http::{
@@ -36,7 +43,10 @@ use crate::{
         request::RequestId,
     },
     flows::{World, hold::Found, journey::Asks},
-    ports::upstream::{Upstream, UpstreamError},
+    ports::{
+        Records,
+        upstream::{Upstream, UpstreamError},
+    },
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, request::Parts};
 use hyper::{body::Incoming, upgrade::OnUpgrade};
@@ -51,6 +61,8 @@ const DISCARD_PATH: &str = "/.doorward/send";
 pub struct Served {
     /// Hosts, routes, policies.
     pub app: Arc<App>,
+    /// What its conditions name, and records may hold.
+    pub reads: Arc<Reads>,
     /// Its place in the config.
     pub index: usize,
     /// How it wants identity fields to be called.
@@ -61,6 +73,12 @@ pub struct Served {
     pub websockets: bool,
     /// Whether it may ask for a step-up itself.
     pub steps_up: bool,
+    /// Whether it is spoken to in HTTP/2.
+    pub http2: bool,
+    /// Whether programs may bring a token of ours.
+    pub bearer: bool,
+    /// Which other origins may call it.
+    pub cors: Option<Cors>,
     /// The host the application sees, where that is not the one the browser asked for.
     pub host: Option<HeaderValue>,
 }
@@ -71,6 +89,8 @@ pub struct Proxy<U> {
     pub world: World,
     /// Every app, by host.
     pub apps: Arc<ByHost<Arc<Served>>>,
+    /// The same of the latest generation: what streams that stay open go by.
+    pub latest: Latest,
     /// Who is behind a cookie.
     pub visitors: Visitors,
     /// What applications are told.
@@ -85,6 +105,8 @@ pub struct Proxy<U> {
     pub body_max: u64,
     /// What is only reported.
     pub reports: Reports,
+    /// Where decisions are recorded, if they are.
+    pub records: Option<Arc<dyn Records>>,
     /// What every host promises about HTTPS.
     pub hsts: HeaderValue,
     /// Where the store is spoken to.
@@ -151,11 +173,22 @@ enum Barrier<'a> {
 }
 
 impl<U: Upstream<RequestBody>> Proxy<U> {
-    /// Serves one request to an app host.
-    pub async fn serve(&self, served: &Served, request: Request<Incoming>, arrival: &Arrival<'_>) -> Reply<U::Body> {
+    /// Lets a request pass, or answers it.
+    pub(super) async fn pass(
+        &self,
+        served: &Served,
+        request: Request<Incoming>,
+        arrival: &Arrival<'_>,
+    ) -> Reply<U::Body> {
         let (mut parts, incoming) = request.into_parts();
         let uri = parts.uri.clone();
         let mut asked = Self::asked(served, &parts, arrival);
+        if let Some(own) = self.refuse_token(served, &asked) {
+            return Reply::Own(own);
+        }
+        if parts.method == Method::POST && uri.path() == TOKEN_PATH {
+            return Reply::Own(self.token(served, &asked, incoming).await);
+        }
         if parts.method == Method::POST && uri.path() == DISCARD_PATH {
             return Reply::Own(self.discard(&asked, incoming).await);
         }
@@ -218,19 +251,20 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         brought: &mut Brought,
     ) -> Result<Passage<'a>, Barrier<'a>> {
         let refuse = |refusal| Barrier::Answer(Box::new(self.refuse(asked, refusal, None)));
-        let path = CanonicalPath::parse(path, served.app.allowed).map_err(|error| {
-            tracing::info!(request.id = %asked.id, app = served.app.name, %error, "a target was refused");
+        let unreadable = |path: &str, error: NotCanonical| {
+            self.note(served, asked, path, None, &Judged::Unclear(&error), self.world.clock.now());
             refuse(Refusal::Malformed)
-        })?;
-        if query.is_some_and(|query| check_query(query).is_err()) {
-            return Err(refuse(Refusal::Malformed));
-        }
+        };
+        let path = CanonicalPath::parse(path, served.app.allowed).map_err(|error| unreadable(path, error))?;
+        query.map_or(Ok(()), check_query).map_err(|error| unreadable(path.as_str(), error))?;
         if let Some(below) = path.below_reserved() {
             return Err(Barrier::Answer(Box::new(self.reserved(asked, below, query).await)));
         }
         let (matched, seen) = self.route(served, asked, (&path, query), brought).await.map_err(Barrier::Answer)?;
         let policy = matched.policy;
+        let now = self.world.clock.now();
         if seen.is_some() && asked.kind == Kind::WebSocket && !is_own_origin(asked) {
+            self.note(served, asked, path.as_str(), seen.as_ref(), &Judged::Foreign(&matched), now);
             return Err(refuse(Refusal::NotAllowed { app: &served.app.title, message: None }));
         }
         if let Some(Seen::Known(known)) = &seen
@@ -240,30 +274,23 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         }
         let ruling = self.rule(asked, (&path, query), policy, seen, brought).await.map_err(Barrier::Answer)?;
         let Ruling { decision, seen, visitor, pays, now } = ruling;
+        self.note(served, asked, path.as_str(), seen.as_ref(), &Judged::Policy(&decision, &matched), now);
         let missing = match decision {
-            Decision::Admit(admission) => {
-                if let Some(instead) = admission.instead() {
-                    self.reports.note(asked.id, &served.app.name, &policy.name, instead);
-                }
-                return Ok(Passage { admission, seen, matched, path, now, pays });
-            }
-            Decision::SignIn(why) => {
-                tracing::info!(request.id = %asked.id, app = served.app.name, ?why, "sign-in asked for");
+            Decision::Admit(admission) => return Ok(Passage { admission, seen, matched, path, now, pays }),
+            Decision::SignIn(_) => {
                 let lack = Lack { identity: None, missing: None, asks: None, demand: None };
                 return Err(Barrier::Proof(Box::new(lack), path));
             }
             Decision::Deny(why) => {
-                tracing::info!(request.id = %asked.id, app = served.app.name, policy = policy.name, ?why, "denied");
-                return Err(Barrier::Answer(Box::new(self.deny(served, asked, policy, seen.as_ref()))));
+                return Err(Barrier::Answer(Box::new(self.deny(served, asked, policy, why, seen.as_ref()))));
             }
             Decision::StepUp(missing) => missing,
             Decision::Pay(unpaid) => unpaid.missing(now),
         };
-        tracing::info!(request.id = %asked.id, app = served.app.name, policy = policy.name, "step-up asked for");
-        match (lack(&matched, visitor, missing, pays), path) {
-            (Some(lack), path) => Err(Barrier::Proof(Box::new(lack), path)),
+        match lack(&matched, visitor, missing, pays) {
+            Some(lack) => Err(Barrier::Proof(Box::new(lack), path)),
             // Such policies ask for no proof.
-            (None, _) => Err(refuse(Refusal::OurFault)),
+            None => Err(refuse(Refusal::OurFault)),
         }
     }
 
@@ -293,12 +320,12 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
                 settled => break settled,
             }
         };
-        let refuse = |refusal| Box::new(self.refuse(asked, refusal, None));
-        let matched = settled.map_err(|unsettled| {
-            tracing::info!(request.id = %asked.id, app = served.app.name, ?unsettled, "a request was refused: no route can tell");
-            refuse(Refusal::Malformed)
-        })?;
-        let matched = matched.ok_or_else(|| refuse(Refusal::NotFound))?;
+        let refuse = |judged: &Judged<'_>, refusal| {
+            self.note(served, asked, path.as_str(), seen.as_ref(), judged, now);
+            Box::new(self.refuse(asked, refusal, None))
+        };
+        let matched = settled.map_err(|unsettled| refuse(&Judged::Unclear(&unsettled), Refusal::Malformed))?;
+        let matched = matched.ok_or_else(|| refuse(&Judged::Nowhere, Refusal::NotFound))?;
         let seen = match seen {
             None if !matched.policy.is_public() => Some(self.look(asked).await?),
             seen => seen,
@@ -306,11 +333,15 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         Ok((matched, seen))
     }
 
-    fn deny(&self, served: &Served, asked: &Asked<'_>, policy: &Policy, seen: Option<&Seen>) -> Own {
+    fn deny(&self, served: &Served, asked: &Asked<'_>, policy: &Policy, why: WhyDenied, seen: Option<&Seen>) -> Own {
+        let (app, message) = (served.app.title.as_str(), policy.message.as_deref());
         let login_id = seen.and_then(Seen::login_id);
         let account = format!("{}/account", self.portal);
         let refused = Refused {
-            refusal: Refusal::NotAllowed { app: &served.app.title, message: policy.message.as_deref() },
+            refusal: match why {
+                WhyDenied::Policy | WhyDenied::Who => Refusal::NotAllowed { app, message },
+                WhyDenied::Risk => Refusal::TooUnusual { app },
+            },
             login_id,
             way_out: login_id.map(|_| WayOut { label: "Go to your account", url: &account }),
             id: asked.id,
@@ -320,7 +351,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
 
     pub(super) async fn look(&self, asked: &Asked<'_>) -> Result<Seen, Box<Own>> {
         self.visitors
-            .look(asked.headers, &asked.authority.host)
+            .look(asked.headers, asked.authority)
             .await
             .map_err(|error| Box::new(self.unavailable(asked, &error)))
     }
@@ -369,7 +400,11 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             assertion: assertion.as_ref(),
             forwarding: &forwarding,
             request_id: &request_id,
-            protocol: if is_websocket { Protocol::WebSocket } else { Protocol::Http },
+            protocol: match (served.http2, is_websocket) {
+                (true, _) => Protocol::Http2,
+                (false, true) => Protocol::WebSocket,
+                (false, false) => Protocol::Http,
+            },
         };
         let browser = parts.extensions.remove::<OnUpgrade>().filter(|_| is_websocket);
         let tether = known.map(|known| Tether {
@@ -379,13 +414,19 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             obeys: matched
                 .route
                 .filter(|(_, route)| route.streams == Streams::Obey)
-                .map(|(_, route)| Arc::clone(&route.policy)),
+                .map(|(_, route)| self.obedience(&route.policy, &path, &parts, arrival)),
             clock: Arc::clone(&self.world.clock),
         });
+        let body = grpc::prepare(served, body, kind, tether.as_ref());
         let Ok(request) = outgoing::request(parts, body, &onward) else { return failed(Refusal::Malformed) };
-        let sent = self.upstream.send(&admission, &served.app.name, request).await;
+        let sent = match self.send(served, &admission, request, kind, tether.as_ref()).await {
+            Ok(sent) => sent,
+            Err(why) => return Reply::Own(grpc::cut(why, arrival.id)),
+        };
         let answered = match (sent, browser) {
-            (Ok(response), None) => Ok(incoming::response(response, &self.hsts).map(|body| body.tied(tether))),
+            (Ok(response), None) => Ok(self
+                .received(response)
+                .map(|body| body.with_trailers(grpc::trailers_of_response(served)).tied(tether))),
             (Ok(response), Some(browser)) => {
                 let cut = async {
                     match tether {
@@ -405,12 +446,19 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         }
     }
 
+    /// The application's answer, for the browser.
+    fn received(&self, response: Response<U::Body>) -> Response<ResponseBody<U::Body>> {
+        let mut response = incoming::response(response, &self.hsts);
+        form_action::open(response.headers_mut(), &self.portal);
+        response
+    }
+
     pub(super) fn refuse(&self, asked: &Asked<'_>, refusal: Refusal<'_>, again: Option<&str>) -> Own {
         let way_out = again.map(|url| WayOut { label: "Try again", url });
         answer::refuse(asked.kind, &self.brand, &Refused { refusal, login_id: None, way_out, id: asked.id })
     }
 
-    fn refuse_unasked(&self, kind: Kind, id: RequestId, refusal: Refusal<'_>) -> Own {
+    pub(super) fn refuse_unasked(&self, kind: Kind, id: RequestId, refusal: Refusal<'_>) -> Own {
         answer::refuse(kind, &self.brand, &Refused { refusal, login_id: None, way_out: None, id })
     }
 }

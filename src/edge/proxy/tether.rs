@@ -4,9 +4,10 @@
 //! revocation and a disabled account cut it within a second. What this process ends is cut at once; the store is asked for
 //! the rest, for all open sessions together.
 
+use super::obedience::Obedience;
 use crate::{
     domain::{
-        policy::{Decision, Policy, Visitor, route::Traffic},
+        policy::{Visitor, route::Traffic},
         session::{Identity, SessionId},
     },
     edge::http::ended::Ended,
@@ -33,6 +34,7 @@ pub enum Cut {
 }
 
 /// A stream's tie to its session.
+#[derive(Clone)]
 pub struct Tether {
     /// Knows what ends.
     pub ended: Ended,
@@ -40,8 +42,8 @@ pub struct Tether {
     pub identity: Arc<Identity>,
     /// Whether being open keeps the session awake.
     pub traffic: Traffic,
-    /// What the route goes on demanding while the stream is open, if it does.
-    pub obeys: Option<Arc<Policy>>,
+    /// What goes on being demanded while the stream is open, if its route says so.
+    pub obeys: Option<Box<Obedience>>,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }
@@ -50,7 +52,7 @@ impl Tether {
     /// Ready when the stream must end.
     pub async fn cut(self) -> Cut {
         let bond = self.ended.bind(&self.identity, self.traffic);
-        let Some(policy) = self.obeys else {
+        let Some(mut obedience) = self.obeys else {
             bond.ended().await;
             return Cut::Over;
         };
@@ -60,17 +62,16 @@ impl Tether {
                 () = bond.ended() => return Cut::Over,
                 () = sleep(LOOK_EVERY) => {}
             }
-            let decision = policy.decide(&Visitor::SignedIn(bond.identity()), self.clock.now());
-            // What was paid for once is paid for as long as it lasts.
-            if !matches!(decision, Decision::Admit(_) | Decision::Pay(_)) {
+            if !obedience.admits(&Visitor::SignedIn(bond.identity()), self.clock.now()) {
                 return Cut::Stale;
             }
         }
     }
 }
 
-/// Cuts what other nodes and programs end, and what ends by itself, for as long as the process runs.
-pub async fn watch(world: World, ended: Ended) {
+/// Cuts what other nodes and programs end, and what ends by itself, for as long as the process runs; each time by the settings
+/// of `world` at that moment.
+pub async fn watch(world: impl Fn() -> World, ended: Ended) {
     let mut failed = 0;
     loop {
         sleep(LOOK_EVERY).await;
@@ -78,7 +79,7 @@ pub async fn watch(world: World, ended: Ended) {
         if open.is_empty() {
             continue;
         }
-        match sessions::still_live(&world, &open, &ended.streams().kept_awake()).await {
+        match sessions::still_live(&world(), &open, &ended.streams().kept_awake()).await {
             Ok(live) => {
                 failed = 0;
                 let standing: HashSet<SessionId> = live.iter().map(|identity| identity.session.id).collect();

@@ -1,12 +1,17 @@
-//! Who is behind a cookie: from memory for a second, then from the store.
+//! Who is behind a cookie or token: from memory for a second, then from the store.
 
-use super::outgoing::IdentityValues;
+use super::{
+    bearer::{self, Brought},
+    outgoing::IdentityValues,
+    tokens::Tokens,
+};
 use crate::{
     domain::{
         policy::{Visitor, WhyAnonymous},
-        secret::{Token, TokenHash},
-        session::Identity,
-        target::Host,
+        secret::{Token, TokenHash, sha256},
+        session::{Identity, SessionId},
+        target::{Authority, Host},
+        time::Timestamp,
     },
     edge::http::{
         cookies::{self, Found, Name},
@@ -39,6 +44,7 @@ pub struct Visitors {
     world: World,
     cache: Cache<TokenHash, Arc<Known>, RandomState>,
     ended: Ended,
+    tokens: Tokens,
     /// Where the store is spoken to: off the threads that move bytes.
     slow: Handle,
 }
@@ -48,12 +54,23 @@ pub struct Visitors {
 pub struct Known {
     /// The only host this child session counts on (SE-09).
     host: Host,
+    /// Until when what they brought is good, where it has an end of its own.
+    until: Option<Timestamp>,
     /// Who.
     pub identity: Arc<Identity>,
     /// The same, as header fields.
     pub values: IdentityValues,
     /// Whether it was noted that they use their session.
     is_noted: AtomicBool,
+}
+
+/// What a visitor is looked up by.
+#[derive(Clone, Copy)]
+enum By {
+    /// A child token.
+    Child(TokenHash),
+    /// A JWT that names a session, until then.
+    Jwt(SessionId, Timestamp),
 }
 
 /// Somebody, or nobody and why.
@@ -84,10 +101,16 @@ impl Seen {
 
 impl Visitors {
     /// A cache over the store of `world`.
-    pub fn new(world: World, ended: Ended, slow: Handle) -> Self {
+    pub fn new(world: World, ended: Ended, slow: Handle, tokens: Tokens) -> Self {
         let cache = Cache::builder().max_capacity(REMEMBERED_MAX).time_to_live(CACHED_FOR);
         let cache = cache.build_with_hasher(RandomState::default());
-        Self { world, cache, ended, slow }
+        Self { world, cache, ended, tokens, slow }
+    }
+
+    /// The same, under the settings of `world`. Who is known stays known: what they may is asked of the settings each time.
+    #[must_use]
+    pub fn next(&self, world: World) -> Self {
+        Self { world, ..self.clone() }
     }
 
     /// What ended a moment ago, and what is open.
@@ -95,10 +118,23 @@ impl Visitors {
         &self.ended
     }
 
-    /// Who sends a request with these fields to `host`.
+    /// Makes what programs bring in place of a cookie.
+    pub const fn tokens(&self) -> &Tokens {
+        &self.tokens
+    }
+
+    /// Who sends a request with these fields to an app host.
     ///
     /// An error means that nobody knows: the request must not pass (SE-08).
-    pub async fn look(&self, headers: &HeaderMap, host: &Host) -> Result<Seen, StoreError> {
+    pub async fn look(&self, headers: &HeaderMap, authority: &Authority) -> Result<Seen, StoreError> {
+        match bearer::find(headers) {
+            Brought::None => self.look_at_cookie(headers, &authority.host).await,
+            Brought::One(token) => self.look_at_token(token, authority).await,
+            Brought::Ambiguous => Ok(Seen::Nobody(WhyAnonymous::BadToken)),
+        }
+    }
+
+    async fn look_at_cookie(&self, headers: &HeaderMap, host: &Host) -> Result<Seen, StoreError> {
         match cookies::find(headers, Name::App) {
             Found::None => Ok(Seen::Nobody(WhyAnonymous::NoCookie)),
             Found::Ambiguous => Ok(Seen::Nobody(WhyAnonymous::BadCookie)),
@@ -109,18 +145,22 @@ impl Visitors {
         }
     }
 
-    /// Who holds this child token on `host`.
-    pub async fn find(&self, child: TokenHash, host: &Host) -> Result<Seen, StoreError> {
-        if let Some(known) = self.cache.get(&child)
-            && known.host == *host
-            && !self.ended.has(known.identity.session.id)
-        {
-            return Ok(match sessions::standing_visitor(&self.world, Arc::clone(&known.identity)) {
-                Visitor::SignedIn(_) => Seen::Known(known),
-                Visitor::Anonymous(why) => Seen::Nobody(why),
-            });
+    async fn look_at_token(&self, token: &str, authority: &Authority) -> Result<Seen, StoreError> {
+        if let Some(opaque) = token.strip_prefix(bearer::OPAQUE) {
+            return match Token::parse(opaque) {
+                Some(child) => self.find(child.hash(), &authority.host).await,
+                None => Ok(Seen::Nobody(WhyAnonymous::BadToken)),
+            };
         }
-        self.ask(child, host.clone()).await
+        // One that was verified a moment ago is not verified again.
+        let key = TokenHash::from_bytes(sha256(token.as_bytes()));
+        if let Some(seen) = self.remembered(key, &authority.host) {
+            return Ok(seen);
+        }
+        match self.tokens.read(token, authority, self.world.clock.now()) {
+            Some((session, until)) => self.ask(key, By::Jwt(session, until), authority.host.clone()).await,
+            None => Ok(Seen::Nobody(WhyAnonymous::BadToken)),
+        }
     }
 
     /// Notes that somebody uses their session. Nobody waits for that.
@@ -137,10 +177,36 @@ impl Visitors {
         });
     }
 
-    async fn ask(&self, child: TokenHash, host: Host) -> Result<Seen, StoreError> {
+    /// Who holds this child token on `host`.
+    pub async fn find(&self, child: TokenHash, host: &Host) -> Result<Seen, StoreError> {
+        match self.remembered(child, host) {
+            Some(seen) => Ok(seen),
+            None => self.ask(child, By::Child(child), host.clone()).await,
+        }
+    }
+
+    /// Who was looked up under this key a moment ago.
+    fn remembered(&self, key: TokenHash, host: &Host) -> Option<Seen> {
+        let known = self.cache.get(&key)?;
+        if known.host != *host || self.ended.has(known.identity.session.id) {
+            return None;
+        }
+        if known.until.is_some_and(|until| self.world.clock.now() >= until) {
+            return None;
+        }
+        Some(match sessions::standing_visitor(&self.world, Arc::clone(&known.identity)) {
+            Visitor::SignedIn(_) => Seen::Known(known),
+            Visitor::Anonymous(why) => Seen::Nobody(why),
+        })
+    }
+
+    async fn ask(&self, key: TokenHash, by: By, host: Host) -> Result<Seen, StoreError> {
         let world = self.world.clone();
         let asked = self.slow.spawn(async move {
-            let visitor = sessions::visitor(&world, child, &host).await;
+            let visitor = match by {
+                By::Child(child) => sessions::visitor(&world, child, &host).await,
+                By::Jwt(session, _) => sessions::visitor_of(&world, session).await,
+            };
             (visitor, host)
         });
         let (visitor, host) = tokio::time::timeout(STORE_MAX, asked)
@@ -151,8 +217,12 @@ impl Visitors {
             Visitor::Anonymous(why) => Seen::Nobody(why),
             Visitor::SignedIn(identity) => {
                 let values = IdentityValues::of(&identity);
-                let known = Arc::new(Known { host, identity, values, is_noted: AtomicBool::new(false) });
-                self.cache.insert(child, Arc::clone(&known));
+                let until = match by {
+                    By::Child(_) => None,
+                    By::Jwt(_, until) => Some(until),
+                };
+                let known = Arc::new(Known { host, until, identity, values, is_noted: AtomicBool::new(false) });
+                self.cache.insert(key, Arc::clone(&known));
                 Seen::Known(known)
             }
         })

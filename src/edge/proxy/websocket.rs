@@ -25,13 +25,15 @@ use std::{io, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, split},
     sync::watch,
-    time::timeout,
+    time::{sleep, timeout},
 };
 
 /// Bytes on their way in one direction of one WebSocket. Small: most are idle.
 const BUFFER_BYTES: usize = 8 * 1024;
 /// How long a cut waits for the end of a frame that is on its way, and for both sides to take leave.
 const FRAME_END_MAX: Duration = Duration::from_millis(250);
+/// How long one side may be silent once the other has ended: it has nobody left to talk to.
+const HALF_CLOSED_MAX: Duration = Duration::from_secs(30);
 /// What a client is told whose session is over: HTTP's 401, among the codes that applications may use.
 const UNAUTHORIZED: u16 = 4401;
 
@@ -87,6 +89,15 @@ pub enum End {
     Cut,
 }
 
+/// What the two directions of a WebSocket learn of.
+#[derive(Clone)]
+struct Signs {
+    /// Why both are cut.
+    cut: watch::Receiver<Option<Cut>>,
+    /// Whether one of them has ended.
+    half: watch::Sender<bool>,
+}
+
 /// Passes bytes both ways until both sides have ended, one breaks, or `cut` is ready.
 pub async fn join(
     browser: OnUpgrade,
@@ -94,13 +105,14 @@ pub async fn join(
     mask: [u8; 4],
     cut: impl Future<Output = Cut>,
 ) -> io::Result<End> {
-    let (tell, told) = watch::channel(None);
+    let (tell, cut_for) = watch::channel(None);
+    let signs = Signs { cut: cut_for, half: watch::Sender::new(false) };
     let tunnel = async {
         let (browser, app) = tokio::try_join!(browser, app).map_err(io::Error::other)?;
         let (from_browser, to_browser) = split(TokioIo::new(browser));
         let (from_app, to_app) = split(TokioIo::new(app));
-        let up = carry(from_browser, to_app, Some(mask), told.clone());
-        let down = carry(from_app, to_browser, None, told.clone());
+        let up = carry(from_browser, to_app, Some(mask), signs.clone());
+        let down = carry(from_app, to_browser, None, signs.clone());
         tokio::try_join!(up, down)
     };
     let cutting = async {
@@ -120,18 +132,20 @@ async fn carry(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
     mask: Option<[u8; 4]>,
-    mut told: watch::Receiver<Option<Cut>>,
+    Signs { mut cut, half }: Signs,
 ) -> io::Result<End> {
     let mut frames = Frames::default();
     let mut buffer = vec![0; BUFFER_BYTES];
     let why = loop {
         let read = tokio::select! {
             biased;
-            why = cut_of(&mut told) => break why,
+            why = cut_of(&mut cut) => break why,
             read = from.read(&mut buffer) => read?,
+            () = abandoned(&half) => 0,
         };
         let bytes = buffer.get(..read).unwrap_or_default();
         if bytes.is_empty() {
+            half.send_replace(true);
             to.shutdown().await?;
             return Ok(End::Closed);
         }
@@ -140,13 +154,14 @@ async fn carry(
         tokio::select! {
             biased;
             written = &mut writing => written?,
-            why = cut_of(&mut told) => {
+            why = cut_of(&mut cut) => {
                 // Half a frame can't be taken back: who does not read it is only cut off.
                 if !matches!(timeout(FRAME_END_MAX, writing).await, Ok(Ok(()))) {
                     return Ok(End::Cut);
                 }
                 break why;
             }
+            () = abandoned(&half) => return Err(io::ErrorKind::TimedOut.into()),
         }
     };
     let saying_why = async {
@@ -187,12 +202,19 @@ async fn write(to: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<(
 }
 
 /// Ready at the cut.
-async fn cut_of(told: &mut watch::Receiver<Option<Cut>>) -> Cut {
-    match told.wait_for(Option::is_some).await.map(|why| *why) {
+async fn cut_of(cut: &mut watch::Receiver<Option<Cut>>) -> Cut {
+    match cut.wait_for(Option::is_some).await.map(|why| *why) {
         Ok(Some(why)) => why,
         // The sender outlives the tunnel.
         Ok(None) | Err(_) => std::future::pending().await,
     }
+}
+
+/// Ready where nothing has moved for too long since the other direction ended.
+async fn abandoned(half: &watch::Sender<bool>) {
+    // There is a sender as long as this waits, so it does not fail.
+    let _ = half.subscribe().wait_for(|is_half| *is_half).await;
+    sleep(HALF_CLOSED_MAX).await;
 }
 
 fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {

@@ -11,11 +11,11 @@ use crate::{
 };
 
 impl Scene {
-    /// What happened to somebody, the earliest first.
+    /// What happened to somebody, the earliest first; but for what operators did.
     async fn happened(&self, user: &User) -> Vec<What> {
         let mut events = self.world.store.recent_events(user.id, 100).await.unwrap();
         events.reverse();
-        events.into_iter().map(|event| event.what).collect()
+        events.into_iter().map(|event| event.what).filter(|what| !matches!(what, What::Operator(_))).collect()
     }
 }
 

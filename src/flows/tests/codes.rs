@@ -3,6 +3,7 @@
 use super::{ANN, MINUTE, PASSWORD, Requirement, SECOND, Scene, anywhere, from, gated::Gated, just_before};
 use crate::{
     domain::{
+        change::Change,
         contact::{Address, Channel, Contact, Kind, NumberPrefix},
         enrolment::FirstFactor,
         factor::{FactorId, Method},
@@ -72,6 +73,7 @@ impl Scene {
             user: user.id,
             address: Address::parse(kind, address).unwrap(),
             verified_at: Some(self.now()),
+            used_at: None,
         };
         self.world.store.put_contact(&contact).await.unwrap();
         contact
@@ -463,7 +465,7 @@ async fn whoever_read_a_mail_sets_up_something_stronger_where_the_operator_says_
     // From now on the app is the strongest, and mail no longer opens changes.
     scene.wait(6 * MINUTE);
     let full = scene.full(&opened.token).await;
-    let missing = factors::missing_for_change(&scene.world, &full).await.unwrap().unwrap();
+    let missing = factors::missing_for_change(&scene.world, &full, Change::Account).await.unwrap().unwrap();
     assert!(!missing.helped_by(Method::EmailCode, &full.identity.session.authentications, scene.now()));
     assert!(missing.helped_by(Method::Totp, &full.identity.session.authentications, scene.now()));
 }

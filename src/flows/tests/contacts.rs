@@ -4,6 +4,7 @@ use super::{ANN, MINUTE, Phone, Requirement, STEP, Scene, anywhere, just_before}
 use crate::{
     adapters::store::MemoryStore,
     domain::{
+        change::FRESH_FOR,
         contact::{Channel, Contact, Kind},
         factor::Method,
         secret::Token,
@@ -45,7 +46,7 @@ impl Scene {
     }
 
     /// Every notice that was sent, and where to.
-    fn notices(&self) -> Vec<(String, Notice)> {
+    pub(super) fn notices(&self) -> Vec<(String, Notice)> {
         let messages = self.inbox.0.lock().unwrap();
         let notices = messages.iter().filter_map(|message| match &message.content {
             Content::Notice { notice, login_id, asked, .. } => {
@@ -100,7 +101,7 @@ async fn a_change_takes_a_fresh_proof() {
     let scene = Scene::offering(&[]);
     let (ann, _, token) = scene.ann_signed_in().await;
     scene.reach(&ann, OLD).await;
-    scene.wait(factors::FRESH_FOR_CHANGES + STEP);
+    scene.wait(FRESH_FOR + STEP);
 
     let given = scene.give_address(Kind::Email, NEW, &token).await;
     assert!(matches!(given, Err(ContactError::NeedsProof(_))), "{given:?}");

@@ -8,6 +8,7 @@ use super::{
 use crate::{
     adapters::store::MemoryStore,
     domain::{
+        change::{Change, FRESH_FOR, recovered_until},
         event::What,
         factor::{FactorId, KeyKind, Method},
         secret::Token,
@@ -17,7 +18,7 @@ use crate::{
     flows::{
         challenge::{ChallengeError, offered},
         enroll,
-        factors::{self, ChangeError, FRESH_FOR_CHANGES, SECOND_FACTORS_MAX, SecondFactor},
+        factors::{self, ChangeError, SECOND_FACTORS_MAX, SecondFactor},
         passkeys, recovery,
         sessions::{end_other, end_others, lock, others},
         sign_in::{Opened, Outcome},
@@ -27,7 +28,7 @@ use std::sync::Arc;
 
 impl Scene {
     /// Sets up one more app for whoever holds this token.
-    async fn add_app(&self, token: &Token, name: &str) -> Result<(Phone, Opened), ChangeError> {
+    pub(super) async fn add_app(&self, token: &Token, name: &str) -> Result<(Phone, Opened), ChangeError> {
         let bearer = self.bearer(token).await;
         let offer = enroll::offer(&self.world, &bearer).await?;
         let code = offer.key.code_shown(self.now());
@@ -94,7 +95,7 @@ async fn every_change_takes_a_fresh_proof() {
     let offer = enroll::offer(&scene.world, &bearer).await.unwrap();
     let id = scene.named(&ann, "Authenticator app").await;
     let (world, caller) = (&scene.world, anywhere());
-    scene.wait(FRESH_FOR_CHANGES + SECOND);
+    scene.wait(FRESH_FOR + SECOND);
 
     let full = scene.full(&token).await;
     let code = offer.key.code_shown(scene.now());
@@ -242,7 +243,7 @@ async fn what_somebody_chose_is_asked_for_first_while_they_have_it() {
     factors::set_primary(&scene.world, &full, phone, &anywhere()).await.unwrap();
     assert_eq!(order().await, [Method::Totp, Method::Passkey, Method::Password]);
     // It is an order and nothing else: a change still takes the strongest.
-    scene.wait(FRESH_FOR_CHANGES + SECOND);
+    scene.wait(FRESH_FOR + SECOND);
     assert!(is_stale(&factors::remove(&scene.world, &full, phone, &anywhere()).await));
 
     assert!(scene.world.store.remove_factor(ann.id, phone, crate::ports::store::LastFactor::MayGo).await.unwrap());
@@ -262,7 +263,7 @@ async fn a_lock_ends_what_is_fresh_and_nothing_else() {
 
     let full = scene.full(&opened.token).await;
     assert_eq!(Level::reached(&full.identity.session.authentications, scene.now()), Some(Level::Mfa));
-    assert!(factors::missing_for_change(&scene.world, &full).await.unwrap().is_some());
+    assert!(factors::missing_for_change(&scene.world, &full, Change::Account).await.unwrap().is_some());
     let stale = recovery::generate(&scene.world, &full, &anywhere()).await;
     assert!(matches!(stale, Err(recovery::GenerateError::Stale)), "{stale:?}");
     // A recovery code that was used before it opens no change either.
@@ -273,12 +274,12 @@ async fn a_lock_ends_what_is_fresh_and_nothing_else() {
     let token = full.token;
     assert_eq!(scene.world.store.identity(token).await.unwrap().unwrap().session.locked_at, Some(scene.now()));
     let session = &scene.world.store.identity(recovered.token).await.unwrap().unwrap().session;
-    assert!(!recovery::is_recovered(session, scene.now()));
+    assert_eq!(recovered_until(session, scene.now()), None);
 
     scene.wait(STEP);
     let opened = scene.code(&opened.token, &phone.code(), &anywhere()).await.unwrap();
     let full = scene.full(&opened.token).await;
-    assert_eq!(factors::missing_for_change(&scene.world, &full).await.unwrap(), None, "proven since");
+    assert_eq!(factors::missing_for_change(&scene.world, &full, Change::Account).await.unwrap(), None, "proven since");
     assert_eq!(full.identity.user.id, ann.id);
 }
 

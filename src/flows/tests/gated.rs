@@ -7,6 +7,7 @@ use crate::{
         event::Event,
         factor::FactorId,
         policy::once::{Fingerprint, Receipt, Spent},
+        risk::Trace,
         secret::TokenHash,
         session::{Authentication, Identity, Session, SessionId},
         target::Host,
@@ -18,10 +19,10 @@ use crate::{
         Store, StoreError,
         store::{
             Account, AccountStore, ActivityStore, Added, Attempt, BudgetStore, Ceremony, Charge, Claim, ContactStore,
-            Device, DeviceId, DeviceStore, FactorStore, FoundCode, FoundHeld, Handoff, HashedCode, Held, HeldStore,
-            Invitation, InvitationStore, LastFactor, PasskeyFactor, PasskeyStore, PasswordChange, PasswordFactor,
-            PasswordReset, PasswordStore, ReceiptStore, RecoveryStore, Redeemed, Room, SealedKey, SentCode,
-            SentPurpose, SessionStore, SessionSummary, TotpFactor, Undo,
+            Device, DeviceId, DeviceStore, FactorStore, FoundCode, FoundHeld, GraceStore, Handoff, HashedCode, Held,
+            HeldStore, Invitation, InvitationStore, LastFactor, PasskeyFactor, PasskeyStore, PasswordChange,
+            PasswordFactor, PasswordReset, PasswordStore, ReceiptStore, RecoveryStore, Redeemed, Room, SealedKey,
+            SentCode, SentPurpose, SessionStore, SessionSummary, TotpFactor, TraceStore, Undo,
         },
     },
 };
@@ -88,6 +89,11 @@ macro_rules! gated {
 
 gated!(Store {
     fn ping() -> ();
+});
+
+gated!(GraceStore {
+    fn begin_grace(user: UserId, now: Timestamp) -> Option<Timestamp>;
+    fn grace_began(user: UserId) -> Option<Timestamp>;
 });
 
 gated!(AccountStore {
@@ -183,16 +189,24 @@ gated!(DeviceStore {
     fn sweep_devices(browsers: Timestamp, devices: Timestamp, undos: Timestamp) -> ();
 });
 
+gated!(TraceStore {
+    fn leave_trace(user: UserId, trace: &Trace) -> ();
+    fn traces(user: UserId, since: Timestamp) -> Vec<Trace>;
+    fn sweep_traces(before: Timestamp) -> ();
+});
+
 gated!(InvitationStore {
     fn open_invitation(invitation: &Invitation) -> ();
     fn invitation(token: TokenHash, now: Timestamp) -> Option<Invitation>;
     fn redeem_invitation(token: TokenHash, now: Timestamp, account: &Account, contacts: &[Contact]) -> Redeemed;
-    fn end_invitations(login_id: &LoginId) -> ();
+    fn invitations(now: Timestamp) -> Vec<Invitation>;
+    fn end_invitations(login_id: &LoginId) -> u64;
     fn sweep_invitations(now: Timestamp) -> ();
 });
 
 gated!(ContactStore {
     fn contacts(user: UserId) -> Vec<Contact>;
+    fn use_contact(contact: FactorId, now: Timestamp) -> ();
     fn put_contact(contact: &Contact) -> ();
     fn remove_contact(user: UserId, contact: FactorId, last: LastFactor) -> bool;
     fn put_code(code: &SentCode) -> ();

@@ -5,22 +5,26 @@ use crate::domain::factor::{FactorId, Method};
 use crate::{
     domain::{
         place::Place,
-        policy::{Access, Admission, Decision, Policy, Requirement, Visitor},
+        policy::{Access, Admission, Decision, Freshness, Policy, Requirement, Visitor},
+        risk::Assessment,
         secret::{Token, TokenHash},
         session::{Activity, Authentication, Identity, Level, Session, SessionId},
         target::ReturnPath,
+        time::Timestamp,
         user::User,
     },
     flows::hold::{Delivery, Found, HoldError, Origin, Submission, Taken, begin, discard, find, take},
     ports::store::{Held, Sender},
 };
 use proptest::prelude::*;
-use std::{collections::HashMap, net::IpAddr, sync::Arc};
+use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Duration};
 use tokio::runtime::Builder;
 use uuid::Uuid;
 
 const APP: &str = "payroll.example.com";
 const TARGET: &str = "/transfers?draft=1";
+/// How old a proof may be there.
+const FRESH: Duration = Duration::from_mins(5);
 
 fn browser(number: u8) -> Token {
     Token::from_random([number; 32])
@@ -44,24 +48,33 @@ fn origin(sender: Option<&User>, from: u8) -> Origin {
     Origin { browser: browser(from).hash(), sender, address: IpAddr::from([192, 0, 2, from]) }
 }
 
-/// What policy makes of this user now.
+/// Lets somebody through who has just proven who they are.
 fn admitted(scene: &Scene, user: &User) -> Admission {
+    decided(scene, user, scene.now()).expect("a fresh proof")
+}
+
+/// What policy makes of this user now, whose latest proof is of that time.
+fn decided(scene: &Scene, user: &User, proven_at: Timestamp) -> Option<Admission> {
     let now = scene.now();
-    let proof = Authentication { method: Method::Passkey, factor: FactorId(Uuid::from_u128(2)), at: now };
+    let proof = Authentication { method: Method::Passkey, factor: FactorId(Uuid::from_u128(2)), at: proven_at };
     let session = Session {
         id: SessionId(Uuid::from_u128(3)),
         user: user.id,
         authentications: vec![proof],
-        started_at: now,
+        started_at: proven_at,
         seen_at: now,
         activity: Activity::begun(now),
         locked_at: None,
         place: Place::default(),
+        risk: Assessment::default(),
     };
     let visitor = Visitor::SignedIn(Arc::new(Identity { user: user.clone(), session }));
-    let policy = Policy::new("standard", Access::Require(Requirement::at(Level::Login)));
+    let fresh = Freshness { any: vec![Method::Passkey], within: FRESH.into() };
+    let requirement = Requirement { fresh: vec![fresh], ..Requirement::at(Level::Login) };
+    let policy = Policy::new("standard", Access::Require(requirement));
     match policy.decide(&visitor, now) {
-        Decision::Admit(admission) => admission,
+        Decision::Admit(admission) => Some(admission),
+        Decision::StepUp(_) => None,
         other => panic!("{other:?}"),
     }
 }
@@ -208,8 +221,10 @@ async fn an_altered_body_is_never_delivered_whole() {
 enum Event {
     /// Somebody sends a form from a browser: whole, or the connection breaks off.
     Hold { user: Option<u8>, browser: u8, whole: bool },
-    /// Somebody brings a form's token: to this app, from this browser. The node may die before it is delivered.
-    Deliver { form: usize, user: u8, browser: u8, app: u8, dies: bool },
+    /// Somebody signs in or steps up.
+    Prove { user: u8 },
+    /// Somebody brings a form's token: to this app, from this browser.
+    Deliver { form: usize, user: u8, browser: u8, app: u8, then: Then },
     /// Somebody throws a form away.
     Discard { form: usize, browser: u8 },
     /// Time passes.
@@ -218,12 +233,24 @@ enum Event {
     Sweep,
 }
 
+/// What comes of a form that was given out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Then {
+    /// The application takes it.
+    Arrives,
+    /// The application wants one more proof: it waits again.
+    Waits,
+    /// The node dies before it is delivered, or while it is.
+    Dies,
+}
+
 fn events() -> impl Strategy<Value = Vec<Event>> {
     let event = prop_oneof![
         3 => (prop::option::of(0u8..2), 0u8..2, any::<bool>())
             .prop_map(|(user, browser, whole)| Event::Hold { user, browser, whole }),
-        6 => (0usize..6, 0u8..2, 0u8..2, 0u8..4, any::<bool>())
-            .prop_map(|(form, user, browser, app, dies)| Event::Deliver { form, user, browser, app, dies }),
+        2 => (0u8..2).prop_map(|user| Event::Prove { user }),
+        6 => (0usize..6, 0u8..2, 0u8..2, 0u8..4, prop::sample::select(vec![Then::Arrives, Then::Waits, Then::Dies]))
+            .prop_map(|(form, user, browser, app, then)| Event::Deliver { form, user, browser, app, then }),
         1 => (0usize..6, 0u8..2).prop_map(|(form, browser)| Event::Discard { form, browser }),
         1 => (1u8..10).prop_map(|minutes| Event::Wait { minutes }),
         1 => Just(Event::Sweep),
@@ -237,15 +264,16 @@ struct Form {
     user: Option<u8>,
     browser: u8,
     whole: bool,
-    held_at: crate::domain::time::Timestamp,
+    held_at: Timestamp,
     discarded: bool,
 }
 
-/// Plays the events, and returns how often each form was given out.
+/// Plays the events, and returns how often each form was given out and not taken back.
 async fn play(events: &[Event]) -> HashMap<TokenHash, u32> {
     let scene = Scene::new();
     let people = [scene.add("ann").await, scene.add("bob").await];
     let (mut forms, mut given): (Vec<Form>, HashMap<TokenHash, u32>) = (Vec::new(), HashMap::new());
+    let mut proven_at = [scene.now(); 2];
     for event in events {
         match *event {
             Event::Hold { user, browser, whole } => {
@@ -259,20 +287,30 @@ async fn play(events: &[Event]) -> HashMap<TokenHash, u32> {
                 }
                 forms.push(Form { token, user, browser, whole, held_at: scene.now(), discarded: false });
             }
-            Event::Deliver { form, user, browser: from, app, dies } => {
+            Event::Prove { user } => proven_at[usize::from(user)] = scene.now(),
+            Event::Deliver { form, user, browser: from, app, then } => {
                 let Some(form) = forms.get(form) else { continue };
                 let app = if app == 0 { "other.example.com" } else { APP };
-                let Taken::Now(delivery) = taken(&scene, &form.token, app, from, &people[usize::from(user)]).await
-                else {
-                    continue;
-                };
+                let at = proven_at[usize::from(user)];
+                // Without this there is nothing to take a form with.
+                let Some(admission) = decided(&scene, &people[usize::from(user)], at) else { continue };
+                assert!(at.age(scene.now()).unwrap() <= FRESH, "without an admission of now");
+                let (host, target, cookie) = (host(app), path(TARGET), browser(from));
+                let taking = take(&scene.world, &form.token, &host, &target, &cookie, &admission);
+                let Taken::Now(delivery) = taking.await.unwrap() else { continue };
                 *given.entry(form.token.hash()).or_default() += 1;
                 assert_eq!((app, from), (APP, form.browser));
                 assert!(form.user.is_none_or(|owner| owner == user), "to another user");
                 assert!(form.whole && !form.discarded, "what was not there");
                 assert!(form.held_at.age(scene.now()).unwrap() < Held::LIFETIME, "too late");
-                if !dies {
-                    assert_eq!(body(&scene, &delivery).await, b"to=bo");
+                if then == Then::Dies {
+                    continue;
+                }
+                assert_eq!(body(&scene, &delivery).await, b"to=bo");
+                if then == Then::Waits {
+                    delivery.release(&scene.world).await.unwrap();
+                    given.remove(&form.token.hash());
+                } else {
                     delivery.finish(&scene.world).await.unwrap();
                 }
             }

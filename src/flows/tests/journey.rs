@@ -4,9 +4,9 @@ use super::{MINUTE, Scene, host, vault};
 use crate::{
     adapters::system::FileVault,
     domain::{
-        policy::{demand::Demand, once::Fingerprint},
+        policy::{demand::Wish, once::Fingerprint},
         secret::{Token, TokenHash},
-        session::Level,
+        target::ReturnPath,
     },
     flows::{
         World,
@@ -26,6 +26,7 @@ fn journey() -> Journey {
         held: None,
         back: None,
         demand: None,
+        request: None,
         asks: Some(Asks { policy: "payments".to_owned(), label: Some("transfers \"ü\"".to_owned()), pays: None }),
     }
 }
@@ -38,7 +39,8 @@ fn a_journey_comes_back_as_it_was() {
         method: "POST".to_owned(),
         held: Some(Token::from_random([8; 32])),
         back: Some("/new".parse().unwrap()),
-        demand: Demand::new(Some(Level::Mfa), Some(MINUTE)),
+        demand: Some(Wish { level: Some("vault".to_owned()), within: Some(MINUTE) }),
+        request: Some("7F3K-9QXA-2MT4".to_owned()),
         ..journey()
     };
     let pays = Some(Fingerprint::from_bytes([9; 32]));
@@ -46,6 +48,26 @@ fn a_journey_comes_back_as_it_was() {
     for journey in [journey(), with_form, paying] {
         assert_eq!(Journey::open(&world, &journey.seal(&world)), Some(journey));
     }
+}
+
+#[test]
+fn the_longest_paths_make_a_link_that_a_target_can_hold() {
+    let world = Scene::new().world;
+    let long = |head: &str| format!("{head}{}", "\"".repeat(ReturnPath::LENGTH_MAX - head.len())).parse().unwrap();
+    for (path, back, end) in [
+        (long("/search?q="), None, "/search"),
+        (long("/search/"), None, "/"),
+        ("/transfers".parse().unwrap(), Some(long("/new?draft=")), "/new"),
+        (long("/transfers/"), Some(long("/new/")), "/"),
+    ] {
+        let link = Journey { path, back, ..journey() }.seal(&world);
+
+        assert!(link.len() <= Journey::LINK_MAX, "{} characters", link.len());
+        assert_eq!(Journey::open(&world, &link).unwrap().end().as_str(), end);
+    }
+    let fits: ReturnPath = format!("/search?q={}", "x".repeat(4086)).parse().unwrap();
+    let link = Journey { path: fits.clone(), ..journey() }.seal(&world);
+    assert_eq!(*Journey::open(&world, &link).unwrap().end(), fits);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use super::{
 use crate::{
     adapters::store::MemoryStore,
     domain::{
+        change::FRESH_FOR,
         factor::{FactorId, KeyKind, Method},
         secret::Token,
         session::{Level, SessionId},
@@ -16,9 +17,7 @@ use crate::{
     flows::{
         Caller,
         challenge::{answer_password, answer_totp, held},
-        enroll,
-        factors::{self, FRESH_FOR_CHANGES},
-        passkeys, recovery,
+        enroll, factors, passkeys, recovery,
         sessions::{Bearer, Full, lock, sign_out},
         sign_in::Outcome,
     },
@@ -241,7 +240,7 @@ impl Book {
         let outcome = self.scene.password(NAMES[user], typed, &caller(browser)).await;
         let token = match outcome {
             Ok(Outcome::SecondFactor(token) | Outcome::Enrol(token)) => token,
-            Ok(Outcome::Done(_)) => panic!("a password alone opened a session"),
+            Ok(Outcome::Done(_) | Outcome::Grace(_)) => panic!("a password alone opened a session"),
             Err(_) => return,
         };
         assert!(right, "a wrong password was taken");
@@ -274,15 +273,12 @@ impl Book {
         let Ok(offer) = enroll::offer(&self.scene.world, &bearer).await else { return };
         let user = bearer.user().unwrap().id;
         let code = offer.key.code_shown(self.scene.now());
-        let recovered = matches!(&bearer, Bearer::Full(full)
-            if recovery::is_recovered(&full.identity.session, self.scene.now()));
-        self.may_change(browser, &bearer, recovered).await;
+        let by_proof = self.may_change(browser, &bearer).await;
         let answer = enroll::confirm(&self.scene.world, &bearer, &offer.sealed, &code, "", &caller(browser)).await;
         let Ok(opened) = answer else { return };
         let kept = self.scene.world.store.totp_factors(user).await.unwrap();
         let phones = self.phones.entry(user).or_default();
-        if recovered {
-            assert!(self.proven[browser].iter().any(|(_, method, _)| *method == Method::RecoveryCode));
+        if !by_proof {
             phones.clear();
         }
         let new = kept.iter().find(|factor| phones.iter().all(|(id, _)| *id != factor.id)).unwrap().id;
@@ -297,7 +293,7 @@ impl Book {
         let world = &self.scene.world;
         let asked = passkeys::begin_enrolment(world, &bearer, KeyKind::Passkey, &token, &caller(browser)).await;
         let Ok(asked) = asked else { return };
-        self.may_change(browser, &bearer, false).await;
+        self.may_change(browser, &bearer).await;
         let mut laptop = Laptop::new();
         let (text, made) = (asked.token.to_text(), laptop.make(&asked.options, super::ORIGIN).to_string());
         let answer =
@@ -377,7 +373,8 @@ impl Book {
             return;
         }
         assert_eq!(full.identity.user.id, self.users[user], "somebody else's factor was removed");
-        assert!(self.is_fresh(browser, |method| *method == strongest), "a removal without a fresh {strongest}");
+        let by_proof = self.is_fresh(browser, |method| *method == strongest);
+        assert!(by_proof || self.is_recovered(browser), "a removal without a fresh {strongest}");
         assert!(owned.len() > 1, "the last second factor is gone");
         self.phones.entry(self.users[user]).or_default().retain(|(own, _)| *own != id);
         // Whoever keeps the device may go on trying: it must be refused.
@@ -392,7 +389,8 @@ impl Book {
         let Some(factor) = owned.get(nth) else { return };
         if factors::rename(world, &full, factor.id, "Ours", &caller(browser)).await.is_ok() {
             let strongest = owned[0].method;
-            assert!(self.is_fresh(browser, |method| *method == strongest), "renamed without a fresh {strongest}");
+            let by_proof = self.is_fresh(browser, |method| *method == strongest);
+            assert!(by_proof || self.is_recovered(browser), "renamed without a fresh {strongest}");
         }
     }
 
@@ -414,22 +412,27 @@ impl Book {
         let now = self.scene.now();
         self.proven[browser].iter().any(|(_, method, at)| {
             counts(method)
-                && at.age(now).is_some_and(|age| age <= FRESH_FOR_CHANGES)
+                && at.age(now).is_some_and(|age| age <= FRESH_FOR)
                 && self.locked[browser].is_none_or(|locked_at| *at > locked_at)
         })
     }
 
-    /// Somebody is about to add a factor: it is their first, or the strongest they have was proven just now.
-    async fn may_change(&self, browser: usize, bearer: &Bearer, recovered: bool) {
+    /// Somebody is about to add a factor: it is their first, or the strongest they have was proven just now, or their
+    /// password and a recovery code in place of it. Whether it is not that last.
+    async fn may_change(&self, browser: usize, bearer: &Bearer) -> bool {
         let user = bearer.user().unwrap().id;
         let Some(strongest) =
             factors::second_factors(&self.scene.world, user).await.unwrap().first().map(|one| one.method)
         else {
-            return;
+            return true;
         };
-        let is_fresh = self.is_fresh(browser, |method| *method == strongest);
-        let by_code = recovered && self.is_fresh(browser, |method| *method == Method::RecoveryCode);
-        assert!(is_fresh || by_code, "a factor is added without a fresh {strongest}");
+        let by_proof = self.is_fresh(browser, |method| *method == strongest);
+        assert!(by_proof || self.is_recovered(browser), "a factor is added without a fresh {strongest}");
+        by_proof
+    }
+
+    fn is_recovered(&self, browser: usize) -> bool {
+        [Method::Password, Method::RecoveryCode].iter().all(|wanted| self.is_fresh(browser, |method| method == wanted))
     }
 
     async fn password_again(&mut self, browser: usize, right: bool) {

@@ -7,6 +7,7 @@ use super::{
 use crate::{
     adapters::store::MemoryStore,
     domain::{
+        change::FRESH_FOR,
         contact::{Address, Contact, EmailAddress},
         enrolment::Requirement,
         factor::Method,
@@ -18,7 +19,6 @@ use crate::{
     },
     flows::{
         administer::{self, AdministerError, NewUser},
-        factors::FRESH_FOR_CHANGES,
         password::{PasswordError, Unfit, owner_of_link, request_reset, reset, update},
         sessions::{Bearer, sweep},
         sign_in::{Outcome, SignInError},
@@ -60,11 +60,12 @@ impl Scene {
         request_reset(&self.world, name, None, &anywhere()).await.unwrap();
     }
 
-    /// What was sent since the last look, but for word of new browsers.
+    /// What was sent since the last look, but for word of new browsers and of apps that operators handed out.
     fn mail(&self) -> Vec<Message> {
         let mail = std::mem::take(&mut *self.inbox.0.lock().unwrap());
-        let is_other =
-            |message: &Message| matches!(message.content, Content::Notice { notice: Notice::NewBrowser, .. });
+        let is_other = |message: &Message| {
+            matches!(&message.content, Content::Notice { notice: Notice::NewBrowser | Notice::AppHandedOut { .. }, .. })
+        };
         mail.into_iter().filter(|message| !is_other(message)).collect()
     }
 
@@ -151,7 +152,7 @@ async fn a_change_takes_the_present_password_and_a_fresh_second_factor() {
     assert!(matches!(wrong, Err(PasswordError::Wrong)), "{wrong:?}");
     let refused = scene.change(&token, PASSWORD, "short").await;
     assert!(matches!(refused, Err(PasswordError::Refused(Refusal::TooShort { .. }))), "{refused:?}");
-    scene.wait(FRESH_FOR_CHANGES + STEP);
+    scene.wait(FRESH_FOR + STEP);
     let stale = scene.change(&token, PASSWORD, NEW).await;
     assert!(matches!(stale, Err(PasswordError::NeedsProof(Missing::Fresh { .. }))), "{stale:?}");
     assert!(scene.opens(PASSWORD).await && scene.mail().is_empty());
@@ -171,7 +172,7 @@ async fn where_there_is_no_second_factor_the_present_password_is_the_fresh_proof
     let scene = Scene::with(Requirement::Optional, MemoryStore::default());
     scene.add(ANN).await;
     let Ok(Outcome::Done(opened)) = scene.password(ANN, PASSWORD, &anywhere()).await else { panic!() };
-    scene.wait(FRESH_FOR_CHANGES + MINUTE);
+    scene.wait(FRESH_FOR + MINUTE);
 
     scene.change(&opened.token, PASSWORD, NEW).await.unwrap();
 

@@ -3,6 +3,7 @@
 use super::{ANN, MINUTE, PASSWORD, Phone, Requirement, STEP, Scene, anywhere, from, gated::Gated, is_nobody};
 use crate::{
     domain::{
+        change::FRESH_FOR,
         factor::{Method, recovery::Code},
         policy::{Access, Decision, Freshness, Missing, Policy, Requirement as Demand, Visitor},
         secret::Token,
@@ -14,7 +15,7 @@ use crate::{
         challenge::ChallengeError,
         enroll,
         factors::ChangeError,
-        recovery::{CHANGE_WITHIN, GenerateError, answer_recovery, generate, left},
+        recovery::{GenerateError, answer_recovery, generate, left},
         sign_in::{Opened, Outcome},
     },
 };
@@ -100,7 +101,7 @@ async fn codes_are_made_only_after_a_fresh_second_factor() {
         assert!(matches!(refusal, Err(GenerateError::Stale)), "{refusal:?}");
     };
 
-    scene.wait(CHANGE_WITHIN);
+    scene.wait(FRESH_FOR);
     scene.codes(&token).await;
     scene.wait(STEP);
     refused(&token).await;
@@ -112,7 +113,7 @@ async fn codes_are_made_only_after_a_fresh_second_factor() {
     let half = scene.half(&anywhere()).await;
     let fresh = scene.code(&half, &phone.code(), &anywhere()).await.unwrap();
     let code = scene.codes(&fresh.token).await.remove(0);
-    scene.wait(CHANGE_WITHIN + STEP);
+    scene.wait(FRESH_FOR + STEP);
     let recovered = scene.recover(&fresh.token, &code.to_text()).await.unwrap();
     refused(&recovered.token).await;
 }
@@ -260,7 +261,7 @@ async fn the_way_to_a_new_app_closes_again() {
     let with_app = scene.sign_in(&phone, &anywhere()).await.token;
     let half = scene.half(&anywhere()).await;
     let recovered = scene.recover(&half, &codes[0].to_text()).await.unwrap().token;
-    scene.wait(CHANGE_WITHIN + STEP);
+    scene.wait(FRESH_FOR + STEP);
 
     for token in [&with_app, &recovered] {
         let offered = enroll::offer(&scene.world, &scene.bearer(token).await).await;

@@ -21,8 +21,10 @@ fn word(outcome: &Result<Outcome, SignInError>) -> &'static str {
         Ok(Outcome::Done(_)) => "done",
         Ok(Outcome::SecondFactor(_)) => "second factor",
         Ok(Outcome::Enrol(_)) => "enrol",
+        Ok(Outcome::Grace(_)) => "grace",
         Err(SignInError::Mismatch) => "mismatch",
         Err(SignInError::EnrolmentClosed) => "enrolment closed",
+        Err(SignInError::TooUnusual) => "too unusual",
         Err(SignInError::Throttled(_) | SignInError::Busy(_) | SignInError::Store(_)) => "failed",
     }
 }
@@ -33,6 +35,8 @@ async fn a_right_password_opens_what_requirement_factors_and_operator_allow() {
     for (requirement, enrolled, waited, expected) in [
         (Requirement::Disabled, false, soon, "done"),
         (Requirement::Disabled, true, soon, "done"),
+        (Requirement::RiskBased, false, soon, "done"),
+        (Requirement::RiskBased, true, soon, "done"),
         (Requirement::Optional, false, soon, "done"),
         (Requirement::Optional, false, ENROL_WITHIN, "done"),
         (Requirement::Optional, true, soon, "second factor"),

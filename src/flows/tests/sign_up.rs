@@ -227,6 +227,7 @@ async fn groups_ask_for_more_and_never_for_less() {
         let outcome = scene.redeemed(&scene.invited().await).await.unwrap();
         let is = match outcome {
             Outcome::Done(_) => "done",
+            Outcome::Grace(_) => "grace",
             Outcome::Enrol(_) => "enrol",
             Outcome::SecondFactor(_) => "second factor",
         };

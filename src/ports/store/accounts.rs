@@ -110,7 +110,8 @@ pub trait AccountStore: Send + Sync {
     async fn spend_totp_step(&self, factor: FactorId, step: u64, now: Timestamp) -> Result<bool, StoreError>;
     /// Removes all second factors of an account, passkeys, phone number and recovery codes too, ends its sessions and
     /// forgets its devices and browsers, in one transaction. Returns how many factors there were, recovery codes not
-    /// counted. The e-mail address stays: its owner is told of what happens there.
+    /// counted; where there was one, grace is over ([`GraceStore`](super::GraceStore)). The e-mail address stays: its owner is
+    /// told of what happens there.
     async fn remove_second_factors(&self, user: UserId) -> Result<u64, StoreError>;
 
     /// Notes that this user has signed in with this browser.

@@ -73,6 +73,8 @@ impl SentPurpose {
 pub trait ContactStore: Send + Sync {
     /// The addresses of an account, e-mail first.
     async fn contacts(&self, user: UserId) -> Result<Vec<Contact>, StoreError>;
+    /// Notes that something that was sent there has proven who is there. Never moves the note back.
+    async fn use_contact(&self, contact: FactorId, now: Timestamp) -> Result<(), StoreError>;
     /// Keeps an address, in place of the account's other of that kind.
     async fn put_contact(&self, contact: &Contact) -> Result<(), StoreError>;
     /// Removes an address of this account; `false` if it has none of that id, or if it stays: where it is the last second

@@ -86,8 +86,8 @@ pub trait DeviceStore: Send + Sync {
     async fn open_undo(&self, undo: &Undo) -> Result<(), StoreError>;
     /// The undoable sign-in of this link, if it was made after `since`.
     async fn undo(&self, token: TokenHash, since: Timestamp) -> Result<Option<Undo>, StoreError>;
-    /// Undoes a sign-in that was made after `since`: ends the session, forgets the account's devices and known browsers, in
-    /// one transaction that begins by deleting the link. What it was, for exactly one caller.
+    /// Undoes a sign-in that was made after `since`: ends the session, forgets the account's devices and known browsers,
+    /// and the traces that did not count before, in one transaction that begins by deleting the link. What it was, for exactly one caller.
     async fn take_undo(&self, token: TokenHash, since: Timestamp) -> Result<Option<Undo>, StoreError>;
 
     /// Forgets browsers not seen since `browsers_before`, devices remembered before `devices_before`, and links made before

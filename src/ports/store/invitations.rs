@@ -59,8 +59,10 @@ pub trait InvitationStore: Send + Sync {
         account: &Account,
         contacts: &[Contact],
     ) -> Result<Redeemed, StoreError>;
-    /// Ends every invitation for this login id.
-    async fn end_invitations(&self, login_id: &LoginId) -> Result<(), StoreError>;
+    /// The invitations on an operator's word that have not ended at `now`, those that end first first.
+    async fn invitations(&self, now: Timestamp) -> Result<Vec<Invitation>, StoreError>;
+    /// Ends every invitation for this login id. Returns how many.
+    async fn end_invitations(&self, login_id: &LoginId) -> Result<u64, StoreError>;
     /// Forgets invitations that have ended at `now`.
     async fn sweep_invitations(&self, now: Timestamp) -> Result<(), StoreError>;
 }

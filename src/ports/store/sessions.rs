@@ -2,6 +2,7 @@
 
 use super::StoreError;
 use crate::domain::{
+    risk::Assessment,
     secret::TokenHash,
     session::{Authentication, Identity, Session, SessionId},
     target::Host,
@@ -20,6 +21,8 @@ pub struct Attempt {
     pub user: UserId,
     /// What was proven so far.
     pub first: Authentication,
+    /// How unlike their earlier sign-ins this one is.
+    pub risk: Assessment,
 }
 
 impl Attempt {

@@ -81,9 +81,11 @@ impl AccountStore for MemoryStore {
         tables.password_resets.retain(|_, reset| reset.user != Some(user));
         tables.browsers.retain(|(owner, _), _| *owner != user);
         tables.undos.retain(|_, undo| undo.user != user);
+        tables.traces.retain(|(owner, ..), _| *owner != user);
         tables.budgets.retain(|_, budget| budget.owner != Some(user));
         tables.held.retain(|_, kept| kept.held.sender.is_none_or(|sender| sender.user != user));
         tables.primary_factors.remove(&user);
+        tables.graces.remove(&user);
         tables.events.retain(|event| event.user != Some(user));
         Ok(tables.accounts.remove(&user).is_some())
     }
@@ -151,6 +153,9 @@ impl AccountStore for MemoryStore {
         let removed = tables.totp_factors.extract_if(.., |_, factor| factor.user == user).count()
             + tables.passkeys.extract_if(.., |_, passkey| passkey.user == user).count()
             + usize::from(tables.contacts.remove(&(user, Kind::Phone)).is_some());
+        if removed > 0 {
+            tables.graces.insert(user, Timestamp::from_millis(0));
+        }
         tables.recovery_sets.remove(&user);
         tables.sign_out(user);
         tables.browsers.retain(|(owner, _), _| *owner != user);

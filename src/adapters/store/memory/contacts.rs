@@ -6,6 +6,7 @@ use crate::{
         contact::{Contact, Kind},
         factor::FactorId,
         secret::TokenHash,
+        time::Timestamp,
         user::UserId,
     },
     ports::{
@@ -38,6 +39,14 @@ impl Tables {
 impl ContactStore for MemoryStore {
     async fn contacts(&self, user: UserId) -> Result<Vec<Contact>, StoreError> {
         Ok(self.tables().contacts.values().filter(|contact| contact.user == user).cloned().collect())
+    }
+
+    async fn use_contact(&self, contact: FactorId, now: Timestamp) -> Result<(), StoreError> {
+        let mut tables = self.tables();
+        if let Some(contact) = tables.contacts.values_mut().find(|kept| kept.id == contact) {
+            contact.used_at = contact.used_at.max(Some(now));
+        }
+        Ok(())
     }
 
     async fn put_contact(&self, contact: &Contact) -> Result<(), StoreError> {

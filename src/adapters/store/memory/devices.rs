@@ -3,6 +3,7 @@
 use super::MemoryStore;
 use crate::{
     domain::{
+        risk::Trace,
         secret::TokenHash,
         session::{Session, SessionId},
         time::Timestamp,
@@ -31,6 +32,10 @@ impl DeviceStore for MemoryStore {
         if let Some(old) = old {
             let moved = tables.browsers.extract_if(|(_, browser), _| *browser == old).collect::<Vec<_>>();
             tables.browsers.extend(moved.into_iter().map(|((user, _), seen_at)| ((user, device.browser), seen_at)));
+            let moved = tables.traces.extract_if(|(_, browser, _), _| *browser == old).collect::<Vec<_>>();
+            tables.traces.extend(moved.into_iter().map(|((user, _, subnet), trace)| {
+                ((user, device.browser, subnet), Trace { browser: device.browser, ..trace })
+            }));
             for other in tables.devices.values_mut().filter(|other| other.browser == old) {
                 other.browser = device.browser;
             }
@@ -91,6 +96,7 @@ impl DeviceStore for MemoryStore {
         tables.end_session(undo.session);
         tables.forget_devices(undo.user);
         tables.browsers.retain(|(owner, _), _| *owner != undo.user);
+        tables.traces.retain(|(owner, ..), trace| *owner != undo.user || trace.counts_from < undo.made_at);
         Ok(Some(undo))
     }
 

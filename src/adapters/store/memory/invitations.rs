@@ -2,7 +2,7 @@
 
 use super::MemoryStore;
 use crate::{
-    domain::{contact::Contact, secret::TokenHash, time::Timestamp, user::LoginId},
+    domain::{contact::Contact, enrolment::Inviter, secret::TokenHash, time::Timestamp, user::LoginId},
     ports::{
         StoreError,
         store::{Account, Added, Invitation, InvitationStore, Redeemed},
@@ -42,9 +42,16 @@ impl InvitationStore for MemoryStore {
         Ok(Redeemed::Made)
     }
 
-    async fn end_invitations(&self, login_id: &LoginId) -> Result<(), StoreError> {
-        self.tables().invitations.retain(|_, invitation| invitation.login_id != *login_id);
-        Ok(())
+    async fn invitations(&self, now: Timestamp) -> Result<Vec<Invitation>, StoreError> {
+        let is_open = |invitation: &&Invitation| invitation.inviter == Inviter::Operator && invitation.ends_at > now;
+        let mut open: Vec<_> = self.tables().invitations.values().filter(is_open).cloned().collect();
+        open.sort_by(|a, b| (a.ends_at, a.login_id.as_str()).cmp(&(b.ends_at, b.login_id.as_str())));
+        Ok(open)
+    }
+
+    async fn end_invitations(&self, login_id: &LoginId) -> Result<u64, StoreError> {
+        let is_theirs = |_: &TokenHash, invitation: &mut Invitation| invitation.login_id == *login_id;
+        Ok(self.tables().invitations.extract_if(is_theirs).count() as u64)
     }
 
     async fn sweep_invitations(&self, now: Timestamp) -> Result<(), StoreError> {

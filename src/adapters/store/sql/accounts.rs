@@ -3,6 +3,7 @@
 use super::{
     Pools, SqlStore,
     endings::{END_ATTEMPTS, END_RESETS, END_SESSIONS, FORGET_BROWSERS, FORGET_DEVICES, HOLD_ACCOUNT},
+    grace::END_GRACE,
     rows::{AccountRow, KeyRow, TotpRow},
 };
 use crate::{
@@ -234,7 +235,11 @@ impl AccountStore for SqlStore {
             query(END_SESSIONS).bind(user.0).execute(&mut *tx).await?;
             query(FORGET_DEVICES).bind(user.0).execute(&mut *tx).await?;
             query(FORGET_BROWSERS).bind(user.0).execute(&mut *tx).await?;
-            removed + passkeys + phones
+            let removed = removed + passkeys + phones;
+            if removed > 0 {
+                query(END_GRACE).bind(user.0).execute(&mut *tx).await?;
+            }
+            removed
         }))
     }
 

@@ -16,10 +16,11 @@ use async_trait::async_trait;
 use sqlx::{query, query_as};
 
 statements! {
-    CONTACTS = "SELECT id, user_id, kind, address, verified_at FROM contacts WHERE user_id = $1 ORDER BY kind";
-    PUT_CONTACT = "INSERT INTO contacts (id, user_id, kind, address, verified_at) VALUES ($1, $2, $3, $4, $5) \
-        ON CONFLICT (user_id, kind) DO UPDATE \
-        SET id = excluded.id, address = excluded.address, verified_at = excluded.verified_at";
+    CONTACTS = "SELECT id, user_id, kind, address, verified_at, used_at FROM contacts WHERE user_id = $1 ORDER BY kind";
+    PUT_CONTACT = "INSERT INTO contacts (id, user_id, kind, address, verified_at, used_at) VALUES ($1, $2, $3, $4, $5, $6) \
+        ON CONFLICT (user_id, kind) DO UPDATE SET id = excluded.id, address = excluded.address, \
+        verified_at = excluded.verified_at, used_at = excluded.used_at";
+    USE_CONTACT = "UPDATE contacts SET used_at = $2 WHERE id = $1 AND (used_at IS NULL OR used_at < $2)";
     REMOVE_CONTACT = "DELETE FROM contacts WHERE id = $1 AND user_id = $2 AND ($3 \
         OR EXISTS (SELECT 1 FROM passkeys p WHERE p.user_id = $2) \
         OR EXISTS (SELECT 1 FROM totp_factors t WHERE t.user_id = $2))";
@@ -42,6 +43,7 @@ macro_rules! put_contact {
             .bind($contact.address.kind().name())
             .bind($contact.address.as_str())
             .bind($contact.verified_at.map(Timestamp::as_millis))
+            .bind($contact.used_at.map(Timestamp::as_millis))
             .execute($db)
             .await?;
     }};
@@ -53,6 +55,11 @@ impl ContactStore for SqlStore {
     async fn contacts(&self, user: UserId) -> Result<Vec<Contact>, StoreError> {
         let rows: Vec<ContactRow> = reading!(self, db => query_as(CONTACTS).bind(user.0).fetch_all(db).await?);
         rows.into_iter().map(Contact::try_from).collect()
+    }
+
+    async fn use_contact(&self, contact: FactorId, now: Timestamp) -> Result<(), StoreError> {
+        writing!(self, db => { query(USE_CONTACT).bind(contact.0).bind(now.as_millis()).execute(db).await?; });
+        Ok(())
     }
 
     async fn put_contact(&self, contact: &Contact) -> Result<(), StoreError> {

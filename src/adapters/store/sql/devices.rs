@@ -22,6 +22,7 @@ use sqlx::{query, query_as};
 
 statements! {
     MOVE_BROWSER = "UPDATE known_browsers SET browser = $2 WHERE browser = $1";
+    MOVE_TRACES = "UPDATE traces SET browser = $2 WHERE browser = $1";
     MOVE_DEVICES = "UPDATE devices SET browser = $2 WHERE browser = $1";
     REMEMBER = "INSERT INTO devices (id, user_id, browser, name, created_at, used_at) SELECT $1, $2, $3, $4, $5, $6 \
         WHERE EXISTS (SELECT 1 FROM sessions s WHERE s.id = $7 AND s.user_id = $2) ON CONFLICT (user_id, browser) \
@@ -38,6 +39,7 @@ statements! {
     TAKE_UNDO = "DELETE FROM undos WHERE token = $1 AND made_at > $2 \
         RETURNING user_id, session_id, browser, made_at";
     END_SESSION = "DELETE FROM sessions WHERE id = $1 AND user_id = $2";
+    FORGET_TRACES = "DELETE FROM traces WHERE user_id = $1 AND counts_from >= $2";
 
     SWEEP_BROWSERS = "DELETE FROM known_browsers WHERE seen_at < $1";
     SWEEP_DEVICES = "DELETE FROM devices WHERE created_at < $1";
@@ -58,6 +60,7 @@ impl DeviceStore for SqlStore {
             if let Some(old) = &old {
                 query(MOVE_BROWSER).bind(old.as_bytes().as_slice()).bind(browser).execute(&mut *tx).await?;
                 query(MOVE_DEVICES).bind(old.as_bytes().as_slice()).bind(browser).execute(&mut *tx).await?;
+                query(MOVE_TRACES).bind(old.as_bytes().as_slice()).bind(browser).execute(&mut *tx).await?;
             }
             let remembered = query(REMEMBER)
                 .bind(device.id.0)
@@ -147,11 +150,12 @@ impl DeviceStore for SqlStore {
         let row: Option<UndoRow> = transaction!(self, tx => {
             let row: Option<UndoRow> =
                 query_as(TAKE_UNDO).bind(hash).bind(since.as_millis()).fetch_optional(&mut *tx).await?;
-            if let Some(UndoRow { user_id, session_id, .. }) = &row {
+            if let Some(UndoRow { user_id, session_id, made_at, .. }) = &row {
                 query(HOLD_ACCOUNT).bind(user_id).execute(&mut *tx).await?;
                 query(END_SESSION).bind(session_id).bind(user_id).execute(&mut *tx).await?;
                 query(FORGET_DEVICES).bind(user_id).execute(&mut *tx).await?;
                 query(FORGET_BROWSERS).bind(user_id).execute(&mut *tx).await?;
+                query(FORGET_TRACES).bind(user_id).bind(made_at).execute(&mut *tx).await?;
             }
             row
         });

@@ -19,7 +19,9 @@ use sqlx::{query, query_as};
 statements! {
     OPEN_INVITATION = "INSERT INTO invitations (token, inviter, login_id, name, email, phone, groups, ends_at) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-    INVITATION = "SELECT inviter, login_id, name, email, phone, groups, ends_at FROM invitations \
+    INVITATIONS = "SELECT token, inviter, login_id, name, email, phone, groups, ends_at FROM invitations \
+        WHERE inviter = 'operator' AND ends_at > $1 ORDER BY ends_at, login_id";
+    INVITATION = "SELECT token, inviter, login_id, name, email, phone, groups, ends_at FROM invitations \
         WHERE token = $1 AND ends_at > $2";
     SPEND_INVITATION = "DELETE FROM invitations WHERE token = $1 AND ends_at > $2";
     END_INVITATIONS = "DELETE FROM invitations WHERE login_id = $1";
@@ -51,7 +53,7 @@ impl InvitationStore for SqlStore {
             .bind(now.as_millis())
             .fetch_optional(db)
             .await?);
-        row.map(|row| row.read(token)).transpose()
+        row.map(Invitation::try_from).transpose()
     }
 
     async fn redeem_invitation(
@@ -89,9 +91,14 @@ impl InvitationStore for SqlStore {
         Ok(Redeemed::Made)
     }
 
-    async fn end_invitations(&self, login_id: &LoginId) -> Result<(), StoreError> {
-        writing!(self, db => { query(END_INVITATIONS).bind(login_id.as_str()).execute(db).await?; });
-        Ok(())
+    async fn invitations(&self, now: Timestamp) -> Result<Vec<Invitation>, StoreError> {
+        let rows: Vec<InvitationRow> =
+            reading!(self, db => query_as(INVITATIONS).bind(now.as_millis()).fetch_all(db).await?);
+        rows.into_iter().map(Invitation::try_from).collect()
+    }
+
+    async fn end_invitations(&self, login_id: &LoginId) -> Result<u64, StoreError> {
+        Ok(writing!(self, db => query(END_INVITATIONS).bind(login_id.as_str()).execute(db).await?.rows_affected()))
     }
 
     async fn sweep_invitations(&self, now: Timestamp) -> Result<(), StoreError> {

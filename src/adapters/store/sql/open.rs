@@ -1,8 +1,8 @@
 //! Opens databases: connects, migrates, and finds out what is wrong while an operator is watching.
 
 use super::{
-    Pools, SqlStore, accounts, activity, budgets, contacts, devices, endings, factors, held, invitations, passkeys,
-    passwords, receipts, recovery, sessions,
+    Pools, SqlStore, accounts, activity, budgets, contacts, devices, endings, factors, grace, held, invitations,
+    passkeys, passwords, receipts, recovery, sessions, traces,
 };
 use crate::ports::StoreError;
 use sqlx::{
@@ -109,6 +109,7 @@ where
         endings::STATEMENTS,
         contacts::STATEMENTS,
         factors::STATEMENTS,
+        grace::STATEMENTS,
         invitations::STATEMENTS,
         passkeys::STATEMENTS,
         passwords::STATEMENTS,
@@ -119,6 +120,7 @@ where
         activity::STATEMENTS,
         budgets::STATEMENTS,
         held::STATEMENTS,
+        traces::STATEMENTS,
     ];
     for &sql in all.into_iter().flatten() {
         let prepared = connection.prepare(sql.into_sql_str()).await;

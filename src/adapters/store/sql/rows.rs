@@ -8,6 +8,7 @@ use crate::{
         factor::{FactorId, KeyKind, Method},
         place::Place,
         policy::once::{Fingerprint, Receipt},
+        risk::{Assessment, Coordinates, Country, Score, Signal, Subnet, Trace, Whereabouts},
         secret::TokenHash,
         session::{Activity, Authentication, Identity, Session, SessionId},
         time::Timestamp,
@@ -16,8 +17,8 @@ use crate::{
     ports::{
         StoreError,
         store::{
-            Account, Ceremony, Device, DeviceId, FoundHeld, Invitation, PasskeyFactor, PasswordFactor, Purpose,
-            SealedKey, SentCode, SentPurpose, SessionSummary, TotpFactor, Undo, WaitingHeld,
+            Account, Attempt, Ceremony, Device, DeviceId, FoundHeld, Invitation, PasskeyFactor, PasswordFactor,
+            Purpose, SealedKey, SentCode, SentPurpose, SessionSummary, TotpFactor, Undo, WaitingHeld,
         },
     },
 };
@@ -100,7 +101,7 @@ pub(super) struct UndoRow {
     pub(super) user_id: Uuid,
     pub(super) session_id: Uuid,
     browser: Option<String>,
-    made_at: i64,
+    pub(super) made_at: i64,
 }
 
 /// A row of `contacts`.
@@ -111,6 +112,7 @@ pub(super) struct ContactRow {
     kind: String,
     address: String,
     verified_at: Option<i64>,
+    used_at: Option<i64>,
 }
 
 /// A row of `codes`.
@@ -127,6 +129,7 @@ pub(super) struct CodeRow {
 /// A row of `invitations`.
 #[derive(FromRow)]
 pub(super) struct InvitationRow {
+    token: Vec<u8>,
     inviter: String,
     login_id: String,
     name: Option<String>,
@@ -158,6 +161,27 @@ pub(super) struct AttemptRow {
     user_id: Uuid,
     #[sqlx(flatten)]
     first: ProofRow,
+    #[sqlx(flatten)]
+    risk: RiskRow,
+}
+
+/// The columns of an assessment.
+#[derive(FromRow)]
+struct RiskRow {
+    risk_score: i64,
+    risk_signals: String,
+}
+
+/// A row of `traces`.
+#[derive(FromRow)]
+pub(super) struct TraceRow {
+    browser: Vec<u8>,
+    subnet: String,
+    country: Option<String>,
+    latitude: Option<f64>,
+    longitude: Option<f64>,
+    left_at: i64,
+    counts_from: i64,
 }
 
 /// A session beside one of its authentications; a session has as many rows as it has those, but at least one.
@@ -172,6 +196,8 @@ pub(super) struct SessionRow {
     locked_at: Option<i64>,
     #[sqlx(flatten)]
     place: PlaceRow,
+    #[sqlx(flatten)]
+    risk: RiskRow,
     method: Option<String>,
     factor_id: Option<Uuid>,
     proven_at: Option<i64>,
@@ -375,25 +401,27 @@ impl TryFrom<ContactRow> for Contact {
             user: UserId(row.user_id),
             address: Address::parse(kind, &row.address).map_err(|_| bad("address"))?,
             verified_at: row.verified_at.map(Timestamp::from_millis),
+            used_at: row.used_at.map(Timestamp::from_millis),
         })
     }
 }
 
-impl InvitationRow {
-    /// The invitation of this token.
-    pub(super) fn read(self, token: TokenHash) -> Result<Invitation, StoreError> {
-        let bad = |column| bad("invitations", &self.login_id, column);
-        let email = self.email.as_deref().map(EmailAddress::parse).transpose();
-        let phone = self.phone.as_deref().map(PhoneNumber::parse).transpose();
-        Ok(Invitation {
-            token,
-            inviter: Inviter::by_name(&self.inviter).ok_or_else(|| bad("inviter"))?,
-            login_id: LoginId::parse(&self.login_id).map_err(|_| bad("login_id"))?,
+impl TryFrom<InvitationRow> for Invitation {
+    type Error = StoreError;
+
+    fn try_from(row: InvitationRow) -> Result<Self, StoreError> {
+        let bad = |column| bad("invitations", &row.login_id, column);
+        let email = row.email.as_deref().map(EmailAddress::parse).transpose();
+        let phone = row.phone.as_deref().map(PhoneNumber::parse).transpose();
+        Ok(Self {
+            token: TokenHash::from_bytes(row.token.try_into().map_err(|_| bad("token"))?),
+            inviter: Inviter::by_name(&row.inviter).ok_or_else(|| bad("inviter"))?,
+            login_id: LoginId::parse(&row.login_id).map_err(|_| bad("login_id"))?,
             email: email.map_err(|_| bad("email"))?,
             phone: phone.map_err(|_| bad("phone"))?,
-            groups: serde_json::from_str(&self.groups).map_err(|_| bad("groups"))?,
-            ends_at: Timestamp::from_millis(self.ends_at),
-            name: self.name,
+            groups: serde_json::from_str(&row.groups).map_err(|_| bad("groups"))?,
+            ends_at: Timestamp::from_millis(row.ends_at),
+            name: row.name,
         })
     }
 }
@@ -424,12 +452,14 @@ impl From<KeyRow> for SealedKey {
 }
 
 impl AttemptRow {
-    /// Whose half session it is, and what began it.
-    pub(super) fn read(self) -> Result<(UserId, Authentication), StoreError> {
-        let Self { user_id, first } = self;
-        let method = Method::by_name(&first.method).ok_or_else(|| bad("attempts", user_id, "method"))?;
+    /// The half session of this token.
+    pub(super) fn read(self, token: TokenHash) -> Result<Attempt, StoreError> {
+        let Self { user_id, first, risk } = self;
+        let bad = |column| bad("attempts", user_id, column);
+        let method = Method::by_name(&first.method).ok_or_else(|| bad("method"))?;
         let at = Timestamp::from_millis(first.proven_at);
-        Ok((UserId(user_id), Authentication { method, factor: FactorId(first.factor_id), at }))
+        let first = Authentication { method, factor: FactorId(first.factor_id), at };
+        Ok(Attempt { token, user: UserId(user_id), first, risk: risk.read().map_err(bad)? })
     }
 }
 
@@ -459,6 +489,7 @@ impl SessionRow {
             },
             locked_at: self.locked_at.map(Timestamp::from_millis),
             place: self.place.read().ok_or_else(|| bad("sessions", self.session_id, "address"))?,
+            risk: self.risk.read().map_err(|column| bad("sessions", self.session_id, column))?,
         })
     }
 }
@@ -476,6 +507,47 @@ impl PlaceRow {
     fn read(&self) -> Option<Place> {
         let address = self.address.as_ref().map(|address| address.parse()).transpose().ok()?;
         Some(Place { browser: self.browser.clone(), address })
+    }
+}
+
+/// How an assessment's score is written.
+pub(super) fn score(risk: &Assessment) -> i64 {
+    u8::from(risk.score).into()
+}
+
+/// How its signals are written.
+pub(super) fn signals(risk: &Assessment) -> String {
+    risk.signals.iter().map(|signal| signal.name()).collect::<Vec<_>>().join(" ")
+}
+
+impl RiskRow {
+    /// The assessment; the column that can't be, if one can't.
+    fn read(&self) -> Result<Assessment, &'static str> {
+        let score = u8::try_from(self.risk_score).ok().and_then(Score::new).ok_or("risk_score")?;
+        let signals = self.risk_signals.split_whitespace().map(Signal::by_name).collect::<Option<_>>();
+        Ok(Assessment { score, signals: signals.ok_or("risk_signals")? })
+    }
+}
+
+impl TraceRow {
+    /// What this user left behind.
+    pub(super) fn read(self, user: UserId) -> Result<Trace, StoreError> {
+        let bad = |column| bad("traces", user.0, column);
+        let coordinates = match (self.latitude, self.longitude) {
+            (None, None) => None,
+            (Some(latitude), Some(longitude)) => {
+                Some(Coordinates::near(latitude, longitude).ok_or_else(|| bad("latitude"))?)
+            }
+            (Some(_), None) | (None, Some(_)) => return Err(bad("longitude")),
+        };
+        let country = self.country.map(|code| Country::parse(&code).ok_or_else(|| bad("country"))).transpose()?;
+        Ok(Trace {
+            browser: TokenHash::from_bytes(self.browser.try_into().map_err(|_| bad("browser"))?),
+            subnet: Subnet::of(self.subnet.parse().map_err(|_| bad("subnet"))?),
+            whereabouts: country.map(|country| Whereabouts { country, coordinates }),
+            at: Timestamp::from_millis(self.left_at),
+            counts_from: Timestamp::from_millis(self.counts_from),
+        })
     }
 }
 

@@ -25,7 +25,7 @@ macro_rules! select_identity {
     ($from:literal) => {
         concat!(
             "SELECT a.id AS user_id, a.login_id, a.name, e.address AS email, a.groups, a.disabled, a.created_at, \
-             s.id AS session_id, s.started_at, s.seen_at, s.active_at, s.quiet, s.locked_at, s.browser, s.address, \
+             s.id AS session_id, s.started_at, s.seen_at, s.active_at, s.quiet, s.locked_at, s.browser, s.address, s.risk_score, s.risk_signals, \
              p.method, p.factor_id, p.proven_at FROM ",
             $from,
             " JOIN accounts a ON a.id = s.user_id AND NOT a.disabled \
@@ -39,12 +39,15 @@ macro_rules! select_identity {
 const AT_ONCE: usize = 32;
 
 statements! {
-    OPEN_ATTEMPT = "INSERT INTO attempts (token, user_id, method, factor_id, proven_at) VALUES ($1, $2, $3, $4, $5)";
-    ATTEMPT = "SELECT user_id, method, factor_id, proven_at FROM attempts WHERE token = $1 AND proven_at > $2";
+    OPEN_ATTEMPT = "INSERT INTO attempts (token, user_id, method, factor_id, proven_at, risk_score, risk_signals) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    ATTEMPT = "SELECT user_id, method, factor_id, proven_at, risk_score, risk_signals FROM attempts \
+        WHERE token = $1 AND proven_at > $2";
     END_ATTEMPT = "DELETE FROM attempts WHERE token = $1";
     SPEND_ATTEMPT = "DELETE FROM attempts WHERE token = $1 AND user_id = $2";
 
-    OPEN_SESSION = "INSERT INTO sessions (id, token, user_id, started_at, seen_at, active_at, quiet, locked_at, browser, address) \
+    OPEN_SESSION = "INSERT INTO sessions \
+        (id, token, user_id, started_at, seen_at, active_at, quiet, locked_at, browser, address, risk_score, risk_signals) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
     ADD_AUTHENTICATION = "INSERT INTO authentications AS p (session_id, factor_id, method, proven_at) \
         VALUES ($1, $2, $3, $4) ON CONFLICT (session_id, factor_id) \
@@ -67,7 +70,8 @@ statements! {
     END_SESSION = "DELETE FROM sessions WHERE id = $1";
     END_SESSIONS_OF = "DELETE FROM sessions WHERE user_id = $1 AND (id <> $2 OR $2 IS NULL)";
     SESSIONS = "SELECT a.login_id, a.id AS user_id, s.id AS session_id, s.started_at, s.seen_at, \
-        s.active_at, s.quiet, s.locked_at, s.browser, s.address, p.method, p.factor_id, p.proven_at FROM sessions s JOIN accounts a ON a.id = s.user_id \
+        s.active_at, s.quiet, s.locked_at, s.browser, s.address, s.risk_score, s.risk_signals, p.method, p.factor_id, p.proven_at \
+        FROM sessions s JOIN accounts a ON a.id = s.user_id \
         LEFT JOIN authentications p ON p.session_id = s.id WHERE s.user_id = $1 OR $1 IS NULL \
         ORDER BY s.seen_at DESC, s.id, p.proven_at, p.factor_id";
 
@@ -93,7 +97,7 @@ statements! {
 #[async_trait]
 impl SessionStore for SqlStore {
     async fn open_attempt(&self, attempt: &Attempt) -> Result<(), StoreError> {
-        let Attempt { token, user, first } = attempt;
+        let Attempt { token, user, first, risk } = attempt;
         writing!(self, db => {
             query(OPEN_ATTEMPT)
                 .bind(token.as_bytes().as_slice())
@@ -101,6 +105,8 @@ impl SessionStore for SqlStore {
                 .bind(first.method.name())
                 .bind(first.factor.0)
                 .bind(first.at.as_millis())
+                .bind(rows::score(risk))
+                .bind(rows::signals(risk))
                 .execute(db)
                 .await?;
         });
@@ -111,7 +117,7 @@ impl SessionStore for SqlStore {
         let hash = token.as_bytes().as_slice();
         let row: Option<AttemptRow> =
             reading!(self, db => query_as(ATTEMPT).bind(hash).bind(since.as_millis()).fetch_optional(db).await?);
-        row.map(|row| row.read().map(|(user, first)| Attempt { token, user, first })).transpose()
+        row.map(|row| row.read(token)).transpose()
     }
 
     async fn end_attempt(&self, token: TokenHash) -> Result<(), StoreError> {

@@ -34,6 +34,7 @@ fn identity(locked_at: Option<Timestamp>) -> Arc<Identity> {
             activity: Activity::begun(NOON),
             locked_at,
             place: Place::default(),
+            risk: crate::domain::risk::Assessment::default(),
         },
     })
 }

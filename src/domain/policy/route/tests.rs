@@ -41,7 +41,15 @@ fn route(methods: &[&str], path: &str, policy: &Arc<Policy>) -> Route {
 
 fn app(routes: Vec<Route>, fallback: Option<Arc<Policy>>) -> App {
     let (hosts, routes) = (vec![HostPattern::parse("app.example.com").unwrap()], routes.into());
-    App { name: "app".into(), title: "App".into(), hosts, routes, fallback, allowed: Allowed::default() }
+    App {
+        name: "app".into(),
+        title: "App".into(),
+        hosts,
+        routes,
+        fallback,
+        allowed: Allowed::default(),
+        levels: Vec::new(),
+    }
 }
 
 fn policy_of(app: &App, method: &str, path: &str) -> Option<String> {
@@ -137,6 +145,7 @@ fn ann(groups: &[&str]) -> Visitor {
             activity: Activity::begun(NOON),
             locked_at: None,
             place: crate::domain::place::Place::default(),
+            risk: crate::domain::risk::Assessment::default(),
         },
     }))
 }

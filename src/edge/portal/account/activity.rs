@@ -2,9 +2,10 @@
 
 use crate::{
     domain::{
-        event::{Event, What},
+        event::{Event, Intervention, What},
         factor::Method,
         place::Place,
+        risk::{Act, Signal},
         time::Timestamp,
     },
     edge::http::{
@@ -57,6 +58,7 @@ impl ActivityRow {
         };
         match &self.what {
             What::SignedIn { method } => format!("Signed in with {}", method_means(*method)),
+            What::UnusualSignIn { signals, acts, .. } => unusual(signals, acts),
             What::SteppedUp { method } => format!("Confirmed that it's you with {}", method_means(*method)),
             What::WrongTry { method } => match self.times.get() {
                 1 => format!("A wrong {} was tried", method_proof(*method)),
@@ -74,12 +76,59 @@ impl ActivityRow {
             What::SessionsEnded { count: 1 } => "1 session ended".to_owned(),
             What::SessionsEnded { count } => format!("{count} sessions ended"),
             What::Locked => "Locked".to_owned(),
+            What::Operator(act) => intervention(act),
         }
     }
 
     /// From where.
-    pub(super) fn place(&self) -> Somewhere<'_> {
-        Somewhere(&self.place)
+    pub(super) fn place(&self) -> String {
+        match self.what {
+            What::Operator(_) => "not in a browser".to_owned(),
+            _ => Somewhere(&self.place).to_string(),
+        }
+    }
+}
+
+fn intervention(act: &Intervention) -> String {
+    let did = match act {
+        Intervention::Added => "made this account",
+        Intervention::PasswordSet => "set a new password and ended all sessions",
+        Intervention::AppAdded { name } if name == unnamed(Method::Totp) => "added an authenticator app",
+        Intervention::AppAdded { name } => return format!("An operator added the authenticator app “{name}”"),
+        Intervention::SecondFactorsReset { removed: 0 } => "let you set up a second step and ended all sessions",
+        Intervention::SecondFactorsReset { .. } => "removed every second step and ended all sessions",
+        Intervention::SessionsEnded { count: 1 } => "ended 1 session",
+        Intervention::SessionsEnded { count } => return format!("An operator ended {count} sessions"),
+        Intervention::DevicesForgotten { .. } => "had the remembered browsers forgotten",
+        Intervention::Disabled => "disabled this account",
+        Intervention::Enabled => "enabled this account again",
+        Intervention::Unlocked => "had failed tries forgotten",
+    };
+    format!("An operator {did}")
+}
+
+/// "Unusual sign-in: a new browser, a new country; a second step was asked for".
+fn unusual(signals: &[Signal], acts: &[Act]) -> String {
+    let signals: Vec<_> = signals.iter().map(|signal| in_words(*signal)).collect();
+    let outcome = if acts.contains(&Act::Deny) {
+        "; it was refused"
+    } else if acts.contains(&Act::Require) {
+        "; a second step was asked for"
+    } else {
+        ""
+    };
+    format!("Unusual sign-in: {}{outcome}", signals.join(", "))
+}
+
+const fn in_words(signal: Signal) -> &'static str {
+    match signal {
+        Signal::NewDevice => "a new browser",
+        Signal::NewCountry => "a new country",
+        Signal::NewNetwork => "a new network",
+        Signal::ImpossibleTravel => "too far from the last sign-in",
+        Signal::ListedAddress => "an address that is watched",
+        Signal::PasswordChanged => "the first since the password was changed",
+        Signal::RecentFailures => "many wrong tries before",
     }
 }
 
@@ -87,7 +136,7 @@ impl ActivityRow {
 pub(in crate::edge::portal) mod tests {
     use super::*;
     use crate::{
-        domain::user::UserId,
+        domain::{risk::Score, user::UserId},
         edge::http::{assets::Base, gallery},
     };
     use uuid::Uuid;
@@ -97,9 +146,17 @@ pub(in crate::edge::portal) mod tests {
     /// One of each, each an hour older than the one before.
     pub(in crate::edge::portal) fn rows() -> Vec<ActivityRow> {
         let (method, name) = (Method::Passkey, || "Work laptop".to_owned());
+        let unusual = |signals: &[Signal], acts: &[Act]| What::UnusualSignIn {
+            score: Score::MAX,
+            signals: signals.to_vec(),
+            acts: acts.to_vec(),
+        };
         let whats = [
             What::SteppedUp { method },
             What::SignedIn { method: Method::Totp },
+            unusual(Signal::ALL, &[]),
+            unusual(&[Signal::NewDevice], &[Act::Notify, Act::Require]),
+            unusual(&[Signal::ImpossibleTravel], &[Act::Deny]),
             What::WrongTry { method: Method::Password },
             What::WrongTry { method: Method::Password },
             What::WrongTry { method: Method::Totp },
@@ -116,6 +173,18 @@ pub(in crate::edge::portal) mod tests {
             What::SessionsEnded { count: 1 },
             What::SessionsEnded { count: 3 },
             What::Locked,
+            What::Operator(Intervention::PasswordSet),
+            What::Operator(Intervention::AppAdded { name: "Authenticator app".to_owned() }),
+            What::Operator(Intervention::AppAdded { name: "Desk phone".to_owned() }),
+            What::Operator(Intervention::SecondFactorsReset { removed: 0 }),
+            What::Operator(Intervention::SecondFactorsReset { removed: 2 }),
+            What::Operator(Intervention::SessionsEnded { count: 1 }),
+            What::Operator(Intervention::SessionsEnded { count: 3 }),
+            What::Operator(Intervention::DevicesForgotten { count: 2 }),
+            What::Operator(Intervention::Disabled),
+            What::Operator(Intervention::Enabled),
+            What::Operator(Intervention::Unlocked),
+            What::Operator(Intervention::Added),
         ];
         let place = Place { browser: Some("Firefox on Linux".to_owned()), address: Some([192, 0, 2, 7].into()) };
         let mut at = NOON;
@@ -127,7 +196,7 @@ pub(in crate::edge::portal) mod tests {
                 Event { user, at, what, place: place.clone() }
             })
             .collect();
-        ActivityRow::of(&events, 20, NOON)
+        ActivityRow::of(&events, 40, NOON)
     }
 
     #[test]

@@ -30,7 +30,10 @@ pub struct DeadEndPage<'a> {
 mod tests {
     use super::*;
     use crate::edge::http::{assets::Base, gallery};
-    use crate::edge::portal::challenge::tests::{ANSWERER, fresh};
+    use crate::edge::portal::challenge::{
+        Kept,
+        tests::{ANSWERER, fresh},
+    };
 
     #[test]
     fn every_state_is_worded() {
@@ -46,13 +49,19 @@ mod tests {
             ("stale", stale),
             ("second_step", because(Reason::SecondStep)),
             ("level", because(Reason::Level { app: "Payroll" })),
+            ("risk", because(Reason::Risk { app: "Payroll" })),
             ("change", because(Reason::Change)),
             ("once", because(Reason::Once { app: "Payroll", before: Some("transfers") })),
             ("idle", because(Reason::Idle { app: "Payroll" })),
+            ("with_form", DeadEndPage { answerer: Answerer { kept: Kept::Form, ..ANSWERER }, ..stale }),
             (
                 "with_way_back",
                 DeadEndPage {
-                    answerer: Answerer { back: Some("https://payroll.example.com/"), ..ANSWERER },
+                    answerer: Answerer {
+                        back: Some("https://payroll.example.com/"),
+                        reference: Some("7F3K-9QXA-2MT4"),
+                        ..ANSWERER
+                    },
                     needed: Method::ALL,
                     ..stale
                 },

@@ -4,7 +4,7 @@ use super::*;
 use crate::edge::http::{assets::Base, gallery};
 
 pub(super) const ANSWERER: Answerer<'_> =
-    Answerer { login_id: gallery::ANN, back: None, others: &[], kept: Kept::Nothing };
+    Answerer { login_id: gallery::ANN, back: None, others: &[], kept: Kept::Nothing, reference: None };
 
 pub(super) fn fresh(latest: Option<(Method, Duration)>) -> Reason<'static> {
     Reason::Fresh { app: "Payroll", before: Some("transfers"), within: Some(Duration::from_mins(5)), latest }
@@ -34,13 +34,16 @@ fn second_step(method: Method, action: &'static str) -> ChallengePage<'static> {
 fn every_state_of_a_code_from_an_app_is_worded() {
     let first = second_step(Method::Totp, "/challenge/totp");
     let because = |reason| ChallengePage { reason, ..first };
+    let asked = Answerer { reference: Some("7F3K-9QXA-2MT4"), ..ANSWERER };
     let stale = because(fresh(Some((Method::Totp, Duration::from_mins(12)))));
+    let stale = ChallengePage { answerer: asked, ..stale };
     let failed = |notice| ChallengePage { notice: Some(notice), ..stale };
-    let elsewhere = Answerer { back: Some("https://payroll.example.com/"), others: &[Method::Password], ..ANSWERER };
+    let elsewhere = Answerer { back: Some("https://payroll.example.com/"), others: &[Method::Password], ..asked };
     let unlabelled = Reason::Fresh { app: "Payroll", before: None, within: Some(Duration::from_mins(1)), latest: None };
     let states = vec![
         ("totp_second_step", first),
         ("totp_level", because(Reason::Level { app: "Payroll" })),
+        ("totp_risk", because(Reason::Risk { app: "Payroll" })),
         ("totp_stale", stale),
         ("totp_never_given", because(fresh(None))),
         ("totp_other_method_stale", because(fresh(Some((Method::Password, Duration::from_hours(3)))))),

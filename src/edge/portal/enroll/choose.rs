@@ -2,7 +2,10 @@
 
 use crate::{
     domain::factor::Method,
-    edge::http::page::{Frame, Hidden},
+    edge::{
+        http::page::{Frame, Hidden},
+        portal::challenge::{Kept, Reason},
+    },
 };
 use askama::Template;
 
@@ -19,16 +22,48 @@ pub struct EnrollChoicePage<'a> {
     /// What may be set up, strongest first; never empty.
     pub methods: &'a [Method],
     /// Whether they can't go on without one.
-    pub necessity: Necessity,
+    pub necessity: Necessity<'a>,
 }
 
 /// Whether somebody can go on without a second factor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Necessity {
+pub enum Necessity<'a> {
     /// Signing in takes one.
     Required,
     /// It is up to them.
     Offered,
+    /// An application asks for what they have not.
+    Asked {
+        /// What it asks for.
+        reason: Reason<'a>,
+        /// What waits for it.
+        kept: Kept,
+    },
+}
+
+impl EnrollChoicePage<'_> {
+    /// What asks, and before what, where an application does.
+    fn asking(&self) -> Option<(&str, Option<&str>)> {
+        match self.necessity {
+            Necessity::Asked {
+                reason: Reason::Level { app } | Reason::Risk { app } | Reason::Idle { app } | Reason::TooOld { app, .. },
+                ..
+            } => Some((app, None)),
+            Necessity::Asked { reason: Reason::Fresh { app, before, .. } | Reason::Once { app, before }, .. } => {
+                Some((app, before))
+            }
+            Necessity::Asked { reason: Reason::SecondStep | Reason::Change, .. }
+            | Necessity::Required
+            | Necessity::Offered => None,
+        }
+    }
+
+    const fn heading(&self) -> &'static str {
+        match self.necessity {
+            Necessity::Required | Necessity::Offered => "Set up a second step",
+            Necessity::Asked { .. } => "One thing to set up first",
+        }
+    }
 }
 
 #[cfg(test)]
@@ -45,8 +80,14 @@ mod tests {
             methods: &[Method::Passkey, Method::SecurityKey, Method::Totp],
             necessity: Necessity::Required,
         };
-        let states =
-            vec![("required", required), ("offered", EnrollChoicePage { necessity: Necessity::Offered, ..required })];
+        let asked = |reason, kept| EnrollChoicePage { necessity: Necessity::Asked { reason, kept }, ..required };
+        let transfers = Reason::Fresh { app: "Payroll", before: Some("transfers"), within: None, latest: None };
+        let states = vec![
+            ("required", required),
+            ("offered", EnrollChoicePage { necessity: Necessity::Offered, ..required }),
+            ("asked", asked(Reason::Level { app: "Payroll" }, Kept::Nothing)),
+            ("asked_before_a_form", EnrollChoicePage { methods: &[Method::Totp], ..asked(transfers, Kept::Form) }),
+        ];
 
         for (state, shown) in gallery::exhibit("enroll.choose", states) {
             insta::assert_snapshot!(state, shown);

@@ -4,6 +4,7 @@ use super::PasswordNotice;
 use crate::{
     domain::password::Refusal,
     edge::http::page::{Frame, Hidden},
+    flows::password::SecondStep,
 };
 use askama::Template;
 
@@ -40,7 +41,10 @@ pub enum Resetting<'a> {
         notice: Option<PasswordNotice>,
     },
     /// It is set.
-    Done,
+    Done {
+        /// Whether its owner has a second step, which it took nothing from.
+        second_step: SecondStep,
+    },
     /// The link was used, is too old, or never was one.
     Over,
 }
@@ -49,7 +53,7 @@ impl ResetPage<'_> {
     const fn heading(&self) -> &'static str {
         match self.state {
             Resetting::Choosing { .. } => "Choose a new password",
-            Resetting::Done => "Your new password is set",
+            Resetting::Done { .. } => "Your new password is set",
             Resetting::Over => "This link no longer works",
         }
     }
@@ -76,10 +80,12 @@ mod tests {
         let page = |state| ResetPage { frame: gallery::frame(Base::Portal), hidden: gallery::HIDDEN, state };
         let choosing =
             |notice| page(Resetting::Choosing { token: "t0ken", login_id: gallery::ANN, chars_min: 8, notice });
-        let from_nowhere = ResetPage { hidden: Hidden { to: None, ..gallery::HIDDEN }, ..page(Resetting::Done) };
+        let done = Resetting::Done { second_step: SecondStep::AsBefore };
+        let from_nowhere = ResetPage { hidden: Hidden { to: None, ..gallery::HIDDEN }, ..page(done) };
         let mut states = vec![
             ("choosing", choosing(None)),
-            ("done", page(Resetting::Done)),
+            ("done", page(done)),
+            ("done_without_a_second_step", page(Resetting::Done { second_step: SecondStep::None })),
             ("done_from_nowhere", from_nowhere),
             ("over", page(Resetting::Over)),
         ];

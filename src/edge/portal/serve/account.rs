@@ -1,24 +1,28 @@
 //! `/account`, `/account/activity`, and the portal's front.
 
 use super::{
-    Desk, Reply, Visit, factors, onward, see_other, sessions::row as session_row, sessions::rows as session_rows,
+    Desk, Reply, Visit, factors, onward, reminder::setting_up, see_other, sessions::row as session_row,
+    sessions::rows as session_rows,
 };
 use crate::{
     domain::{
+        change::recovered_until,
         contact::{Contact, Kind},
+        enrolment::Grace,
         factor::Method,
         session::{Session, latest, proven},
         time::Timestamp,
     },
     edge::{
-        http::words::Upcoming,
+        http::words::{Deadline, Upcoming},
         portal::account::{
-            AccountNotice, AccountPage, AppRow, ContactRow, SessionRow,
+            AccountNotice, AccountPage, AppRow, ContactRow, SentRow, Serves, SessionRow,
             activity::{ActivityPage, ActivityRow},
         },
     },
     flows::{
-        contacts, recovery,
+        codes::{self, Reached},
+        contacts, grace, recovery,
         sessions::{self, Bearer, Full},
     },
     ports::StoreError,
@@ -80,14 +84,22 @@ async fn page(desk: &Desk, visit: &Visit, full: &Full, notice: Option<AccountNot
     let password = desk.world.store.account(user.id).await?.and_then(|account| account.password);
     let (own, primary) = factors::own(desk, full).await?;
     let factors: Vec<_> = own.iter().map(|factor| factors::row(factor, primary, now)).collect();
-    let may_have_codes = desk.world.settings.recovery_codes > 0 && !own.is_empty();
+    let reached = codes::reached(&desk.world, user.id).await?;
+    let sent: Vec<_> = reached.iter().filter_map(|reached| sent_row(reached, now)).collect();
+    let has_phone = sent.iter().any(|row| row.kind == Kind::Phone);
+    let may_have_codes = desk.world.settings.recovery_codes > 0 && (has_phone || !own.is_empty());
     let recovery_codes = if may_have_codes { Some(recovery::left(&desk.world, user.id).await?) } else { None };
     let addresses = desk.world.store.contacts(user.id).await?;
-    let contacts = contact_rows(desk, &addresses);
+    let contacts = contact_rows(desk, full, &addresses, &sent);
     let apps: Vec<_> = desk.directory.iter().map(|(title, url)| AppRow { title, url }).collect();
     let others = session_rows(&sessions::others(&desk.world, full).await?, now);
     let activity = activity(desk, full, ROWS_OF_LATEST).await?;
     let (here, proofs) = (session_row(session, now), proofs(session, now));
+    let notice = match notice.or_else(|| reminder(session, now)) {
+        Some(notice) => Some(notice),
+        None => owed(desk, visit, full).await?,
+    };
+    let methods = desk.world.settings.methods_of(&user.groups);
     Ok(desk.form_page(visit, None, |hidden| {
         desk.page(
             StatusCode::OK,
@@ -96,10 +108,11 @@ async fn page(desk: &Desk, visit: &Visit, full: &Full, notice: Option<AccountNot
                 hidden,
                 name: &user.name,
                 login_id: user.login_id.as_str(),
-                notice: notice.or_else(|| reminder(session, now)),
-                methods: &desk.world.settings.methods,
+                notice,
+                methods: &methods,
                 factors: &factors,
                 remembers: desk.world.settings.remember.is_some(),
+                sent: &sent,
                 contacts: &contacts,
                 recovery_codes,
                 password: password.map(|password| password.changed_at.age(now).unwrap_or_default()),
@@ -137,18 +150,43 @@ fn locked(session: &Session, now: Timestamp) -> Option<Duration> {
     (!is_open).then(|| locked_at.age(now).unwrap_or_default())
 }
 
-/// Reminds somebody who had to use a recovery code, until they prove an authenticator app again.
+/// Reminds somebody who had to use a recovery code, until they prove a second factor again.
 fn reminder(session: &Session, now: Timestamp) -> Option<AccountNotice> {
-    let at = |method| latest(&session.authentications, &[method], now).map(|proof| proof.at);
-    let recovered = at(Method::RecoveryCode).filter(|recovered| at(Method::Totp).is_none_or(|app| app < *recovered));
-    recovered.map(|_| AccountNotice::Recovered { reopened: recovery::is_recovered(session, now) })
+    let second = [Method::Passkey, Method::SecurityKey, Method::Totp, Method::SmsCode, Method::VoiceCode];
+    let at = |methods: &[Method]| latest(&session.authentications, methods, now).map(|proof| proof.at);
+    let recovered = at(&[Method::RecoveryCode])?;
+    let until = recovered_until(session, now).map(|at| Upcoming { at, now });
+    at(&second).is_none_or(|proven| proven < recovered).then_some(AccountNotice::Recovered { until })
 }
 
-fn contact_rows<'a>(desk: &Desk, contacts: &'a [Contact]) -> Vec<ContactRow<'a>> {
+/// Reminds somebody who signs in without the second step that is required of them.
+async fn owed(desk: &Desk, visit: &Visit, full: &Full) -> Result<Option<AccountNotice>, StoreError> {
+    let Some(grace) = grace::of(&desk.world, &full.identity.user).await? else { return Ok(None) };
+    let ends = match grace {
+        Grace::Until(at) => Some(Deadline { at, now: desk.world.clock.now() }),
+        Grace::Ahead | Grace::Over => None,
+    };
+    let bearer = sessions::recognise(&desk.world, visit.token.as_ref()).await?;
+    Ok(Some(AccountNotice::Owed { ends, setting_up: setting_up(desk, &bearer).await? }))
+}
+
+fn sent_row(Reached { contact, methods }: &Reached, now: Timestamp) -> Option<SentRow<'_>> {
+    Some(SentRow {
+        kind: contact.address.kind(),
+        address: contact.address.as_str(),
+        method: *methods.first()?,
+        used: contact.used_at.map(|at| at.age(now).unwrap_or_default()),
+    })
+}
+
+fn contact_rows<'a>(desk: &Desk, full: &Full, contacts: &'a [Contact], sent: &[SentRow<'_>]) -> Vec<ContactRow<'a>> {
     let row = |kind: Kind| {
         let known = contacts.iter().find(|contact| contact.address.kind() == kind && contact.verified_at.is_some());
         let address = known.map(|contact| contact.address.as_str());
-        (address.is_some() || contacts::is_offered(&desk.world, kind)).then_some(ContactRow { kind, address })
+        let is_sent_to = sent.iter().any(|row| row.kind == kind);
+        let serves = if is_sent_to { Serves::SigningIn } else { Serves::Notices };
+        let is_shown = address.is_some() || contacts::is_offered(&desk.world, &full.identity.user, kind);
+        is_shown.then_some(ContactRow { kind, address, serves })
     };
     Kind::ALL.iter().filter_map(|kind| row(*kind)).collect()
 }

@@ -1,17 +1,12 @@
 //! `/challenge`: one more proof.
 
-use super::{
-    Carried, Desk, Fields, Reply, Visit,
-    login::Link,
-    onward, see_other,
-    way::{Errand, Toll},
-};
+use super::{Carried, Desk, Fields, Reply, Visit, enroll, login::Link, onward, way::Toll};
 use crate::{
     domain::{
         factor::{KeyKind, Method},
-        policy::{Missing, Strength, Within},
+        policy::{Missing, Within},
         secret::Token,
-        session::Level,
+        session::Identity,
         throttle::SEND_PACE,
     },
     edge::{
@@ -90,7 +85,7 @@ pub(super) async fn choose(State(desk): State<Arc<Desk>>, visit: Visit, Query(li
     match look(&desk, &visit, link.to.as_deref()).await {
         Ok(Seen::Asked(asked)) => match asked.helpful.first() {
             Some(method) => onward(path_of(*method), asked.to),
-            None => dead_end(&desk, &visit, &asked),
+            None => unprepared(&desk, &visit, &asked).await,
         },
         Ok(Seen::Elsewhere(reply)) => *reply,
         Err(error) => desk.unavailable(&error),
@@ -278,6 +273,7 @@ pub(super) fn shown(desk: &Desk, error: &ChallengeError) -> ProofNotice {
             None => ProofNotice::Locked,
         },
         ChallengeError::Gone
+        | ChallengeError::TooUnusual
         | ChallengeError::NotEnrolled
         | ChallengeError::Sealed(_)
         | ChallengeError::Passkey(PasskeyError::Unavailable(_))
@@ -314,6 +310,8 @@ struct Asked<'a> {
     back: Option<String>,
     /// What waits for it.
     kept: Kept,
+    /// The request that asks for it.
+    reference: Option<String>,
 }
 
 /// What a proof is asked for.
@@ -343,7 +341,7 @@ enum Seen<'a> {
 }
 
 async fn look<'a>(desk: &'a Desk, visit: &Visit, to: Option<&'a str>) -> Result<Seen<'a>, StoreError> {
-    let errand = Errand::by_name(to).zip(to);
+    let errand = desk.errand(to).zip(to);
     let journey = desk.journey(to);
     let kept = kept(journey.as_ref());
     let to = journey.as_ref().and(to);
@@ -357,17 +355,19 @@ async fn look<'a>(desk: &'a Desk, visit: &Visit, to: Option<&'a str>) -> Result<
                 return elsewhere(onward("/enroll", to));
             }
             let (bearer, lack) = (Bearer::Half(half), Lacking::SecondStep);
-            Ok(Seen::Asked(Box::new(Asked { bearer, to, lack, helpful, back: None, kept })))
+            Ok(Seen::Asked(Box::new(Asked { bearer, to, lack, helpful, back: None, kept, reference: None })))
         }
         Bearer::Full(mut full) => {
-            if let Some((errand, name)) = errand {
-                let Some(missing) = factors::missing_for_change(&desk.world, &full).await? else {
-                    return elsewhere(see_other(&errand.path()));
+            if let Some(((errand, then), name)) = errand {
+                let change = errand.change();
+                let Some(missing) = factors::missing_for_change(&desk.world, &full, change).await? else {
+                    return elsewhere(onward(&errand.path(), then));
                 };
-                let helpful = helpful(desk, &full, &missing).await?;
+                let (proofs, now) = (&full.identity.session.authentications, desk.world.clock.now());
+                let helpful = helpful(desk, &full, |method| change.helped_by(&missing, method, proofs, now)).await?;
                 let (bearer, to, lack) = (Bearer::Full(full), Some(name), Lacking::Change(missing));
                 let back = Some("/account".to_owned());
-                return Ok(Seen::Asked(Box::new(Asked { bearer, to, lack, helpful, back, kept })));
+                return Ok(Seen::Asked(Box::new(Asked { bearer, to, lack, helpful, back, kept, reference: None })));
             }
             let toll = match &journey {
                 Some(journey) => desk.toll(journey, &full.identity).await?,
@@ -377,10 +377,12 @@ async fn look<'a>(desk: &'a Desk, visit: &Visit, to: Option<&'a str>) -> Result<
                 return desk.proceed(&full.identity, to).await.and_then(elsewhere);
             };
             full.bill.clone_from(&toll.bill);
-            let helpful = helpful(desk, &full, &toll.missing).await?;
-            let back = journey.map(|journey| format!("https://{}{}/", journey.host, desk.port_suffix));
+            let (proofs, now) = (&full.identity.session.authentications, desk.world.clock.now());
+            let helpful = helpful(desk, &full, |method| toll.missing.helped_by(method, proofs, now)).await?;
+            let back = journey.as_ref().map(|journey| format!("https://{}{}/", journey.host, desk.port_suffix));
+            let reference = journey.and_then(|journey| journey.request);
             let (bearer, lack) = (Bearer::Full(full), Lacking::Toll(toll));
-            Ok(Seen::Asked(Box::new(Asked { bearer, to, lack, helpful, back, kept })))
+            Ok(Seen::Asked(Box::new(Asked { bearer, to, lack, helpful, back, kept, reference })))
         }
     }
 }
@@ -390,11 +392,9 @@ pub(super) fn kept(journey: Option<&Journey>) -> Kept {
     if journey.is_some_and(|journey| journey.held.is_some()) { Kept::Form } else { Kept::Nothing }
 }
 
-async fn helpful(desk: &Desk, full: &Full, missing: &Missing) -> Result<Vec<Method>, StoreError> {
-    let (user, session) = (full.identity.user.id, &full.identity.session);
-    let now = desk.world.clock.now();
-    let mut methods = challenge::offered(&desk.world, user).await?;
-    methods.retain(|method| missing.helped_by(*method, &session.authentications, now));
+async fn helpful(desk: &Desk, full: &Full, helps: impl Fn(Method) -> bool) -> Result<Vec<Method>, StoreError> {
+    let mut methods = challenge::offered(&desk.world, full.identity.user.id).await?;
+    methods.retain(|method| helps(*method));
     Ok(methods)
 }
 
@@ -456,18 +456,29 @@ async fn outgoing(
     Ok(Some(Outgoing { to, send: format!("{}/send", path_of(method)), sent }))
 }
 
-fn dead_end(desk: &Desk, visit: &Visit, asked: &Asked<'_>) -> Reply {
-    let needed = match asked.lack.missing() {
-        Some(Missing::Fresh { wanted, .. }) => wanted.any.clone(),
-        Some(Missing::Level { wanted: Strength::Level(Level::PhishingResistant), .. }) => vec![Method::Passkey],
-        Some(missing @ Missing::Level { wanted: Strength::Custom(_), .. }) => {
-            let proofs = match &asked.bearer {
-                Bearer::Full(full) => full.identity.session.authentications.as_slice(),
-                Bearer::Half(_) | Bearer::Nobody(_) => &[],
-            };
-            missing.needs(proofs, desk.world.clock.now())
+/// Somebody has nothing that would do: leads them to where they set it up, if they may, or says who can help.
+async fn unprepared(desk: &Desk, visit: &Visit, asked: &Asked<'_>) -> Reply {
+    if let (Bearer::Full(full), Lacking::Toll(toll)) = (&asked.bearer, &asked.lack) {
+        match enroll::remedies(desk, &asked.bearer, full, &toll.missing).await {
+            Ok(remedies) if !remedies.is_empty() => return onward("/enroll", asked.to),
+            Ok(_) => {}
+            Err(error) => return desk.unavailable(&error),
         }
-        Some(Missing::Level { wanted: Strength::Level(_), .. } | Missing::Idle { .. }) | None => vec![Method::Totp],
+    }
+    dead_end(desk, visit, asked)
+}
+
+fn dead_end(desk: &Desk, visit: &Visit, asked: &Asked<'_>) -> Reply {
+    let needed = match (asked.lack.missing(), &asked.bearer) {
+        (Some(Missing::Fresh { wanted, .. }), _) => wanted.any.clone(),
+        (Some(missing @ Missing::Level { .. }), Bearer::Full(full)) => {
+            let Identity { user, session } = &full.identity;
+            let needed = missing.needs(&session.authentications, desk.world.clock.now());
+            let may_have = desk.world.settings.methods_of(&user.groups);
+            let named: Vec<_> = needed.iter().copied().filter(|method| may_have.contains(method)).collect();
+            if named.is_empty() { needed } else { named }
+        }
+        _ => vec![Method::Totp],
     };
     let (frame, reason, answerer) = (desk.frame(), asked.reason(), asked.answerer(&[]));
     desk.form_page(visit, asked.to, |hidden| {
@@ -475,30 +486,36 @@ fn dead_end(desk: &Desk, visit: &Visit, asked: &Asked<'_>) -> Reply {
     })
 }
 
+/// Why an application asks.
+pub(super) fn reason_of<'a>(Toll { app, label, missing, .. }: &'a Toll<'_>) -> Reason<'a> {
+    match missing {
+        Missing::Level { reached: None, max_age: Some(max_age), .. } => Reason::TooOld { app, max_age: *max_age },
+        Missing::Level { risk: Some(_), .. } => Reason::Risk { app },
+        Missing::Level { .. } => Reason::Level { app },
+        Missing::Idle { .. } => Reason::Idle { app },
+        Missing::Fresh { wanted, latest } => {
+            let (before, latest) = (label.as_deref(), *latest);
+            match wanted.within {
+                Within::Age(age) => Reason::Fresh { app, before, within: Some(age), latest },
+                Within::Session => Reason::Fresh { app, before, within: None, latest },
+                Within::Once(_) => Reason::Once { app, before },
+            }
+        }
+    }
+}
+
 impl Asked<'_> {
     fn reason(&self) -> Reason<'_> {
         match &self.lack {
             Lacking::SecondStep => Reason::SecondStep,
             Lacking::Change(_) => Reason::Change,
-            Lacking::Toll(Toll {
-                app, missing: Missing::Level { reached: None, max_age: Some(max_age), .. }, ..
-            }) => Reason::TooOld { app, max_age: *max_age },
-            Lacking::Toll(Toll { app, missing: Missing::Level { .. }, .. }) => Reason::Level { app },
-            Lacking::Toll(Toll { app, missing: Missing::Idle { .. }, .. }) => Reason::Idle { app },
-            Lacking::Toll(Toll { app, label, missing: Missing::Fresh { wanted, latest }, .. }) => {
-                let (before, latest) = (label.as_deref(), *latest);
-                match wanted.within {
-                    Within::Age(age) => Reason::Fresh { app, before, within: Some(age), latest },
-                    Within::Session => Reason::Fresh { app, before, within: None, latest },
-                    Within::Once(_) => Reason::Once { app, before },
-                }
-            }
+            Lacking::Toll(toll) => reason_of(toll),
         }
     }
 
     fn answerer<'a>(&'a self, others: &'a [Method]) -> Answerer<'a> {
         let login_id = self.bearer.user().map_or("", |user| user.login_id.as_str());
-        Answerer { login_id, back: self.back.as_deref(), others, kept: self.kept }
+        Answerer { login_id, back: self.back.as_deref(), others, kept: self.kept, reference: self.reference.as_deref() }
     }
 }
 

@@ -16,6 +16,7 @@ use crate::{
         enroll::refused::WhyRefused,
     },
     flows::{
+        self,
         challenge::ChallengeError,
         codes::SendError,
         contacts::{self, ContactError},
@@ -198,9 +199,11 @@ async fn page(
         Some(ContactNotice::EmailFirst | ContactNotice::Kept) => StatusCode::CONFLICT,
         Some(ContactNotice::Proof(notice)) => status(Some(notice)),
     };
-    let login_id = full.identity.user.login_id.as_str();
+    let (user, methods) = (&full.identity.user, desk.world.settings.methods_of(&full.identity.user.groups));
+    let stronger: Vec<_> = flows::enroll::SET_UP.into_iter().filter(|method| methods.contains(method)).collect();
     desk.form_page(visit, None, |hidden| {
-        let (frame, current) = (desk.frame(), current.as_deref());
-        desk.page(code, &ContactPage { frame, hidden, login_id, kind, current, pending, typed, notice })
+        let (frame, login_id, current) = (desk.frame(), user.login_id.as_str(), current.as_deref());
+        let stronger = if kind == Kind::Phone { stronger.as_slice() } else { &[] };
+        desk.page(code, &ContactPage { frame, hidden, login_id, kind, current, pending, typed, stronger, notice })
     })
 }

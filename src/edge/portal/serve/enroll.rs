@@ -2,13 +2,17 @@
 
 use super::{
     Desk, Fields, Reply, Visit,
-    challenge::{CodeForm, shown, status},
+    challenge::{CodeForm, kept, reason_of, shown, status},
     login::Link,
     onward, see_other,
     way::Errand,
 };
 use crate::{
-    domain::factor::KeyKind,
+    domain::{
+        change::recovered_until,
+        factor::{KeyKind, Method},
+        policy::Missing,
+    },
     edge::portal::{
         challenge::ProofNotice,
         enroll::{
@@ -22,7 +26,7 @@ use crate::{
         enroll::{self, Offer},
         factors::ChangeError,
         recovery,
-        sessions::{self, Bearer},
+        sessions::{self, Bearer, Full},
         sign_in::Opened,
     },
     ports::StoreError,
@@ -50,24 +54,55 @@ pub(super) async fn choose(State(desk): State<Arc<Desk>>, visit: Visit, Query(li
         Ok(bearer) => bearer,
         Err(error) => return desk.unavailable(&error),
     };
-    let necessity = match &bearer {
-        Bearer::Half(_) => Necessity::Required,
-        Bearer::Full(_) => Necessity::Offered,
+    let asking = match &bearer {
+        Bearer::Full(full) => match desk.journey(to) {
+            Some(journey) => match desk.toll(&journey, &full.identity).await {
+                Ok(toll) => toll.map(|toll| (toll, full, journey)),
+                Err(error) => return desk.unavailable(&error),
+            },
+            None => None,
+        },
+        Bearer::Half(_) => None,
         Bearer::Nobody(_) => return onward("/login", to),
     };
-    let methods = match enroll::enrollable(&desk.world, &bearer).await {
+    let methods = match &asking {
+        Some((toll, full, _)) => remedies(&desk, &bearer, full, &toll.missing).await,
+        None => enroll::enrollable(&desk.world, &bearer).await,
+    };
+    let methods = match methods {
         Ok(methods) => methods,
         Err(error) => return desk.unavailable(&error),
     };
-    match methods.as_slice() {
+    let necessity = match (&asking, &bearer) {
+        (Some((toll, _, journey)), _) => Necessity::Asked { reason: reason_of(toll), kept: kept(Some(journey)) },
+        (None, Bearer::Half(_)) => Necessity::Required,
+        (None, Bearer::Full(_) | Bearer::Nobody(_)) => Necessity::Offered,
+    };
+    match (methods.as_slice(), necessity) {
+        // Where they are told what they lack and who can help.
+        ([], Necessity::Asked { .. }) => onward("/challenge", to),
         // What says why not.
-        [] => onward("/enroll/totp", to),
-        [only] => onward(&format!("/enroll/{only}"), to),
-        methods => desk.form_page(&visit, to, |hidden| {
+        ([], _) => onward("/enroll/totp", to),
+        ([only], Necessity::Required | Necessity::Offered) => onward(&format!("/enroll/{only}"), to),
+        (methods, necessity) => desk.form_page(&visit, to, |hidden| {
             let (frame, login_id) = (desk.frame(), login_id(&bearer));
             desk.page(StatusCode::OK, &EnrollChoicePage { frame, hidden, login_id, methods, necessity })
         }),
     }
+}
+
+/// What somebody may set up, now or after one more proof, that would do for what is missing.
+pub(super) async fn remedies(
+    desk: &Desk,
+    bearer: &Bearer,
+    full: &Full,
+    missing: &Missing,
+) -> Result<Vec<Method>, StoreError> {
+    let proofs = &full.identity.session.authentications;
+    let now = desk.world.clock.now();
+    let mut methods = enroll::enrollable(&desk.world, bearer).await?;
+    methods.retain(|method| missing.helped_by(*method, proofs, now));
+    Ok(methods)
 }
 
 pub(super) async fn show(State(desk): State<Arc<Desk>>, visit: Visit, Query(link): Query<Link>) -> Reply {
@@ -128,6 +163,7 @@ fn page(
         return onward("/login", to);
     };
     let key = offer.key.to_base32();
+    let may_have = may_have(desk, bearer);
     desk.form_page(visit, to, |hidden| {
         desk.page(
             status(notice),
@@ -139,10 +175,7 @@ fn page(
                 qr: &qr,
                 key: &key,
                 uri: &uri,
-                other: KeyKind::ALL
-                    .iter()
-                    .map(|kind| kind.method())
-                    .find(|method| desk.world.settings.methods.contains(method)),
+                other: KeyKind::ALL.iter().map(|kind| kind.method()).find(|method| may_have.contains(method)),
                 notice,
             },
         )
@@ -152,8 +185,13 @@ fn page(
 /// Whether recovery codes come with a new app: with the first, and in place of those that one was used of.
 async fn lacks_codes(desk: &Desk, bearer: &Bearer) -> Result<bool, StoreError> {
     let Bearer::Full(full) = bearer else { return Ok(true) };
-    let is_recovered = recovery::is_recovered(&full.identity.session, desk.world.clock.now());
-    Ok(is_recovered || recovery::left(&desk.world, full.identity.user.id).await? == 0)
+    Ok(is_recovered(desk, bearer) || recovery::left(&desk.world, full.identity.user.id).await? == 0)
+}
+
+/// Whether somebody is replacing what they lost, with one of their recovery codes (RC-03).
+pub(super) fn is_recovered(desk: &Desk, bearer: &Bearer) -> bool {
+    let Bearer::Full(full) = bearer else { return false };
+    recovered_until(&full.identity.session, desk.world.clock.now()).is_some()
 }
 
 /// What somebody sees who may not set up a method now. `errand` is what they came for.
@@ -167,7 +205,7 @@ pub(super) fn refuse(
 ) -> Reply {
     let refused = |why| refused(desk, visit, to, login_id(bearer), why);
     match (error, bearer) {
-        (ChangeError::NeedsProof(_), _) => onward("/challenge", Some(&errand.name())),
+        (ChangeError::NeedsProof(_), _) => onward("/challenge", Some(&errand.name_on(to))),
         (ChangeError::NeedsOperator, _) => refused(WhyRefused::NeedsOperator),
         (ChangeError::NotOffered, _) => refused(WhyRefused::NotOffered),
         (ChangeError::TooMany, _) => refused(WhyRefused::TooMany),
@@ -197,6 +235,11 @@ pub(super) fn refused(desk: &Desk, visit: &Visit, to: Option<&str>, login_id: &s
         let page = EnrollRefusedPage { frame: desk.frame(), hidden, login_id, why };
         desk.page(StatusCode::FORBIDDEN, &page)
     })
+}
+
+/// What somebody may set up at all.
+pub(super) fn may_have(desk: &Desk, bearer: &Bearer) -> Vec<Method> {
+    desk.world.settings.methods_of(bearer.user().map_or(&[], |user| &user.groups))
 }
 
 pub(super) fn login_id(bearer: &Bearer) -> &str {

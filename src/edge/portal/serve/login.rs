@@ -9,6 +9,7 @@ use crate::{
             challenge::ProofNotice,
             enroll::refused::WhyRefused,
             login::{LoginNotice, LoginPage},
+            message::Message,
         },
     },
     flows::{
@@ -67,6 +68,7 @@ pub(super) async fn submit(State(desk): State<Arc<Desk>>, visit: Visit, Fields(f
         Err(SignInError::EnrolmentClosed) => {
             enroll::refused(&desk, &visit, to, &form.login_id, WhyRefused::NeedsOperator)
         }
+        Err(SignInError::TooUnusual) => desk.message(StatusCode::FORBIDDEN, Message::TooUnusual),
         Err(error) => {
             let notice = shown(&desk, &error);
             ask(&desk, &visit, to, status(notice), &form.login_id, Some(notice))
@@ -83,6 +85,10 @@ pub(super) async fn go_on(desk: &Desk, visit: &Visit, outcome: Outcome, to: Opti
         }
         Outcome::SecondFactor(token) => half(desk, visit, "/challenge", &token, to).await,
         Outcome::Enrol(token) => half(desk, visit, "/enroll", &token, to).await,
+        Outcome::Grace(opened) => {
+            replace(desk, visit).await;
+            desk.keep(onward("/enroll/reminder", to), &opened)
+        }
     }
 }
 
@@ -100,7 +106,7 @@ pub(super) fn refuse_passkey(desk: &Desk, visit: &Visit, to: Option<&str>, error
 /// What the visitor may learn.
 fn shown(desk: &Desk, error: &SignInError) -> LoginNotice {
     match error {
-        SignInError::Mismatch | SignInError::EnrolmentClosed => LoginNotice::Mismatch,
+        SignInError::Mismatch | SignInError::EnrolmentClosed | SignInError::TooUnusual => LoginNotice::Mismatch,
         SignInError::Throttled(closed) => match desk.until(*closed) {
             Some(again) => LoginNotice::TooMany { again },
             None => LoginNotice::Locked,
@@ -124,7 +130,11 @@ fn notice_for(desk: &Desk, why: WhyAnonymous) -> Option<LoginNotice> {
         WhyAnonymous::TooOld => Some(LoginNotice::TooOld(desk.world.settings.limits.lifetime)),
         WhyAnonymous::Idle => Some(LoginNotice::Idle(desk.world.settings.limits.idle)),
         // A token nobody knows is that of a browser that only looked at this page before.
-        WhyAnonymous::NoCookie | WhyAnonymous::BadCookie | WhyAnonymous::Unknown | WhyAnonymous::Disabled => None,
+        WhyAnonymous::NoCookie
+        | WhyAnonymous::BadCookie
+        | WhyAnonymous::BadToken
+        | WhyAnonymous::Unknown
+        | WhyAnonymous::Disabled => None,
     }
 }
 

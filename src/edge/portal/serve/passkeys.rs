@@ -12,15 +12,16 @@ use crate::{
     domain::factor::{KeyKind, Method},
     edge::{
         http::refusal::Refusal,
-        portal::{challenge::ProofNotice, enroll::passkey::EnrollPasskeyPage},
+        portal::{challenge::ProofNotice, enroll::passkey::EnrollPasskeyPage, message::Message},
     },
     flows::{
         challenge::ChallengeError,
-        factors::{ChangeError, may_add},
+        factors::{ChangeError, may_add, second_factors},
         passkeys::{self, Answer, Challenge},
+        recovery,
         sessions::{self, Bearer},
     },
-    ports::store::Purpose,
+    ports::{StoreError, store::Purpose},
 };
 use axum::{
     body::Body,
@@ -93,7 +94,10 @@ pub(super) async fn sign_in(State(desk): State<Arc<Desk>>, visit: Visit, Fields(
         }
         Err(error) => {
             tracing::info!(client = %visit.caller.address, method = %Method::Passkey, %error, "sign-in refused");
-            login::refuse_passkey(&desk, &visit, to, &error)
+            match error {
+                ChallengeError::TooUnusual => desk.message(StatusCode::FORBIDDEN, Message::TooUnusual),
+                error => login::refuse_passkey(&desk, &visit, to, &error),
+            }
         }
     }
 }
@@ -135,20 +139,27 @@ pub(super) async fn submit_enrolment(
         Err(error) => return desk.unavailable(&error),
     };
     let user = bearer.user().map(|user| user.id.0);
+    let brings_codes = match brings_codes(&desk, &bearer).await {
+        Ok(brings_codes) => brings_codes,
+        Err(error) => return desk.unavailable(&error),
+    };
     match passkeys::enroll(&desk.world, &bearer, kind, answer, &form.name, &visit.caller).await {
         Ok(opened) => {
             tracing::info!(user.id = ?user, client = %visit.caller.address, method = %kind.method(), "key enrolled");
-            match bearer {
-                // In the middle of a sign-in it is the first: there are no recovery codes yet.
-                Bearer::Half(_) => desk.hand_out_codes(visit, &opened, to).await,
-                Bearer::Full(_) | Bearer::Nobody(_) => desk.changed(&opened, to).await,
-            }
+            if brings_codes { desk.hand_out_codes(visit, &opened, to).await } else { desk.changed(&opened, to).await }
         }
         Err(error) => {
             tracing::info!(user.id = ?user, client = %visit.caller.address, %error, "enrolment refused");
             refuse(&desk, &visit, to, &bearer, kind, &error)
         }
     }
+}
+
+/// Whether recovery codes come with a new key: with the first, where there are none yet.
+async fn brings_codes(desk: &Desk, bearer: &Bearer) -> Result<bool, StoreError> {
+    let Bearer::Full(full) = bearer else { return Ok(true) };
+    let user = full.identity.user.id;
+    Ok(second_factors(&desk.world, user).await?.is_empty() && recovery::left(&desk.world, user).await? == 0)
 }
 
 impl AnswerForm {
@@ -168,7 +179,7 @@ fn page(
 ) -> Reply {
     // In the middle of a sign-in it is the first; whoever is signed in came here for a key.
     let other = match bearer {
-        Bearer::Half(_) => desk.world.settings.methods.iter().copied().find(|method| *method == Method::Totp),
+        Bearer::Half(_) => enroll::may_have(desk, bearer).into_iter().find(|method| *method == Method::Totp),
         Bearer::Full(_) | Bearer::Nobody(_) => None,
     };
     desk.form_page(visit, to, |hidden| {

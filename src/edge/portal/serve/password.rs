@@ -178,10 +178,11 @@ pub(super) async fn reset(State(desk): State<Arc<Desk>>, visit: Visit, Fields(fo
     match password::reset(&desk.world, &form.token, &form.password, &visit.caller).await {
         Ok(reset) => {
             tracing::info!(user.id = %reset.user.id.0, %client, ended = reset.ended.len(), "password reset by a link");
-            for session in reset.ended {
-                desk.ended.note(session);
+            for session in &reset.ended {
+                desk.ended.note(*session);
             }
-            reset_page(&desk, &visit, to, StatusCode::OK, Resetting::Done)
+            let state = Resetting::Done { second_step: reset.second_step };
+            reset_page(&desk, &visit, to, StatusCode::OK, state)
         }
         Err(PasswordError::Gone) => reset_page(&desk, &visit, to, StatusCode::GONE, Resetting::Over),
         Err(error) => {
@@ -209,7 +210,7 @@ fn reset_page(desk: &Desk, visit: &Visit, to: Option<&str>, status: StatusCode, 
         let page = ResetPage { frame: desk.frame(), hidden, state };
         match state {
             Resetting::Choosing { .. } => desk.scripted_page(status, &page),
-            Resetting::Done | Resetting::Over => desk.page(status, &page),
+            Resetting::Done { .. } | Resetting::Over => desk.page(status, &page),
         }
     })
 }

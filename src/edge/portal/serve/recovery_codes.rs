@@ -150,8 +150,13 @@ async fn confirm(desk: &Desk, visit: &Visit, full: &Full, notice: Option<ProofNo
         Ok(_) => {}
         Err(error) => return desk.unavailable(&error),
     }
-    let answerer =
-        Answerer { login_id: user.login_id.as_str(), back: Some("/account"), others: &[], kept: Kept::Nothing };
+    let answerer = Answerer {
+        login_id: user.login_id.as_str(),
+        back: Some("/account"),
+        others: &[],
+        kept: Kept::Nothing,
+        reference: None,
+    };
     desk.form_page(visit, None, |hidden| {
         let (method, action) = (Method::Totp, "/recovery-codes");
         let page = ChallengePage {

@@ -9,11 +9,13 @@ use crate::{
     domain::enrolment::{Inviter, SignUp},
     edge::portal::{
         invite::{InvitePage, Inviting},
+        message::Message,
         password::PasswordNotice,
         sign_up::{SignUpNotice, SignUpPage, SigningUp},
     },
     flows::{
         password,
+        sign_in::SignInError,
         sign_up::{self, SignUpError},
     },
 };
@@ -133,6 +135,9 @@ async fn redeem(State(desk): State<Arc<Desk>>, visit: Visit, Fields(form): Field
                 SignUpError::Refused(refusal) => {
                     let notice = PasswordNotice::Refused(refusal);
                     choose(&desk, &visit, to, &form.token, Some(&form.name), Some(notice)).await
+                }
+                SignUpError::SignIn(SignInError::TooUnusual) => {
+                    desk.message(StatusCode::FORBIDDEN, Message::TooUnusual)
                 }
                 _ => {
                     let notice = PasswordNotice::OurFault;

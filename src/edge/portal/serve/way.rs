@@ -3,6 +3,7 @@
 use super::{Desk, Reply, onward, reference, see_other};
 use crate::{
     domain::{
+        change::Change,
         contact::Kind,
         factor::KeyKind,
         policy::{
@@ -85,9 +86,23 @@ impl Errand {
         }
     }
 
-    /// The errand that a link names.
-    pub(super) fn by_name(to: Option<&str>) -> Option<Self> {
-        let to = to?;
+    /// What it changes.
+    pub(super) const fn change(self) -> Change {
+        match self {
+            Self::AddKey(_) | Self::AddTotp | Self::Factor(_) | Self::Sessions => Change::Factors,
+            Self::Account | Self::Contact(_) | Self::ChangePassword => Change::Account,
+        }
+    }
+
+    /// The same, for somebody who goes on from there: it takes the sealed journey along, which has no dot.
+    pub(super) fn name_on(self, to: Option<&str>) -> String {
+        match to {
+            Some(to) => format!("{}.{to}", self.name()),
+            None => self.name(),
+        }
+    }
+
+    fn by_name(to: &str) -> Option<Self> {
         let factor = to.strip_prefix(FACTOR).and_then(|id| Uuid::parse_str(id).ok()).map(Self::Factor);
         let keys = KeyKind::ALL.iter().copied().map(Self::AddKey);
         let contacts = Kind::ALL.iter().copied().map(Self::Contact);
@@ -112,6 +127,18 @@ impl Errand {
 }
 
 impl Desk {
+    /// The errand that a link names, and the journey that it is a part of.
+    pub(super) fn errand<'a>(&self, to: Option<&'a str>) -> Option<(Errand, Option<&'a str>)> {
+        let to = to?;
+        match to.split_once('.') {
+            None => Some((Errand::by_name(to)?, None)),
+            Some((name, onward)) => {
+                self.journey(Some(onward))?;
+                Some((Errand::by_name(name)?, Some(onward)))
+            }
+        }
+    }
+
     /// What `identity` must still prove before `journey` can go on.
     pub(super) async fn toll<'a>(
         &'a self,
@@ -124,7 +151,8 @@ impl Desk {
         let asking = journey.asks.as_ref().and_then(|asks| Some((app.enforced(&asks.policy)?, asks.label.clone())));
         let holding = asking.or_else(|| self.guess(app, journey, &visitor));
         let pays = journey.asks.as_ref().and_then(|asks| asks.pays);
-        let of_the_application = || journey.demand.and_then(|demand| demand.missing(&identity.session, now));
+        let demand = || journey.demand.as_ref().and_then(|wish| app.demand(wish));
+        let of_the_application = || demand().and_then(|demand| demand.missing(&identity.session, now));
         let missing = match (holding.as_ref().map(|(policy, _)| policy.decide(&visitor, now)), pays) {
             (Some(Decision::StepUp(missing)), _) => Some(missing),
             (Some(Decision::Pay(unpaid)), Some(request))
@@ -176,8 +204,8 @@ impl Desk {
 
     /// Sends somebody who is signed in onward: to the app, to one more proof, or to their account.
     pub(super) async fn proceed(&self, identity: &Identity, to: Option<&str>) -> Result<Reply, StoreError> {
-        if let Some(errand) = Errand::by_name(to) {
-            return Ok(onward("/challenge", Some(&errand.name())));
+        if self.errand(to).is_some() {
+            return Ok(onward("/challenge", to));
         }
         let Some(journey) = self.journey(to) else { return Ok(see_other("/account")) };
         if self.toll(&journey, identity).await?.is_some() {

@@ -1,6 +1,7 @@
 use super::*;
 use crate::domain::{
     place::Place,
+    risk::Assessment,
     session::{Activity, Session, SessionId},
     target::{Allowed, Authority},
     time::Timestamp,
@@ -30,6 +31,7 @@ fn identity() -> Identity {
             activity: Activity::begun(noon),
             locked_at: None,
             place: Place::default(),
+            risk: Assessment::default(),
         },
     }
 }

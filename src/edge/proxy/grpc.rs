@@ -1,0 +1,238 @@
+//! gRPC: calls over HTTP/2 whose outcome is told in trailers, or in the fields of a response that has nothing else.
+//!
+//! What may not pass is told so in the protocol's own words: a status, a message, and for programs that can act on it the
+//! `google.rpc.Status` of the richer error model, with an `ErrorInfo` that holds what RFC 9470 has in its challenge.
+
+use super::{
+    Proxy, Served,
+    answer::{Own, Wanted, max_age_of, words_of},
+    body::RequestBody,
+    kind::Kind,
+    tether::{Cut, Tether},
+    trailers::Trailers,
+};
+use crate::{
+    domain::policy::Admission,
+    edge::http::{refusal::Refusal, request::RequestId},
+    ports::upstream::{Upstream, UpstreamError},
+};
+use base64::prelude::{BASE64_STANDARD_NO_PAD, Engine as _};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
+use std::{fmt::Write as _, sync::Arc};
+
+const STATUS: HeaderName = HeaderName::from_static("grpc-status");
+const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
+const DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
+
+/// Whose reasons these are, in an `ErrorInfo`.
+const DOMAIN: &str = "doorward";
+/// What the details are.
+const ERROR_INFO: &str = "type.googleapis.com/google.rpc.ErrorInfo";
+
+/// How a call ended: those of gRPC's codes that the gateway has a use for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Code {
+    InvalidArgument = 3,
+    DeadlineExceeded = 4,
+    PermissionDenied = 7,
+    ResourceExhausted = 8,
+    Unimplemented = 12,
+    Internal = 13,
+    Unavailable = 14,
+    Unauthenticated = 16,
+}
+
+/// Whether a request is a call. `application/grpc-web` is not: browsers make those, which read a status like any other.
+pub fn is_call(headers: &HeaderMap) -> bool {
+    let Some(kind) = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()) else { return false };
+    let name = kind.split([';', '+']).next().unwrap_or_default();
+    name.trim().eq_ignore_ascii_case("application/grpc")
+}
+
+/// Tells a caller what is missing, and where a person can provide it.
+pub(super) fn unauthenticated(wanted: &Wanted<'_>, step_up_url: &str, id: RequestId) -> Own {
+    let words = words_of(wanted);
+    let mut metadata = vec![("step_up_url", step_up_url.to_owned()), ("request_id", id.to_string())];
+    if let Wanted::StepUp(_, requirement) = wanted {
+        metadata.push(("acr_values", requirement.level.to_string()));
+        metadata.extend(max_age_of(requirement).map(|age| ("max_age", age.as_secs().to_string())));
+    }
+    let reason = words.code.to_ascii_uppercase();
+    let message = format!("{} {}", words.title, words.detail);
+    ended(Code::Unauthenticated, &message, &reason, &metadata)
+}
+
+/// Refuses a call.
+pub(super) fn refuse(refusal: &Refusal<'_>, reason: &str, id: RequestId) -> Own {
+    let code = match refusal.status() {
+        StatusCode::FORBIDDEN => Code::PermissionDenied,
+        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => Code::Unimplemented,
+        StatusCode::REQUEST_TIMEOUT | StatusCode::GATEWAY_TIMEOUT => Code::DeadlineExceeded,
+        StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE | StatusCode::TOO_MANY_REQUESTS => {
+            Code::ResourceExhausted
+        }
+        StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::MISDIRECTED_REQUEST => {
+            Code::Unavailable
+        }
+        StatusCode::INTERNAL_SERVER_ERROR => Code::Internal,
+        _ => Code::InvalidArgument,
+    };
+    let message = match refusal {
+        Refusal::NotAllowed { message: Some(message), .. } => message,
+        _ => refusal.status().canonical_reason().unwrap_or_default(),
+    };
+    ended(code, message, &reason.to_ascii_uppercase(), &[("request_id", id.to_string())])
+}
+
+/// A response that is nothing but the end of a call.
+fn ended(code: Code, message: &str, reason: &str, metadata: &[(&str, String)]) -> Own {
+    let mut response = Response::new(String::new());
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(STATUS, HeaderValue::from(code as u16));
+    let details = BASE64_STANDARD_NO_PAD.encode(status(code, message, &error_info(reason, metadata)));
+    for (name, value) in [(MESSAGE, percent_encoded(message)), (DETAILS, details)] {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            headers.insert(name, value);
+        }
+    }
+    response
+}
+
+/// `grpc-message`: UTF-8, with everything but printable ASCII percent-encoded, and the percent sign too.
+fn percent_encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b' '..=b'~' if byte != b'%' => encoded.push(char::from(byte)),
+            // Writing to a string does not fail.
+            _ => _ = write!(encoded, "%{byte:02X}"),
+        }
+    }
+    encoded
+}
+
+/// `google.rpc.Status`: `int32 code = 1; string message = 2; repeated google.protobuf.Any details = 3`.
+fn status(code: Code, message: &str, info: &[u8]) -> Vec<u8> {
+    let mut any = Vec::new();
+    put(&mut any, 1, ERROR_INFO.as_bytes());
+    put(&mut any, 2, info);
+    // Field 1 as a varint; every code is below 128, and so one byte.
+    let mut status = vec![1 << 3, code as u8];
+    put(&mut status, 2, message.as_bytes());
+    put(&mut status, 3, &any);
+    status
+}
+
+/// `google.rpc.ErrorInfo`: `string reason = 1; string domain = 2; map<string, string> metadata = 3`.
+fn error_info(reason: &str, metadata: &[(&str, String)]) -> Vec<u8> {
+    let mut info = Vec::new();
+    put(&mut info, 1, reason.as_bytes());
+    put(&mut info, 2, DOMAIN.as_bytes());
+    for (key, value) in metadata {
+        let mut entry = Vec::new();
+        put(&mut entry, 1, key.as_bytes());
+        put(&mut entry, 2, value.as_bytes());
+        put(&mut info, 3, &entry);
+    }
+    info
+}
+
+/// Appends a field that has a length: tag, length as a varint, bytes (protobuf's wire type 2).
+fn put(message: &mut Vec<u8>, field: u8, bytes: &[u8]) {
+    message.push(field << 3 | 2);
+    let mut length = bytes.len();
+    while length >= 0x80 {
+        message.push(u8::try_from(length & 0x7f).unwrap_or_default() | 0x80);
+        length >>= 7;
+    }
+    message.push(u8::try_from(length).unwrap_or_default());
+    message.extend_from_slice(bytes);
+}
+
+/// A request's body as it goes on. Where HTTP/2 goes all the way its trailers may; and a call whose session is watched
+/// over may be silent.
+pub(super) fn prepare(served: &Served, body: RequestBody, kind: Kind, tether: Option<&Tether>) -> RequestBody {
+    if !served.http2 {
+        return body;
+    }
+    let body = body.with_trailers(Trailers::OfRequest(Arc::clone(served.names.stripped())));
+    if kind == Kind::Grpc && tether.is_some() { body.with_patience() } else { body }
+}
+
+/// What becomes of the trailers of an app's responses.
+pub(super) fn trailers_of_response(served: &Served) -> Trailers {
+    if served.http2 { Trailers::OfResponse } else { Trailers::Dropped }
+}
+
+impl<U: Upstream<RequestBody>> Proxy<U> {
+    /// Sends a request and waits for the head of its response. A call may wait for its first message as long as it
+    /// streams its own: one whose session ends meanwhile is given up, which resets its stream.
+    pub(super) async fn send(
+        &self,
+        served: &Served,
+        admission: &Admission,
+        request: Request<RequestBody>,
+        kind: Kind,
+        tether: Option<&Tether>,
+    ) -> Result<Result<Response<U::Body>, UpstreamError>, Cut> {
+        let sending = self.upstream.send(admission, &served.app.name, request);
+        match tether.filter(|_| kind == Kind::Grpc) {
+            Some(tether) => tokio::select! {
+                sent = sending => Ok(sent),
+                cut = tether.clone().cut() => Err(cut),
+            },
+            None => Ok(sending.await),
+        }
+    }
+}
+
+/// The end of a call whose session ended before the application answered.
+pub(super) fn cut(why: Cut, id: RequestId) -> Own {
+    let reason = match why {
+        Cut::Over => "sign_in_required",
+        Cut::Stale => "step_up_required",
+    };
+    let request_id = [("request_id", id.to_string())];
+    ended(Code::Unauthenticated, &why.to_string(), &reason.to_ascii_uppercase(), &request_id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_is_told_by_its_content_type() {
+        let is = |kind: &'static str| {
+            is_call(&[(header::CONTENT_TYPE, HeaderValue::from_static(kind))].into_iter().collect())
+        };
+
+        for kind in ["application/grpc", "application/grpc+proto", "Application/gRPC;charset=utf-8"] {
+            assert!(is(kind), "{kind}");
+        }
+        for kind in ["application/grpc-web", "application/grpc-web+proto", "application/json", "application/grpcx", ""]
+        {
+            assert!(!is(kind), "{kind}");
+        }
+        assert!(!is_call(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn messages_are_printable() {
+        assert_eq!(percent_encoded("50 % off, née"), "50 %25 off, n%C3%A9e");
+        assert_eq!(percent_encoded("a\r\nb"), "a%0D%0Ab");
+    }
+
+    #[test]
+    fn details_are_what_protobuf_says() {
+        let info = error_info("R", &[("k", "v".repeat(200))]);
+
+        // R, the domain, and an entry whose length takes two bytes.
+        let mut expected = b"\x0a\x01R\x12\x08doorward\x1a\xce\x01\x0a\x01k\x12\xc8\x01".to_vec();
+        expected.extend(b"v".repeat(200));
+        assert_eq!(info, expected);
+        let status = status(Code::Unauthenticated, "m", b"i");
+        assert_eq!(status, [&b"\x08\x10\x12\x01m\x1a\x2d\x0a\x28"[..], ERROR_INFO.as_bytes(), b"\x12\x01i"].concat());
+    }
+}

@@ -1,0 +1,89 @@
+//! What a stream goes on being asked for while it is open: what its request would be asked for if it came now.
+
+use super::serve::{Arrival, Proxy, Served};
+use crate::domain::{
+    policy::{
+        Decision, Policy, Visitor,
+        call::{Call, Form},
+        route::ByHost,
+    },
+    target::{CanonicalPath, Host},
+    time::Timestamp,
+};
+use arc_swap::ArcSwap;
+use http::{HeaderMap, Method, request::Parts};
+use std::{net::IpAddr, sync::Arc};
+
+/// Every app of the latest generation, by host.
+pub type Latest = Arc<ArcSwap<ByHost<Arc<Served>>>>;
+
+/// A request that was let through, and the policy that goes on holding for it. Where the config changes, its route is looked
+/// for again.
+#[derive(Clone)]
+pub struct Obedience {
+    latest: Latest,
+    /// Where its policy was found.
+    apps: Arc<ByHost<Arc<Served>>>,
+    policy: Arc<Policy>,
+    host: Host,
+    method: Method,
+    path: String,
+    query: Option<String>,
+    fields: HeaderMap,
+    client: IpAddr,
+}
+
+impl<U> Proxy<U> {
+    /// What holds for a request that `policy` let through.
+    pub(super) fn obedience(
+        &self,
+        policy: &Arc<Policy>,
+        path: &CanonicalPath<'_>,
+        parts: &Parts,
+        arrival: &Arrival<'_>,
+    ) -> Box<Obedience> {
+        Box::new(Obedience {
+            latest: Arc::clone(&self.latest),
+            apps: Arc::clone(&self.apps),
+            policy: Arc::clone(policy),
+            host: arrival.authority.host.clone(),
+            method: parts.method.clone(),
+            path: path.as_str().to_owned(),
+            query: parts.uri.query().map(str::to_owned),
+            fields: parts.headers.clone(),
+            client: arrival.client,
+        })
+    }
+}
+
+impl Obedience {
+    /// Whether the request would be let through now.
+    pub fn admits(&mut self, visitor: &Visitor, now: Timestamp) -> bool {
+        let latest = self.latest.load_full();
+        if !Arc::ptr_eq(&latest, &self.apps) {
+            let Some(policy) = self.find(&latest, visitor, now) else { return false };
+            self.policy = policy;
+            self.apps = latest;
+        }
+        // What was paid for once is paid for as long as it lasts.
+        matches!(self.policy.decide(visitor, now), Decision::Admit(_) | Decision::Pay(_))
+    }
+
+    /// The policy of its route. A request that has none any more is not let through.
+    fn find(&self, apps: &ByHost<Arc<Served>>, visitor: &Visitor, now: Timestamp) -> Option<Arc<Policy>> {
+        let app = &apps.find(&self.host)?.app;
+        let path = CanonicalPath::parse(&self.path, app.allowed).ok()?;
+        let call = Call {
+            method: self.method.as_str(),
+            path: &path,
+            query: self.query.as_deref(),
+            fields: &self.fields,
+            client: Some(self.client),
+            // Nobody knows any more: what depends on it is not let through.
+            form: Form::Unread,
+            visitor: Some(visitor),
+            now,
+        };
+        app.matched(&call).ok()?.map(|matched| Arc::clone(matched.policy))
+    }
+}
