@@ -22,13 +22,13 @@ use doorward::{
         place::Place,
         policy::{
             Access, Decision, Policy, Requirement, Who,
-            call::{Call, Conditions, NoFields},
+            call::{Call, Conditions, Form, NoFields},
             glob::PathGlob,
-            route::{App, Apps, Matched, Route, Streams},
+            route::{App, Apps, Matched, Route, Streams, Traffic},
         },
         risk::Assessment,
         secret::Token,
-        session::{Authentication, Level, Limits, Session, SessionId},
+        session::{Activity, Authentication, Level, Limits, Session, SessionId},
         target::{Allowed, Authority, CanonicalPath, Host, HostPattern, path::check_query},
         user::LoginId,
     },
@@ -174,8 +174,16 @@ impl Scene {
 
     fn matched<'a>(&'a self, path: &CanonicalPath<'_>) -> Matched<'a> {
         let (client, now) = (Some(CLIENT), self.world.clock.now());
-        let call =
-            Call { method: "GET", path, query: self.uri.query(), fields: &self.headers, client, visitor: None, now };
+        let call = Call {
+            method: "GET",
+            path,
+            query: self.uri.query(),
+            fields: &self.headers,
+            client,
+            form: Form::Unread,
+            visitor: None,
+            now,
+        };
         self.apps.find(&self.authority.host).unwrap().matched(&call).unwrap().unwrap()
     }
 
@@ -257,6 +265,7 @@ async fn signed_in(world: &World, host: &Host) -> Token {
         authentications: vec![proof(Method::Password), proof(Method::Totp)],
         started_at: now,
         seen_at: now,
+        activity: Activity::begun(now),
         locked_at: None,
         place: Place::default(),
         risk: Assessment::default(),
@@ -282,6 +291,7 @@ fn app(host: Host) -> App {
         conditions: Conditions::default(),
         policy: Arc::clone(policy),
         streams: Streams::Session,
+        traffic: Traffic::Person,
     };
     let (standard, finance) = (policy("standard", &[]), policy("finance", &["finance"]));
     App {
@@ -376,6 +386,7 @@ fn ten_thousand_routes(c: &mut Criterion) {
         query: None,
         fields: &NoFields,
         client: None,
+        form: Form::Unread,
         visitor: None,
         now: SystemClock.now(),
     };

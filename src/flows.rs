@@ -16,6 +16,7 @@ pub mod journey;
 pub mod notices;
 pub mod passkeys;
 pub mod password;
+pub mod receipts;
 pub mod recovery;
 pub mod risk;
 pub mod sessions;

@@ -31,6 +31,8 @@ mod passwords;
 mod people;
 #[path = "store_contract/postgres.rs"]
 mod postgres;
+#[path = "store_contract/receipts.rs"]
+mod receipts;
 #[path = "store_contract/recovery.rs"]
 mod recovery;
 #[path = "store_contract/sessions.rs"]
@@ -40,7 +42,7 @@ mod traces;
 
 use doorward::{adapters::store, ports::Store};
 use futures_util::future::join_all;
-use std::{future::Future, sync::Arc};
+use std::{future::Future, pin::Pin, sync::Arc};
 use tokio::sync::Barrier;
 
 /// How many callers race for what may happen once.
@@ -71,8 +73,7 @@ macro_rules! behaviours {
             $({
                 println!("{}", stringify!($behaviour));
                 let database = server.database(stringify!($behaviour)).await;
-                // Each on the heap: together they would not fit on the stack of a test.
-                Box::pin($topic::$behaviour(store::open(&database).await.unwrap())).await;
+                boxed($topic::$behaviour, store::open(&database).await.unwrap()).await;
             })+
             engines::a_newer_postgres_database_is_refused(&server).await;
             engines::an_impossible_postgres_row_is_named(&server).await;
@@ -112,6 +113,8 @@ behaviours! {
     sessions::of_racing_sign_outs_one_ends_the_session
     sessions::the_latest_proof_of_a_factor_stays
     sessions::a_note_of_use_never_moves_back
+    sessions::the_longest_quiet_is_kept_until_somebody_shows_that_they_are_there
+    sessions::what_stays_open_keeps_a_session_and_is_no_use_of_it
     sessions::a_lock_is_noted_and_never_moves_back
     sessions::an_ended_session_takes_its_children_along
     sessions::all_sessions_end_but_the_spared_one
@@ -184,10 +187,22 @@ behaviours! {
     invitations::a_link_that_can_not_make_an_account_changes_nothing
     invitations::invitations_end_by_login_id_and_by_time
     invitations::open_invitations_of_operators_are_listed
+    receipts::a_receipt_is_found_as_it_was_written
+    receipts::of_racing_requests_one_spends_the_receipt
+    receipts::of_racing_proofs_one_writes_a_receipt
+    receipts::receipts_go_with_their_time_and_with_their_session
     people::the_store_answers
     traces::the_latest_trace_of_each_browser_and_subnet_is_kept
     traces::traces_go_with_their_browser
     traces::traces_go_with_their_time_their_account_and_what_is_undone
+}
+
+/// A behaviour, off the stack: all of them in one test are more than it holds.
+fn boxed<F: Future<Output = ()> + 'static>(
+    behaviour: impl FnOnce(Arc<dyn Store>) -> F,
+    store: Arc<dyn Store>,
+) -> Pin<Box<dyn Future<Output = ()>>> {
+    Box::pin(behaviour(store))
 }
 
 /// What each of [`RACERS`] callers got who all called at once, when every connection was open.

@@ -221,6 +221,7 @@ mod tests {
             client: [192, 0, 2, 7].into(),
             sender: None,
             foreign: false,
+            paid: false,
             outcome: Outcome::Forward,
             instead: None,
             route: None,

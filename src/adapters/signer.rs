@@ -141,7 +141,7 @@ mod tests {
             factor::{FactorId, Method},
             place::Place,
             risk::Assessment,
-            session::{Authentication, Identity, Limits, Session, SessionId},
+            session::{Activity, Authentication, Identity, Limits, Session, SessionId},
             user::{LoginId, User, UserId},
         },
     };
@@ -171,6 +171,7 @@ mod tests {
                 authentications: vec![proof(Method::Password), proof(Method::Totp)],
                 started_at: NOON,
                 seen_at: NOON,
+                activity: Activity::begun(NOON),
                 locked_at: None,
                 place: Place::default(),
                 risk: Assessment::default(),

@@ -3,13 +3,16 @@
 use super::{Failure, config_file::ConfigFile, output, records};
 use crate::{
     adapters::{records::older, system::SystemClock},
-    config::explain::{Did, Explanation, Request, Risk, Undecided, Who, again, explain, field, moment},
+    config::{
+        duration,
+        explain::{Did, Explanation, Request, Risk, Undecided, Who, again, explain, field, form_field, moment},
+    },
     domain::{record::Record, time::Timestamp, user::LoginId},
     ports::Clock as _,
 };
 use clap::Args;
 use serde_json::json;
-use std::{net::IpAddr, path::PathBuf};
+use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 /// Say what becomes of one request, and why
 ///
@@ -52,6 +55,15 @@ pub(super) struct Arguments {
     /// A header field: 'Accept: text/html'; may be repeated
     #[arg(long = "header", value_name = "FIELD", value_parser = field)]
     headers: Vec<(String, String)>,
+    /// A field of the form in its body: 'op=transfer'; may be repeated
+    #[arg(long = "form", value_name = "FIELD", value_parser = form_field)]
+    form: Vec<(String, String)>,
+    /// For how long nobody had used the browser: 12m
+    #[arg(long, value_name = "TIME", value_parser = duration::parse, default_value = "0s")]
+    idle: Duration,
+    /// A proof that was made for this very request: 'passkey now'
+    #[arg(long, value_name = "PROOF", value_parser = Did::parse)]
+    paid: Option<Did>,
     /// When, if not now: 2026-02-06T09:00:00Z, 2026-02-06T09:00[Europe/Berlin]
     #[arg(long, value_name = "TIME", value_parser = moment)]
     at: Option<Timestamp>,
@@ -63,11 +75,13 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let Arguments { method, url, user, groups, did, risk, from, headers, at, config, json, .. } = arguments;
+    let Arguments { method, url, user, groups, did, risk, from, headers, form, idle, paid, at, config, json, .. } =
+        arguments;
     let (Some(method), Some(url)) = (method, url) else { return recorded(arguments) };
     let request = Request::parse(&format!("{method} {url}"))
         .map_err(|why| Failure::Misused(format!("this is no request: {why}")))?;
-    let request = Request { client: *from, fields: headers.clone(), ..request };
+    let (fields, form) = (headers.clone(), form.clone());
+    let request = Request { client: *from, fields, form, idle: *idle, paid: *paid, ..request };
     let who = user.as_ref().map(|name| Who { name: name.clone(), groups: groups.clone() });
     let settings = config.read()?.settings;
     let told = explain(&settings, &request, who.as_ref(), did, risk.as_ref(), at.unwrap_or_else(|| SystemClock.now()));

@@ -9,7 +9,7 @@ use super::{
     reader::{Fault, Section, Value},
     risk,
     settings::Settings,
-    values::{one_of, words},
+    values::{duration, one_of, words},
 };
 use crate::domain::time::Timestamp;
 use serde::Serialize;
@@ -61,6 +61,9 @@ pub(super) fn case(section: &Section<'_>, policies: &Policies) -> Option<Case> {
         })
     });
     let fields = section.maybe(&key::HEADERS, fields);
+    let form = section.maybe(&key::FORM, form);
+    let idle = section.maybe(&key::IDLE, duration);
+    let paid = section.maybe(&key::PAID, did);
     let at = section.maybe(&key::AT, |value| {
         value.parsed(|text| moment(text).map_err(|why| Fault::new("this is no date and time", why)))
     });
@@ -71,7 +74,8 @@ pub(super) fn case(section: &Section<'_>, policies: &Policies) -> Option<Case> {
     let route = section.maybe(&key::ROUTE, |value| placed(value, words(value)?));
     let policy = section.maybe(&key::POLICY, |value| placed(value, policies.named_by(value)?));
     let ((expect, expect_at), name, request) = (expect?, name?, request?);
-    let request = Request { fields: fields?.unwrap_or_default(), client: from?, ..request };
+    let (form, fields) = (form?.unwrap_or_default(), fields?.unwrap_or_default());
+    let request = Request { fields, form, idle: idle?.unwrap_or_default(), paid: paid?, client: from?, ..request };
     let (who, did, risk, now) = (who?, did?, risk?, at?.unwrap_or(NOON));
     Some(Case { name, request, who, did, risk, now, expect, route: route?, policy: policy?, at: expect_at })
 }
@@ -84,6 +88,11 @@ fn fields(value: &Value<'_>) -> Option<Vec<(String, String)>> {
     };
     let read: Vec<_> = value.entries("headers = { accept = \"text/html\" }")?.into_iter().map(read).collect();
     read.into_iter().collect()
+}
+
+fn form(value: &Value<'_>) -> Option<Vec<(String, String)>> {
+    let read = |(name, _, value): (&str, Range<usize>, Value<'_>)| Some((name.to_owned(), value.text()?));
+    value.entries("form = { op = \"transfer\" }")?.into_iter().map(read).collect()
 }
 
 fn who(value: &Value<'_>) -> Option<Who> {

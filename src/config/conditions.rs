@@ -58,12 +58,14 @@ pub(super) fn conditions(section: &Section<'_>, around: &Around<'_>) -> Option<C
     use keys::route as key;
     let query = section.maybe(&key::QUERY, |value| named(value, "query = { action = \"delete\" }", parameter));
     let fields = section.maybe(&key::HEADERS, |value| named(value, "headers = { accept = \"text/html\" }", field));
+    let form = section.maybe(&key::FORM, |value| named(value, "form = { op = \"transfer\" }", parameter));
     let networks = section.read(&key::NETWORKS, |value| value.list(|value| network_named(value, around.networks)));
     let hours = section.maybe(&key::HOURS, hours);
     let who = people::named(section, &key::GROUPS, &key::USERS);
     Some(Conditions {
         query: query?.unwrap_or_default(),
         fields: fields?.unwrap_or_default(),
+        form: form?.unwrap_or_default(),
         networks: networks?,
         hours: hours?,
         who: who?,

@@ -5,7 +5,10 @@ mod recorded;
 mod words;
 
 pub use crate::domain::record::Outcome;
-pub use asked::{Did, NotADid, NotAField, NotAMoment, NotARequest, NotARisk, Request, Risk, Who, field, moment};
+pub use asked::{
+    Did, NotADid, NotAField, NotAFormField, NotAMoment, NotARequest, NotARisk, Request, Risk, Who, field, form_field,
+    moment,
+};
 pub use recorded::{Judge, Judged, Undecided, again};
 
 use super::settings::Settings;
@@ -14,17 +17,18 @@ use crate::domain::{
     place::Place,
     policy::{
         Decision, Policy, Visitor, WhyAnonymous, WhyDenied,
-        call::{Call, Fields, Mismatch},
+        call::{Call, Fields, Form, Mismatch},
         route::{App, Route, Unsettled},
     },
-    session::{Authentication, Identity, Session, SessionId, Standing},
+    session::{Activity, Authentication, Identity, Session, SessionId, Standing},
     target::{Authority, CanonicalPath, path::check_query},
     time::Timestamp,
     user::{LoginId, User, UserId},
 };
 use serde::Serialize;
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 use uuid::Uuid;
+use words::Paid;
 
 /// What a `[[test]]` can expect, by name.
 pub const EXPECTED: &[(&str, Outcome)] = &[
@@ -101,10 +105,12 @@ pub fn explain(
     risk: Option<&Risk>,
     now: Timestamp,
 ) -> Explanation {
-    let visitor = visitor(settings, who, did, risk, now);
+    // What pays for a request is a proof like any other besides.
+    let did: Vec<_> = did.iter().chain(&request.paid).copied().collect();
+    let visitor = visitor(settings, who, &did, request.idle, risk, now);
     let mut told = Explanation {
         request: request.to_string(),
-        visitor: words::visitor(&visitor, did),
+        visitor: words::visitor(&visitor, &did),
         app: None,
         path: None,
         tries: Vec::new(),
@@ -113,6 +119,7 @@ pub fn explain(
         outcome: Outcome::Refuse,
         why: String::new(),
     };
+    let body: String = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&request.form).finish();
     let facts = Facts {
         method: &request.method,
         authority: &request.authority,
@@ -120,6 +127,8 @@ pub fn explain(
         query: request.query.as_deref(),
         fields: &request.fields,
         client: request.client,
+        form: if body.is_empty() { Form::Empty } else { Form::Fields(&body) },
+        paid: request.paid.map(|did| Paid::By(did, now - did.ago)),
         foreign: false,
         visitor: &visitor,
         now,
@@ -136,6 +145,9 @@ struct Facts<'a> {
     query: Option<&'a str>,
     fields: &'a dyn Fields,
     client: Option<IpAddr>,
+    form: Form<'a>,
+    /// What pays for it, if anything does.
+    paid: Option<Paid>,
     /// Whether a page of another site opens a WebSocket with it.
     foreign: bool,
     visitor: &'a Visitor,
@@ -178,6 +190,7 @@ fn follow(settings: &Settings, facts: &Facts<'_>, told: &mut Explanation) -> (Ou
         query: facts.query,
         fields: facts.fields,
         client: facts.client,
+        form: facts.form,
         visitor: Some(visitor),
         now,
     };
@@ -190,18 +203,27 @@ fn follow(settings: &Settings, facts: &Facts<'_>, told: &mut Explanation) -> (Ou
                 format!("no route fits, and the app `{}` has no `policy` of its own", app.name),
             );
         }
-        Err(why @ (Unsettled::Unclear { .. } | Unsettled::Unasked)) => return (Outcome::Refuse, why.to_string()),
+        Err(why @ (Unsettled::Unclear { .. } | Unsettled::Unasked | Unsettled::Unread)) => {
+            return (Outcome::Refuse, why.to_string());
+        }
     };
     told.policy = Some(matched.policy.name.clone());
     if facts.foreign && recorded::is_asked_who(app, matched.policy, &call) {
         return (Outcome::Deny, "a page of another site opened this WebSocket".to_owned());
     }
-    told.clauses = words::clauses(matched.policy, visitor, now);
-    verdict(matched.policy, visitor, now)
+    told.clauses = words::clauses(matched.policy, visitor, facts.paid.as_ref(), now);
+    verdict(matched.policy, visitor, facts.paid.as_ref(), now)
 }
 
 /// Somebody with such proofs, and a session that began with the oldest of them.
-fn visitor(settings: &Settings, who: Option<&Who>, did: &[Did], risk: Option<&Risk>, now: Timestamp) -> Visitor {
+fn visitor(
+    settings: &Settings,
+    who: Option<&Who>,
+    did: &[Did],
+    idle: Duration,
+    risk: Option<&Risk>,
+    now: Timestamp,
+) -> Visitor {
     let Some(oldest) = did.iter().map(|did| did.ago).max() else {
         return Visitor::Anonymous(WhyAnonymous::NoCookie);
     };
@@ -216,13 +238,16 @@ fn visitor(settings: &Settings, who: Option<&Who>, did: &[Did], risk: Option<&Ri
         user,
         authentications,
         started_at,
-        seen_at: now,
+        seen_at: now - idle,
+        activity: Activity::begun(now - idle),
         locked_at: None,
         place: Place::default(),
         risk: risk.map(|risk| risk.assessed(settings)).unwrap_or_default(),
     };
-    if session.standing(settings.session, now) != Standing::Live {
-        return Visitor::Anonymous(WhyAnonymous::TooOld);
+    match session.standing(settings.session, now) {
+        Standing::Live => {}
+        Standing::TooOld => return Visitor::Anonymous(WhyAnonymous::TooOld),
+        Standing::Idle => return Visitor::Anonymous(WhyAnonymous::Idle),
     }
     let Some(who) = who.cloned().or_else(somebody) else { return Visitor::Anonymous(WhyAnonymous::Unknown) };
     let user = User {
@@ -257,7 +282,7 @@ fn tries(app: &App, call: &Call<'_>) -> Vec<Try> {
     app.tries(call).map(tell).collect()
 }
 
-fn verdict(policy: &Policy, visitor: &Visitor, now: Timestamp) -> (Outcome, String) {
+fn verdict(policy: &Policy, visitor: &Visitor, paid: Option<&Paid>, now: Timestamp) -> (Outcome, String) {
     let name = &policy.name;
     let told = |decision: &Decision| match decision {
         Decision::Admit(admission) => match admission.identity() {
@@ -273,6 +298,10 @@ fn verdict(policy: &Policy, visitor: &Visitor, now: Timestamp) -> (Outcome, Stri
             (Outcome::SignIn, format!("`{name}` wants somebody signed in: {}", words::anonymous(*why)))
         }
         Decision::StepUp(missing) => (Outcome::StepUp, words::missing(name, missing)),
+        Decision::Pay(unpaid) if paid.is_some_and(|paid| paid.pays(unpaid, now)) => {
+            (Outcome::Forward, format!("`{name}` is met, and the proof for this request is spent"))
+        }
+        Decision::Pay(unpaid) => (Outcome::StepUp, words::missing(name, &unpaid.missing(now))),
         Decision::Deny(WhyDenied::Policy) => (Outcome::Deny, format!("`{name}` lets nobody pass")),
         Decision::Deny(WhyDenied::Who) => {
             (Outcome::Deny, format!("`{name}` is for other people, and no proof changes that"))

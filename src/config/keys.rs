@@ -229,8 +229,9 @@ shapes! {
     }
     policy "[policy.NAME]" "What routes demand. `public` lets everybody pass, `deny` nobody; both exist without being written." {
         LEVEL "level" ("\"public\", \"deny\", \"login\", \"mfa\", \"phishing-resistant\" or a level name") Required, "How strong a session must be: none, one proof, proofs of two kinds, a passkey, a `[level.NAME]`. `deny` lets nobody pass.";
-        FRESH "fresh" ("{ any, within } or a list of them") Absent("a proof of any age will do"), "How recent a proof must be. All of a list must hold; they are asked for in its order.";
+        FRESH "fresh" ("{ any, within, once } or a list of them") Absent("a proof of any age will do"), "How recent a proof must be. All of a list must hold; they are asked for in its order.";
         MAX_AGE "max_age" ("duration") Absent("as long as the session lives"), "How old a proof may be that counts towards `level`: a session limit of this policy, shorter than `session.lifetime`.";
+        IDLE "idle" ("duration") Absent("as long as `session.idle` says"), "For how long nobody may have used the browser, at least two minutes and less than `session.idle`. Who was away for longer is asked who is there, and no laxer route makes good for it. Routes with `background = true` and open streams are no use.";
         GROUPS "groups" ("list of text") Value("[]"), "Groups of which people must be in one; nobody is left out where it is empty.";
         USERS "users" ("list of login ids") Value("[]"), "Login ids of which theirs must be one; nobody is left out where it is empty. Beside `groups` both must hold.";
         ALLOW "allow" ("{ groups, users, any_of, all_of, not }") Absent("`groups` and `users` decide alone"), "Who may pass, put together. Beside `groups` and `users` all must hold.";
@@ -240,7 +241,8 @@ shapes! {
     }
     fresh "fresh = { … }" "How recent a proof must be." {
         ANY "any" ("list of methods") Required, "Methods of which one will do: `password`, `totp`, `passkey`, `security-key`, `sms-code`, `voice-code`, `email-code`, `email-link`, `recovery-code`.";
-        WITHIN "within" ("duration or \"session\"") Required, "How old that proof may be; `\"session\"` for any of this session.";
+        WITHIN "within" ("duration or \"session\"") Absent("5m with `once`; else it must be written"), "How old that proof may be; `\"session\"` for any of this session.";
+        ONCE "once" ("true or false") Value("false"), "Whether it pays for one request alone: it is made on the way to that request, to the last byte of its body, and is spent when that passes. One clause of a policy can say so; bodies longer than `hold.body_max` get 413.";
     }
     policy_risk "[policy.NAME.risk]" "What a policy makes of the score that `[risk]` gave a session's sign-in: `risk = { ask = 40, deny = 80 }`." {
         ASK "ask" ("number") Absent("no more is asked for"), "From this score on the session must have reached `level`; a step-up does it.";
@@ -303,6 +305,7 @@ shapes! {
         METHODS "methods" ("list of methods") Value("[]"), "Methods it is for; all where it is empty. `GET` is `HEAD` too.";
         QUERY "query" ("{ name = \"value\" }") Absent("any query"), "Parameters it is for; `\"*\"` is any value. A request that spells one in a way servers read differently gets 400.";
         HEADERS "headers" ("{ name = \"value\" }") Absent("any header"), "Header fields it is for; `\"*\"` is any value. Clients write what they like there.";
+        FORM "form" ("{ name = \"value\" }") Absent("any body"), "Fields of a form it is for, sent as `application/x-www-form-urlencoded`; `\"*\"` is any value. Read like `query`; a body that is no such form gets 400, one longer than 64 KiB 413.";
         NETWORKS "networks" ("list of names") Value("[]"), "Names of `[networks]` it is for; any client where it is empty.";
         HOURS "hours" ("{ days, from, to, zone }") Absent("at any time"), "Hours of the week it is for.";
         GROUPS "groups" ("list of text") Value("[]"), "Groups it is for; anybody where it is empty. Strangers are in none.";
@@ -313,6 +316,7 @@ shapes! {
         LABEL "label" ("text") Absent("pages name only the app"), "What people step up for: \"transfers\".";
         CASE_SENSITIVE "case_sensitive" ("true or false") Value("false"), "Whether the application tells `/Admin` from `/admin`. Public routes always compare exactly.";
         STREAMS "streams" ("\"session\" or \"obey\"") Value(r#""session""#), "What an open WebSocket or response goes on to need: a live session, or all that the policy asks for, so that it is cut when the last proof is too old.";
+        BACKGROUND "background" ("true or false") Value("false"), "Whether pages ask for it by themselves, again and again. Nobody stays signed in by that.";
         OVERLAP "overlap" ("\"intended\"") Absent("hiding a later route is an error"), "Says that this public route means to hide a later, protecting one.";
     }
     hours "hours = { … }" "Hours of the week, by the clock on the wall of a zone, through summer time and winter time." {
@@ -327,6 +331,9 @@ shapes! {
         USER "user" ("{ name, groups }") Absent("nobody known, unless `did` is written"), "Who sends it.";
         FROM "from" ("address") Absent("nowhere: in no network"), "The client's address.";
         HEADERS "headers" ("{ name = \"value\" }") Absent("none"), "Its header fields.";
+        FORM "form" ("{ name = \"value\" }") Absent("no body"), "The form in its body.";
+        IDLE "idle" ("duration") Absent("it was just used"), "For how long nobody had used the browser before it.";
+        PAID "paid" ("METHOD AGE ago") Absent("nothing"), "A proof that was made for this very request: `\"passkey now\"`.";
         AT "at" ("date and time") Absent("2023-11-14T22:13:20Z"), "When: `2026-02-06T09:00:00Z` or `2026-02-06T09:00[Europe/Berlin]`.";
         DID "did" ("list of \"METHOD AGE ago\"") Value("[]"), "What they have proven: `\"totp 10m ago\"`.";
         RISK "risk" ("number or list of signals") Absent("the sign-in was as ever"), "How risky the sign-in was: a score, or what showed: `[\"new-device\"]`.";

@@ -7,7 +7,7 @@ use super::{
     routes::{Overlap, Written},
     settings::{Scheme, Upstream},
 };
-use crate::domain::policy::{Access, Policy, index::Index};
+use crate::domain::policy::{Access, Policy, index::Index, route::Route};
 use std::{net::IpAddr, ops::Range, sync::Arc};
 
 /// Names that never leave a machine, a cluster or a house.
@@ -63,6 +63,7 @@ pub(super) fn routes(routes: &[Written], fallback: Option<(&Arc<Policy>, &Range<
             covering.add(position, &later.route.path);
         }
         tells_of_its_mode(later, reader);
+        tells_of_its_form(later, reader);
     }
     let mut catching = Index::default();
     for (position, route) in routes.iter().enumerate().rev() {
@@ -120,6 +121,17 @@ fn tells_of_its_mode(written: &Written, reader: &Reader<'_>) {
     }
 }
 
+/// Warns of a form that is looked for where none is sent.
+fn tells_of_its_form(written: &Written, reader: &Reader<'_>) {
+    let Route { methods, conditions, .. } = &written.route;
+    let is_read_only = !methods.is_empty() && methods.iter().all(|method| matches!(method.as_str(), "GET" | "HEAD"));
+    if is_read_only && !conditions.form.is_empty() {
+        let title = "no request reaches this route";
+        let problem = Problem::new(Code::UnreachableRoute, title, written.at.clone(), "GET brings no form");
+        reader.note(problem.help("what a form sends with GET is its `query`"));
+    }
+}
+
 /// A route with conditions lets requests by that don't meet them. Where those go into the open, whoever wants in need only
 /// miss the conditions.
 fn lets_by(written: &Written, next: Option<(&Arc<Policy>, &Range<usize>, Overlap)>, reader: &Reader<'_>) {
@@ -149,6 +161,7 @@ fn asks_less(policy: &Policy, other: &Policy) -> bool {
         (Access::Require(own), Access::Require(asked)) => {
             !own.level.is_at_least(&asked.level)
                 || asked.fresh.iter().any(|fresh| !own.fresh.contains(fresh))
+                || asked.idle.is_some_and(|max| own.idle.is_none_or(|own| own > max))
                 || asked.risk.is_some_and(|ceiling| own.risk != Some(ceiling))
         }
         (Access::Require(_), Access::Deny) => true,

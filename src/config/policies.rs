@@ -9,14 +9,19 @@ use super::{
     risk,
     settings::{Mfa, RiskSettings},
     suggest::{listed, nearest},
-    values::{method, one_of, some_time, words},
+    values::{method, one_of, some_time, truth, words},
 };
 use crate::domain::{
     factor::Method,
-    policy::{Access, Freshness, Mode, Policy, Requirement, Strength, Within},
+    policy::{Access, Freshness, Mode, Policy, Requirement, Strength, Within, once::Receipt},
     session::{Level, Limits},
 };
 use std::{cell::Cell, ops::Range, sync::Arc, time::Duration};
+
+/// How old a proof for one request may be where that is not written.
+const ONCE_WITHIN: Duration = Duration::from_mins(5);
+/// Less is too little for a policy's `idle`.
+const IDLE_MIN: Duration = Duration::from_mins(2);
 
 /// Every policy that has a name.
 pub(super) struct Policies(Vec<Known>);
@@ -146,17 +151,25 @@ fn policy(name: &str, section: &Section<'_>, levels: &Levels, session: Option<&L
         if value.is_list() { value.some(fresh) } else { fresh(value).map(|fresh| vec![fresh]) }
     });
     let max_age = section.maybe(&key::MAX_AGE, |value| max_age(value, session));
+    let idle = section.maybe(&key::IDLE, |value| idle(value, session));
     let who = people::named(section, &key::GROUPS, &key::USERS);
     let allow = section.maybe(&key::ALLOW, people::allow);
     let risk = section.maybe(&key::RISK, risk::ceiling);
     let message = section.maybe(&key::MESSAGE, words);
     let mode = section.read(&key::MODE, mode);
-    let (level, max_age, fresh) = (level?, max_age?, fresh?.unwrap_or_default());
+    let (level, max_age, fresh, idle) = (level?, max_age?, fresh?.unwrap_or_default(), idle?);
     let who = people::all(who?.into_iter().chain(allow?).collect());
     let (risk, message, mode) = (risk?, message?, mode?);
+    if let (2.., Some(value)) = (fresh.iter().filter(|fresh| fresh.is_once()).count(), section.written(&key::FRESH)) {
+        let fault = Fault::new("two clauses say `once`", "expected one at most");
+        let fault =
+            fault.help("one proof pays for one request; name all its methods in one clause, or ask for a level");
+        return value.fail(Fault { code: Code::Contradiction, ..fault });
+    }
     let demands = [
         (&key::FRESH, !fresh.is_empty()),
         (&key::MAX_AGE, max_age.is_some()),
+        (&key::IDLE, idle.is_some()),
         (&key::GROUPS, who.is_some()),
         (&key::USERS, who.is_some()),
         (&key::ALLOW, who.is_some()),
@@ -164,7 +177,7 @@ fn policy(name: &str, section: &Section<'_>, levels: &Levels, session: Option<&L
         (&key::MESSAGE, message.is_some()),
     ];
     let access = match level {
-        Demanded::Require(level) => Access::Require(Requirement { level, max_age, fresh, who, risk }),
+        Demanded::Require(level) => Access::Require(Requirement { level, max_age, fresh, idle, who, risk }),
         Demanded::Public => {
             forbid(section, &demands, "a public policy can't demand anything", "nobody is asked who they are")?;
             Access::Public
@@ -199,17 +212,54 @@ fn max_age(value: &Value<'_>, session: Option<&Limits>) -> Option<Duration> {
     Some(age)
 }
 
+/// How long nobody may have used a session. Use is noted to the minute, so that less than two would be none at all.
+fn idle(value: &Value<'_>, session: Option<&Limits>) -> Option<Duration> {
+    let idle = some_time(value)?;
+    if idle < IDLE_MIN {
+        let fault = Fault::new("use is noted to the minute", "expected at least two minutes");
+        return value.fail(fault.help("write for example \"5m\""));
+    }
+    if session.is_some_and(|session| idle >= session.idle) {
+        let fault = Fault::new("no session is unused for that long", "expected less than `session.idle`");
+        let fault = fault.help("a policy can only be stricter than `[session]`; leave this out otherwise");
+        return value.fail(Fault { code: Code::Contradiction, ..fault });
+    }
+    Some(idle)
+}
+
 fn fresh(value: &Value<'_>) -> Option<Freshness> {
-    let section = value.section(keys::fresh::SHAPE)?;
-    let any = section.read(&keys::fresh::ANY, |value| value.some(method));
-    let within = section.read(&keys::fresh::WITHIN, |value| match value.as_str() {
+    use keys::fresh as key;
+    let section = value.section(key::SHAPE)?;
+    let any = section.read(&key::ANY, |value| value.some(method));
+    let within = section.maybe(&key::WITHIN, |value| match value.as_str() {
         Some("session") => Some(Within::Session),
         Some(text) if nearest(text, ["session"]).is_some() => value.fail(
             Fault::new("this is no duration", "expected a duration, or \"session\"").help("did you mean \"session\"?"),
         ),
         _ => some_time(value).map(Within::Age),
     });
-    Some(Freshness { any: any?, within: within? })
+    let once = section.read(&key::ONCE, truth);
+    let (any, within, once) = (any?, within?, once?);
+    let contradiction = |title: &str, label: &str| {
+        let fault = Fault::new(title, label).help("leave `within` out: that is five minutes");
+        section.written(&key::WITHIN)?.fail(Fault { code: Code::Contradiction, ..fault })
+    };
+    let within = match (within, once) {
+        (Some(within), false) => within,
+        (None, false) => {
+            section.reader.note(section.missing(&key::WITHIN));
+            return None;
+        }
+        (None, true) => Within::Once(ONCE_WITHIN),
+        (Some(Within::Age(age)), true) if age <= Receipt::LIFETIME => Within::Once(age),
+        (Some(Within::Session), true) => {
+            return contradiction("what pays for one request is none of the session's proofs", "expected a duration");
+        }
+        (Some(Within::Age(_) | Within::Once(_)), true) => {
+            return contradiction("no request waits that long for its proof", "expected at most 15m");
+        }
+    };
+    Some(Freshness { any, within })
 }
 
 fn unmeetable(access: &Access, mfa: &Mfa) -> Option<String> {

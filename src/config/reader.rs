@@ -128,7 +128,8 @@ impl<'a> Section<'a> {
         nearest(name, known()).filter(|_| known().all(|known| known != name))
     }
 
-    fn missing(&self, key: &Key) -> Problem {
+    /// The complaint that a key is not written.
+    pub(super) fn missing(&self, key: &Key) -> Problem {
         let what = if self.shape.header.is_empty() {
             let header =
                 if key.takes.starts_with("list") { format!("[[{}]]", key.name) } else { format!("[{}]", key.name) };

@@ -12,9 +12,9 @@ use super::{
 use crate::domain::{
     policy::{
         Mode, Policy,
-        call::{Call, Mismatch, NoFields},
+        call::{Call, Form, Mismatch, NoFields},
         glob::PathGlob,
-        route::{Route, Streams},
+        route::{Route, Streams, Traffic},
     },
     target::{Allowed, CanonicalPath},
     time::Timestamp,
@@ -81,6 +81,7 @@ fn draft(section: &Section<'_>, around: &Around<'_>) -> Option<Draft> {
     let case_sensitive = section.read(&key::CASE_SENSITIVE, truth);
     let streams =
         section.read(&key::STREAMS, |value| one_of(value, &[("session", Streams::Session), ("obey", Streams::Obey)]));
+    let background = section.read(&key::BACKGROUND, truth);
     let overlap = section.maybe(&key::OVERLAP, |value| one_of(value, &[("intended", Overlap::Intended)]));
     let conditions = conditions(section, around);
     let mode = section.maybe(&key::MODE, |value| Some((mode(value)?, value.at.clone())));
@@ -109,7 +110,8 @@ fn draft(section: &Section<'_>, around: &Around<'_>) -> Option<Draft> {
         return None;
     }
     let (label, methods, case_sensitive, conditions) = (label?, methods?, case_sensitive?, conditions?);
-    let route = Route { label, methods, path, case_sensitive, conditions, policy, streams: streams? };
+    let traffic = if background? { Traffic::Background } else { Traffic::Person };
+    let route = Route { label, methods, path, case_sensitive, conditions, policy, streams: streams?, traffic };
     let overlap = overlap?.unwrap_or(Overlap::Mistake);
     Some(Draft { written: Written { route, at, policy_at, mode_at, overlap }, ahead })
 }
@@ -153,9 +155,8 @@ const LENIENT: Allowed = Allowed { semicolon: true, encoded_slash: true };
 /// What holds for the request that a form will be sent with: label and policy. It must be clear from method and path.
 fn found_ahead(ahead: &Ahead, drafts: &[Draft], at: &Value<'_>) -> Option<(Option<String>, Arc<Policy>)> {
     let path = CanonicalPath::parse(&ahead.path, LENIENT).ok()?;
-    let now = Timestamp::from_millis(0);
-    let call =
-        Call { method: &ahead.method, path: &path, query: None, fields: &NoFields, client: None, visitor: None, now };
+    let (method, fields, form, now) = (ahead.method.as_str(), &NoFields, Form::Unread, Timestamp::from_millis(0));
+    let call = Call { method, path: &path, query: None, fields, client: None, form, visitor: None, now };
     // A route that fits but for its conditions may decide, or may not.
     let meant =
         drafts.iter().find(|draft| !matches!(draft.written.route.fits(&call), Err(Mismatch::Path | Mismatch::Method)));
@@ -176,7 +177,12 @@ fn found_ahead(ahead: &Ahead, drafts: &[Draft], at: &Value<'_>) -> Option<(Optio
         Some(Draft { written, .. }) if written.route.policy.is_public() => {
             contradiction("that request needs no proof", "there is nothing to ask for")
         }
-        Some(Draft { written, .. }) => Some((written.route.label.clone(), Arc::clone(&written.route.policy))),
+        Some(Draft { written, .. }) => {
+            let policy = &written.route.policy;
+            // A proof pays for the request alone that it is made for, so none can be made for it beforehand.
+            let policy = policy.once().map_or_else(|| Arc::clone(policy), |_| Arc::new(policy.without_once()));
+            Some((written.route.label.clone(), policy))
+        }
     }
 }
 

@@ -125,6 +125,7 @@ mod tests {
             authentications: proofs.iter().map(proof).collect(),
             started_at: NOON,
             seen_at: NOON,
+            activity: crate::domain::session::Activity::begun(NOON),
             locked_at: None,
             place: Place::default(),
             risk: Assessment::default(),

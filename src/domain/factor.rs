@@ -124,6 +124,22 @@ impl Method {
         }
     }
 
+    /// Whether a proof by it says that somebody is there now. A mailbox says so as well as a password does, for it resets
+    /// one; who types a recovery code has lost what they sign in with.
+    pub const fn shows_presence(self) -> bool {
+        match self {
+            Self::Password
+            | Self::Totp
+            | Self::Passkey
+            | Self::SecurityKey
+            | Self::EmailCode
+            | Self::EmailLink
+            | Self::SmsCode
+            | Self::VoiceCode => true,
+            Self::RecoveryCode => false,
+        }
+    }
+
     /// Whether what it shows is a mailbox. A mailbox resets a password, so beside one it is no second factor, and a code
     /// and a link are the same proof (OB-04).
     pub const fn is_mail(self) -> bool {

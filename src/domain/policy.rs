@@ -12,6 +12,7 @@
 //! - A riskier sign-in never admits more.
 //! - A policy that only reports refuses nobody, and what it reports is what it would do.
 //! - Only this module can make an [`Admission`]. Nothing reaches an upstream without one.
+//! - Where a proof pays for one request, there is no admission before it is spent.
 
 pub mod call;
 pub mod ceiling;
@@ -19,6 +20,7 @@ pub mod demand;
 pub mod glob;
 pub mod hours;
 pub mod index;
+pub mod once;
 pub mod route;
 pub mod strength;
 pub mod who;
@@ -27,6 +29,7 @@ pub use ceiling::Ceiling;
 pub use strength::{CustomLevel, Strength};
 pub use who::Who;
 
+use self::once::Unpaid;
 use crate::domain::{
     factor::Method,
     risk::Score,
@@ -93,6 +96,9 @@ pub struct Requirement {
     pub max_age: Option<Duration>,
     /// How recent proofs must be: each of these, asked for in this order.
     pub fresh: Vec<Freshness>,
+    /// For how long nobody may have used the session since somebody last showed that they are there; for as long as the
+    /// session lives where there is none.
+    pub idle: Option<Duration>,
     /// Who may pass at all; everybody where there is none.
     pub who: Option<Who>,
     /// What a risky sign-in must have proven besides, and which may not pass at all.
@@ -115,6 +121,8 @@ pub enum Within {
     Age(Duration),
     /// Of this session, at whatever time.
     Session,
+    /// Made for this very request, at most this long ago, and for no other.
+    Once(Duration),
 }
 
 impl From<Duration> for Within {
@@ -127,7 +135,7 @@ impl Within {
     /// Whether a proof of this age is recent enough.
     pub fn includes(self, age: Duration) -> bool {
         match self {
-            Self::Age(max) => age <= max,
+            Self::Age(max) | Self::Once(max) => age <= max,
             Self::Session => true,
         }
     }
@@ -172,6 +180,8 @@ pub enum Decision {
     SignIn(WhyAnonymous),
     /// The session must first prove more.
     StepUp(Missing),
+    /// It may pass if a proof was made for this very request.
+    Pay(Unpaid),
     /// No proof would help.
     Deny(WhyDenied),
 }
@@ -196,6 +206,13 @@ pub enum Missing {
         wanted: Freshness,
         /// The latest proof that would count, and its age; `None` if there was none, or none since the session was locked.
         latest: Option<(Method, Duration)>,
+    },
+    /// Nobody used it for a while, and nobody has shown since that they are there.
+    Idle {
+        /// For how long nobody may.
+        max: Duration,
+        /// For how long nobody did.
+        quiet: Duration,
     },
 }
 
@@ -249,6 +266,27 @@ impl Policy {
         Self { name: name.into(), access, mode: Mode::Enforce, message: None }
     }
 
+    /// What it asks a proof for that pays for one request, if it does.
+    pub fn once(&self) -> Option<&Freshness> {
+        match &self.access {
+            Access::Require(requirement) => requirement.once(),
+            Access::Public | Access::Deny => None,
+        }
+    }
+
+    /// The same policy for a request that nobody has to pay for: all but the clause that asks for that.
+    #[must_use]
+    pub fn without_once(&self) -> Self {
+        let access = match &self.access {
+            Access::Require(requirement) => {
+                let fresh = requirement.fresh.iter().filter(|fresh| !fresh.is_once()).cloned().collect();
+                Access::Require(Requirement { fresh, ..requirement.clone() })
+            }
+            open @ (Access::Public | Access::Deny) => open.clone(),
+        };
+        Self { access, ..self.clone() }
+    }
+
     /// Whether this policy can be met without looking the visitor up.
     pub fn is_public(&self) -> bool {
         self.access == Access::Public
@@ -264,6 +302,11 @@ impl Policy {
         match (self.mode, self.enforced(visitor, now)) {
             (Mode::Enforce, decision) | (Mode::Report, decision @ Decision::Admit(_)) => decision,
             (Mode::Report, instead) => {
+                // Nothing is spent on what passes anyway.
+                let instead = match instead {
+                    Decision::Pay(unpaid) => Decision::StepUp(unpaid.missing(now)),
+                    instead => instead,
+                };
                 let identity = match (visitor, &instead) {
                     // Somebody who has proven nothing that counts is nobody.
                     (Visitor::Anonymous(_), _) | (_, Decision::SignIn(_)) => None,
@@ -296,7 +339,11 @@ impl Policy {
                     Strength::Level(_) => None,
                     Strength::Custom(custom) => Some(Arc::clone(custom)),
                 };
-                Decision::Admit(Admission { identity: Some(Arc::clone(identity)), custom, instead: None })
+                let identity = Arc::clone(identity);
+                match requirement.once() {
+                    Some(clause) => Decision::Pay(Unpaid { identity, custom, clause: clause.clone() }),
+                    None => Decision::Admit(Admission { identity: Some(identity), custom, instead: None }),
+                }
             }
             Err(Lack::Everything) => Decision::SignIn(WhyAnonymous::TooOld),
             Err(Lack::Some(missing)) => Decision::StepUp(missing),
@@ -316,10 +363,16 @@ pub enum Lack {
 impl Requirement {
     /// This level and nothing else, of anybody.
     pub fn at(level: impl Into<Strength>) -> Self {
-        Self { level: level.into(), max_age: None, fresh: Vec::new(), who: None, risk: None }
+        Self { level: level.into(), max_age: None, fresh: Vec::new(), idle: None, who: None, risk: None }
     }
 
-    /// What `session` lacks at `now`: the level first, then what its risk asks for, then each freshness in its order.
+    /// The clause that wants a proof for each request, if there is one.
+    pub fn once(&self) -> Option<&Freshness> {
+        self.fresh.iter().find(|fresh| fresh.is_once())
+    }
+
+    /// What `session` lacks at `now`: the level first, then what its risk asks for, then each freshness in its order, then
+    /// that somebody is there, for most proofs show that too. What pays for one request is no matter of a session.
     pub fn missing(&self, session: &Session, now: Timestamp) -> Result<(), Lack> {
         let authentications = &session.authentications;
         let reached = Level::reached(authentications, now).ok_or(Lack::Everything)?;
@@ -341,8 +394,14 @@ impl Requirement {
         }
         match self.fresh.iter().find_map(|fresh| fresh.missing(session, now)) {
             Some(missing) => Err(Lack::Some(missing)),
-            None => Ok(()),
+            None => self.missing_presence(session, now).map_or(Ok(()), |missing| Err(Lack::Some(missing))),
         }
+    }
+
+    fn missing_presence(&self, session: &Session, now: Timestamp) -> Option<Missing> {
+        let max = self.idle?;
+        let quiet = session.quiet(now);
+        (quiet > max).then_some(Missing::Idle { max, quiet })
     }
 }
 
@@ -352,7 +411,15 @@ impl Freshness {
         session.latest_fresh(&self.any, now).and_then(|proof| Some((proof.method, proof.at.age(now)?)))
     }
 
+    /// Whether a proof pays for one request.
+    pub const fn is_once(&self) -> bool {
+        matches!(self.within, Within::Once(_))
+    }
+
     fn missing(&self, session: &Session, now: Timestamp) -> Option<Missing> {
+        if self.is_once() {
+            return None;
+        }
         match self.latest(session, now) {
             Some((_, age)) if self.within.includes(age) => None,
             latest => Some(Missing::Fresh { wanted: self.clone(), latest }),
@@ -374,6 +441,7 @@ impl Missing {
         match self {
             Self::Fresh { wanted, .. } => wanted.any.contains(&method),
             Self::Level { wanted, max_age, .. } => wanted.helped_by(method, &counting(authentications, *max_age, now)),
+            Self::Idle { .. } => method.shows_presence(),
         }
     }
 

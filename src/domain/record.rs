@@ -13,12 +13,12 @@ use crate::domain::{
     place::Place,
     policy::{Decision, Visitor, WhyAnonymous, call::extract::Extract},
     risk::Assessment,
-    session::{Authentication, Identity, Limits, Session, SessionId, Standing},
+    session::{Activity, Authentication, Identity, Limits, Session, SessionId, Standing},
     time::Timestamp,
     user::{LoginId, User, UserId},
 };
 use serde::{Deserialize, Serialize};
-use std::{fmt, net::IpAddr, sync::Arc};
+use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
 use uuid::Uuid;
 
 /// What becomes of a request.
@@ -50,7 +50,7 @@ impl Outcome {
             Decision::Admit(admission) if admission.instead().is_some() => Self::Report,
             Decision::Admit(_) => Self::Forward,
             Decision::SignIn(_) => Self::SignIn,
-            Decision::StepUp(_) => Self::StepUp,
+            Decision::StepUp(_) | Decision::Pay(_) => Self::StepUp,
             Decision::Deny(_) => Self::Deny,
         }
     }
@@ -103,6 +103,9 @@ pub struct Record {
     /// Whether it opened a WebSocket from a page of another site.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub foreign: bool,
+    /// Whether a proof was spent on it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub paid: bool,
     /// What became of it.
     pub outcome: Outcome,
     /// What would have, were the policy enforced that only reported.
@@ -143,6 +146,12 @@ pub struct Person {
     /// When it was last locked, if ever.
     #[serde(default, with = "maybe_instant", skip_serializing_if = "Option::is_none")]
     pub locked: Option<Timestamp>,
+    /// When somebody last used it, where that is recorded.
+    #[serde(default, with = "maybe_instant", skip_serializing_if = "Option::is_none")]
+    pub used: Option<Timestamp>,
+    /// The longest time before that in which nobody did, in milliseconds.
+    #[serde(default)]
+    pub quiet: u64,
     /// How unlike earlier ones the sign-in was, if at all.
     #[serde(default, skip_serializing_if = "Assessment::is_zero")]
     pub risk: Assessment,
@@ -173,6 +182,8 @@ impl From<&Visitor> for Sender {
             since: session.started_at,
             proofs: session.authentications.iter().map(proof).collect(),
             locked: session.locked_at,
+            used: Some(session.activity.at),
+            quiet: u64::try_from(session.activity.quiet_max.as_millis()).unwrap_or(u64::MAX),
             risk: session.risk.clone(),
         })
     }
@@ -205,6 +216,7 @@ impl Sender {
                 .collect(),
             started_at: person.since,
             seen_at: now,
+            activity: Activity { at: person.used.unwrap_or(now), quiet_max: Duration::from_millis(person.quiet) },
             locked_at: person.locked,
             place: Place::default(),
             risk: person.risk.clone(),
@@ -302,9 +314,12 @@ mod tests {
                 since: NOON - Duration::from_hours(3),
                 proofs: vec![proof(Method::Password, 180), proof(Method::Totp, 12)],
                 locked: None,
+                used: None,
+                quiet: 0,
                 risk: Assessment::default(),
             })),
             foreign: false,
+            paid: false,
             outcome: Outcome::StepUp,
             instead: None,
             route: Some("/transfers/**".into()),

@@ -103,6 +103,36 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     hash
 }
 
+/// SHA-256 of what comes part by part.
+#[derive(Clone)]
+pub struct Sha256(digest::Context);
+
+impl Default for Sha256 {
+    fn default() -> Self {
+        Self(digest::Context::new(&digest::SHA256))
+    }
+}
+
+impl Sha256 {
+    /// Reads the next part.
+    pub fn read(&mut self, part: &[u8]) {
+        self.0.update(part);
+    }
+
+    /// The hash of all parts.
+    pub fn finish(self) -> [u8; 32] {
+        let mut hash = [0; 32];
+        hash.copy_from_slice(self.0.finish().as_ref());
+        hash
+    }
+}
+
+impl std::fmt::Debug for Sha256 {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Sha256(…)")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -119,6 +149,16 @@ mod tests {
         // The last character carries two unused bits; setting them must not give a second spelling.
         let twin = format!("{}{}", &text[..42], char::from(text.as_bytes()[42] + 1));
         assert!(Token::parse(&twin).is_none(), "{twin}");
+    }
+
+    #[test]
+    fn what_comes_in_parts_hashes_as_the_whole() {
+        let mut parts = Sha256::default();
+        parts.read(b"a ");
+        parts.read(b"");
+        parts.read(b"whole");
+
+        assert_eq!(parts.finish(), sha256(b"a whole"));
     }
 
     #[test]

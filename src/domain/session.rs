@@ -11,6 +11,10 @@
 //! - What was proven before a lock is never fresh after it, and counts for the level as before.
 //! - A mailbox is no second factor beside a password: whoever reads the mail resets the password (OB-04).
 
+mod activity;
+
+pub use activity::Activity;
+
 use crate::domain::{
     factor::{FactorClass, FactorId, Method},
     place::Place,
@@ -47,8 +51,10 @@ pub struct Session {
     pub authentications: Vec<Authentication>,
     /// When it began. A step-up never moves this.
     pub started_at: Timestamp,
-    /// When a request last used it, to the minute.
+    /// When a request last used it or a stream of it was open, to the minute.
     pub seen_at: Timestamp,
+    /// When somebody used it.
+    pub activity: Activity,
     /// When its owner last locked it, if ever.
     pub locked_at: Option<Timestamp>,
     /// Where it was begun.
@@ -189,6 +195,7 @@ mod tests {
             authentications: vec![],
             started_at,
             seen_at,
+            activity: Activity::begun(seen_at),
             locked_at: None,
             place: Place::default(),
             risk: Assessment::default(),

@@ -2,7 +2,8 @@
 //!
 //! [`serve`] takes one request from its head to its answer. [`outgoing`] makes what the application receives, [`incoming`]
 //! what the browser receives, [`websocket`] joins the two where the protocol changes, [`answer`] words what a request gets
-//! that may not pass, `form_action` lets forms lead there, `hold` keeps forms until they may and `deliver` sends them on, and [`failure`] says what an exchange that did not happen looks like.
+//! that may not pass, `form_action` lets forms lead there, `rule` has policy decide, [`beforehand`] reads of a body what that
+//! takes, `hold` keeps forms until they may and `deliver` sends them on, and [`failure`] says what an exchange that did not happen looks like.
 //!
 //! # Invariants
 //!
@@ -13,6 +14,7 @@
 pub mod answer;
 pub mod assertions;
 pub mod bearer;
+pub mod beforehand;
 pub mod body;
 mod challenge;
 pub mod cors;
@@ -31,6 +33,7 @@ pub mod outgoing;
 mod records;
 pub mod reports;
 mod reserved;
+mod rule;
 pub mod serve;
 pub mod tether;
 pub mod tokens;

@@ -13,7 +13,7 @@ use crate::{
             totp::{Code, Key},
         },
         password::Typed,
-        session::{Authentication, Session, SessionId},
+        session::{Activity, Authentication, Session, SessionId},
         throttle::{BudgetKey, Closed},
         user::{User, UserId},
     },
@@ -235,7 +235,12 @@ pub(super) async fn record(
             (devices::welcome(world, caller, user, &session).await?, user.id, What::SignedIn { method })
         }
         Bearer::Full(full) => {
-            if !world.store.step_up(full.identity.session.id, proof, full.token, token.hash()).await? {
+            let (session, old, new) = (full.identity.session.id, full.token, token.hash());
+            let is_kept = match full.bill.as_ref().filter(|bill| bill.any.contains(&method)) {
+                Some(bill) => world.store.step_up_for(bill.request, session, proof, old, new).await?,
+                None => world.store.step_up(session, proof, old, new).await?,
+            };
+            if !is_kept {
                 return Err(ChallengeError::Gone);
             }
             let user = full.identity.user.id;
@@ -256,6 +261,7 @@ fn whole(world: &World, half: &Half, proof: Authentication, caller: &Caller) -> 
         authentications: vec![half.attempt.first, proof],
         started_at: now,
         seen_at: now,
+        activity: Activity::begun(now),
         locked_at: None,
         place: caller.place(),
         risk: half.attempt.risk.clone(),

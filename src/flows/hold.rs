@@ -9,7 +9,7 @@ use crate::{
     domain::{
         form::FieldNames,
         policy::Admission,
-        secret::{Token, TokenHash, sha256},
+        secret::{Sha256, Token, TokenHash, sha256},
         target::{Host, ReturnPath},
         throttle::BudgetKey,
         time::Timestamp,
@@ -82,6 +82,7 @@ pub struct Holding {
     token: Token,
     submission: Submission,
     names: FieldNames,
+    digest: Sha256,
     parts: u32,
     size: u64,
 }
@@ -95,6 +96,9 @@ struct Head {
     fields: Vec<String>,
     parts: u32,
     size: u64,
+    /// Earlier versions did not write it down.
+    #[serde(default)]
+    digest: [u8; 32],
 }
 
 /// Begins to keep a submission whose body is `announced` bytes long, if that is known.
@@ -126,7 +130,7 @@ pub async fn begin(
         return Err(HoldError::Full);
     }
     let names = FieldNames::of(&submission.content_type);
-    Ok(Holding { token, submission, names, parts: 0, size: 0 })
+    Ok(Holding { token, submission, names, digest: Sha256::default(), parts: 0, size: 0 })
 }
 
 impl Holding {
@@ -137,6 +141,7 @@ impl Holding {
             return Err(HoldError::TooLarge);
         }
         self.names.read(part);
+        self.digest.read(part);
         let token = self.token.hash();
         let sealed = world.vault.seal(&purpose(token, &self.parts.to_string()), part);
         world.store.hold_part(token, self.parts, &sealed).await?;
@@ -146,10 +151,11 @@ impl Holding {
 
     /// The whole of it is there. Returns the one-time token that delivers it.
     pub async fn finish(self, world: &World) -> Result<Token, HoldError> {
-        let Self { token, submission, names, parts, size } = self;
+        let Self { token, submission, names, digest, parts, size } = self;
         let Submission { target, content_type, page, .. } = submission;
         let (target, page) = (target.as_str().to_owned(), page.as_str().to_owned());
-        let head = Head { target, content_type, page, fields: names.into_names(), parts, size };
+        let (fields, digest) = (names.into_names(), digest.finish());
+        let head = Head { target, content_type, page, fields, parts, size, digest };
         let plain = serde_json::to_vec(&head).unwrap_or_default();
         let sealed = world.vault.seal(&purpose(token.hash(), "head"), &plain);
         world.store.hold_whole(token.hash(), &sealed, size).await?;
@@ -186,6 +192,11 @@ pub struct Waiting {
     pub page: ReturnPath,
     /// The names of its fields.
     pub fields: Vec<String>,
+    /// How long its body is.
+    pub size: u64,
+    /// SHA-256 of its body.
+    pub digest: [u8; 32],
+    parts: u32,
     /// When it came.
     pub made_at: Timestamp,
 }
@@ -201,10 +212,20 @@ pub async fn find(world: &World, token: &Token, host: &Host, browser: &Token) ->
         let target: ReturnPath = head.target.parse().ok()?;
         let is_meant = found.browser == browser.hash() && found.place == place(host, &target);
         let page = head.page.parse().ok().filter(|_| is_meant)?;
-        let Head { content_type, fields, .. } = head;
-        Some(Waiting { user: found.user, target, content_type, page, fields, made_at: found.made_at })
+        let Head { content_type, fields, parts, size, digest, .. } = head;
+        let (user, made_at) = (found.user, found.made_at);
+        Some(Waiting { user, target, content_type, page, fields, size, digest, parts, made_at })
     });
     Ok(waiting.map_or(Found::Gone, Found::Waiting))
+}
+
+/// The body of a held request, which goes on waiting. For what is small enough to be held in memory.
+pub async fn look_into(world: &World, token: &Token, waiting: &Waiting) -> Result<Vec<u8>, LostPart> {
+    let mut body = Vec::new();
+    for number in 0..waiting.parts {
+        body.extend(read_part(world, token.hash(), number).await?);
+    }
+    Ok(body)
 }
 
 /// What comes of an attempt to have a held request delivered.
@@ -283,10 +304,7 @@ impl Delivery {
 
     /// A part of its body.
     pub async fn part(&self, world: &World, number: u32) -> Result<Vec<u8>, LostPart> {
-        let sealed = world.store.held_part(self.token.hash(), number).await?.ok_or(LostPart::Gone)?;
-        let plain =
-            world.vault.open(&purpose(self.token.hash(), &number.to_string()), &sealed).ok_or(LostPart::Gone)?;
-        Ok(plain.expose().to_vec())
+        read_part(world, self.token.hash(), number).await
     }
 
     /// Lets it wait again: the application would not have it without one more proof, and said so.
@@ -303,6 +321,12 @@ impl Delivery {
 /// Forgets a held request that its sender does not want to send. `false` if it is not there.
 pub async fn discard(world: &World, token: &Token, browser: &Token) -> Result<bool, StoreError> {
     world.store.drop_held(token.hash(), browser.hash()).await
+}
+
+async fn read_part(world: &World, token: TokenHash, number: u32) -> Result<Vec<u8>, LostPart> {
+    let sealed = world.store.held_part(token, number).await?.ok_or(LostPart::Gone)?;
+    let plain = world.vault.open(&purpose(token, &number.to_string()), &sealed).ok_or(LostPart::Gone)?;
+    Ok(plain.expose().to_vec())
 }
 
 fn open(world: &World, token: TokenHash, found: &WaitingHeld) -> Option<Head> {

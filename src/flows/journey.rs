@@ -4,7 +4,7 @@
 
 use super::World;
 use crate::domain::{
-    policy::demand::Wish,
+    policy::{demand::Wish, once::Fingerprint},
     secret::{Token, TokenHash},
     target::{Host, ReturnPath},
 };
@@ -43,6 +43,9 @@ pub struct Asks {
     pub policy: String,
     /// What the route guards, in the operator's words.
     pub label: Option<String>,
+    /// The request that a proof will pay for, where each takes its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pays: Option<Fingerprint>,
 }
 
 const PURPOSE: &str = "journey";

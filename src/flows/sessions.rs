@@ -8,11 +8,15 @@ use crate::{
     domain::{
         change::Change,
         event::{KEPT_FOR, What},
-        policy::{Visitor, WhyAnonymous},
+        policy::{
+            Visitor, WhyAnonymous,
+            once::{Bill, Receipt},
+        },
         risk::Trace,
         secret::{Token, TokenHash},
         session::{Identity, Session, SessionId, Standing},
         target::Host,
+        time::Timestamp,
         user::UserId,
     },
     ports::{
@@ -20,7 +24,7 @@ use crate::{
         store::{Account, Attempt, Handoff, Held, PasswordReset, Undo},
     },
 };
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 /// A session's "last used" is written at most this often.
 pub const TOUCH_EVERY: Duration = Duration::from_mins(1);
@@ -52,6 +56,8 @@ pub struct Full {
     pub identity: Identity,
     /// The token that the next proof rotates away.
     pub token: TokenHash,
+    /// What that proof pays for, where it is asked for on the way to a request.
+    pub bill: Option<Bill>,
 }
 
 /// Who holds this portal token.
@@ -60,7 +66,7 @@ pub async fn recognise(world: &World, token: Option<&Token>) -> Result<Bearer, S
     let now = world.now();
     if let Some(identity) = world.store.identity(token).await? {
         return Ok(match identity.session.standing(world.settings.limits, now) {
-            Standing::Live => Bearer::Full(Box::new(Full { identity, token })),
+            Standing::Live => Bearer::Full(Box::new(Full { identity, token, bill: None })),
             Standing::TooOld => Bearer::Nobody(WhyAnonymous::TooOld),
             Standing::Idle => Bearer::Nobody(WhyAnonymous::Idle),
         });
@@ -100,24 +106,34 @@ pub fn standing_visitor(world: &World, identity: Arc<Identity>) -> Visitor {
     }
 }
 
-/// Notes that a session is in use, if that was not noted lately. Idle time is counted from this.
+/// Whether it is time to note once more that somebody uses a session.
+pub fn is_touch_due(session: &Session, now: Timestamp) -> bool {
+    session.activity.at.age(now).is_some_and(|age| age >= TOUCH_EVERY)
+}
+
+/// Notes that somebody uses a session, if that was not noted lately. Idle time is counted from this.
 pub async fn touch(world: &World, identity: &Identity) -> Result<(), StoreError> {
     let now = world.now();
-    if identity.session.seen_at.age(now).is_some_and(|age| age >= TOUCH_EVERY) {
+    if is_touch_due(&identity.session, now) {
         world.store.touch(identity.session.id, now).await?;
     }
     Ok(())
 }
 
-/// Those of these sessions, all of which have something open, that still count. Being open is a use.
-pub async fn still_live(world: &World, sessions: &[SessionId]) -> Result<Vec<Identity>, StoreError> {
+/// Those of these sessions, all of which have something open, that still count. Those that are `kept_awake` by it do not go
+/// idle, though nobody uses them.
+pub async fn still_live(
+    world: &World,
+    sessions: &[SessionId],
+    kept_awake: &BTreeSet<SessionId>,
+) -> Result<Vec<Identity>, StoreError> {
     let (now, limits) = (world.now(), world.settings.limits);
     let mut live = world.store.identities(sessions).await?;
     live.retain(|identity| identity.session.standing(limits, now) == Standing::Live);
-    for identity in &live {
+    for identity in live.iter().filter(|identity| kept_awake.contains(&identity.session.id)) {
         // Often enough for no session to go idle, and no oftener: there may be thousands.
         if identity.session.seen_at.age(now).is_some_and(|age| age >= limits.idle / 4) {
-            world.store.touch(identity.session.id, now).await?;
+            world.store.keep_open(identity.session.id, now).await?;
         }
     }
     Ok(live)
@@ -207,6 +223,7 @@ pub async fn sweep(world: &World) -> Result<(), StoreError> {
     // What was sent stays known for as long again, so that whoever comes back to it is told.
     world.store.sweep_held(now - Held::LIFETIME * 2).await?;
     world.store.sweep_invitations(now).await?;
+    world.store.sweep_receipts(now - Receipt::LIFETIME).await?;
     world.store.sweep_resets(now - PasswordReset::LIFETIME).await?;
     world.store.sweep_events(now - KEPT_FOR).await?;
     world.store.sweep_traces(now - Trace::KEPT_FOR).await?;

@@ -18,6 +18,7 @@ mod lost;
 mod machine;
 mod passkeys;
 mod password;
+mod receipts;
 mod recovery;
 mod risk;
 mod security_keys;

@@ -14,6 +14,7 @@ pub mod held;
 pub mod invitations;
 pub mod passkeys;
 pub mod passwords;
+pub mod receipts;
 pub mod recovery;
 pub mod sessions;
 pub mod traces;
@@ -29,6 +30,7 @@ pub use held::{Claim, FoundHeld, Held, HeldStore, Room, Sender, WaitingHeld};
 pub use invitations::{Invitation, InvitationStore, Redeemed};
 pub use passkeys::{Ceremony, PasskeyFactor, PasskeyStore, Purpose};
 pub use passwords::{OtherSessions, PasswordChange, PasswordReset, PasswordStore};
+pub use receipts::ReceiptStore;
 pub use recovery::{FoundCode, HashedCode, RecoveryStore};
 pub use sessions::{Attempt, Handoff, SessionStore, SessionSummary};
 pub use traces::TraceStore;
@@ -51,6 +53,7 @@ pub trait Store:
     + GraceStore
     + HeldStore
     + InvitationStore
+    + ReceiptStore
     + TraceStore
 {
     /// Whether the store answers; for readiness.

@@ -94,6 +94,17 @@ fn no_file_is_longer_than_a_reader_can_hold() {
     assert!(faults.is_empty(), "\n{}", faults.join("\n"));
 }
 
+/// Whoever says so makes an admission of a proof that may pay for another request still.
+#[test]
+fn only_a_store_says_that_a_receipt_was_spent() {
+    let says = |(path, text): &(PathBuf, String)| {
+        let may = path.starts_with("src/adapters/store") || path.ends_with("tests.rs");
+        !may && text.contains("Spent::deleted")
+    };
+    let faults: Vec<_> = rust_files("src").into_iter().filter(says).map(|(path, _)| path).collect();
+    assert!(faults.is_empty(), "{faults:?}");
+}
+
 #[test]
 fn a_page_has_one_rust_file_and_one_template() {
     let sources = rust_files("src");

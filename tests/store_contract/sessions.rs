@@ -4,7 +4,7 @@ use super::{RACERS, people::*, race};
 use doorward::{
     domain::{
         factor::Method,
-        session::{Identity, Session},
+        session::{Activity, Identity, Session},
         throttle::{ACCOUNT, BudgetKey, Lane},
     },
     ports::{
@@ -122,6 +122,44 @@ pub(crate) async fn a_note_of_use_never_moves_back(store: Arc<dyn Store>) {
     }
 
     assert_eq!(store.identity(hash(1)).await.unwrap().unwrap().session.seen_at, NOON + MINUTE);
+}
+
+pub(crate) async fn the_longest_quiet_is_kept_until_somebody_shows_that_they_are_there(store: Arc<dyn Store>) {
+    settle(&store).await;
+    store.open_session(&session(1, ANN), hash(1)).await.unwrap();
+    let activity = async |token| store.identity(hash(token)).await.unwrap().unwrap().session.activity;
+    assert_eq!(activity(1).await, Activity::begun(NOON));
+
+    for minutes in [1, 13, 14, 2] {
+        store.touch(session_id(1), NOON + minutes * MINUTE).await.unwrap();
+    }
+    assert_eq!(activity(1).await, Activity { at: NOON + 14 * MINUTE, quiet_max: 12 * MINUTE });
+    assert_eq!(store.sessions(Some(ANN)).await.unwrap()[0].session.activity, activity(1).await);
+
+    // A recovery code makes nothing good; any other proof does, also one that was made a moment before the last note.
+    let recovery = proof(Method::RecoveryCode, 3, NOON + 15 * MINUTE);
+    assert!(store.step_up(session_id(1), recovery, hash(1), hash(2)).await.unwrap());
+    assert_eq!(activity(2).await.quiet_max, 12 * MINUTE);
+    let password = proof(Method::Password, 1, NOON + 13 * MINUTE);
+    assert!(store.step_up(session_id(1), password, hash(2), hash(3)).await.unwrap());
+    assert_eq!(activity(3).await, Activity::begun(NOON + 14 * MINUTE));
+    let later = proof(Method::Password, 1, NOON + 16 * MINUTE);
+    assert!(store.step_up(session_id(1), later, hash(3), hash(4)).await.unwrap());
+    assert_eq!(activity(4).await, Activity::begun(NOON + 16 * MINUTE));
+}
+
+pub(crate) async fn what_stays_open_keeps_a_session_and_is_no_use_of_it(store: Arc<dyn Store>) {
+    settle(&store).await;
+    store.open_session(&session(1, ANN), hash(1)).await.unwrap();
+
+    for minutes in [5, 3] {
+        store.keep_open(session_id(1), NOON + minutes * MINUTE).await.unwrap();
+    }
+
+    let session = store.identity(hash(1)).await.unwrap().unwrap().session;
+    assert_eq!((session.seen_at, session.activity), (NOON + 5 * MINUTE, Activity::begun(NOON)));
+    store.touch(session_id(1), NOON + 2 * MINUTE).await.unwrap();
+    assert_eq!(store.identity(hash(1)).await.unwrap().unwrap().session.seen_at, NOON + 5 * MINUTE, "never back");
 }
 
 pub(crate) async fn a_lock_is_noted_and_never_moves_back(store: Arc<dyn Store>) {

@@ -13,6 +13,7 @@ mod held;
 mod invitations;
 mod passkeys;
 mod passwords;
+mod receipts;
 mod recovery;
 mod sessions;
 mod traces;
@@ -22,6 +23,7 @@ use crate::{
         contact::{Contact, Kind},
         event::Event,
         factor::FactorId,
+        policy::once::{Fingerprint, Receipt},
         risk::{Subnet, Trace},
         secret::TokenHash,
         session::{Session, SessionId},
@@ -75,6 +77,7 @@ struct Tables {
     traces: HashMap<(UserId, TokenHash, Subnet), Trace>,
     budgets: HashMap<String, Budget>,
     held: HashMap<TokenHash, held::Kept>,
+    receipts: HashMap<(SessionId, Fingerprint), Receipt>,
 }
 
 /// A session under its present token.
@@ -98,6 +101,7 @@ impl Tables {
     fn end_session(&mut self, session: SessionId) -> bool {
         self.handoffs.retain(|_, handoff| handoff.session != session);
         self.children.retain(|_, (parent, _)| *parent != session);
+        self.receipts.retain(|(of, _), _| *of != session);
         self.sessions.remove(&session).is_some()
     }
 

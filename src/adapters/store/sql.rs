@@ -58,6 +58,8 @@ macro_rules! add_session {
             .bind($session.user.0)
             .bind($session.started_at.as_millis())
             .bind($session.seen_at.as_millis())
+            .bind($session.activity.at.as_millis())
+            .bind(super::rows::millis($session.activity.quiet_max))
             .bind($session.locked_at.map(crate::domain::time::Timestamp::as_millis))
             .bind(&$session.place.browser)
             .bind($session.place.address.map(|address| address.to_string()))
@@ -82,6 +84,23 @@ macro_rules! add_authentication {
             .execute(&mut *$tx)
             .await?;
     };
+}
+
+/// Rotates the token of a session for a proof, and adds that, inside a transaction. Whether the old token was still it.
+macro_rules! rotate {
+    ($tx:ident, $session:expr, $proof:expr, $old:expr, $new:expr) => {{
+        let (old, new) = ($old.as_bytes().as_slice(), $new.as_bytes().as_slice());
+        let rotation = sqlx::query(super::sessions::ROTATE).bind($session.0).bind(old).bind(new);
+        let is_kept = rotation.execute(&mut *$tx).await?.rows_affected() == 1;
+        if is_kept {
+            add_authentication!($tx, $session, $proof);
+        }
+        if is_kept && $proof.method.shows_presence() {
+            let stirring = sqlx::query(super::sessions::STIR).bind($session.0).bind($proof.at.as_millis());
+            stirring.execute(&mut *$tx).await?;
+        }
+        is_kept
+    }};
 }
 
 /// Names statements, and lists them so that none is forgotten where all are prepared.
@@ -130,6 +149,7 @@ mod invitations;
 mod open;
 mod passkeys;
 mod passwords;
+mod receipts;
 mod recovery;
 mod rows;
 mod sessions;

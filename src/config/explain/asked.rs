@@ -29,8 +29,14 @@ pub struct Request {
     pub query: Option<String>,
     /// Its header fields.
     pub fields: Vec<(String, String)>,
+    /// The form in its body; there is none where it has no fields.
+    pub form: Vec<(String, String)>,
     /// For whom it is made; nobody knows where it is not said.
     pub client: Option<IpAddr>,
+    /// For how long nobody had used the browser before it.
+    pub idle: Duration,
+    /// A proof that was made for this very request.
+    pub paid: Option<Did>,
 }
 
 /// Why a text is no request.
@@ -66,7 +72,10 @@ impl Request {
             path: path.to_owned(),
             query,
             fields: Vec::new(),
+            form: Vec::new(),
             client: None,
+            idle: Duration::ZERO,
+            paid: None,
         })
     }
 }
@@ -101,6 +110,17 @@ pub fn field(text: &str) -> Result<(String, String), NotAField> {
     let (name, value) = text.split_once(':').ok_or(NotAField)?;
     http::HeaderName::from_bytes(name.as_bytes()).map_err(|_| NotAField)?;
     Ok((name.to_owned(), value.trim().to_owned()))
+}
+
+/// Why a text is no field of a form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected a name, an equals sign and a value: `op=transfer`")]
+pub struct NotAFormField;
+
+/// Reads `name=value`.
+pub fn form_field(text: &str) -> Result<(String, String), NotAFormField> {
+    let (name, value) = text.split_once('=').ok_or(NotAFormField)?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 /// One proof and its age: `totp 10m ago`.

@@ -6,7 +6,7 @@ use crate::{
     domain::{
         policy::{
             Decision, Missing, Policy, Visitor, WhyAnonymous,
-            call::{Call, Conditions, Mismatch, extract::Untold},
+            call::{Call, Conditions, Form, Mismatch, extract::Untold},
             route::{App, ByHost, Matched, Unsettled},
         },
         record::{Record, Sender},
@@ -23,12 +23,15 @@ pub enum Undecided {
     Untold(Untold),
     /// It depends on who sent it, and nobody looked.
     Sender,
+    /// It depends on its form, and no body is recorded.
+    Form,
 }
 
 impl fmt::Display for Undecided {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Untold(untold) => untold.fmt(f),
+            Self::Form => f.write_str("what its form said, as no body is recorded"),
             Self::Sender => f.write_str("who sent it, as nobody had to look"),
         }
     }
@@ -101,6 +104,7 @@ impl Judge {
             query: Some(&query),
             fields: &record.extract,
             client: Some(record.client),
+            form: Form::Unread,
             visitor,
             now: record.at,
         };
@@ -119,9 +123,13 @@ impl Judge {
                     return Ok(Judged { outcome: Outcome::Deny, missing: None, place, policy: Some(policy) });
                 }
                 let decision = policy.decide(visitor, record.at);
-                let outcome = Outcome::of(&decision);
+                let outcome = match &decision {
+                    Decision::Pay(_) if record.paid => Outcome::Forward,
+                    decision => Outcome::of(decision),
+                };
                 let missing = match decision {
                     Decision::StepUp(missing) => Some(missing),
+                    Decision::Pay(unpaid) if !record.paid => Some(unpaid.missing(record.at)),
                     _ => None,
                 };
                 Ok(Judged { outcome, missing, place, policy: Some(policy) })
@@ -136,6 +144,7 @@ impl Known {
         if record.extract.untold(&self.named).is_none() {
             return match self.app.matched(call) {
                 Err(Unsettled::Unasked) => Err(Undecided::Sender),
+                Err(Unsettled::Unread) => Err(Undecided::Form),
                 settled => Ok(settled),
             };
         }
@@ -145,12 +154,15 @@ impl Known {
                 (Err(Mismatch::Path | Mismatch::Method), _) => {}
                 // What is not told does not matter where something else keeps the request out.
                 (_, Some(untold)) => match record.extract.told(&route.conditions).fit(call) {
-                    Ok(()) | Err(Mismatch::Unasked | Mismatch::Unclear) => return Err(Undecided::Untold(untold)),
+                    Ok(()) | Err(Mismatch::Unasked | Mismatch::Unread | Mismatch::Unclear) => {
+                        return Err(Undecided::Untold(untold));
+                    }
                     Err(_) => {}
                 },
                 (Ok(()), None) => return Ok(Ok(Some(Matched { route: Some((place, route)), policy: &route.policy }))),
                 (Err(Mismatch::Unclear), None) => return Ok(Err(Unsettled::Unclear { route: place })),
                 (Err(Mismatch::Unasked), None) => return Err(Undecided::Sender),
+                (Err(Mismatch::Unread), None) => return Err(Undecided::Form),
                 (Err(_), None) => {}
             }
         }
@@ -193,6 +205,8 @@ pub fn again(settings: &Settings, record: &Record) -> Result<Explanation, Undeci
         query: Some(query.as_str()).filter(|query| !query.is_empty()),
         fields: &record.extract,
         client: Some(record.client),
+        form: Form::Unread,
+        paid: record.paid.then_some(words::Paid::Somehow),
         foreign: record.foreign,
         visitor: &visitor.unwrap_or(Visitor::Anonymous(WhyAnonymous::NoCookie)),
         now: record.at,

@@ -210,6 +210,83 @@ fn a_policy_that_reports_says_what_it_would_have_done() {
     insta::assert_snapshot!(told.why, @"forwarded, as `payments` only reports; enforced it would be sign-in: `payments` wants somebody signed in: there is no session");
 }
 
+const STRICT: &str = r#"
+tls.certificates = [{ cert = "a.pem", key = "a.key" }]
+portal.url = "https://auth.example.com"
+
+[policy.standard]
+level = "login"
+
+[policy.once]
+level = "login"
+fresh = [{ any = ["password"], within = "1h" }, { any = ["totp"], once = true, within = "2m" }]
+
+[policy.desk]
+level = "login"
+idle = "10m"
+
+[[app]]
+name = "payroll"
+host = "payroll.example.com"
+upstream = ["http://127.0.0.1:9000"]
+policy = "standard"
+route = [
+    { path = "/pay", methods = ["POST"], form = { op = "transfer" }, policy = "once" },
+    { path = "/new", before = "POST /wire" },
+    { path = "/wire", methods = ["POST"], policy = "once" },
+    { path = "/desk", policy = "desk" },
+]
+"#;
+
+fn strictly(line: &str, did: &[&str], change: impl FnOnce(Request) -> Request) -> Explanation {
+    let source = Source::new("config.toml", STRICT);
+    let settings =
+        read(&source, Path::new("/"), &ProcessEnvironment).unwrap_or_else(|wrong| panic!("{wrong}")).settings;
+    let did: Vec<_> = did.iter().map(|text| Did::parse(text).unwrap()).collect();
+    explain(&settings, &change(Request::parse(line).unwrap()), None, &did, None, NOON)
+}
+
+#[test]
+fn what_pays_for_a_request_is_told_apart_from_what_was_proven() {
+    let line = "POST https://payroll.example.com/wire";
+    let paid = |proof: &'static str| move |request| Request { paid: Some(Did::parse(proof).unwrap()), ..request };
+
+    let unpaid = strictly(line, &["password 1m ago", "totp now"], |request| request);
+    insta::assert_snapshot!(unpaid.why, @"`once` wants totp for this request alone, within 2m; the last totp, 0s ago, was for something else");
+    assert_eq!(unpaid.clauses.iter().map(|clause| clause.met).collect::<Vec<_>>(), [true, true, false]);
+    let met = strictly(line, &["password 1m ago"], paid("totp now"));
+    assert_eq!(met.outcome, Outcome::Forward, "{met}");
+    assert!(met.clauses.iter().all(|clause| clause.met), "{met}");
+    for proof in ["totp 3m ago", "password now"] {
+        let other = strictly(line, &["password 1m ago"], paid(proof));
+        assert_eq!(other.outcome, Outcome::StepUp, "{other}");
+    }
+    let early = strictly("GET https://payroll.example.com/new", &["password 1m ago"], |request| request);
+    assert_eq!((early.outcome, early.policy.as_deref()), (Outcome::Forward, Some("once")), "{early}");
+}
+
+#[test]
+fn a_form_and_a_time_away_are_seen() {
+    let pay = "POST https://payroll.example.com/pay";
+    let form = |fields: &[(&str, &str)]| {
+        let form = fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        strictly(pay, &["password 1m ago"], |request| Request { form, ..request })
+    };
+    assert_eq!(form(&[("op", "transfer"), ("to", "a&b")]).policy.as_deref(), Some("once"));
+    let view = form(&[("op", "view")]);
+    assert_eq!(view.policy.as_deref(), Some("standard"));
+    insta::assert_snapshot!(view.tries[0].mismatch.as_deref().unwrap(), @"its path fits; the form is another");
+    assert_eq!(form(&[]).policy.as_deref(), Some("standard"));
+    assert_eq!(form(&[("op", "transfer"), ("op", "view")]).outcome, Outcome::Refuse);
+
+    let away = |minutes| {
+        let idle = std::time::Duration::from_mins(minutes);
+        strictly("GET https://payroll.example.com/desk", &["password 1h ago"], |request| Request { idle, ..request })
+    };
+    assert_eq!((away(10).outcome, away(30).outcome), (Outcome::Forward, Outcome::SignIn));
+    insta::assert_snapshot!(away(11).why, @"`desk` wants somebody there within 10m; nobody used this browser for 11m");
+}
+
 /// What the data plane makes of a request, and whom it saw, if it looked.
 fn plane(
     settings: &Settings,
@@ -221,7 +298,8 @@ fn plane(
     let app = &settings.apps[0].app;
     let path = CanonicalPath::parse(&request.path, app.allowed).unwrap();
     let (method, query, client) = (request.method.as_str(), request.query.as_deref(), request.client);
-    let call = |visitor| Call { method, path: &path, query, fields: &request.fields, client, visitor, now };
+    let (fields, form) = (&request.fields, Form::Empty);
+    let call = |visitor| Call { method, path: &path, query, fields, client, form, visitor, now };
     let (matched, mut sender) = match app.matched(&call(None)) {
         Err(Unsettled::Unasked) => (app.matched(&call(Some(visitor))), Some(Sender::from(visitor))),
         settled => (settled, None),
@@ -262,6 +340,7 @@ fn recorded_as(
         client: request.client.unwrap(),
         sender,
         foreign,
+        paid: false,
         outcome,
         instead: None,
         route: None,
@@ -296,7 +375,7 @@ proptest! {
             .map(|(method, age)| Did { method, ago: std::time::Duration::from_secs(age) })
             .collect();
         let risk = Risk::Signals(signals);
-        let mut visitor = visitor(&settings, Some(&who), &did, Some(&risk), now);
+        let mut visitor = visitor(&settings, Some(&who), &did, std::time::Duration::ZERO, Some(&risk), now);
         let told = explain(&settings, &request, Some(&who), &did, Some(&risk), now);
         prop_assert_eq!(told.outcome, plane(&settings, &request, &visitor, now, false).0, "{}", told);
 

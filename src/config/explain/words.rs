@@ -7,6 +7,7 @@ use crate::{
         policy::{
             Access, Ceiling, Freshness, Missing, Policy, Requirement, Strength, Visitor, WhyAnonymous, Within,
             call::{Call, Conditions, Mismatch, Named, Wanted},
+            once::{Fingerprint, Receipt, Unpaid},
             route::Route,
         },
         risk::Assessment,
@@ -59,10 +60,11 @@ pub(super) fn route(route: &Route) -> String {
 }
 
 fn conditions(conditions: &Conditions) -> Vec<String> {
-    let Conditions { query, fields, networks, hours, who } = conditions;
+    let Conditions { query, fields, form, networks, hours, who } = conditions;
     let mut told = Vec::new();
     told.extend(query.iter().map(|named| format!("query {}", wanted(named))));
     told.extend(fields.iter().map(|named| format!("header {}", wanted(named))));
+    told.extend(form.iter().map(|named| format!("form {}", wanted(named))));
     if !networks.is_empty() {
         let names: Vec<_> = networks.iter().map(|network| network.name.as_str()).collect();
         told.push(format!("from {}", names.join(" or ")));
@@ -87,6 +89,7 @@ pub(super) fn mismatch(part: Mismatch, route: &Route, call: &Call<'_>) -> String
         Mismatch::Method => format!("its path fits; it is for {}, not {}", route.methods.join(", "), call.method),
         Mismatch::Query => "its path fits; the query is another".to_owned(),
         Mismatch::Field => "its path fits; the header fields are others".to_owned(),
+        Mismatch::Form => "its path fits; the form is another".to_owned(),
         Mismatch::Network => match call.client {
             Some(client) => format!("its path fits; {client} is in none of its networks"),
             None => "its path fits; an unknown address is in none of its networks".to_owned(),
@@ -94,13 +97,33 @@ pub(super) fn mismatch(part: Mismatch, route: &Route, call: &Call<'_>) -> String
         Mismatch::Hours => "its path fits; these are not its hours".to_owned(),
         Mismatch::Who => "its path fits; it is for other people".to_owned(),
         Mismatch::Unasked => "its path fits; nobody looked who sends the request".to_owned(),
+        Mismatch::Unread => "its path fits; nobody looked into the body".to_owned(),
         Mismatch::Unclear => {
             "its path fits; what it asks for can be read in two ways, so the request is refused".to_owned()
         }
     }
 }
 
-pub(super) fn clauses(policy: &Policy, visitor: &Visitor, now: Timestamp) -> Vec<Clause> {
+/// A proof that was made for the request in question.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Paid {
+    /// This one, made then.
+    By(Did, Timestamp),
+    /// One of which nothing is known but that it paid.
+    Somehow,
+}
+
+impl Paid {
+    /// Whether it pays for the request, of whose session everything else is met.
+    pub(super) fn pays(&self, unpaid: &Unpaid, now: Timestamp) -> bool {
+        let Self::By(did, at) = self else { return true };
+        let request = Fingerprint::from_bytes([0; 32]);
+        let receipt = Receipt { session: unpaid.session(), request, method: did.method, at: *at };
+        unpaid.is_paid_by(&receipt, request, now)
+    }
+}
+
+pub(super) fn clauses(policy: &Policy, visitor: &Visitor, paid: Option<&Paid>, now: Timestamp) -> Vec<Clause> {
     let Access::Require(requirement) = &policy.access else { return Vec::new() };
     let Visitor::SignedIn(identity) = visitor else { return Vec::new() };
     let proofs = &identity.session.authentications;
@@ -112,9 +135,12 @@ pub(super) fn clauses(policy: &Policy, visitor: &Visitor, now: Timestamp) -> Vec
         },
         met: who.includes(&identity.user),
     });
-    let fresh = requirement.fresh.iter().map(|fresh| freshness(fresh, &identity.session, now));
+    let (once, fresh): (Vec<_>, Vec<_>) = requirement.fresh.iter().partition(|fresh| fresh.is_once());
+    let fresh = fresh.into_iter().map(|fresh| freshness(fresh, &identity.session, now));
+    let idle = requirement.idle.map(|max| idleness(max, identity.session.quiet(now)));
+    let once = once.into_iter().map(|fresh| payment(fresh, paid));
     let risk = requirement.risk.map(|ceiling| ceiling_clause(ceiling, requirement, &identity.session, now));
-    who.into_iter().chain([level(requirement, proofs, now)]).chain(risk).chain(fresh).collect()
+    who.into_iter().chain([level(requirement, proofs, now)]).chain(risk).chain(fresh).chain(idle).chain(once).collect()
 }
 
 /// `risk below 40, or level mfa; below 80 at any level`.
@@ -155,6 +181,20 @@ fn freshness(fresh: &Freshness, session: &Session, now: Timestamp) -> Clause {
     }
 }
 
+fn idleness(max: Duration, quiet: Duration) -> Clause {
+    let saw = if quiet.is_zero() { "somebody just now".to_owned() } else { format!("nobody for {}", spell(quiet)) };
+    Clause { demands: format!("somebody there within {}", spell(max)), saw, met: quiet <= max }
+}
+
+fn payment(fresh: &Freshness, paid: Option<&Paid>) -> Clause {
+    let (saw, met) = match paid {
+        None => ("none".to_owned(), false),
+        Some(Paid::By(did, _)) => (did.to_string(), fresh.any.contains(&did.method) && fresh.within.includes(did.ago)),
+        Some(Paid::Somehow) => ("that it was paid for".to_owned(), true),
+    };
+    Clause { demands: wish(fresh), saw, met }
+}
+
 /// Whole seconds, rounded up: what is too old by a moment does not look young enough.
 pub(super) fn seconds(age: Duration) -> Duration {
     Duration::from_secs(age.as_secs() + u64::from(age.subsec_nanos() > 0))
@@ -166,6 +206,7 @@ fn wish(fresh: &Freshness) -> String {
     let within = match fresh.within {
         Within::Age(age) => format!("within {}", spell(age)),
         Within::Session => "in this session".to_owned(),
+        Within::Once(age) => format!("for this request alone, within {}", spell(age)),
     };
     format!("{} {within}", methods.join(" or "))
 }
@@ -183,11 +224,18 @@ pub(super) fn missing(policy: &str, missing: &Missing) -> String {
             format!("`{policy}` wants the level {wanted}{age}{why}; {reached}")
         }
         Missing::Fresh { wanted, latest } => {
-            let wanted = format!("`{policy}` wants {}", wish(wanted));
+            let (freshness, wanted) = (wanted.within, format!("`{policy}` wants {}", wish(wanted)));
             match latest {
+                Some((method, age)) if matches!(freshness, Within::Once(_)) => {
+                    format!("{wanted}; the last {method}, {} ago, was for something else", spell(seconds(*age)))
+                }
                 Some((method, age)) => format!("{wanted}; the last {method} was {} ago", spell(seconds(*age))),
                 None => format!("{wanted}; there never was one"),
             }
+        }
+        Missing::Idle { max, quiet } => {
+            let (max, quiet) = (spell(*max), spell(*quiet));
+            format!("`{policy}` wants somebody there within {max}; nobody used this browser for {quiet}")
         }
     }
 }

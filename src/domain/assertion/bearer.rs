@@ -128,6 +128,7 @@ mod tests {
                 authentications: vec![proof],
                 started_at,
                 seen_at: started_at,
+                activity: crate::domain::session::Activity::begun(started_at),
                 locked_at: None,
                 place: Place::default(),
                 risk: Assessment::default(),

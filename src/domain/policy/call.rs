@@ -20,10 +20,25 @@ pub struct Call<'a> {
     pub fields: &'a dyn Fields,
     /// For whom it is made, where that is known.
     pub client: Option<IpAddr>,
+    /// What its body says.
+    pub form: Form<'a>,
     /// Who sends it; `None` until somebody has looked.
     pub visitor: Option<&'a Visitor>,
     /// When.
     pub now: Timestamp,
+}
+
+/// What a request's body says, as a form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form<'a> {
+    /// Nobody has looked yet.
+    Unread,
+    /// Nothing: there is no body.
+    Empty,
+    /// These fields, as they were sent: `application/x-www-form-urlencoded`.
+    Fields(&'a str),
+    /// Something that is no such form, and that an application may all the same find fields in.
+    Opaque,
 }
 
 /// Header fields, in whatever form they came.
@@ -55,6 +70,8 @@ pub struct Conditions {
     pub query: Vec<Named>,
     /// Header fields, their names in lower case.
     pub fields: Vec<Named>,
+    /// Fields of the form in its body.
+    pub form: Vec<Named>,
     /// Networks of which the client must be in one; any where there is none.
     pub networks: Vec<Network>,
     /// When.
@@ -101,6 +118,8 @@ pub enum Mismatch {
     Query,
     /// A header field.
     Field,
+    /// A field of the form in its body.
+    Form,
     /// The networks it is for.
     Network,
     /// The hours it is for.
@@ -109,6 +128,8 @@ pub enum Mismatch {
     Who,
     /// Nothing yet; but it is for certain people, and nobody has looked who sends the request.
     Unasked,
+    /// Nothing yet; but it is for certain forms, and nobody has looked into the body.
+    Unread,
     /// Nothing else; but a parameter or field that it names can be read in two ways.
     Unclear,
 }
@@ -154,6 +175,13 @@ impl Conditions {
             (Some(_), None) => return Err(Mismatch::Unasked),
             (Some(who), Some(Visitor::SignedIn(identity))) if who.includes(&identity.user) => {}
             (Some(_), Some(_)) => return Err(Mismatch::Who),
+        }
+        for named in &self.form {
+            match named.said_by_form(call).ok_or(Mismatch::Unread)? {
+                Said::Yes => {}
+                Said::No => return Err(Mismatch::Form),
+                Said::Unclear => is_unclear = true,
+            }
         }
         if is_unclear { Err(Mismatch::Unclear) } else { Ok(()) }
     }
@@ -208,6 +236,22 @@ impl Named {
             }
         }
         verdict(sure, other, is_unclear && !(sure && self.wanted == Wanted::Anything))
+    }
+
+    /// What a form says of this field; `None` where nobody has looked into it. Most application servers throw the fields of
+    /// a form and the parameters of a query together, so what stands in both must say the same in both, and what stands in
+    /// the query alone must not be what is asked for.
+    fn said_by_form(&self, call: &Call<'_>) -> Option<Said> {
+        let by_form = match call.form {
+            Form::Unread => return None,
+            Form::Empty => Said::No,
+            Form::Fields(text) => self.said_by_query(Some(text)),
+            Form::Opaque => Said::Unclear,
+        };
+        let by_query = self.said_by_query(call.query);
+        let any = Self { name: self.name.clone(), wanted: Wanted::Anything };
+        let is_in_query = any.said_by_query(call.query) != Said::No;
+        Some(if is_in_query && by_query != by_form { Said::Unclear } else { by_form })
     }
 
     /// What header fields say of this one. CGI and its heirs read `X_A` as `X-A`.
@@ -345,6 +389,46 @@ mod tests {
             assert_eq!(network.has(Some(address.parse().unwrap())), within, "{address}");
         }
         assert!(!network.has(None), "who is nowhere is in no network");
+    }
+
+    #[test]
+    fn a_form_is_read_like_a_query_and_with_it() {
+        use Said::*;
+        let path = CanonicalPath::parse("/", crate::domain::target::Allowed::default()).unwrap();
+        let transfer = named("op", "transfer");
+        let said = |form, query| {
+            let (fields, now) = (&NoFields, Timestamp::from_millis(0));
+            transfer.said_by_form(&Call {
+                method: "POST",
+                path: &path,
+                query,
+                fields,
+                client: None,
+                form,
+                visitor: None,
+                now,
+            })
+        };
+
+        for (form, query, expected) in [
+            (Form::Fields("op=transfer&to=bo"), None, Yes),
+            (Form::Fields("op=transfer"), Some("page=2"), Yes),
+            (Form::Fields("op=transfer"), Some("op=transfer"), Yes),
+            (Form::Fields("op=view"), Some("op=view"), No),
+            (Form::Fields("op=view"), Some("op=list"), No),
+            (Form::Fields("op=view"), None, No),
+            (Form::Empty, None, No),
+            (Form::Fields("op=view&op=transfer"), None, Unclear),
+            (Form::Fields("OP=transfer"), None, Unclear),
+            (Form::Fields("op=view"), Some("op=transfer"), Unclear),
+            (Form::Fields("op=transfer"), Some("op=view"), Unclear),
+            (Form::Empty, Some("op=transfer"), Unclear),
+            (Form::Empty, Some("Op=transfer"), Unclear),
+            (Form::Opaque, None, Unclear),
+        ] {
+            assert_eq!(said(form, query), Some(expected), "{form:?} {query:?}");
+        }
+        assert_eq!(said(Form::Unread, Some("op=transfer")), None);
     }
 
     proptest! {

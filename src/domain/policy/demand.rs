@@ -41,7 +41,7 @@ impl Demand {
 
     /// What a policy would say that asked for the same. Any proof is fresh but one that stands in for a lost one.
     pub fn requirement(&self) -> Requirement {
-        let any = || Method::ALL.iter().copied().filter(|method| shows_presence(*method)).collect();
+        let any = || Method::ALL.iter().copied().filter(|method| method.shows_presence()).collect();
         let fresh = self.within.map(|within| Freshness { any: any(), within: within.into() });
         let level = self.level.clone().unwrap_or(Level::Login.into());
         Requirement { level, fresh: fresh.into_iter().collect(), ..Requirement::at(Level::Login) }
@@ -56,22 +56,6 @@ impl Demand {
     }
 }
 
-/// Whether a proof by this method says that somebody is there now. A mailbox says so as well as a password does, for it
-/// resets one; who types a recovery code has lost what they sign in with.
-const fn shows_presence(method: Method) -> bool {
-    match method {
-        Method::Password
-        | Method::Totp
-        | Method::Passkey
-        | Method::SecurityKey
-        | Method::EmailCode
-        | Method::EmailLink
-        | Method::SmsCode
-        | Method::VoiceCode => true,
-        Method::RecoveryCode => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,7 +63,7 @@ mod tests {
         factor::FactorId,
         place::Place,
         risk::Assessment,
-        session::{Authentication, SessionId},
+        session::{Activity, Authentication, SessionId},
         user::UserId,
     };
     use uuid::Uuid;
@@ -94,6 +78,7 @@ mod tests {
             authentications: vec![proof],
             started_at: proof.at,
             seen_at: proof.at,
+            activity: Activity::begun(proof.at),
             locked_at: None,
             place: Place::default(),
             risk: Assessment::default(),

@@ -115,6 +115,18 @@ pub struct Route {
     pub policy: Arc<Policy>,
     /// What is asked of a stream once it is open.
     pub streams: Streams,
+    /// Whose requests these are.
+    pub traffic: Traffic,
+}
+
+/// Whether requests say that somebody is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Traffic {
+    /// A person asks.
+    #[default]
+    Person,
+    /// A page asks by itself, again and again. Nobody stays signed in by that.
+    Background,
 }
 
 /// What a stream that was let through must go on to have.
@@ -136,12 +148,22 @@ pub struct Matched<'a> {
     pub policy: &'a Arc<Policy>,
 }
 
+impl Matched<'_> {
+    /// Whose requests these are.
+    pub fn traffic(&self) -> Traffic {
+        self.route.map_or(Traffic::Person, |(_, route)| route.traffic)
+    }
+}
+
 /// Why nobody can say yet which route a request is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unsettled {
     /// It depends on who sends it, and nobody has looked.
     #[error("nobody looked who sends it")]
     Unasked,
+    /// It depends on the form in its body, and nobody has looked into that.
+    #[error("nobody looked into its body")]
+    Unread,
     /// A parameter or field that this route names can be read in two ways. Such a request is refused, never guessed.
     #[error("servers would read in two ways what route {} asks for", route + 1)]
     Unclear {
@@ -176,13 +198,15 @@ impl App {
         let mut first: Option<(usize, &Route, Result<(), Mismatch>)> = None;
         for places in self.routes.index.candidates(call.path) {
             let nearer = places.iter().take_while(|place| first.is_none_or(|(first, ..)| **place < first));
-            let fitting = nearer
-                .filter_map(|&place| self.routes.get(place).map(|route| (place, route, route.fits(call))))
-                .find(|(.., fit)| matches!(fit, Ok(()) | Err(Mismatch::Unasked | Mismatch::Unclear)));
+            let fitting =
+                nearer.filter_map(|&place| self.routes.get(place).map(|route| (place, route, route.fits(call)))).find(
+                    |(.., fit)| matches!(fit, Ok(()) | Err(Mismatch::Unasked | Mismatch::Unread | Mismatch::Unclear)),
+                );
             first = fitting.or(first);
         }
         match first {
             Some((_, _, Err(Mismatch::Unasked))) => Err(Unsettled::Unasked),
+            Some((_, _, Err(Mismatch::Unread))) => Err(Unsettled::Unread),
             Some((route, _, Err(_))) => Err(Unsettled::Unclear { route }),
             Some((place, route, Ok(()))) => Ok(Some(Matched { route: Some((place, route)), policy: &route.policy })),
             None => Ok(self.fallback.as_ref().map(|policy| Matched { route: None, policy })),
@@ -195,10 +219,12 @@ impl App {
         self.routes.iter().enumerate().map(move |(at, route)| (at, route, route.fits(call)))
     }
 
-    /// The policy of that name, if this app enforces it anywhere.
+    /// The policy of that name, if this app enforces it anywhere. Where one route asks early for what another wants, theirs
+    /// differ in what is paid once: then it is the whole of it.
     pub fn enforced(&self, name: &str) -> Option<&Arc<Policy>> {
         let policies = self.routes.iter().map(|route| &route.policy).chain(&self.fallback);
-        policies.into_iter().find(|policy| policy.name == name && policy.mode == Mode::Enforce)
+        let named = policies.filter(|policy| policy.name == name && policy.mode == Mode::Enforce);
+        named.max_by_key(|policy| policy.once().is_some())
     }
 
     /// What it asks for itself, where a level that is named is one that exists.

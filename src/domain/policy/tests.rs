@@ -3,7 +3,7 @@ use crate::domain::{
     factor::FactorId,
     place::Place,
     risk::{Assessment, Score},
-    session::{Session, SessionId},
+    session::{Activity, Session, SessionId},
     user::{LoginId, User, UserId},
 };
 use proptest::prelude::*;
@@ -21,10 +21,19 @@ fn visitor(proofs: &[Authentication]) -> Visitor {
 }
 
 fn locked_visitor(proofs: &[Authentication], locked_at: Option<Timestamp>) -> Visitor {
-    risky_visitor(proofs, locked_at, 50)
+    visitor_after(Activity::begun(NOON), proofs, locked_at)
+}
+
+/// Somebody whose session was last used so.
+fn visitor_after(activity: Activity, proofs: &[Authentication], locked_at: Option<Timestamp>) -> Visitor {
+    any_visitor(activity, proofs, locked_at, 50)
 }
 
 fn risky_visitor(proofs: &[Authentication], locked_at: Option<Timestamp>, risk: u8) -> Visitor {
+    any_visitor(Activity::begun(NOON), proofs, locked_at, risk)
+}
+
+fn any_visitor(activity: Activity, proofs: &[Authentication], locked_at: Option<Timestamp>, risk: u8) -> Visitor {
     let user = UserId(Uuid::nil());
     Visitor::SignedIn(Arc::new(Identity {
         user: User {
@@ -43,6 +52,7 @@ fn risky_visitor(proofs: &[Authentication], locked_at: Option<Timestamp>, risk: 
             authentications: proofs.to_vec(),
             started_at: NOON,
             seen_at: NOON,
+            activity,
             locked_at,
             place: Place::default(),
             risk: Assessment { score: score(risk), signals: vec![] },
@@ -139,6 +149,25 @@ fn no_proof_helps_outside_the_groups_or_against_deny() {
 }
 
 #[test]
+fn who_was_away_is_asked_for_and_no_later_use_makes_good_for_it() {
+    let policy = requires(Requirement { idle: Some(10 * MINUTE), ..Requirement::at(Level::Mfa) });
+    let proofs = |age| [proof(Method::Password, NOON - 60 * MINUTE), proof(Method::Totp, NOON - age)];
+    let decided = |quiet, age| {
+        let activity = Activity { at: NOON - MINUTE, quiet_max: quiet };
+        policy.decide(&visitor_after(activity, &proofs(age), None), NOON)
+    };
+
+    assert!(matches!(decided(10 * MINUTE, 60 * MINUTE), Decision::Admit(_)));
+    let Decision::StepUp(missing) = decided(11 * MINUTE, 60 * MINUTE) else { panic!() };
+    assert_eq!(missing, Missing::Idle { max: 10 * MINUTE, quiet: 11 * MINUTE });
+    assert!(missing.helped_by(Method::Password, &[], NOON) && !missing.helped_by(Method::RecoveryCode, &[], NOON));
+    assert!(matches!(decided(11 * MINUTE, MINUTE), Decision::Admit(_)), "whoever was asked for has come");
+    let long_ago = Activity::begun(NOON - 11 * MINUTE);
+    let now = policy.decide(&visitor_after(long_ago, &proofs(60 * MINUTE), None), NOON);
+    assert!(matches!(now, Decision::StepUp(Missing::Idle { .. })));
+}
+
+#[test]
 fn public_admits_anybody_as_nobody() {
     let public = Policy::new("public", Access::Public);
 
@@ -158,17 +187,31 @@ fn any_lock() -> impl Strategy<Value = Option<Timestamp>> {
 }
 
 fn any_freshness() -> impl Strategy<Value = Freshness> {
-    let within = prop::option::of(0u64..7200);
-    (prop::sample::subsequence(Method::ALL, 1..=Method::ALL.len()), within).prop_map(|(any, seconds)| Freshness {
-        any,
-        within: seconds.map_or(Within::Session, |seconds| Duration::from_secs(seconds).into()),
+    let age = || (0u64..7200).prop_map(Duration::from_secs);
+    let within = prop_oneof![Just(Within::Session), age().prop_map(Within::Age), age().prop_map(Within::Once)];
+    let any = prop::sample::subsequence(Method::ALL, 1..=Method::ALL.len());
+    (any, within).prop_map(|(any, within)| Freshness { any, within })
+}
+
+fn any_activity() -> impl Strategy<Value = Activity> {
+    (0i64..7_200_000, 0u64..7200).prop_map(|(ago, quiet)| Activity {
+        at: Timestamp::from_millis(NOON.as_millis() - ago),
+        quiet_max: Duration::from_secs(quiet),
     })
+}
+
+/// Whether all is met but what each request pays for itself.
+fn meets(policy: &Policy, activity: Activity, proofs: &[Authentication], now: Timestamp) -> bool {
+    matches!(policy.decide(&visitor_after(activity, proofs, None), now), Decision::Admit(_) | Decision::Pay(_))
 }
 
 fn any_policy() -> impl Strategy<Value = Policy> {
     let max_age = prop::option::of((0u64..7200).prop_map(Duration::from_secs));
-    (any_strength(), max_age, prop::collection::vec(any_freshness(), 0..3), prop::option::of(any_ceiling()))
-        .prop_map(|(level, max_age, fresh, risk)| requires(Requirement { level, max_age, fresh, who: None, risk }))
+    let idle = prop::option::of((0u64..7200).prop_map(Duration::from_secs));
+    let fresh = prop::collection::vec(any_freshness(), 0..3);
+    (any_strength(), max_age, fresh, idle, prop::option::of(any_ceiling())).prop_map(
+        |(level, max_age, fresh, idle, risk)| requires(Requirement { level, max_age, fresh, idle, who: None, risk }),
+    )
 }
 
 fn any_ceiling() -> impl Strategy<Value = Ceiling> {
@@ -290,6 +333,42 @@ proptest! {
         let mut more = proofs;
         more.push(extra);
         prop_assert!(!before || admits_locked(&policy, &more, lock, NOON));
+    }
+
+    #[test]
+    fn who_was_away_gets_in_by_more_proof_and_never_by_an_older_one_by_waiting_or_by_being_away_longer(
+        policy in any_policy(),
+        activity in any_activity(),
+        proofs in prop::collection::vec(any_proof(), 1..6),
+        extra in any_proof(),
+        which: prop::sample::Index,
+        by_seconds in 0u64..7200,
+    ) {
+        let by = Duration::from_secs(by_seconds);
+        let mut more = proofs.clone();
+        more.push(extra);
+        prop_assert!(!meets(&policy, activity, &proofs, NOON) || meets(&policy, activity, &more, NOON));
+
+        let proofs: Vec<_> = proofs.into_iter().filter(|proof| proof.at <= NOON).collect();
+        prop_assume!(!proofs.is_empty());
+        let mut older = proofs.clone();
+        let aged = which.index(older.len());
+        older[aged].at = older[aged].at - by;
+        let is_met = meets(&policy, activity, &proofs, NOON);
+        prop_assert!(!meets(&policy, activity, &older, NOON) || is_met);
+        prop_assert!(!meets(&policy, activity, &proofs, NOON + by) || is_met);
+        let longer = Activity { quiet_max: activity.quiet_max + by, ..activity };
+        prop_assert!(!meets(&policy, longer, &proofs, NOON) || is_met);
+    }
+
+    #[test]
+    fn what_each_request_pays_for_is_never_admitted_by_proofs_alone(
+        policy in any_policy(),
+        proofs in prop::collection::vec(any_proof(), 0..6),
+    ) {
+        let decision = policy.decide(&visitor(&proofs), NOON);
+        prop_assert!(policy.once().is_none() || !matches!(decision, Decision::Admit(_)));
+        prop_assert!(policy.once().is_some() || !matches!(decision, Decision::Pay(_)));
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! Sessions that ended or changed a moment ago.
 
 use super::streams::{Bond, Streams};
-use crate::domain::session::{Identity, SessionId};
+use crate::domain::{
+    policy::route::Traffic,
+    session::{Identity, SessionId},
+};
 use foldhash::fast::RandomState;
 use moka::sync::Cache;
 use std::{sync::Arc, time::Duration};
@@ -52,8 +55,8 @@ impl Ended {
     }
 
     /// Binds a stream to its session, which may have ended since the stream was let through.
-    pub fn bind(&self, identity: &Arc<Identity>) -> Bond {
-        let bond = self.streams.bind(identity);
+    pub fn bind(&self, identity: &Arc<Identity>, traffic: Traffic) -> Bond {
+        let bond = self.streams.bind(identity, traffic);
         if self.recent.get(&identity.session.id) == Some(Change::Ended) {
             self.streams.end(identity.session.id);
         }

@@ -1,12 +1,15 @@
 //! Whatever is still open, by the session that it hangs on: so that the end of a session finds its own, and looks at nobody
 //! else's.
 
-use crate::domain::session::{Identity, SessionId};
+use crate::domain::{
+    policy::route::Traffic,
+    session::{Identity, SessionId},
+};
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 use tokio::sync::Notify;
@@ -26,6 +29,8 @@ struct Line {
     session: SessionId,
     is_over: AtomicBool,
     over: Notify,
+    /// How many of its streams keep it from going idle.
+    keeping: AtomicUsize,
     /// Who it is, as of the last look at the store.
     latest: Mutex<Arc<Identity>>,
 }
@@ -34,12 +39,13 @@ struct Line {
 #[derive(Debug)]
 pub struct Bond {
     line: Arc<Line>,
+    traffic: Traffic,
     streams: Streams,
 }
 
 impl Streams {
-    /// Binds a stream to the session that it was admitted with.
-    pub fn bind(&self, identity: &Arc<Identity>) -> Bond {
+    /// Binds a stream to the session that it was admitted with. What runs in the background does not keep it awake.
+    pub fn bind(&self, identity: &Arc<Identity>, traffic: Traffic) -> Bond {
         let session = identity.session.id;
         let mut lines = self.lines(session);
         let line = lines.get(&session).and_then(Weak::upgrade).unwrap_or_else(|| {
@@ -47,13 +53,17 @@ impl Streams {
                 session,
                 is_over: AtomicBool::new(false),
                 over: Notify::new(),
+                keeping: AtomicUsize::new(0),
                 latest: Mutex::new(Arc::clone(identity)),
             });
             lines.insert(session, Arc::downgrade(&line));
             line
         });
         drop(lines);
-        Bond { line, streams: self.clone() }
+        if traffic == Traffic::Person {
+            line.keeping.fetch_add(1, Ordering::Relaxed);
+        }
+        Bond { line, traffic, streams: self.clone() }
     }
 
     /// Ends the streams of a session.
@@ -68,6 +78,15 @@ impl Streams {
     /// Every session with an open stream.
     pub fn sessions(&self) -> Vec<SessionId> {
         self.0.iter().flat_map(|shard| locked(shard).keys().copied().collect::<Vec<_>>()).collect()
+    }
+
+    /// Those of them that a stream keeps from going idle.
+    pub fn kept_awake(&self) -> BTreeSet<SessionId> {
+        let keeps = |line: &Weak<Line>| line.upgrade().is_some_and(|line| line.keeping.load(Ordering::Relaxed) > 0);
+        let of = |shard: &Mutex<Lines>| -> Vec<SessionId> {
+            locked(shard).iter().filter(|(_, line)| keeps(line)).map(|(session, _)| *session).collect()
+        };
+        self.0.iter().flat_map(of).collect()
     }
 
     /// Takes note of what a session has become.
@@ -103,6 +122,9 @@ impl Bond {
 
 impl Drop for Bond {
     fn drop(&mut self) {
+        if self.traffic == Traffic::Person {
+            self.line.keeping.fetch_sub(1, Ordering::Relaxed);
+        }
         let mut lines = self.streams.lines(self.line.session);
         // Whoever binds takes the same lock, so nobody joins between the look and the removal. A newer line of the same
         // session is not ours to remove.
@@ -124,7 +146,7 @@ mod tests {
     use crate::domain::{
         place::Place,
         risk::Assessment,
-        session::Session,
+        session::{Activity, Session},
         time::Timestamp,
         user::{LoginId, User, UserId},
     };
@@ -150,6 +172,7 @@ mod tests {
             authentications: Vec::new(),
             started_at: noon,
             seen_at: noon,
+            activity: Activity::begun(noon),
             locked_at: None,
             place: Place::default(),
             risk: Assessment::default(),
@@ -160,8 +183,11 @@ mod tests {
     #[test]
     fn the_end_of_a_session_ends_its_streams_and_no_others() {
         let streams = Streams::default();
-        let (first, second, other) =
-            (streams.bind(&identity(1)), streams.bind(&identity(1)), streams.bind(&identity(2)));
+        let (first, second, other) = (
+            streams.bind(&identity(1), Traffic::Person),
+            streams.bind(&identity(1), Traffic::Person),
+            streams.bind(&identity(2), Traffic::Person),
+        );
         let mut waiting = Box::pin(first.ended());
         assert!(waiting.as_mut().now_or_never().is_none());
 
@@ -176,24 +202,37 @@ mod tests {
     #[test]
     fn a_session_is_in_the_register_as_long_as_a_stream_of_it_is_open() {
         let streams = Streams::default();
-        let (first, second) = (streams.bind(&identity(1)), streams.bind(&identity(1)));
+        let (first, second) =
+            (streams.bind(&identity(1), Traffic::Person), streams.bind(&identity(1), Traffic::Person));
 
         drop(first);
         assert_eq!(streams.sessions().len(), 1);
         drop(second);
         assert_eq!(streams.sessions(), []);
 
-        let old = streams.bind(&identity(1));
+        let old = streams.bind(&identity(1), Traffic::Person);
         streams.end(SessionId(Uuid::from_u128(1)));
-        let _new = streams.bind(&identity(1));
+        let _new = streams.bind(&identity(1), Traffic::Person);
         drop(old);
         assert_eq!(streams.sessions().len(), 1, "the newer one stays");
     }
 
     #[test]
+    fn what_runs_in_the_background_keeps_nobody_awake() {
+        let streams = Streams::default();
+        let _polling = streams.bind(&identity(1), Traffic::Background);
+        assert_eq!((streams.sessions().len(), streams.kept_awake().len()), (1, 0));
+
+        let chat = streams.bind(&identity(1), Traffic::Person);
+        assert_eq!(streams.kept_awake(), BTreeSet::from([SessionId(Uuid::from_u128(1))]));
+        drop(chat);
+        assert_eq!(streams.kept_awake().len(), 0);
+    }
+
+    #[test]
     fn streams_learn_what_their_session_has_become() {
         let streams = Streams::default();
-        let bond = streams.bind(&identity(1));
+        let bond = streams.bind(&identity(1), Traffic::Person);
         let mut later = (*identity(1)).clone();
         later.user.name = "Ann Lee".to_owned();
 

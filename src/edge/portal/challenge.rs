@@ -118,6 +118,18 @@ pub enum Reason<'a> {
         /// The latest proof that would have counted, and its age.
         latest: Option<(Method, Duration)>,
     },
+    /// An application asks for a proof for each such request, and for this one now.
+    Once {
+        /// Its title.
+        app: &'a str,
+        /// What it guards in this way, to stand after "before": "transfers".
+        before: Option<&'a str>,
+    },
+    /// An application asks who is there, after a while in which nobody was.
+    Idle {
+        /// Its title.
+        app: &'a str,
+    },
     /// The portal asks for a recent proof before a change to the account.
     Change,
 }

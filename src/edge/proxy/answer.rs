@@ -76,8 +76,12 @@ pub(super) fn words_of(wanted: &Wanted<'_>) -> Words {
                     let age = match wanted.within {
                         Within::Age(age) => format!("at most {} s old", age.as_secs()),
                         Within::Session => "of this session".to_owned(),
+                        Within::Once(_) => "made for this very request".to_owned(),
                     };
                     format!("A proof by {} is needed that is {age}.", names.join(" or "))
+                }
+                Missing::Idle { quiet, .. } => {
+                    format!("A new proof is needed: nobody used the session for {} s.", quiet.as_secs())
                 }
             };
             Words { code: "step_up_required", title: "A further proof is required.", detail }
@@ -111,7 +115,7 @@ pub fn unauthorized(wanted: &Wanted<'_>, step_up_url: &str, id: RequestId) -> Ow
 fn level_of<'a>(missing: &'a Missing, requirement: &'a Requirement) -> &'a Strength {
     match missing {
         Missing::Level { wanted, .. } => wanted,
-        Missing::Fresh { .. } => &requirement.level,
+        Missing::Fresh { .. } | Missing::Idle { .. } => &requirement.level,
     }
 }
 
@@ -130,6 +134,8 @@ pub(super) fn max_age_of(requirement: &Requirement) -> Option<Duration> {
     let ages = requirement.fresh.iter().filter_map(|fresh| match fresh.within {
         Within::Age(age) => Some(age),
         Within::Session => None,
+        // Whatever was proven before the request was for something else.
+        Within::Once(_) => Some(Duration::ZERO),
     });
     ages.chain(requirement.max_age).min()
 }

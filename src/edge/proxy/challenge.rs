@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     domain::{
-        policy::{Missing, Requirement, demand::Demand, route::Matched},
+        policy::{Missing, Requirement, demand::Demand, once::Fingerprint, route::Matched},
         secret::Token,
         session::Identity,
         target::ReturnPath,
@@ -156,9 +156,9 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
 }
 
 /// What a journey says of the policy that holds at a route.
-pub(super) fn asks(matched: &Matched<'_>) -> Asks {
+pub(super) fn asks(matched: &Matched<'_>, pays: Option<Fingerprint>) -> Asks {
     let label = matched.route.and_then(|(_, route)| route.label.clone());
-    Asks { policy: matched.policy.name.clone(), label }
+    Asks { policy: matched.policy.name.clone(), label, pays }
 }
 
 /// The page of this host that a form was on, or its start page.

@@ -7,7 +7,7 @@ use super::{
     Arrival, Asked, Passage, Proxy, Reply, Served,
     answer::Own,
     body::RequestBody,
-    challenge::{Lack, asks, browser_of, target_of},
+    challenge::{Lack, browser_of, target_of},
     held_page::{HeldPage, HeldState, Ticket},
     hold::{is_own_form, refusal_for, submission},
     visitors::Seen,
@@ -102,7 +102,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         let (Some(browser), Ok(target)) = (browser_of(&asked), target) else { return show(HeldState::Gone, "/") };
         let (world, host) = (self.world.clone(), arrival.authority.host.clone());
         let is_elsewhere = waiting.target != target;
-        let Passage { admission, seen, matched, path, now } = passage;
+        let Passage { admission, seen, matched, path, now, pays } = passage;
         let taking = self.on_slow(async move {
             let outcome = hold::take(&world, &token, &host, &target, &browser, &admission).await?;
             Ok::<_, StoreError>((outcome, admission))
@@ -116,7 +116,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             Err(error) => return Reply::Own(self.unavailable(&asked, &error)),
         };
         tracing::info!(request.id = %asked.id, app = asked.app.name, "a held form is delivered");
-        let passage = Passage { admission, seen, matched, path, now };
+        let passage = Passage { admission, seen, matched, path, now, pays };
         self.send_on(served, parts, delivery, passage, arrival).await
     }
 
@@ -145,7 +145,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             Ok(token) => token,
             Err(why) => return Reply::Own(self.refuse_unkept(&asked, &why)),
         };
-        let Passage { admission, seen, matched, path, now } = passage;
+        let Passage { admission, seen, matched, path, now, pays } = passage;
         let (world, browser) = (self.world.clone(), flow.browser.clone());
         let taking = self.on_slow(async move {
             let outcome = hold::take(&world, &token, &host, &target, &browser, &admission).await?;
@@ -157,7 +157,8 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             Err(error) => return Reply::Own(self.unavailable(&asked, &error)),
         };
         flow.note(&mut parts.headers);
-        self.send_on(served, parts, delivery, Passage { admission, seen, matched, path, now }, arrival).await
+        let passage = Passage { admission, seen, matched, path, now, pays };
+        self.send_on(served, parts, delivery, passage, arrival).await
     }
 
     /// Sends a form on that was taken. Where the application wants one more proof first, it waits again.
@@ -172,7 +173,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         let (before, token) = (parts.clone(), delivery.token().clone());
         let asked = Self::asked(served, &before, arrival);
         let identity = passage.admission.identity().cloned().filter(|_| served.steps_up);
-        let (path, asks) = (passage.path.as_str().to_owned(), asks(&passage.matched));
+        let (path, asks) = (passage.path.as_str().to_owned(), passage.asks());
         let (body, given_out) = self.body_of(delivery, asked.id);
         let reply = self.forward(served, parts, body, passage, arrival, asked.kind).await;
         let unmet = identity.and_then(|identity| self.unmet(&reply, &served.app, identity, asks));

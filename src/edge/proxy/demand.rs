@@ -7,7 +7,7 @@ use super::{
     Arrival, Asked, Passage, Proxy, Reply, Served,
     answer::STEP_UP,
     body::RequestBody,
-    challenge::{Flow, Lack, asks},
+    challenge::{Flow, Lack},
     kind::Kind,
 };
 use crate::{
@@ -38,7 +38,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
     ) -> Reply<U::Body> {
         let (before, identity) = (parts.clone(), passage.admission.identity().cloned());
         let asked = Self::asked(served, &before, arrival);
-        let (path, asks) = (passage.path.as_str().to_owned(), asks(&passage.matched));
+        let (path, asks) = (passage.path.as_str().to_owned(), passage.asks());
         let reply = self.forward(served, parts, body, passage, arrival, asked.kind).await;
         let Some(unmet) = identity.and_then(|identity| self.unmet(&reply, &served.app, identity, asks)) else {
             return reply;

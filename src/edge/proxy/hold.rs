@@ -187,7 +187,7 @@ async fn next_part(body: &mut RequestBody, read: &mut BytesMut) -> Result<Option
 }
 
 /// Reads what is left of a body, for its sender to see the answer.
-async fn drain(body: &mut RequestBody) {
+pub(super) async fn drain(body: &mut RequestBody) {
     let rest = async { while let Some(Ok(_)) = body.frame().await {} };
     // Who takes longer than this sees a broken connection, as with any upload that is too large.
     let _ = tokio::time::timeout(DRAIN_MAX, rest).await;

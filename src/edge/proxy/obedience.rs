@@ -2,7 +2,11 @@
 
 use super::serve::{Arrival, Proxy, Served};
 use crate::domain::{
-    policy::{Decision, Policy, Visitor, call::Call, route::ByHost},
+    policy::{
+        Decision, Policy, Visitor,
+        call::{Call, Form},
+        route::ByHost,
+    },
     target::{CanonicalPath, Host},
     time::Timestamp,
 };
@@ -61,7 +65,8 @@ impl Obedience {
             self.policy = policy;
             self.apps = latest;
         }
-        matches!(self.policy.decide(visitor, now), Decision::Admit(_))
+        // What was paid for once is paid for as long as it lasts.
+        matches!(self.policy.decide(visitor, now), Decision::Admit(_) | Decision::Pay(_))
     }
 
     /// The policy of its route. A request that has none any more is not let through.
@@ -74,6 +79,8 @@ impl Obedience {
             query: self.query.as_deref(),
             fields: &self.fields,
             client: Some(self.client),
+            // Nobody knows any more: what depends on it is not let through.
+            form: Form::Unread,
             visitor: Some(visitor),
             now,
         };

@@ -54,6 +54,7 @@ impl Judged<'_> {
             Decision::Admit(_) => String::new(),
             Decision::SignIn(why) => format!("{why:?}"),
             Decision::StepUp(missing) => format!("{missing:?}"),
+            Decision::Pay(unpaid) => format!("{:?}", unpaid.clause()),
             Decision::Deny(why) => format!("{why:?}"),
         };
         match self {
@@ -93,6 +94,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             client: asked.client,
             sender: seen.map(|seen| Sender::from(&seen.visitor())),
             foreign: asked.kind == Kind::WebSocket && !is_own_origin(asked),
+            paid: outcome == Outcome::Forward && matched.is_some_and(|matched| matched.policy.once().is_some()),
             outcome,
             instead: judged.instead().map(Outcome::of),
             route: matched.and_then(Matched::path).map(str::to_owned),

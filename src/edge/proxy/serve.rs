@@ -4,6 +4,7 @@ use super::{
     answer::{self, Own, Refused},
     assertions::{About, Assertions},
     bearer::{self, Bearer, TOKEN_PATH},
+    beforehand::ReadForm,
     body::{RequestBody, ResponseBody},
     challenge::{Lack, asks},
     cors::{Cors, is_foreign_socket},
@@ -16,6 +17,7 @@ use super::{
     outgoing::{self, IdentityNames, Onward, Protocol},
     records::Judged,
     reports::Reports,
+    rule::Ruling,
     tether::Tether,
     visitors::{Seen, Visitors},
     websocket,
@@ -23,9 +25,10 @@ use super::{
 use crate::{
     domain::{
         policy::{
-            Access, Admission, Decision, Policy, Visitor, WhyDenied,
+            Access, Admission, Decision, Missing, Policy, Visitor, WhyDenied,
             call::{Call, extract::Reads},
-            route::{App, ByHost, Matched, Streams, Unsettled},
+            once::Fingerprint,
+            route::{App, ByHost, Matched, Streams, Traffic, Unsettled},
         },
         target::{
             Authority, CanonicalPath,
@@ -39,7 +42,7 @@ use crate::{
         refusal::{Refusal, WayOut},
         request::RequestId,
     },
-    flows::{World, hold::Found},
+    flows::{World, hold::Found, journey::Asks},
     ports::{
         Records,
         upstream::{Upstream, UpstreamError},
@@ -169,6 +172,15 @@ pub(super) struct Passage<'a> {
     pub(super) path: CanonicalPath<'a>,
     /// When that was decided.
     pub(super) now: Timestamp,
+    /// The request, where a proof paid for it.
+    pub(super) pays: Option<Fingerprint>,
+}
+
+impl Passage<'_> {
+    /// What a journey says of the policy that let it pass.
+    pub(super) fn asks(&self) -> Asks {
+        asks(&self.matched, self.pays)
+    }
 }
 
 /// Why a request does not pass.
@@ -199,7 +211,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         if parts.method == Method::POST && uri.path() == DISCARD_PATH {
             return Reply::Own(self.discard(&asked, incoming).await);
         }
-        let brought = match self.brought(&asked, incoming).await {
+        let mut brought = match self.brought(&asked, incoming).await {
             Ok(brought) => brought,
             Err(own) => return Reply::Own(*own),
         };
@@ -208,7 +220,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             restore(&mut parts, waiting, arrival.authority);
             asked = Self::asked(served, &parts, arrival);
         }
-        match (self.decide(served, &asked, uri.path(), uri.query()).await, brought) {
+        match (self.decide(served, &asked, uri.path(), uri.query(), &mut brought).await, brought) {
             (Ok(passage), Brought::Body(body)) if served.steps_up && is_own_form(&asked) => {
                 self.deliver_and_heed(served, parts, body, passage, arrival).await
             }
@@ -255,6 +267,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         asked: &Asked<'_>,
         path: &'a str,
         query: Option<&str>,
+        brought: &mut Brought,
     ) -> Result<Passage<'a>, Barrier<'a>> {
         let refuse = |refusal| Barrier::Answer(Box::new(self.refuse(asked, refusal, None)));
         let unreadable = |path: &str, error: NotCanonical| {
@@ -266,38 +279,37 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         if let Some(below) = path.below_reserved() {
             return Err(Barrier::Answer(Box::new(self.reserved(asked, below, query).await)));
         }
-        let (matched, seen) = self.route(served, asked, &path, query).await.map_err(Barrier::Answer)?;
+        let (matched, seen) = self.route(served, asked, (&path, query), brought).await.map_err(Barrier::Answer)?;
         let policy = matched.policy;
         let now = self.world.clock.now();
         if seen.is_some() && is_foreign_socket(served, asked) {
             self.note(served, asked, path.as_str(), seen.as_ref(), &Judged::Foreign(&matched), now);
             return Err(refuse(Refusal::NotAllowed { app: &served.app.title, message: None }));
         }
-        let visitor = seen.as_ref().map_or_else(|| Seen::Nobody(NOT_ASKED).visitor(), Seen::visitor);
-        let decision = policy.decide(&visitor, now);
+        if let Some(Seen::Known(known)) = &seen
+            && matched.traffic() == Traffic::Person
+        {
+            self.visitors.touch(known);
+        }
+        let ruling = self.rule(asked, (&path, query), policy, seen, brought).await.map_err(Barrier::Answer)?;
+        let Ruling { decision, seen, visitor, pays, now } = ruling;
         self.note(served, asked, path.as_str(), seen.as_ref(), &Judged::Policy(&decision, &matched), now);
-        match decision {
-            Decision::Admit(admission) => Ok(Passage { admission, seen, matched, path, now }),
+        let missing = match decision {
+            Decision::Admit(admission) => return Ok(Passage { admission, seen, matched, path, now, pays }),
             Decision::SignIn(_) => {
                 let lack = Lack { identity: None, missing: None, asks: None, demand: None };
-                Err(Barrier::Proof(Box::new(lack), path))
+                return Err(Barrier::Proof(Box::new(lack), path));
             }
-            Decision::StepUp(missing) => {
-                match &policy.access {
-                    Access::Require(requirement) => {
-                        let identity = match visitor {
-                            Visitor::SignedIn(identity) => Some(identity),
-                            Visitor::Anonymous(_) => None,
-                        };
-                        let missing = Some((missing, requirement));
-                        let lack = Lack { identity, missing, asks: Some(asks(&matched)), demand: None };
-                        Err(Barrier::Proof(Box::new(lack), path))
-                    }
-                    // Such policies ask for no proof.
-                    Access::Public | Access::Deny => Err(refuse(Refusal::OurFault)),
-                }
+            Decision::Deny(why) => {
+                return Err(Barrier::Answer(Box::new(self.deny(served, asked, policy, why, seen.as_ref()))));
             }
-            Decision::Deny(why) => Err(Barrier::Answer(Box::new(self.deny(served, asked, policy, why, seen.as_ref())))),
+            Decision::StepUp(missing) => missing,
+            Decision::Pay(unpaid) => unpaid.missing(now),
+        };
+        match lack(&matched, visitor, missing, pays) {
+            Some(lack) => Err(Barrier::Proof(Box::new(lack), path)),
+            // Such policies ask for no proof.
+            None => Err(refuse(Refusal::OurFault)),
         }
     }
 
@@ -306,20 +318,26 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         &self,
         served: &'a Served,
         asked: &Asked<'_>,
-        path: &CanonicalPath<'_>,
-        query: Option<&str>,
+        (path, query): (&CanonicalPath<'_>, Option<&str>),
+        brought: &mut Brought,
     ) -> Result<(Matched<'a>, Option<Seen>), Box<Own>> {
         let now = self.world.clock.now();
-        let matched = |visitor: Option<&Visitor>| {
-            let (method, client) = (asked.method.as_str(), Some(asked.client));
-            served.app.matched(&Call { method, path, query, fields: asked.headers, client, visitor, now })
+        let matched = |visitor: Option<&Visitor>, form: Option<&ReadForm>| {
+            let (method, client, fields, form) =
+                (asked.method.as_str(), Some(asked.client), asked.headers, ReadForm::seen(form));
+            served.app.matched(&Call { method, path, query, fields, client, form, visitor, now })
         };
-        let (settled, seen) = match matched(None) {
-            Err(Unsettled::Unasked) => {
-                let seen = self.look(asked).await?;
-                (matched(Some(&seen.visitor())), Some(seen))
+        let (mut seen, mut form) = (None::<Seen>, None);
+        let settled = loop {
+            match matched(seen.as_ref().map(Seen::visitor).as_ref(), form.as_ref()) {
+                Err(Unsettled::Unasked) => seen = Some(self.look(asked).await?),
+                Err(Unsettled::Unread) => {
+                    form = Some(self.form_in(asked, brought).await?);
+                    // The form may have been long in coming: whoever was signed in is looked up once more.
+                    seen = None;
+                }
+                settled => break settled,
             }
-            settled => (settled, None),
         };
         let refuse = |judged: &Judged<'_>, refusal| {
             self.note(served, asked, path.as_str(), seen.as_ref(), judged, now);
@@ -350,7 +368,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         answer::refuse(asked.kind, &self.brand, &refused)
     }
 
-    async fn look(&self, asked: &Asked<'_>) -> Result<Seen, Box<Own>> {
+    pub(super) async fn look(&self, asked: &Asked<'_>) -> Result<Seen, Box<Own>> {
         self.visitors
             .look(asked.headers, asked.authority)
             .await
@@ -367,7 +385,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         arrival: &Arrival<'_>,
         kind: Kind,
     ) -> Reply<U::Body> {
-        let Passage { admission, seen, matched, path, now } = passage;
+        let Passage { admission, seen, matched, path, now, pays: _ } = passage;
         let failed = |refusal| Reply::Own(self.refuse_unasked(kind, arrival.id, refusal));
         let known = match (&seen, admission.identity()) {
             (Some(Seen::Known(known)), Some(_)) => Some(known),
@@ -400,6 +418,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         let tether = known.map(|known| Tether {
             ended: self.visitors.ended().clone(),
             identity: Arc::clone(&known.identity),
+            traffic: matched.traffic(),
             obeys: matched
                 .route
                 .filter(|(_, route)| route.streams == Streams::Obey)
@@ -464,5 +483,12 @@ fn explain<'a>(served: &'a Served, id: RequestId, error: &UpstreamError) -> Refu
     }
 }
 
-/// Stands for a visitor where a public route did not ask who it is.
-const NOT_ASKED: crate::domain::policy::WhyAnonymous = crate::domain::policy::WhyAnonymous::NoCookie;
+/// What a session lacks where this policy holds, if it asks for anything.
+fn lack<'a>(matched: &Matched<'a>, visitor: Visitor, missing: Missing, pays: Option<Fingerprint>) -> Option<Lack<'a>> {
+    let Access::Require(requirement) = &matched.policy.access else { return None };
+    let identity = match visitor {
+        Visitor::SignedIn(identity) => Some(identity),
+        Visitor::Anonymous(_) => None,
+    };
+    Some(Lack { identity, missing: Some((missing, requirement)), asks: Some(asks(matched, pays)), demand: None })
+}

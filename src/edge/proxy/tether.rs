@@ -1,13 +1,13 @@
 //! What ties a stream to its session: a WebSocket, or any response that is still open (SE-05).
 //!
-//! An open stream counts as use of its session, which so never goes idle under it; the end of its lifetime, a sign-out, a
+//! An open stream keeps its session from going idle, unless its route runs in the background; the end of its lifetime, a sign-out, a
 //! revocation and a disabled account cut it within a second. What this process ends is cut at once; the store is asked for
 //! the rest, for all open sessions together.
 
 use super::obedience::Obedience;
 use crate::{
     domain::{
-        policy::Visitor,
+        policy::{Visitor, route::Traffic},
         session::{Identity, SessionId},
     },
     edge::http::ended::Ended,
@@ -40,6 +40,8 @@ pub struct Tether {
     pub ended: Ended,
     /// Who was admitted.
     pub identity: Arc<Identity>,
+    /// Whether being open keeps the session awake.
+    pub traffic: Traffic,
     /// What goes on being demanded while the stream is open, if its route says so.
     pub obeys: Option<Box<Obedience>>,
     /// The time.
@@ -49,7 +51,7 @@ pub struct Tether {
 impl Tether {
     /// Ready when the stream must end.
     pub async fn cut(self) -> Cut {
-        let bond = self.ended.bind(&self.identity);
+        let bond = self.ended.bind(&self.identity, self.traffic);
         let Some(mut obedience) = self.obeys else {
             bond.ended().await;
             return Cut::Over;
@@ -77,7 +79,7 @@ pub async fn watch(world: impl Fn() -> World, ended: Ended) {
         if open.is_empty() {
             continue;
         }
-        match sessions::still_live(&world(), &open).await {
+        match sessions::still_live(&world(), &open, &ended.streams().kept_awake()).await {
             Ok(live) => {
                 failed = 0;
                 let standing: HashSet<SessionId> = live.iter().map(|identity| identity.session.id).collect();

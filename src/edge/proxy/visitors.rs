@@ -23,7 +23,13 @@ use crate::{
 use foldhash::fast::RandomState;
 use http::HeaderMap;
 use moka::sync::Cache;
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 use tokio::runtime::Handle;
 
 /// Child sessions this process remembers. A stranger's made-up cookie never takes a place.
@@ -54,6 +60,8 @@ pub struct Known {
     pub identity: Arc<Identity>,
     /// The same, as header fields.
     pub values: IdentityValues,
+    /// Whether it was noted that they use their session.
+    is_noted: AtomicBool,
 }
 
 /// What a visitor is looked up by.
@@ -155,6 +163,20 @@ impl Visitors {
         }
     }
 
+    /// Notes that somebody uses their session. Nobody waits for that.
+    pub fn touch(&self, known: &Arc<Known>) {
+        let is_due = sessions::is_touch_due(&known.identity.session, self.world.clock.now());
+        if !is_due || known.is_noted.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let (world, known) = (self.world.clone(), Arc::clone(known));
+        self.slow.spawn(async move {
+            if let Err(error) = sessions::touch(&world, &known.identity).await {
+                tracing::warn!(%error, "a session's use could not be noted");
+            }
+        });
+    }
+
     /// Who holds this child token on `host`.
     pub async fn find(&self, child: TokenHash, host: &Host) -> Result<Seen, StoreError> {
         match self.remembered(child, host) {
@@ -185,11 +207,6 @@ impl Visitors {
                 By::Child(child) => sessions::visitor(&world, child, &host).await,
                 By::Jwt(session, _) => sessions::visitor_of(&world, session).await,
             };
-            if let Ok(Visitor::SignedIn(identity)) = &visitor
-                && let Err(error) = sessions::touch(&world, identity).await
-            {
-                tracing::warn!(%error, "a session's use could not be noted");
-            }
             (visitor, host)
         });
         let (visitor, host) = tokio::time::timeout(STORE_MAX, asked)
@@ -204,7 +221,7 @@ impl Visitors {
                     By::Child(_) => None,
                     By::Jwt(_, until) => Some(until),
                 };
-                let known = Arc::new(Known { host, until, identity, values });
+                let known = Arc::new(Known { host, until, identity, values, is_noted: AtomicBool::new(false) });
                 self.cache.insert(key, Arc::clone(&known));
                 Seen::Known(known)
             }

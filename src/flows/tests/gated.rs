@@ -7,6 +7,7 @@ use crate::{
         event::Event,
         factor::FactorId,
         language::Language,
+        policy::once::{Fingerprint, Receipt, Spent},
         risk::Trace,
         secret::TokenHash,
         session::{Authentication, Identity, Session, SessionId},
@@ -21,8 +22,8 @@ use crate::{
             Account, AccountStore, ActivityStore, Added, Attempt, BudgetStore, Ceremony, Charge, Claim, ContactStore,
             Device, DeviceId, DeviceStore, FactorStore, FoundCode, FoundHeld, GraceStore, Handoff, HashedCode, Held,
             HeldStore, Invitation, InvitationStore, LastFactor, PasskeyFactor, PasskeyStore, PasswordChange,
-            PasswordFactor, PasswordReset, PasswordStore, RecoveryStore, Redeemed, Room, SealedKey, SentCode,
-            SentPurpose, SessionStore, SessionSummary, TotpFactor, TraceStore, Undo,
+            PasswordFactor, PasswordReset, PasswordStore, ReceiptStore, RecoveryStore, Redeemed, Room, SealedKey,
+            SentCode, SentPurpose, SessionStore, SessionSummary, TotpFactor, TraceStore, Undo,
         },
     },
 };
@@ -149,6 +150,7 @@ gated!(SessionStore {
     fn step_up(session: SessionId, proof: Authentication, old: TokenHash, new: TokenHash) -> bool;
     fn identities(sessions: &[SessionId]) -> Vec<Identity>;
     fn touch(session: SessionId, now: Timestamp) -> ();
+    fn keep_open(session: SessionId, now: Timestamp) -> ();
     fn lock_session(session: SessionId, now: Timestamp) -> ();
     fn end_session(session: SessionId) -> bool;
     fn end_sessions_of(user: UserId, spare: Option<SessionId>) -> u64;
@@ -158,6 +160,13 @@ gated!(SessionStore {
         -> Option<SessionId>;
     fn child_identity(child: TokenHash, host: &Host) -> Option<Identity>;
     fn sweep(sessions: Timestamp, idle: Timestamp, steps: Timestamp, budgets: Timestamp) -> ();
+});
+
+gated!(ReceiptStore {
+    fn step_up_for(request: Fingerprint, session: SessionId, proof: Authentication, old: TokenHash, new: TokenHash) -> bool;
+    fn receipt(session: SessionId, request: Fingerprint, since: Timestamp) -> Option<Receipt>;
+    fn spend_receipt(session: SessionId, request: Fingerprint, since: Timestamp) -> Option<Spent>;
+    fn sweep_receipts(before: Timestamp) -> ();
 });
 
 gated!(PasskeyStore {

@@ -4,7 +4,7 @@ use super::{MINUTE, Scene, host, vault};
 use crate::{
     adapters::system::FileVault,
     domain::{
-        policy::demand::Wish,
+        policy::{demand::Wish, once::Fingerprint},
         secret::{Token, TokenHash},
         target::ReturnPath,
     },
@@ -27,7 +27,7 @@ fn journey() -> Journey {
         back: None,
         demand: None,
         request: None,
-        asks: Some(Asks { policy: "payments".to_owned(), label: Some("transfers \"ü\"".to_owned()) }),
+        asks: Some(Asks { policy: "payments".to_owned(), label: Some("transfers \"ü\"".to_owned()), pays: None }),
     }
 }
 
@@ -43,7 +43,9 @@ fn a_journey_comes_back_as_it_was() {
         request: Some("7F3K-9QXA-2MT4".to_owned()),
         ..journey()
     };
-    for journey in [journey(), with_form] {
+    let pays = Some(Fingerprint::from_bytes([9; 32]));
+    let paying = Journey { asks: Some(Asks { policy: "once".to_owned(), label: None, pays }), ..journey() };
+    for journey in [journey(), with_form, paying] {
         assert_eq!(Journey::open(&world, &journey.seal(&world)), Some(journey));
     }
 }

@@ -80,7 +80,8 @@ pub trait SessionStore: Send + Sync {
     /// Who is signed in with this portal token. Nobody whose account is disabled.
     async fn identity(&self, token: TokenHash) -> Result<Option<Identity>, StoreError>;
     /// Adds an authentication (the latest of its factor stays) and rotates the portal token from `old` to `new`, in
-    /// one transaction that begins with the rotation: `false`, and nothing happens, for all but one caller.
+    /// one transaction that begins with the rotation: `false`, and nothing happens, for all but one caller. Where it shows
+    /// presence, no earlier quiet counts any more.
     async fn step_up(
         &self,
         session: SessionId,
@@ -90,8 +91,11 @@ pub trait SessionStore: Send + Sync {
     ) -> Result<bool, StoreError>;
     /// Those of these sessions that exist, and who they are. Nobody whose account is disabled.
     async fn identities(&self, sessions: &[SessionId]) -> Result<Vec<Identity>, StoreError>;
-    /// Notes that a session was used. Never moves the note back.
+    /// Notes that somebody used a session, and for how long nobody had. Never moves the note back.
     async fn touch(&self, session: SessionId, now: Timestamp) -> Result<(), StoreError>;
+    /// Notes that something of a session is open, so that it does not go idle. Nobody used it by that. Never moves the
+    /// note back.
+    async fn keep_open(&self, session: SessionId, now: Timestamp) -> Result<(), StoreError>;
     /// Notes that a session is locked. Never moves the note back.
     async fn lock_session(&self, session: SessionId, now: Timestamp) -> Result<(), StoreError>;
     /// Ends a session with all its children; `false` if there is none.

@@ -4,7 +4,7 @@ use super::{Kept, MemoryStore, Tables, orphan};
 use crate::{
     domain::{
         secret::TokenHash,
-        session::{Authentication, Identity, Session, SessionId},
+        session::{Activity, Authentication, Identity, Session, SessionId},
         target::Host,
         time::Timestamp,
         user::UserId,
@@ -24,6 +24,29 @@ impl Tables {
         sort(&mut session.authentications);
         self.sessions.insert(session.id, Kept { session, token });
         Ok(())
+    }
+
+    /// Rotates the token of a session for a proof, and adds that. Whether the old token was still it.
+    pub(super) fn step_up(
+        &mut self,
+        session: SessionId,
+        proof: Authentication,
+        old: TokenHash,
+        new: TokenHash,
+    ) -> bool {
+        let Some(kept) = self.sessions.get_mut(&session).filter(|kept| kept.token == old) else { return false };
+        kept.token = new;
+        let Session { authentications: proofs, activity, .. } = &mut kept.session;
+        match proofs.iter_mut().find(|other| other.factor == proof.factor) {
+            Some(other) if other.at <= proof.at => *other = proof,
+            Some(_) => {}
+            None => proofs.push(proof),
+        }
+        sort(proofs);
+        if proof.method.shows_presence() {
+            *activity = Activity::begun(proof.at.max(activity.at));
+        }
+        true
     }
 
     fn identity_of(&self, kept: &Kept) -> Option<Identity> {
@@ -76,19 +99,7 @@ impl SessionStore for MemoryStore {
         old: TokenHash,
         new: TokenHash,
     ) -> Result<bool, StoreError> {
-        let mut tables = self.tables();
-        let Some(kept) = tables.sessions.get_mut(&session).filter(|kept| kept.token == old) else {
-            return Ok(false);
-        };
-        kept.token = new;
-        let proofs = &mut kept.session.authentications;
-        match proofs.iter_mut().find(|other| other.factor == proof.factor) {
-            Some(other) if other.at <= proof.at => *other = proof,
-            Some(_) => {}
-            None => proofs.push(proof),
-        }
-        sort(proofs);
-        Ok(true)
+        Ok(self.tables().step_up(session, proof, old, new))
     }
 
     async fn identities(&self, sessions: &[SessionId]) -> Result<Vec<Identity>, StoreError> {
@@ -98,6 +109,17 @@ impl SessionStore for MemoryStore {
     }
 
     async fn touch(&self, session: SessionId, now: Timestamp) -> Result<(), StoreError> {
+        if let Some(kept) = self.tables().sessions.get_mut(&session) {
+            let Session { seen_at, activity, .. } = &mut kept.session;
+            *seen_at = now.max(*seen_at);
+            if let Some(quiet) = activity.at.age(now) {
+                *activity = Activity { at: now, quiet_max: quiet.max(activity.quiet_max) };
+            }
+        }
+        Ok(())
+    }
+
+    async fn keep_open(&self, session: SessionId, now: Timestamp) -> Result<(), StoreError> {
         if let Some(kept) = self.tables().sessions.get_mut(&session) {
             kept.session.seen_at = now.max(kept.session.seen_at);
         }

@@ -2,7 +2,7 @@
 
 use super::{
     Pools, SqlStore, accounts, activity, budgets, contacts, devices, endings, factors, grace, held, invitations,
-    passkeys, passwords, recovery, sessions, traces,
+    passkeys, passwords, receipts, recovery, sessions, traces,
 };
 use crate::ports::StoreError;
 use sqlx::{
@@ -113,6 +113,7 @@ where
         invitations::STATEMENTS,
         passkeys::STATEMENTS,
         passwords::STATEMENTS,
+        receipts::STATEMENTS,
         recovery::STATEMENTS,
         sessions::STATEMENTS,
         devices::STATEMENTS,

@@ -8,9 +8,10 @@ use crate::{
         factor::{FactorId, KeyKind, Method},
         language::Language,
         place::Place,
+        policy::once::{Fingerprint, Receipt},
         risk::{Assessment, Coordinates, Country, Score, Signal, Subnet, Trace, Whereabouts},
         secret::TokenHash,
-        session::{Authentication, Identity, Session, SessionId},
+        session::{Activity, Authentication, Identity, Session, SessionId},
         time::Timestamp,
         user::{LoginId, User, UserId},
     },
@@ -23,6 +24,7 @@ use crate::{
     },
 };
 use sqlx::FromRow;
+use std::time::Duration;
 use uuid::Uuid;
 
 /// A user, as every query over `accounts` selects one.
@@ -191,6 +193,8 @@ pub(super) struct SessionRow {
     user_id: Uuid,
     started_at: i64,
     seen_at: i64,
+    active_at: i64,
+    quiet: i64,
     locked_at: Option<i64>,
     #[sqlx(flatten)]
     place: PlaceRow,
@@ -199,6 +203,13 @@ pub(super) struct SessionRow {
     method: Option<String>,
     factor_id: Option<Uuid>,
     proven_at: Option<i64>,
+}
+
+/// A row of `receipts`.
+#[derive(FromRow)]
+pub(super) struct ReceiptRow {
+    method: String,
+    proven_at: i64,
 }
 
 /// The columns of a place.
@@ -477,10 +488,24 @@ impl SessionRow {
             authentications: rows.filter_map(|row| row.authentication().transpose()).collect::<Result<_, _>>()?,
             started_at: Timestamp::from_millis(self.started_at),
             seen_at: Timestamp::from_millis(self.seen_at),
+            activity: Activity {
+                at: Timestamp::from_millis(self.active_at),
+                quiet_max: u64::try_from(self.quiet)
+                    .map(Duration::from_millis)
+                    .map_err(|_| bad("sessions", self.session_id, "quiet"))?,
+            },
             locked_at: self.locked_at.map(Timestamp::from_millis),
             place: self.place.read().ok_or_else(|| bad("sessions", self.session_id, "address"))?,
             risk: self.risk.read().map_err(|column| bad("sessions", self.session_id, column))?,
         })
+    }
+}
+
+impl ReceiptRow {
+    /// The receipt of this session for this request.
+    pub(super) fn read(self, session: SessionId, request: Fingerprint) -> Result<Receipt, StoreError> {
+        let method = Method::by_name(&self.method).ok_or_else(|| bad("receipts", session.0, "method"))?;
+        Ok(Receipt { session, request, method, at: Timestamp::from_millis(self.proven_at) })
     }
 }
 
@@ -574,6 +599,11 @@ fn summary(first: &SummaryRow, rest: &[SummaryRow]) -> Result<SessionSummary, St
 /// A login id in its canonical form; in any other form nobody could sign in with it.
 fn login_id(text: &str) -> Option<LoginId> {
     LoginId::parse(text).ok().filter(|login_id| login_id.as_str() == text)
+}
+
+/// A length of time as it is kept.
+pub(super) fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// The error for a value that this program could not have written.

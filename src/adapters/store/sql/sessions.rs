@@ -25,7 +25,7 @@ macro_rules! select_identity {
     ($from:literal) => {
         concat!(
             "SELECT a.id AS user_id, a.login_id, a.name, e.address AS email, a.groups, a.language, a.disabled, a.created_at, \
-             s.id AS session_id, s.started_at, s.seen_at, s.locked_at, s.browser, s.address, s.risk_score, s.risk_signals, \
+             s.id AS session_id, s.started_at, s.seen_at, s.active_at, s.quiet, s.locked_at, s.browser, s.address, s.risk_score, s.risk_signals, \
              p.method, p.factor_id, p.proven_at FROM ",
             $from,
             " JOIN accounts a ON a.id = s.user_id AND NOT a.disabled \
@@ -47,7 +47,7 @@ statements! {
     SPEND_ATTEMPT = "DELETE FROM attempts WHERE token = $1 AND user_id = $2";
 
     OPEN_SESSION = "INSERT INTO sessions \
-        (id, token, user_id, started_at, seen_at, locked_at, browser, address, risk_score, risk_signals) \
+        (id, token, user_id, started_at, seen_at, active_at, quiet, locked_at, browser, address, risk_score, risk_signals) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
     ADD_AUTHENTICATION = "INSERT INTO authentications AS p (session_id, factor_id, method, proven_at) \
         VALUES ($1, $2, $3, $4) ON CONFLICT (session_id, factor_id) \
@@ -61,12 +61,16 @@ statements! {
          $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32) ORDER BY s.id, p.proven_at, p.factor_id"
     );
     ROTATE = "UPDATE sessions SET token = $3 WHERE id = $1 AND token = $2";
-    TOUCH = "UPDATE sessions SET seen_at = $2 WHERE id = $1 AND seen_at < $2";
+    /// Somebody has shown that they are there.
+    STIR = "UPDATE sessions SET quiet = 0, active_at = CASE WHEN active_at < $2 THEN $2 ELSE active_at END WHERE id = $1";
+    TOUCH = "UPDATE sessions SET quiet = CASE WHEN quiet < $2 - active_at THEN $2 - active_at ELSE quiet END, active_at = $2, \
+        seen_at = CASE WHEN seen_at < $2 THEN $2 ELSE seen_at END WHERE id = $1 AND active_at < $2";
+    KEEP_OPEN = "UPDATE sessions SET seen_at = $2 WHERE id = $1 AND seen_at < $2";
     LOCK = "UPDATE sessions SET locked_at = $2 WHERE id = $1 AND (locked_at IS NULL OR locked_at < $2)";
     END_SESSION = "DELETE FROM sessions WHERE id = $1";
     END_SESSIONS_OF = "DELETE FROM sessions WHERE user_id = $1 AND (id <> $2 OR $2 IS NULL)";
     SESSIONS = "SELECT a.login_id, a.id AS user_id, s.id AS session_id, s.started_at, s.seen_at, \
-        s.locked_at, s.browser, s.address, s.risk_score, s.risk_signals, p.method, p.factor_id, p.proven_at \
+        s.active_at, s.quiet, s.locked_at, s.browser, s.address, s.risk_score, s.risk_signals, p.method, p.factor_id, p.proven_at \
         FROM sessions s JOIN accounts a ON a.id = s.user_id \
         LEFT JOIN authentications p ON p.session_id = s.id WHERE s.user_id = $1 OR $1 IS NULL \
         ORDER BY s.seen_at DESC, s.id, p.proven_at, p.factor_id";
@@ -150,14 +154,7 @@ impl SessionStore for SqlStore {
         old: TokenHash,
         new: TokenHash,
     ) -> Result<bool, StoreError> {
-        let (old, new) = (old.as_bytes().as_slice(), new.as_bytes().as_slice());
-        transaction!(self, tx => {
-            if query(ROTATE).bind(session.0).bind(old).bind(new).execute(&mut *tx).await?.rows_affected() == 0 {
-                return Ok(false);
-            }
-            add_authentication!(tx, session, proof);
-        });
-        Ok(true)
+        Ok(transaction!(self, tx => { rotate!(tx, session, proof, old, new) }))
     }
 
     async fn identities(&self, sessions: &[SessionId]) -> Result<Vec<Identity>, StoreError> {
@@ -175,6 +172,11 @@ impl SessionStore for SqlStore {
 
     async fn touch(&self, session: SessionId, now: Timestamp) -> Result<(), StoreError> {
         writing!(self, db => { query(TOUCH).bind(session.0).bind(now.as_millis()).execute(db).await?; });
+        Ok(())
+    }
+
+    async fn keep_open(&self, session: SessionId, now: Timestamp) -> Result<(), StoreError> {
+        writing!(self, db => { query(KEEP_OPEN).bind(session.0).bind(now.as_millis()).execute(db).await?; });
         Ok(())
     }
 

@@ -2,9 +2,9 @@ use super::*;
 use crate::domain::{
     policy::{
         Access, Requirement, Visitor, Who, WhyAnonymous,
-        call::{Named, NoFields, Wanted},
+        call::{Form, Named, NoFields, Wanted},
     },
-    session::{Identity, Level, Session, SessionId},
+    session::{Activity, Identity, Level, Session, SessionId},
     target::CanonicalPath,
     time::Timestamp,
     user::{LoginId, User, UserId},
@@ -23,7 +23,7 @@ fn protecting(name: &str) -> Arc<Policy> {
 }
 
 fn call<'a>(method: &'a str, path: &'a CanonicalPath<'a>) -> Call<'a> {
-    Call { method, path, query: None, fields: &NoFields, client: None, visitor: None, now: NOON }
+    Call { method, path, query: None, fields: &NoFields, client: None, form: Form::Unread, visitor: None, now: NOON }
 }
 
 fn route(methods: &[&str], path: &str, policy: &Arc<Policy>) -> Route {
@@ -35,6 +35,7 @@ fn route(methods: &[&str], path: &str, policy: &Arc<Policy>) -> Route {
         conditions: Conditions::default(),
         policy: Arc::clone(policy),
         streams: Streams::Session,
+        traffic: Traffic::Person,
     }
 }
 
@@ -150,6 +151,7 @@ fn ann(groups: &[&str]) -> Visitor {
             authentications: vec![],
             started_at: NOON,
             seen_at: NOON,
+            activity: Activity::begun(NOON),
             locked_at: None,
             place: crate::domain::place::Place::default(),
             risk: crate::domain::risk::Assessment::default(),
@@ -176,6 +178,42 @@ fn who_sends_it_is_asked_only_where_it_matters() {
     assert_eq!(decided("/x", Some(&ann(&["contractors"]))).as_deref(), Ok("strict"));
     assert_eq!(decided("/x", Some(&ann(&["staff"]))).as_deref(), Ok("standard"));
     assert_eq!(decided("/x", Some(&Visitor::Anonymous(WhyAnonymous::NoCookie))).as_deref(), Ok("standard"));
+}
+
+fn by_form(op: &str) -> Conditions {
+    let form = vec![Named { name: "op".into(), wanted: Wanted::Text(op.into()) }];
+    Conditions { form, ..Conditions::default() }
+}
+
+#[test]
+fn a_body_is_looked_into_only_where_nothing_else_decides() {
+    let conditions = Conditions { query: by_action("wire").query, ..by_form("transfer") };
+    let public = policy("public", Access::Public);
+    let app = app(
+        vec![
+            route(&["GET"], "/index.php", &public),
+            Route { conditions, ..route(&["POST"], "/index.php", &protecting("strict")) },
+        ],
+        Some(protecting("standard")),
+    );
+    let decided = |method: &str, query, form| {
+        let path = CanonicalPath::parse("/index.php", Allowed::default()).unwrap();
+        let matched = app.matched(&Call { query, form, ..call(method, &path) })?;
+        Ok(matched.map(|matched| matched.policy.name.clone()).unwrap())
+    };
+    let wire = Some("action=wire");
+
+    assert_eq!(decided("GET", wire, Form::Unread).as_deref(), Ok("public"));
+    assert_eq!(decided("POST", None, Form::Unread).as_deref(), Ok("standard"));
+    assert_eq!(decided("POST", wire, Form::Unread), Err(Unsettled::Unread));
+    assert_eq!(decided("POST", wire, Form::Fields("op=transfer")).as_deref(), Ok("strict"));
+    assert_eq!(decided("POST", wire, Form::Fields("op=view")).as_deref(), Ok("standard"));
+    assert_eq!(decided("POST", wire, Form::Empty).as_deref(), Ok("standard"));
+    assert_eq!(decided("POST", wire, Form::Opaque), Err(Unsettled::Unclear { route: 1 }));
+    // What can be read in two ways in the query is settled by a form that is surely another.
+    let both = Some("action=wire&action=view");
+    assert_eq!(decided("POST", both, Form::Fields("op=view")).as_deref(), Ok("standard"));
+    assert_eq!(decided("POST", both, Form::Fields("op=transfer")), Err(Unsettled::Unclear { route: 1 }));
 }
 
 #[test]

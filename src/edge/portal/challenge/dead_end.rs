@@ -51,6 +51,8 @@ mod tests {
             ("level", because(Reason::Level { app: "Payroll" })),
             ("risk", because(Reason::Risk { app: "Payroll" })),
             ("change", because(Reason::Change)),
+            ("once", because(Reason::Once { app: "Payroll", before: Some("transfers") })),
+            ("idle", because(Reason::Idle { app: "Payroll" })),
             ("with_form", DeadEndPage { answerer: Answerer { kept: Kept::Form, ..ANSWERER }, ..stale }),
             (
                 "with_way_back",

@@ -49,6 +49,9 @@ fn every_state_of_a_code_from_an_app_is_worded() {
         ("totp_other_method_stale", because(fresh(Some((Method::Password, Duration::from_hours(3)))))),
         ("totp_unlabelled", because(unlabelled)),
         ("totp_change", because(Reason::Change)),
+        ("totp_once", because(Reason::Once { app: "Payroll", before: Some("transfers") })),
+        ("totp_once_unlabelled", because(Reason::Once { app: "Payroll", before: None })),
+        ("totp_idle", because(Reason::Idle { app: "Payroll" })),
         ("totp_with_a_form_kept", ChallengePage { answerer: Answerer { kept: Kept::Form, ..ANSWERER }, ..stale }),
         (
             "totp_second_step_with_a_form_kept",

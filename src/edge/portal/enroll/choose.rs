@@ -46,10 +46,12 @@ impl EnrollChoicePage<'_> {
     fn asking(&self) -> Option<(&str, Option<&str>)> {
         match self.necessity {
             Necessity::Asked {
-                reason: Reason::Level { app } | Reason::Risk { app } | Reason::TooOld { app, .. },
+                reason: Reason::Level { app } | Reason::Risk { app } | Reason::Idle { app } | Reason::TooOld { app, .. },
                 ..
             } => Some((app, None)),
-            Necessity::Asked { reason: Reason::Fresh { app, before, .. }, .. } => Some((app, before)),
+            Necessity::Asked { reason: Reason::Fresh { app, before, .. } | Reason::Once { app, before }, .. } => {
+                Some((app, before))
+            }
             Necessity::Asked { reason: Reason::SecondStep | Reason::Change, .. }
             | Necessity::Required
             | Necessity::Offered => None,

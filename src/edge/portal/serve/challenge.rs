@@ -357,7 +357,7 @@ async fn look<'a>(desk: &'a Desk, visit: &Visit, to: Option<&'a str>) -> Result<
             let (bearer, lack) = (Bearer::Half(half), Lacking::SecondStep);
             Ok(Seen::Asked(Box::new(Asked { bearer, to, lack, helpful, back: None, kept, reference: None })))
         }
-        Bearer::Full(full) => {
+        Bearer::Full(mut full) => {
             if let Some(((errand, then), name)) = errand {
                 let change = errand.change();
                 let Some(missing) = factors::missing_for_change(&desk.world, &full, change).await? else {
@@ -369,9 +369,14 @@ async fn look<'a>(desk: &'a Desk, visit: &Visit, to: Option<&'a str>) -> Result<
                 let back = Some("/account".to_owned());
                 return Ok(Seen::Asked(Box::new(Asked { bearer, to, lack, helpful, back, kept, reference: None })));
             }
-            let Some(toll) = journey.as_ref().and_then(|journey| desk.toll(journey, &full.identity)) else {
+            let toll = match &journey {
+                Some(journey) => desk.toll(journey, &full.identity).await?,
+                None => None,
+            };
+            let Some(toll) = toll else {
                 return desk.proceed(&full.identity, to).await.and_then(elsewhere);
             };
+            full.bill.clone_from(&toll.bill);
             let (proofs, now) = (&full.identity.session.authentications, desk.world.clock.now());
             let helpful = helpful(desk, &full, |method| toll.missing.helped_by(method, proofs, now)).await?;
             let back = journey.as_ref().map(|journey| format!("https://{}{}/", journey.host, desk.port_suffix));
@@ -482,17 +487,19 @@ fn dead_end(desk: &Desk, visit: &Visit, asked: &Asked<'_>) -> Reply {
 }
 
 /// Why an application asks.
-pub(super) fn reason_of<'a>(Toll { app, label, missing }: &'a Toll<'_>) -> Reason<'a> {
+pub(super) fn reason_of<'a>(Toll { app, label, missing, .. }: &'a Toll<'_>) -> Reason<'a> {
     match missing {
         Missing::Level { reached: None, max_age: Some(max_age), .. } => Reason::TooOld { app, max_age: *max_age },
         Missing::Level { risk: Some(_), .. } => Reason::Risk { app },
         Missing::Level { .. } => Reason::Level { app },
+        Missing::Idle { .. } => Reason::Idle { app },
         Missing::Fresh { wanted, latest } => {
-            let within = match wanted.within {
-                Within::Age(age) => Some(age),
-                Within::Session => None,
-            };
-            Reason::Fresh { app, before: label.as_deref(), within, latest: *latest }
+            let (before, latest) = (label.as_deref(), *latest);
+            match wanted.within {
+                Within::Age(age) => Reason::Fresh { app, before, within: Some(age), latest },
+                Within::Session => Reason::Fresh { app, before, within: None, latest },
+                Within::Once(_) => Reason::Once { app, before },
+            }
         }
     }
 }

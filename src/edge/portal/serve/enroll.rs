@@ -55,9 +55,13 @@ pub(super) async fn choose(State(desk): State<Arc<Desk>>, visit: Visit, Query(li
         Err(error) => return desk.unavailable(&error),
     };
     let asking = match &bearer {
-        Bearer::Full(full) => {
-            desk.journey(to).and_then(|journey| Some((desk.toll(&journey, &full.identity)?, full, journey)))
-        }
+        Bearer::Full(full) => match desk.journey(to) {
+            Some(journey) => match desk.toll(&journey, &full.identity).await {
+                Ok(toll) => toll.map(|toll| (toll, full, journey)),
+                Err(error) => return desk.unavailable(&error),
+            },
+            None => None,
+        },
         Bearer::Half(_) => None,
         Bearer::Nobody(_) => return onward("/login", to),
     };

@@ -28,7 +28,10 @@ pub(super) async fn show(State(desk): State<Arc<Desk>>, visit: Visit, Query(link
 async fn page(desk: &Desk, visit: &Visit, to: Option<&str>) -> Result<Reply, StoreError> {
     let bearer = sessions::recognise(&desk.world, visit.token.as_ref()).await?;
     let Bearer::Full(full) = &bearer else { return Ok(onward("/login", to)) };
-    let is_asked = desk.journey(to).is_some_and(|journey| desk.toll(&journey, &full.identity).is_some());
+    let is_asked = match desk.journey(to) {
+        Some(journey) => desk.toll(&journey, &full.identity).await?.is_some(),
+        None => false,
+    };
     let ends = match grace::of(&desk.world, &full.identity.user).await? {
         Some(Grace::Until(ends)) if !is_asked => Deadline { at: ends, now: desk.world.clock.now() },
         Some(Grace::Ahead | Grace::Until(_) | Grace::Over) | None => return Ok(onward("/login", to)),

@@ -8,7 +8,8 @@ use crate::{
         factor::KeyKind,
         policy::{
             Decision, Missing, Policy, Visitor,
-            call::{Call, Mismatch, NoFields},
+            call::{Call, Form, Mismatch, NoFields},
+            once::Bill,
             route::{App, Matched},
         },
         session::Identity,
@@ -20,6 +21,7 @@ use crate::{
     },
     flows::{
         journey::Journey,
+        receipts,
         sessions::{self, Bearer},
         sign_in::Opened,
     },
@@ -41,6 +43,8 @@ pub(super) struct Toll<'a> {
     pub(super) label: Option<String>,
     /// What is missing.
     pub(super) missing: Missing,
+    /// What the proof pays for, where each request takes its own.
+    pub(super) bill: Option<Bill>,
 }
 
 /// What somebody wants at the portal itself that asks for a fresh proof first. It stands in links where a journey
@@ -136,22 +140,36 @@ impl Desk {
     }
 
     /// What `identity` must still prove before `journey` can go on.
-    pub(super) fn toll<'a>(&'a self, journey: &Journey, identity: &Identity) -> Option<Toll<'a>> {
-        let app = self.apps.find(&journey.host)?;
+    pub(super) async fn toll<'a>(
+        &'a self,
+        journey: &Journey,
+        identity: &Identity,
+    ) -> Result<Option<Toll<'a>>, StoreError> {
+        let Some(app) = self.apps.find(&journey.host) else { return Ok(None) };
         let visitor = Visitor::SignedIn(Arc::new(identity.clone()));
         let now = self.world.clock.now();
         let asking = journey.asks.as_ref().and_then(|asks| Some((app.enforced(&asks.policy)?, asks.label.clone())));
         let holding = asking.or_else(|| self.guess(app, journey, &visitor));
-        let missing = match holding.as_ref().map(|(policy, _)| policy.decide(&visitor, now)) {
-            Some(Decision::StepUp(missing)) => missing,
-            // What the application asks for comes after its policy.
-            Some(Decision::Admit(_)) | None => {
-                journey.demand.as_ref().and_then(|wish| app.demand(wish))?.missing(&identity.session, now)?
+        let pays = journey.asks.as_ref().and_then(|asks| asks.pays);
+        let demand = || journey.demand.as_ref().and_then(|wish| app.demand(wish));
+        let of_the_application = || demand().and_then(|demand| demand.missing(&identity.session, now));
+        let missing = match (holding.as_ref().map(|(policy, _)| policy.decide(&visitor, now)), pays) {
+            (Some(Decision::StepUp(missing)), _) => Some(missing),
+            (Some(Decision::Pay(unpaid)), Some(request))
+                if !receipts::is_paid(&self.world, &unpaid, request).await? =>
+            {
+                Some(unpaid.missing(now))
             }
-            // Whatever else comes of it is for the app host to say.
-            Some(Decision::SignIn(_) | Decision::Deny(_)) => return None,
+            // What the application asks for comes after its policy. What a request has to be paid for that nobody knows yet
+            // is for the app host to say.
+            (Some(Decision::Admit(_) | Decision::Pay(_)) | None, _) => of_the_application(),
+            // So is whatever else comes of it.
+            (Some(Decision::SignIn(_) | Decision::Deny(_)), _) => None,
         };
-        Some(Toll { app: &app.title, label: holding.and_then(|(_, label)| label), missing })
+        let Some(missing) = missing else { return Ok(None) };
+        let clause = holding.as_ref().and_then(|(policy, _)| policy.once());
+        let bill = clause.zip(pays).map(|(clause, request)| Bill { request, any: clause.any.clone() });
+        Ok(Some(Toll { app: &app.title, label: holding.and_then(|(_, label)| label), missing, bill }))
     }
 
     /// What will probably be asked for where somebody is heading, so that they prove it while they are here. The app host
@@ -167,10 +185,11 @@ impl Desk {
         let path = CanonicalPath::parse(path, app.allowed).ok()?;
         query.map_or(Ok(()), check_query).ok()?;
         let (method, now) = (journey.method.as_str(), self.world.clock.now());
-        let call = Call { method, path: &path, query, fields: &NoFields, client: None, visitor: Some(visitor), now };
+        let (fields, form, visitor) = (&NoFields, Form::Unread, Some(visitor));
+        let call = Call { method, path: &path, query, fields, client: None, form, visitor, now };
         // What is not seen here must not be guessed at: somebody would be asked for what they need not prove.
         let is_unseen = |mismatch| match mismatch {
-            Mismatch::Field | Mismatch::Network => true,
+            Mismatch::Field | Mismatch::Network | Mismatch::Form | Mismatch::Unread => true,
             // Of what can't be gone back to only the path is written down.
             Mismatch::Query => journey.back.is_some(),
             _ => false,
@@ -189,7 +208,7 @@ impl Desk {
             return Ok(onward("/challenge", to));
         }
         let Some(journey) = self.journey(to) else { return Ok(see_other("/account")) };
-        if self.toll(&journey, identity).is_some() {
+        if self.toll(&journey, identity).await?.is_some() {
             return Ok(onward("/challenge", to));
         }
         let code = sessions::hand_off(&self.world, identity.session.id, &journey.host, journey.browser).await?;

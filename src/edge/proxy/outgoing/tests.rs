@@ -2,7 +2,7 @@ use super::*;
 use crate::domain::{
     place::Place,
     risk::Assessment,
-    session::{Session, SessionId},
+    session::{Activity, Session, SessionId},
     target::{Allowed, Authority},
     time::Timestamp,
     user::{LoginId, User, UserId},
@@ -29,6 +29,7 @@ fn identity() -> Identity {
             authentications: vec![],
             started_at: noon,
             seen_at: noon,
+            activity: Activity::begun(noon),
             locked_at: None,
             place: Place::default(),
             risk: Assessment::default(),
