@@ -1,6 +1,6 @@
-use super::{super::*, CONNECTIONS_MAX, STREAMS_MAX};
+use super::{CONNECTIONS_MAX, STREAMS_MAX};
 use crate::{
-    adapters::upstream::{Probe, Server, Settings, Trust},
+    adapters::upstream::{Probe, Server, Settings, Trust, pool::*},
     domain::{
         policy::{Access, Decision, Policy, Visitor, WhyAnonymous},
         time::Timestamp,
