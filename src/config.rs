@@ -45,7 +45,7 @@ pub use problem::{Problems, Source, Unreadable};
 pub use settings::Settings;
 
 use problem::{Code, Problem, Severity};
-use reader::{Fault, Reader, Section};
+use reader::{Reader, Section};
 use std::{
     cell::RefCell,
     io,
@@ -145,20 +145,14 @@ fn settings(root: &Section<'_>) -> Option<(Settings, Vec<Case>)> {
     let risk = root.maybe(&key::RISK, |value| risk::risk(&value.section(keys::risk::SHAPE)?, listed));
     let minimum = root.maybe(&key::MINIMUM, |value| levels::minimum(&value.section(keys::minimum::SHAPE)?, &levels));
     let policies = policies::Policies::read(root.written(&key::POLICY).as_ref(), &levels, session.as_ref());
-    let apps = root.read(&key::APP, |value| {
-        let sections = value.sections(keys::app::SHAPE)?;
-        if sections.is_empty() {
-            return value.fail(Fault::new("there is no app", "expected at least one `[[app]]`"));
-        }
-        let around = apps::Around {
-            policies: &policies,
-            levels: &levels,
-            networks: listed,
-            minimum: minimum.as_ref().and_then(Option::as_ref),
-            portal: portal.as_ref().map(|portal| &portal.url),
-        };
-        apps::apps(&sections, &around)
-    });
+    let around = apps::Around {
+        policies: &policies,
+        levels: &levels,
+        networks: listed,
+        minimum: minimum.as_ref().and_then(Option::as_ref),
+        portal: portal.as_ref().map(|portal| &portal.url),
+    };
+    let apps = root.read(&key::APP, |value| apps::read(value, &around));
     let mail = root.maybe(&key::MAIL, |value| messages::mail(&value.section(keys::mail::SHAPE)?));
     let sms = root.maybe(&key::SMS, |value| messages::phone(&value.section(keys::sms::SHAPE)?));
     let voice = root.maybe(&key::VOICE, |value| messages::phone(&value.section(keys::voice::SHAPE)?));

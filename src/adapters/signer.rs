@@ -225,7 +225,7 @@ mod tests {
         let header = jsonwebtoken::decode_header(&token).unwrap();
         assert_eq!(header.typ.as_deref(), Some("doorward-session+jwt"));
         // An application that demands the type of an assertion, as RFC 8725 3.11 wants, refuses it.
-        assert_ne!(header.typ, jsonwebtoken::decode_header(&signer.sign(&asserted).unwrap()).unwrap().typ);
+        assert_ne!(header.typ, jsonwebtoken::decode_header(signer.sign(&asserted).unwrap()).unwrap().typ);
         let (head, rest) = token.split_once('.').unwrap();
         let (body, _) = rest.split_once('.').unwrap();
         for forged in [

@@ -40,7 +40,11 @@ struct Taken {
 }
 
 /// Reads every app.
-pub(super) fn apps(sections: &[Section<'_>], around: &Around<'_>) -> Option<Vec<Arc<AppSettings>>> {
+pub(super) fn read(value: &Value<'_>, around: &Around<'_>) -> Option<Vec<Arc<AppSettings>>> {
+    let sections = value.sections(keys::app::SHAPE)?;
+    if sections.is_empty() {
+        return value.fail(Fault::new("there is no app", "expected at least one `[[app]]`"));
+    }
     let mut taken = Taken { names: Vec::new(), hosts: Vec::new() };
     let read: Vec<_> = sections.iter().map(|section| app(section, around, &mut taken)).collect();
     read.into_iter().map(|app| app.map(Arc::new)).collect()

@@ -10,7 +10,7 @@ use crate::{
     },
     ports::{
         StoreError,
-        messages::{Asked, Content, Message, Notice},
+        messages::{Asked, Content, Message, Notice, OperatorAct},
     },
 };
 use zeroize::Zeroizing;
@@ -41,7 +41,8 @@ pub(super) fn tell_at(
 }
 
 /// Tells these addresses what an operator did: from no browser, and from nowhere.
-pub(super) fn tell_of_operator(world: &World, user: &User, addresses: Vec<Address>, notice: &Notice) {
+pub(super) fn tell_of_operator(world: &World, user: &User, addresses: Vec<Address>, act: OperatorAct) {
+    let notice = Notice::OfOperator(act);
     let asked = Asked { browser: None, address: None, at: world.now() };
     for to in addresses {
         post_as(world, user, to, notice.clone(), asked.clone(), None);

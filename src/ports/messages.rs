@@ -145,6 +145,17 @@ pub enum Notice {
     },
     /// Somebody signed in on a browser that nobody knows.
     NewBrowser,
+    /// An operator did something to it.
+    OfOperator(OperatorAct),
+    /// Somebody signed in as its owner never did before: from elsewhere, with something new.
+    UnusualSignIn,
+    /// Somebody knew the password and was kept out, for the same reason.
+    SignInRefused,
+}
+
+/// What an operator did to an account, that its owner is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OperatorAct {
     /// An operator set its password, and all its sessions ended.
     PasswordSet,
     /// An operator gave it an authenticator app.
@@ -154,29 +165,6 @@ pub enum Notice {
     },
     /// An operator took its second factors and recovery codes away, and all its sessions ended.
     SecondFactorsReset,
-    /// Somebody signed in as its owner never did before: from elsewhere, with something new.
-    UnusualSignIn,
-    /// Somebody knew the password and was kept out, for the same reason.
-    SignInRefused,
-}
-
-impl Notice {
-    /// Whether it tells of what an operator did, not somebody who has the account.
-    pub const fn is_of_operator(&self) -> bool {
-        match self {
-            Self::PasswordSet | Self::AppHandedOut { .. } | Self::SecondFactorsReset => true,
-            Self::PasswordChanged
-            | Self::PasswordReset
-            | Self::FactorAdded { .. }
-            | Self::FactorRemoved { .. }
-            | Self::RecoveryCodesReplaced
-            | Self::RecoveryCodeUsed { .. }
-            | Self::ContactChanged { .. }
-            | Self::NewBrowser
-            | Self::UnusualSignIn
-            | Self::SignInRefused => false,
-        }
-    }
 }
 
 /// From where somebody asked for a message, for its reader to compare with what they did.

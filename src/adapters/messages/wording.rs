@@ -12,7 +12,7 @@ mod tongue;
 use super::settings::Settings;
 use crate::{
     domain::language::Language,
-    ports::messages::{Asked, Content, LinkPurpose, Notice},
+    ports::messages::{Asked, Content, LinkPurpose, Notice, OperatorAct},
 };
 use tongue::{About, Tongue};
 use zeroize::Zeroizing;
@@ -99,14 +99,14 @@ impl Words {
         let (matter, opening) = tongue.notice(&named_in_one_line(notice), &one_line(login_id));
         let otherwise = if undo.is_some() {
             tongue.undo().to_owned()
-        } else if notice.is_of_operator() {
+        } else if matches!(notice, Notice::OfOperator(_)) {
             tongue.was_not_asked_for(&self.organisation)
         } else {
             tongue.was_not_you(&self.organisation)
         };
         let remark = match notice {
             Notice::RecoveryCodeUsed { .. } => tongue.was_you_recovering(),
-            notice if notice.is_of_operator() => tongue.was_asked_for(),
+            Notice::OfOperator(_) => tongue.was_asked_for(),
             _ => tongue.was_you(),
         };
         Self { remark: remark.to_owned(), undo, ..self.about(About { matter, opening, otherwise }) }
@@ -188,11 +188,12 @@ fn named_in_one_line(notice: &Notice) -> Notice {
         Notice::FactorAdded { method, name } => Notice::FactorAdded { method: *method, name: one_line(name) },
         Notice::FactorRemoved { method, name } => Notice::FactorRemoved { method: *method, name: one_line(name) },
         Notice::ContactChanged { to: Some(to) } => Notice::ContactChanged { to: Some(one_line(to)) },
-        Notice::AppHandedOut { name } => Notice::AppHandedOut { name: one_line(name) },
+        Notice::OfOperator(OperatorAct::AppHandedOut { name }) => {
+            Notice::OfOperator(OperatorAct::AppHandedOut { name: one_line(name) })
+        }
         Notice::PasswordChanged
         | Notice::PasswordReset
-        | Notice::PasswordSet
-        | Notice::SecondFactorsReset
+        | Notice::OfOperator(OperatorAct::PasswordSet | OperatorAct::SecondFactorsReset)
         | Notice::UnusualSignIn
         | Notice::SignInRefused
         | Notice::RecoveryCodesReplaced

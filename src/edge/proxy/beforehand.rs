@@ -102,9 +102,8 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
     ) -> Result<Option<Fingerprint>, Box<Own>> {
         let content_type = asked.headers.get(header::CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
         let is_payable = match asked.kind {
-            Kind::Navigation => true,
+            Kind::Navigation | Kind::Program => true,
             Kind::Form => is_own_form(asked),
-            Kind::Program => true,
             Kind::WebSocket | Kind::Grpc => false,
         };
         let body = match brought {

@@ -24,7 +24,7 @@ use crate::{
         sign_in::{Outcome, SignInError},
     },
     ports::{
-        messages::{Content, LinkPurpose, Message, Notice},
+        messages::{Content, LinkPurpose, Message, Notice, OperatorAct},
         store::{OtherSessions, PasswordReset},
     },
 };
@@ -64,7 +64,13 @@ impl Scene {
     fn mail(&self) -> Vec<Message> {
         let mail = std::mem::take(&mut *self.inbox.0.lock().unwrap());
         let is_other = |message: &Message| {
-            matches!(&message.content, Content::Notice { notice: Notice::NewBrowser | Notice::AppHandedOut { .. }, .. })
+            matches!(
+                &message.content,
+                Content::Notice {
+                    notice: Notice::NewBrowser | Notice::OfOperator(OperatorAct::AppHandedOut { .. }),
+                    ..
+                }
+            )
         };
         mail.into_iter().filter(|message| !is_other(message)).collect()
     }

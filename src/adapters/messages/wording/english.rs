@@ -3,7 +3,7 @@
 use super::tongue::{About, Labels, Span, Tongue, month};
 use crate::{
     domain::factor::Method,
-    ports::messages::{CodePurpose, LinkPurpose, Notice},
+    ports::messages::{CodePurpose, LinkPurpose, Notice, OperatorAct},
 };
 use jiff::civil::DateTime;
 use std::time::Duration;
@@ -125,21 +125,7 @@ impl Tongue for English {
             Notice::NewBrowser => {
                 ("a new sign-in", format!("Somebody signed in to {account} with a browser that was not used before."))
             }
-            Notice::PasswordSet => (
-                "your password was set",
-                format!("An operator set a new password for {account}. All its sessions have ended."),
-            ),
-            Notice::AppHandedOut { name } => (
-                "an authenticator app was set up",
-                format!("An operator set up an authenticator app, “{name}”, for {account}."),
-            ),
-            Notice::SecondFactorsReset => (
-                "your second step was reset",
-                format!(
-                    "An operator removed every second step and the recovery codes of {account}. All its sessions have ended. \
-                     A new second step can be set up within a day."
-                ),
-            ),
+            Notice::OfOperator(act) => self.operator_act(act, login_id),
             Notice::UnusualSignIn => (
                 "an unusual sign-in",
                 format!(
@@ -162,6 +148,27 @@ impl Tongue for English {
 
     fn was_not_asked_for(&self, organisation: &str) -> String {
         format!("If you did not ask for this, tell those who look after accounts at {organisation}.")
+    }
+
+    fn operator_act(&self, act: &OperatorAct, login_id: &str) -> (&'static str, String) {
+        let account = format!("the account {login_id}");
+        match act {
+            OperatorAct::PasswordSet => (
+                "your password was set",
+                format!("An operator set a new password for {account}. All its sessions have ended."),
+            ),
+            OperatorAct::AppHandedOut { name } => (
+                "an authenticator app was set up",
+                format!("An operator set up an authenticator app, “{name}”, for {account}."),
+            ),
+            OperatorAct::SecondFactorsReset => (
+                "your second step was reset",
+                format!(
+                    "An operator removed every second step and the recovery codes of {account}. All its sessions have ended. \
+                     A new second step can be set up within a day."
+                ),
+            ),
+        }
     }
 
     fn was_you(&self) -> &'static str {

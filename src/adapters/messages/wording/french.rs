@@ -3,7 +3,7 @@
 use super::tongue::{About, Labels, Span, Tongue, month};
 use crate::{
     domain::factor::Method,
-    ports::messages::{CodePurpose, LinkPurpose, Notice},
+    ports::messages::{CodePurpose, LinkPurpose, Notice, OperatorAct},
 };
 use jiff::civil::DateTime;
 use std::time::Duration;
@@ -146,25 +146,7 @@ impl Tongue for French {
                 "une nouvelle connexion",
                 format!("Quelqu'un s'est connecté au {account} avec un navigateur jamais utilisé auparavant."),
             ),
-            Notice::PasswordSet => (
-                "un nouveau mot de passe a été défini",
-                format!(
-                    "Un administrateur a défini un nouveau mot de passe pour le {account}. Toutes ses sessions sont terminées."
-                ),
-            ),
-            Notice::AppHandedOut { name } => (
-                "une application d'authentification a été configurée",
-                format!(
-                    "Un administrateur a configuré une application d'authentification, «\u{a0}{name}\u{a0}», pour le {account}."
-                ),
-            ),
-            Notice::SecondFactorsReset => (
-                "votre deuxième étape a été réinitialisée",
-                format!(
-                    "Un administrateur a supprimé toutes les deuxièmes étapes et les codes de secours du {account}. Toutes \
-                     ses sessions sont terminées. Une nouvelle deuxième étape peut être configurée dans un délai d'un jour."
-                ),
-            ),
+            Notice::OfOperator(act) => self.operator_act(act, login_id),
             Notice::UnusualSignIn => (
                 "une connexion inhabituelle",
                 format!(
@@ -188,6 +170,31 @@ impl Tongue for French {
 
     fn was_not_asked_for(&self, organisation: &str) -> String {
         format!("Si vous ne l'avez pas demandé, prévenez les personnes qui gèrent les comptes chez {organisation}.")
+    }
+
+    fn operator_act(&self, act: &OperatorAct, login_id: &str) -> (&'static str, String) {
+        let account = format!("compte {login_id}");
+        match act {
+            OperatorAct::PasswordSet => (
+                "un nouveau mot de passe a été défini",
+                format!(
+                    "Un administrateur a défini un nouveau mot de passe pour le {account}. Toutes ses sessions sont terminées."
+                ),
+            ),
+            OperatorAct::AppHandedOut { name } => (
+                "une application d'authentification a été configurée",
+                format!(
+                    "Un administrateur a configuré une application d'authentification, «\u{a0}{name}\u{a0}», pour le {account}."
+                ),
+            ),
+            OperatorAct::SecondFactorsReset => (
+                "votre deuxième étape a été réinitialisée",
+                format!(
+                    "Un administrateur a supprimé toutes les deuxièmes étapes et les codes de secours du {account}. Toutes \
+                     ses sessions sont terminées. Une nouvelle deuxième étape peut être configurée dans un délai d'un jour."
+                ),
+            ),
+        }
     }
 
     fn was_you(&self) -> &'static str {

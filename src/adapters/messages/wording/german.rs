@@ -3,7 +3,7 @@
 use super::tongue::{About, Labels, Span, Tongue, month};
 use crate::{
     domain::factor::Method,
-    ports::messages::{CodePurpose, LinkPurpose, Notice},
+    ports::messages::{CodePurpose, LinkPurpose, Notice, OperatorAct},
 };
 use jiff::civil::DateTime;
 use std::time::Duration;
@@ -133,23 +133,7 @@ impl Tongue for German {
                     "Jemand hat sich beim {account} mit einem Browser angemeldet, der zuvor nicht verwendet wurde."
                 ),
             ),
-            Notice::PasswordSet => (
-                "Ihr Passwort wurde neu gesetzt",
-                format!(
-                    "Die Verwaltung hat für das {account} ein neues Passwort gesetzt. Alle Sitzungen sind beendet."
-                ),
-            ),
-            Notice::AppHandedOut { name } => (
-                "Authenticator-App eingerichtet",
-                format!("Die Verwaltung hat für das {account} eine Authenticator-App eingerichtet: „{name}“."),
-            ),
-            Notice::SecondFactorsReset => (
-                "Ihr zweiter Schritt wurde zurückgesetzt",
-                format!(
-                    "Die Verwaltung hat alle zweiten Schritte und die Wiederherstellungscodes {its} entfernt. Alle Sitzungen \
-                     sind beendet. Ein neuer zweiter Schritt kann innerhalb eines Tages eingerichtet werden."
-                ),
-            ),
+            Notice::OfOperator(act) => self.operator_act(act, login_id),
             Notice::UnusualSignIn => (
                 "Ungewöhnliche Anmeldung",
                 format!(
@@ -175,6 +159,30 @@ impl Tongue for German {
         format!(
             "Wenn Sie nicht darum gebeten haben, geben Sie denen Bescheid, die bei {organisation} die Konten betreuen."
         )
+    }
+
+    fn operator_act(&self, act: &OperatorAct, login_id: &str) -> (&'static str, String) {
+        let account = format!("Konto {login_id}");
+        let its = format!("des Kontos {login_id}");
+        match act {
+            OperatorAct::PasswordSet => (
+                "Ihr Passwort wurde neu gesetzt",
+                format!(
+                    "Die Verwaltung hat für das {account} ein neues Passwort gesetzt. Alle Sitzungen sind beendet."
+                ),
+            ),
+            OperatorAct::AppHandedOut { name } => (
+                "Authenticator-App eingerichtet",
+                format!("Die Verwaltung hat für das {account} eine Authenticator-App eingerichtet: „{name}“."),
+            ),
+            OperatorAct::SecondFactorsReset => (
+                "Ihr zweiter Schritt wurde zurückgesetzt",
+                format!(
+                    "Die Verwaltung hat alle zweiten Schritte und die Wiederherstellungscodes {its} entfernt. Alle Sitzungen \
+                     sind beendet. Ein neuer zweiter Schritt kann innerhalb eines Tages eingerichtet werden."
+                ),
+            ),
+        }
     }
 
     fn was_you(&self) -> &'static str {

@@ -3,7 +3,7 @@
 use super::tongue::{About, Labels, Span, Tongue, month};
 use crate::{
     domain::factor::Method,
-    ports::messages::{CodePurpose, LinkPurpose, Notice},
+    ports::messages::{CodePurpose, LinkPurpose, Notice, OperatorAct},
 };
 use jiff::civil::DateTime;
 use std::time::Duration;
@@ -132,23 +132,7 @@ impl Tongue for Spanish {
                 "un nuevo inicio de sesión",
                 format!("Alguien ha entrado en {account} con un navegador que no se había usado antes."),
             ),
-            Notice::PasswordSet => (
-                "se ha asignado una contraseña nueva",
-                format!(
-                    "Un administrador ha asignado una contraseña nueva a {account}. Todas sus sesiones han terminado."
-                ),
-            ),
-            Notice::AppHandedOut { name } => (
-                "se ha configurado una aplicación de autenticación",
-                format!("Un administrador ha configurado una aplicación de autenticación, «{name}», para {account}."),
-            ),
-            Notice::SecondFactorsReset => (
-                "se ha restablecido su segundo paso",
-                format!(
-                    "Un administrador ha eliminado todos los segundos pasos y los códigos de recuperación de {account}. Todas \
-                     sus sesiones han terminado. Se puede configurar un segundo paso nuevo en el plazo de un día."
-                ),
-            ),
+            Notice::OfOperator(act) => self.operator_act(act, login_id),
             Notice::UnusualSignIn => (
                 "un inicio de sesión inusual",
                 format!(
@@ -171,6 +155,29 @@ impl Tongue for Spanish {
 
     fn was_not_asked_for(&self, organisation: &str) -> String {
         format!("Si no lo ha pedido, avise a quienes gestionan las cuentas en {organisation}.")
+    }
+
+    fn operator_act(&self, act: &OperatorAct, login_id: &str) -> (&'static str, String) {
+        let account = format!("la cuenta {login_id}");
+        match act {
+            OperatorAct::PasswordSet => (
+                "se ha asignado una contraseña nueva",
+                format!(
+                    "Un administrador ha asignado una contraseña nueva a {account}. Todas sus sesiones han terminado."
+                ),
+            ),
+            OperatorAct::AppHandedOut { name } => (
+                "se ha configurado una aplicación de autenticación",
+                format!("Un administrador ha configurado una aplicación de autenticación, «{name}», para {account}."),
+            ),
+            OperatorAct::SecondFactorsReset => (
+                "se ha restablecido su segundo paso",
+                format!(
+                    "Un administrador ha eliminado todos los segundos pasos y los códigos de recuperación de {account}. Todas \
+                     sus sesiones han terminado. Se puede configurar un segundo paso nuevo en el plazo de un día."
+                ),
+            ),
+        }
     }
 
     fn was_you(&self) -> &'static str {

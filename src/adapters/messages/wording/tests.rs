@@ -82,9 +82,12 @@ fn every_content() -> Vec<(&'static str, Content)> {
         ("contact_changed", notice(Notice::ContactChanged { to: Some("b…@example.com".to_owned()) })),
         ("contact_removed", notice(Notice::ContactChanged { to: None })),
         ("new_browser", notice(Notice::NewBrowser)),
-        ("password_set", notice(Notice::PasswordSet)),
-        ("app_handed_out", notice(Notice::AppHandedOut { name: "Authenticator app".to_owned() })),
-        ("second_factors_reset", notice(Notice::SecondFactorsReset)),
+        ("password_set", notice(Notice::OfOperator(OperatorAct::PasswordSet))),
+        (
+            "app_handed_out",
+            notice(Notice::OfOperator(OperatorAct::AppHandedOut { name: "Authenticator app".to_owned() })),
+        ),
+        ("second_factors_reset", notice(Notice::OfOperator(OperatorAct::SecondFactorsReset))),
         (
             "notice_without_undo",
             Content::Notice { notice: Notice::NewBrowser, login_id: "ann".to_owned(), asked: somebody(), undo: None },

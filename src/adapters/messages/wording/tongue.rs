@@ -2,7 +2,7 @@
 
 use crate::{
     domain::{factor::Method, language::Language},
-    ports::messages::{CodePurpose, LinkPurpose, Notice},
+    ports::messages::{CodePurpose, LinkPurpose, Notice, OperatorAct},
 };
 use jiff::civil::DateTime;
 use std::time::Duration;
@@ -51,6 +51,9 @@ pub(super) trait Tongue: Sync {
 
     /// The matter of a notice, and what happened.
     fn notice(&self, notice: &Notice, login_id: &str) -> (&'static str, String);
+
+    /// The same of what an operator did.
+    fn operator_act(&self, act: &OperatorAct, login_id: &str) -> (&'static str, String);
 
     /// What to do if a notice is about oneself.
     fn was_you(&self) -> &'static str;
