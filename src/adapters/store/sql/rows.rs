@@ -1,5 +1,13 @@
 //! Rows, and what they mean. A row that this program could not have written is an error that names it.
 
+mod risk;
+mod sessions;
+
+pub(super) use risk::{TraceRow, score, signals};
+pub(super) use sessions::{
+    AttemptRow, HandoffRow, IdentityRow, ReceiptRow, SummaryRow, identities, identity, summaries,
+};
+
 use crate::{
     domain::{
         contact::{Address, Contact, EmailAddress, Kind, PhoneNumber},
@@ -8,18 +16,16 @@ use crate::{
         factor::{FactorId, KeyKind, Method},
         language::Language,
         place::Place,
-        policy::once::{Fingerprint, Receipt},
-        risk::{Assessment, Coordinates, Country, Score, Signal, Subnet, Trace, Whereabouts},
         secret::TokenHash,
-        session::{Activity, Authentication, Identity, Session, SessionId},
+        session::SessionId,
         time::Timestamp,
         user::{LoginId, User, UserId},
     },
     ports::{
         StoreError,
         store::{
-            Account, Attempt, Ceremony, Device, DeviceId, FoundHeld, Invitation, PasskeyFactor, PasswordFactor,
-            Purpose, SealedKey, SentCode, SentPurpose, SessionSummary, TotpFactor, Undo, WaitingHeld,
+            Account, Ceremony, Device, DeviceId, FoundHeld, Invitation, PasskeyFactor, PasswordFactor, Purpose,
+            SealedKey, SentCode, SentPurpose, TotpFactor, Undo, WaitingHeld,
         },
     },
 };
@@ -149,69 +155,6 @@ pub(super) struct KeyRow {
     created_at: i64,
 }
 
-/// One proof: a half session's first, or one of `authentications`.
-#[derive(FromRow)]
-pub(super) struct ProofRow {
-    method: String,
-    factor_id: Uuid,
-    proven_at: i64,
-}
-
-/// A row of `attempts`.
-#[derive(FromRow)]
-pub(super) struct AttemptRow {
-    user_id: Uuid,
-    #[sqlx(flatten)]
-    first: ProofRow,
-    #[sqlx(flatten)]
-    risk: RiskRow,
-}
-
-/// The columns of an assessment.
-#[derive(FromRow)]
-struct RiskRow {
-    risk_score: i64,
-    risk_signals: String,
-}
-
-/// A row of `traces`.
-#[derive(FromRow)]
-pub(super) struct TraceRow {
-    browser: Vec<u8>,
-    subnet: String,
-    country: Option<String>,
-    latitude: Option<f64>,
-    longitude: Option<f64>,
-    left_at: i64,
-    counts_from: i64,
-}
-
-/// A session beside one of its authentications; a session has as many rows as it has those, but at least one.
-#[derive(FromRow)]
-pub(super) struct SessionRow {
-    session_id: Uuid,
-    user_id: Uuid,
-    started_at: i64,
-    seen_at: i64,
-    active_at: i64,
-    quiet: i64,
-    locked_at: Option<i64>,
-    #[sqlx(flatten)]
-    place: PlaceRow,
-    #[sqlx(flatten)]
-    risk: RiskRow,
-    method: Option<String>,
-    factor_id: Option<Uuid>,
-    proven_at: Option<i64>,
-}
-
-/// A row of `receipts`.
-#[derive(FromRow)]
-pub(super) struct ReceiptRow {
-    method: String,
-    proven_at: i64,
-}
-
 /// The columns of a place.
 #[derive(FromRow)]
 pub(super) struct PlaceRow {
@@ -226,32 +169,6 @@ pub(super) struct EventRow {
     what: String,
     #[sqlx(flatten)]
     place: PlaceRow,
-}
-
-/// A user beside a session.
-#[derive(FromRow)]
-pub(super) struct IdentityRow {
-    #[sqlx(flatten)]
-    user: UserRow,
-    #[sqlx(flatten)]
-    session: SessionRow,
-}
-
-/// A login id beside a session.
-#[derive(FromRow)]
-pub(super) struct SummaryRow {
-    login_id: String,
-    #[sqlx(flatten)]
-    session: SessionRow,
-}
-
-/// A row of `handoffs`, as it was deleted.
-#[derive(FromRow)]
-pub(super) struct HandoffRow {
-    pub(super) session_id: Uuid,
-    pub(super) host: String,
-    pub(super) browser: Vec<u8>,
-    pub(super) made_at: i64,
 }
 
 /// A row of `held_requests` that is whole.
@@ -458,103 +375,11 @@ impl From<KeyRow> for SealedKey {
     }
 }
 
-impl AttemptRow {
-    /// The half session of this token.
-    pub(super) fn read(self, token: TokenHash) -> Result<Attempt, StoreError> {
-        let Self { user_id, first, risk } = self;
-        let bad = |column| bad("attempts", user_id, column);
-        let method = Method::by_name(&first.method).ok_or_else(|| bad("method"))?;
-        let at = Timestamp::from_millis(first.proven_at);
-        let first = Authentication { method, factor: FactorId(first.factor_id), at };
-        Ok(Attempt { token, user: UserId(user_id), first, risk: risk.read().map_err(bad)? })
-    }
-}
-
-impl SessionRow {
-    /// The authentication in this row; none if the session has none at all.
-    fn authentication(&self) -> Result<Option<Authentication>, StoreError> {
-        let (Some(method), Some(factor), Some(at)) = (&self.method, self.factor_id, self.proven_at) else {
-            return Ok(None);
-        };
-        let method = Method::by_name(method).ok_or_else(|| bad("authentications", self.session_id, "method"))?;
-        Ok(Some(Authentication { method, factor: FactorId(factor), at: Timestamp::from_millis(at) }))
-    }
-
-    /// The session of which this is the first row, and `rows` are all.
-    fn session<'a>(&self, rows: impl Iterator<Item = &'a Self>) -> Result<Session, StoreError> {
-        Ok(Session {
-            id: SessionId(self.session_id),
-            user: UserId(self.user_id),
-            authentications: rows.filter_map(|row| row.authentication().transpose()).collect::<Result<_, _>>()?,
-            started_at: Timestamp::from_millis(self.started_at),
-            seen_at: Timestamp::from_millis(self.seen_at),
-            activity: Activity {
-                at: Timestamp::from_millis(self.active_at),
-                quiet_max: u64::try_from(self.quiet)
-                    .map(Duration::from_millis)
-                    .map_err(|_| bad("sessions", self.session_id, "quiet"))?,
-            },
-            locked_at: self.locked_at.map(Timestamp::from_millis),
-            place: self.place.read().ok_or_else(|| bad("sessions", self.session_id, "address"))?,
-            risk: self.risk.read().map_err(|column| bad("sessions", self.session_id, column))?,
-        })
-    }
-}
-
-impl ReceiptRow {
-    /// The receipt of this session for this request.
-    pub(super) fn read(self, session: SessionId, request: Fingerprint) -> Result<Receipt, StoreError> {
-        let method = Method::by_name(&self.method).ok_or_else(|| bad("receipts", session.0, "method"))?;
-        Ok(Receipt { session, request, method, at: Timestamp::from_millis(self.proven_at) })
-    }
-}
-
 impl PlaceRow {
     /// The place; `None` if its address is none.
     fn read(&self) -> Option<Place> {
         let address = self.address.as_ref().map(|address| address.parse()).transpose().ok()?;
         Some(Place { browser: self.browser.clone(), address })
-    }
-}
-
-/// How an assessment's score is written.
-pub(super) fn score(risk: &Assessment) -> i64 {
-    u8::from(risk.score).into()
-}
-
-/// How its signals are written.
-pub(super) fn signals(risk: &Assessment) -> String {
-    risk.signals.iter().map(|signal| signal.name()).collect::<Vec<_>>().join(" ")
-}
-
-impl RiskRow {
-    /// The assessment; the column that can't be, if one can't.
-    fn read(&self) -> Result<Assessment, &'static str> {
-        let score = u8::try_from(self.risk_score).ok().and_then(Score::new).ok_or("risk_score")?;
-        let signals = self.risk_signals.split_whitespace().map(Signal::by_name).collect::<Option<_>>();
-        Ok(Assessment { score, signals: signals.ok_or("risk_signals")? })
-    }
-}
-
-impl TraceRow {
-    /// What this user left behind.
-    pub(super) fn read(self, user: UserId) -> Result<Trace, StoreError> {
-        let bad = |column| bad("traces", user.0, column);
-        let coordinates = match (self.latitude, self.longitude) {
-            (None, None) => None,
-            (Some(latitude), Some(longitude)) => {
-                Some(Coordinates::near(latitude, longitude).ok_or_else(|| bad("latitude"))?)
-            }
-            (Some(_), None) | (None, Some(_)) => return Err(bad("longitude")),
-        };
-        let country = self.country.map(|code| Country::parse(&code).ok_or_else(|| bad("country"))).transpose()?;
-        Ok(Trace {
-            browser: TokenHash::from_bytes(self.browser.try_into().map_err(|_| bad("browser"))?),
-            subnet: Subnet::of(self.subnet.parse().map_err(|_| bad("subnet"))?),
-            whereabouts: country.map(|country| Whereabouts { country, coordinates }),
-            at: Timestamp::from_millis(self.left_at),
-            counts_from: Timestamp::from_millis(self.counts_from),
-        })
     }
 }
 
@@ -569,31 +394,6 @@ impl EventRow {
             place: self.place.read().ok_or_else(|| bad("address"))?,
         })
     }
-}
-
-/// The one identity that these rows are.
-pub(super) fn identity(rows: &[IdentityRow]) -> Result<Option<Identity>, StoreError> {
-    let Some(first) = rows.first() else { return Ok(None) };
-    let session = first.session.session(rows.iter().map(|row| &row.session))?;
-    Ok(Some(Identity { user: User::try_from(&first.user)?, session }))
-}
-
-/// The identities that these rows are. Rows of one session stand together.
-pub(super) fn identities(rows: &[IdentityRow]) -> Result<Vec<Identity>, StoreError> {
-    let sessions = rows.chunk_by(|a, b| a.session.session_id == b.session.session_id);
-    sessions.filter_map(|rows| identity(rows).transpose()).collect()
-}
-
-/// The sessions that these rows are. Rows of one session stand together.
-pub(super) fn summaries(rows: &[SummaryRow]) -> Result<Vec<SessionSummary>, StoreError> {
-    let sessions = rows.chunk_by(|a, b| a.session.session_id == b.session.session_id);
-    sessions.filter_map(<[SummaryRow]>::split_first).map(|(first, rest)| summary(first, rest)).collect()
-}
-
-fn summary(first: &SummaryRow, rest: &[SummaryRow]) -> Result<SessionSummary, StoreError> {
-    let rows = std::iter::once(first).chain(rest).map(|row| &row.session);
-    let login_id = login_id(&first.login_id).ok_or_else(|| bad("accounts", first.session.user_id, "login_id"))?;
-    Ok(SessionSummary { login_id, session: first.session.session(rows)? })
 }
 
 /// A login id in its canonical form; in any other form nobody could sign in with it.

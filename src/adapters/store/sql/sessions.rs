@@ -25,8 +25,8 @@ macro_rules! select_identity {
     ($from:literal) => {
         concat!(
             "SELECT a.id AS user_id, a.login_id, a.name, e.address AS email, a.groups, a.language, a.disabled, a.created_at, \
-             s.id AS session_id, s.started_at, s.seen_at, s.active_at, s.quiet, s.locked_at, s.browser, s.address, s.risk_score, s.risk_signals, \
-             p.method, p.factor_id, p.proven_at FROM ",
+             s.id AS session_id, s.started_at, s.seen_at, s.active_at, s.quiet, s.locked_at, s.browser, s.address, \
+             s.risk_score, s.risk_signals, p.method, p.factor_id, p.proven_at FROM ",
             $from,
             " JOIN accounts a ON a.id = s.user_id AND NOT a.disabled \
              LEFT JOIN contacts e ON e.user_id = a.id AND e.kind = 'email' AND e.verified_at IS NOT NULL \
@@ -48,7 +48,7 @@ statements! {
 
     OPEN_SESSION = "INSERT INTO sessions \
         (id, token, user_id, started_at, seen_at, active_at, quiet, locked_at, browser, address, risk_score, risk_signals) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
     ADD_AUTHENTICATION = "INSERT INTO authentications AS p (session_id, factor_id, method, proven_at) \
         VALUES ($1, $2, $3, $4) ON CONFLICT (session_id, factor_id) \
         DO UPDATE SET method = excluded.method, proven_at = excluded.proven_at WHERE p.proven_at <= excluded.proven_at";
