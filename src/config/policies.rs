@@ -184,7 +184,7 @@ fn policy(name: &str, section: &Section<'_>, levels: &Levels, session: Option<&L
         }
         Demanded::Deny => {
             // It has something to say all the same.
-            let demands = demands.get(..6).unwrap_or_default();
+            let [demands @ .., _] = &demands;
             forbid(section, demands, "a policy that lets nobody pass can't demand anything", "no proof would help")?;
             Access::Deny
         }

@@ -150,11 +150,16 @@ pub struct Person {
     #[serde(default, with = "maybe_instant", skip_serializing_if = "Option::is_none")]
     pub used: Option<Timestamp>,
     /// The longest time before that in which nobody did, in milliseconds.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub quiet: u64,
     /// How unlike earlier ones the sign-in was, if at all.
     #[serde(default, skip_serializing_if = "Assessment::is_zero")]
     pub risk: Assessment,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+const fn is_zero(quiet: &u64) -> bool {
+    *quiet == 0
 }
 
 /// One proof at one instant.
@@ -314,7 +319,7 @@ mod tests {
                 since: NOON - Duration::from_hours(3),
                 proofs: vec![proof(Method::Password, 180), proof(Method::Totp, 12)],
                 locked: None,
-                used: None,
+                used: Some(NOON),
                 quiet: 0,
                 risk: Assessment::default(),
             })),
@@ -336,7 +341,7 @@ mod tests {
         let lines = [&person, &stranger, &public].map(|record| serde_json::to_string(record).unwrap());
 
         insta::assert_snapshot!(lines.join("\n"), @r#"
-        {"id":"7F3K-9QXA-2MT4","at":"2023-11-14T22:13:20.123Z","app":"payroll","host":"payroll.example.com","method":"POST","path":"/transfers/42","client":"192.0.2.7","sender":{"signed-in":{"user":"ann","groups":["finance"],"since":"2023-11-14T19:13:20.123Z","proofs":[{"method":"password","at":"2023-11-14T19:13:20.123Z"},{"method":"totp","at":"2023-11-14T22:01:20.123Z"}]}},"outcome":"step-up","route":"/transfers/**","policy":"payments"}
+        {"id":"7F3K-9QXA-2MT4","at":"2023-11-14T22:13:20.123Z","app":"payroll","host":"payroll.example.com","method":"POST","path":"/transfers/42","client":"192.0.2.7","sender":{"signed-in":{"user":"ann","groups":["finance"],"since":"2023-11-14T19:13:20.123Z","proofs":[{"method":"password","at":"2023-11-14T19:13:20.123Z"},{"method":"totp","at":"2023-11-14T22:01:20.123Z"}],"used":"2023-11-14T22:13:20.123Z"}},"outcome":"step-up","route":"/transfers/**","policy":"payments"}
         {"id":"7F3K-9QXA-2MT4","at":"2023-11-14T22:13:20.123Z","app":"payroll","host":"payroll.example.com","method":"POST","path":"/transfers/42","client":"192.0.2.7","sender":{"nobody":"no-cookie"},"foreign":true,"outcome":"sign-in","route":"/transfers/**","policy":"payments"}
         {"id":"7F3K-9QXA-2MT4","at":"2023-11-14T22:13:20.123Z","app":"payroll","host":"payroll.example.com","method":"POST","path":"/transfers/42","client":"192.0.2.7","outcome":"forward","policy":"payments"}
         "#);

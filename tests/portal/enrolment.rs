@@ -124,7 +124,7 @@ async fn who_may_set_up_nothing_that_would_do_is_told_whom_to_ask() {
     assert!(refused.text.contains("isn&#39;t used here"), "{}", refused.text);
 }
 
-/// Row 8, and row 15: the mailbox opens the set-up where the operator says so, and is no second factor itself.
+/// Row 8, row 15: the mailbox opens the set-up where the operator says so, and is no second factor itself.
 #[tokio::test]
 async fn a_mailbox_opens_the_first_set_up_and_the_way_back_is_kept() {
     let mfa = "requirement = \"optional\"\nmethods = [\"totp\", \"email-code\"]\nfirst_factor = \"mailbox\"";
