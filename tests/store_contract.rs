@@ -48,6 +48,9 @@ use tokio::sync::Barrier;
 /// How many callers race for what may happen once.
 const RACERS: u8 = 64;
 
+/// What a store does.
+type Behaviour = fn(Arc<dyn Store>) -> Pin<Box<dyn Future<Output = ()>>>;
+
 /// Makes a test of each behaviour for each store. PostgreSQL is one test, for it is one server.
 macro_rules! behaviours {
     ($($topic:ident::$behaviour:ident)+) => {
@@ -70,11 +73,14 @@ macro_rules! behaviours {
         #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
         async fn postgres_keeps_the_contract() {
             let server = postgres::Server::start();
-            $({
-                println!("{}", stringify!($behaviour));
-                let database = server.database(stringify!($behaviour)).await;
-                boxed($topic::$behaviour, store::open(&database).await.unwrap()).await;
-            })+
+            // A list, and each on the heap: one after another in one test they would be more than its stack holds.
+            let all: &[(&str, Behaviour)] =
+                &[$((stringify!($behaviour), |store| Box::pin($topic::$behaviour(store)))),+];
+            for (name, behaviour) in all {
+                println!("{name}");
+                let database = server.database(name).await;
+                behaviour(store::open(&database).await.unwrap()).await;
+            }
             engines::a_newer_postgres_database_is_refused(&server).await;
             engines::an_impossible_postgres_row_is_named(&server).await;
         }
@@ -195,14 +201,6 @@ behaviours! {
     traces::the_latest_trace_of_each_browser_and_subnet_is_kept
     traces::traces_go_with_their_browser
     traces::traces_go_with_their_time_their_account_and_what_is_undone
-}
-
-/// A behaviour, off the stack: all of them in one test are more than it holds.
-fn boxed<F: Future<Output = ()> + 'static>(
-    behaviour: impl FnOnce(Arc<dyn Store>) -> F,
-    store: Arc<dyn Store>,
-) -> Pin<Box<dyn Future<Output = ()>>> {
-    Box::pin(behaviour(store))
 }
 
 /// What each of [`RACERS`] callers got who all called at once, when every connection was open.

@@ -155,11 +155,13 @@ pub(super) async fn submit_enrolment(
     }
 }
 
-/// Whether recovery codes come with a new key: with the first, where there are none yet.
+/// Whether recovery codes come with a new key: with the first, where there are none yet, and in place of those that one was
+/// used of.
 async fn brings_codes(desk: &Desk, bearer: &Bearer) -> Result<bool, StoreError> {
     let Bearer::Full(full) = bearer else { return Ok(true) };
     let user = full.identity.user.id;
-    Ok(second_factors(&desk.world, user).await?.is_empty() && recovery::left(&desk.world, user).await? == 0)
+    let is_first = second_factors(&desk.world, user).await?.is_empty();
+    Ok(enroll::is_recovered(desk, bearer) || (is_first && recovery::left(&desk.world, user).await? == 0))
 }
 
 impl AnswerForm {
