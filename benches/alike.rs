@@ -179,6 +179,7 @@ fn desk(world: World) -> Desk {
         brand: Brand {
             name: "Example Corp".to_owned(),
             theme: None,
+            mark: None,
             support_url: None,
             privacy_url: None,
             footer: None,

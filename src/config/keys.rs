@@ -110,6 +110,9 @@ shapes! {
         URL "url" ("https URL") Required, "Where browsers find them; the port is the one browsers see. Never a host of an app.";
         NAME "name" ("text") Value(r#""Doorward""#), "Whose front door this is: the name on every page.";
         SUPPORT_URL "support_url" ("https or mailto URL") Absent("no link is shown"), "Where people who are stuck are sent.";
+        PRIVACY_URL "privacy_url" ("https URL") Absent("no link is shown"), "What is done with people's data: linked below every page.";
+        FOOTER "footer" ("text") Absent("no line is shown"), "One line below every page.";
+        MARK "mark" ("path") Absent("Doorward's own door"), "SVG or PNG file of at most 64 KiB: the square mark beside `name` on every page, and in the browser's tab.";
         LANGUAGE "language" ("\"en\", \"de\", \"fr\" or \"es\"") Value(r#""en""#), "In which language letters, text messages and calls are to people whose own is not known yet: it is learned from their browser when they sign in. The pages are in English.";
         ACCENT "accent" ("#rrggbb") Value(r##""#14634f""##), "Colour of buttons. White text on it must be readable, 4.5:1.";
     }

@@ -7,8 +7,8 @@ use super::{
     reader::{Fault, Section, Value},
     settings::{Certificate, LogFormat, Mfa, Password, Portal, Server, SignUpSettings, Store, StoreUrl, Tls},
     values::{
-        accent, duration, file, network, one_of, origin, path, secret, size, socket_address, some_time, support_url,
-        words,
+        accent, duration, file, network, one_of, origin, path, privacy_url, secret, size, socket_address, some_time,
+        support_url, words,
     },
 };
 use crate::{
@@ -110,12 +110,24 @@ pub(super) fn portal(section: &Section<'_>) -> Option<Portal> {
     let url = section.read(&key::URL, origin);
     let name = section.read(&key::NAME, words);
     let support_url = section.maybe(&key::SUPPORT_URL, support_url);
+    let privacy_url = section.maybe(&key::PRIVACY_URL, privacy_url);
+    let footer = section.maybe(&key::FOOTER, words);
+    let mark = section.maybe(&key::MARK, file);
     let accent = section.read(&key::ACCENT, accent);
     let language = section.read(&key::LANGUAGE, |value| {
         let tags: Vec<_> = Language::ALL.iter().map(|language| (language.tag(), *language)).collect();
         one_of(value, &tags)
     });
-    Some(Portal { url: url?, name: name?, support_url: support_url?, accent: accent?, language: language? })
+    Some(Portal {
+        url: url?,
+        name: name?,
+        support_url: support_url?,
+        privacy_url: privacy_url?,
+        footer: footer?,
+        mark: mark?,
+        accent: accent?,
+        language: language?,
+    })
 }
 
 pub(super) fn store(section: &Section<'_>) -> Option<Store> {

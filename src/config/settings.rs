@@ -130,6 +130,12 @@ pub struct Portal {
     pub name: String,
     /// Where people who are stuck are sent.
     pub support_url: Option<url::Url>,
+    /// Where it says what is done with people's data.
+    pub privacy_url: Option<url::Url>,
+    /// One line below every page.
+    pub footer: Option<String>,
+    /// The picture beside the name, where it is not Doorward's own.
+    pub mark: Option<PathBuf>,
     /// Colour of buttons and links.
     pub accent: Accent,
     /// In which language people are written to whose own is not known.

@@ -224,13 +224,21 @@ pub(super) fn upstream(value: &Value<'_>) -> Option<Upstream> {
 }
 
 pub(super) fn support_url(value: &Value<'_>) -> Option<url::Url> {
-    value.parsed(|text| {
-        let fault = || {
-            Fault::new("this is no link", "expected an https or mailto URL")
-                .help("write for example \"https://help.example.com\" or \"mailto:help@example.com\"")
-        };
-        url::Url::parse(text).ok().filter(|url| matches!(url.scheme(), "https" | "mailto")).ok_or_else(fault)
+    link(value, &["https", "mailto"], || {
+        Fault::new("this is no link", "expected an https or mailto URL")
+            .help("write for example \"https://help.example.com\" or \"mailto:help@example.com\"")
     })
+}
+
+pub(super) fn privacy_url(value: &Value<'_>) -> Option<url::Url> {
+    link(value, &["https"], || {
+        Fault::new("this is no link", "expected an https URL")
+            .help("write for example \"https://www.example.com/privacy\"")
+    })
+}
+
+fn link(value: &Value<'_>, schemes: &[&str], fault: impl FnOnce() -> Fault) -> Option<url::Url> {
+    value.parsed(|text| url::Url::parse(text).ok().filter(|url| schemes.contains(&url.scheme())).ok_or_else(fault))
 }
 
 pub(super) fn accent(value: &Value<'_>) -> Option<Accent> {

@@ -22,7 +22,7 @@ use crate::{
     },
     edge::{
         http::{
-            assets::Asset,
+            assets::{Asset, MARK_BYTES_MAX},
             ended::Ended,
             page::{Brand, ContentPolicy},
         },
@@ -41,7 +41,7 @@ use crate::{
 };
 use arc_swap::ArcSwap;
 use http::{HeaderValue, header::InvalidHeaderValue};
-use std::sync::Arc;
+use std::{fs::File, io::Read as _, path::Path, sync::Arc};
 use tokio::runtime::Handle;
 
 /// The colour of `static/style.css`.
@@ -89,7 +89,7 @@ impl Shared {
         let jwks = signer.jwks();
         let signer: Arc<dyn Signer> = Arc::new(signer);
         let ended = Ended::default();
-        let brand = brand(settings);
+        let brand = brand(settings)?;
         let issuer = settings.portal.url.to_string();
         let tokens = Tokens::new(&issuer, Arc::clone(&signer), Arc::clone(&world.entropy));
         let apps = Arc::new(served(&settings.apps)?);
@@ -114,7 +114,7 @@ impl Shared {
     pub async fn next(&self, settings: &Settings) -> Result<Self, StartError> {
         let senders = self.senders.next(message_settings(settings)).map_err(OpenError::from)?;
         let world = next_world(&self.world, settings, senders.clone())?;
-        let brand = brand(settings);
+        let brand = brand(settings)?;
         let ended = self.visitors.ended().clone();
         Ok(Self {
             apps: Arc::new(served(&settings.apps)?),
@@ -134,16 +134,26 @@ impl Shared {
     }
 }
 
-fn brand(settings: &Settings) -> Arc<Brand> {
-    Arc::new(Brand {
-        name: settings.portal.name.clone(),
-        theme: Some(settings.portal.accent)
-            .filter(|accent| accent.rgb != OWN_ACCENT)
-            .map(|accent| Asset::theme(accent.rgb)),
-        support_url: settings.portal.support_url.as_ref().map(ToString::to_string),
-        privacy_url: None,
-        footer: None,
-    })
+fn brand(settings: &Settings) -> Result<Arc<Brand>, StartError> {
+    let portal = &settings.portal;
+    Ok(Arc::new(Brand {
+        name: portal.name.clone(),
+        theme: Some(portal.accent).filter(|accent| accent.rgb != OWN_ACCENT).map(|accent| Asset::theme(accent.rgb)),
+        mark: portal.mark.as_deref().map(mark).transpose()?,
+        support_url: portal.support_url.as_ref().map(ToString::to_string),
+        privacy_url: portal.privacy_url.as_ref().map(ToString::to_string),
+        footer: portal.footer.clone(),
+    }))
+}
+
+fn mark(file: &Path) -> Result<Asset, StartError> {
+    let unusable = |why: String| StartError::Mark { file: file.display().to_string(), why };
+    let opened = File::open(file).map_err(|error| unusable(error.to_string()))?;
+    let mut bytes = Vec::new();
+    // One more than it may have, so that a longer one is told from it, and a huge one is not read.
+    let read = opened.take(MARK_BYTES_MAX as u64 + 1).read_to_end(&mut bytes);
+    read.map_err(|error| unusable(error.to_string()))?;
+    Asset::mark(bytes).map_err(|why| unusable(why.to_string()))
 }
 
 /// Where plain HTTP is sent.

@@ -77,6 +77,14 @@ pub enum StartError {
     /// Whom upstreams are trusted by can't be read.
     #[error(transparent)]
     Trust(#[from] NotTrusted),
+    /// The mark can't be shown.
+    #[error("[portal] mark = \"{file}\" can't be shown: {why}")]
+    Mark {
+        /// Which file.
+        file: String,
+        /// Why.
+        why: String,
+    },
     /// There is nowhere to record decisions.
     #[error("decisions can't be recorded in {file}: {error}")]
     Records {

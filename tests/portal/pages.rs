@@ -1,9 +1,9 @@
 //! What goes with every page (BR-01 to BR-03), and what is no page.
 
-use crate::house::{APP, house_of_ann, signed_in};
+use crate::house::{APP, house_of_ann, rules, signed_in, upstream};
 use reqwest::header;
 use support::{
-    gateway::PORTAL,
+    gateway::{PORTAL, Site},
     person::{Page, navigation, visit},
 };
 
@@ -116,4 +116,48 @@ async fn the_keys_of_assertions_are_public_and_their_private_parts_are_not() {
     let key = &keys["keys"][0];
     assert_eq!((&key["kty"], &key["crv"], &key["alg"]), (&"EC".into(), &"P-256".into(), &"ES256".into()), "{keys}");
     assert!(key["kid"].is_string() && key["x"].is_string() && key["d"].is_null(), "{keys}");
+}
+
+#[tokio::test]
+async fn the_house_is_the_operators_by_mark_privacy_and_footer() {
+    let site = Site::new(env!("CARGO_BIN_EXE_doorward"), &[APP]);
+    let mark = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 1 1\"/>";
+    std::fs::write(site.folder().join("mark.svg"), mark).unwrap();
+    let own =
+        "privacy_url = \"https://www.example.com/privacy\"\nfooter = \"Since <1901>\"\nmark = \"mark.svg\"\n\n[store]";
+    let preamble = site.preamble().replacen("\n[store]", own, 1);
+    site.configure(&[preamble, rules(&[APP], &upstream().await)].concat());
+    let gateway = site.start().await;
+
+    for (host, path) in [(PORTAL, "/login"), (APP, "/.doorward/nowhere")] {
+        let page = visit(&gateway.client(), &gateway.url(host, path)).await;
+
+        is_protected(&page);
+        assert!(page.text.contains("<a href=\"https://www.example.com/privacy\">Privacy</a>"), "{page:?}");
+        assert!(page.text.contains("<p>Since &#60;1901&#62;</p>"), "{page:?}");
+        let shown =
+            page.text.split("<img class=\"mark\" src=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+        assert!(
+            page.text.contains(&format!("<link rel=\"icon\" type=\"image/svg+xml\" href=\"{shown}\">")),
+            "{page:?}"
+        );
+        let answer = gateway.client().get(page.url.join(shown).unwrap()).send().await.unwrap();
+        // Opened on its own, it runs nothing.
+        assert_eq!(answer.headers()["content-security-policy"], "default-src 'none'");
+        assert_eq!(answer.text().await.unwrap(), mark);
+    }
+}
+
+#[tokio::test]
+async fn a_mark_that_browsers_could_not_show_stops_the_start() {
+    let site = Site::new(env!("CARGO_BIN_EXE_doorward"), &[APP]);
+    std::fs::write(site.folder().join("mark.svg"), "<html>").unwrap();
+    let preamble = site.preamble().replacen("\n[store]", "mark = \"mark.svg\"\n\n[store]", 1);
+    site.configure(&[preamble, rules(&[APP], "http://127.0.0.1:9")].concat());
+
+    let served = site.run(&["serve"], "");
+
+    assert!(!served.status.success());
+    let said = String::from_utf8_lossy(&served.stderr);
+    assert!(said.contains("mark.svg\" can't be shown: it is neither SVG nor PNG"), "{said}");
 }

@@ -71,11 +71,25 @@ pub static ICON: LazyLock<Asset> = LazyLock::new(|| {
     Asset::new("icon", "svg", "image/svg+xml", bytes)
 });
 
-/// The file that a request's path on such a host names; `theme` is the operator's own.
-pub fn find<'a>(base: Base, path: &str, theme: Option<&'a Asset>) -> Option<&'a Asset> {
+/// Longest picture that may stand on every page, in bytes.
+pub const MARK_BYTES_MAX: usize = 64 * 1024;
+
+/// The file that a request's path on such a host names: one of ours, or of the operator's `own`.
+pub fn find<'a>(base: Base, path: &str, own: impl IntoIterator<Item = &'a Asset>) -> Option<&'a Asset> {
     let name = path.strip_prefix(base.prefix())?;
     let ours = [&*STYLE, &*SCRIPT, &*PASSWORD_SCRIPT, &*SEND, &*DONE, &*ICON];
-    ours.into_iter().chain(theme).find(|asset| asset.name == name)
+    ours.into_iter().chain(own).find(|asset| asset.name == name)
+}
+
+/// Why a file can't be the mark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotAMark {
+    /// Every page would wait for it.
+    #[error("it is larger than 64 KiB")]
+    TooLarge,
+    /// Browsers would be told what it isn't.
+    #[error("it is neither SVG nor PNG")]
+    UnknownKind,
 }
 
 impl Asset {
@@ -92,6 +106,27 @@ impl Asset {
             mixed("#fff", 75),
         );
         Self::new("theme", "css", "text/css; charset=utf-8", Bytes::from(css))
+    }
+
+    /// The operator's mark. What it is called says nothing: what it begins with does.
+    pub fn mark(bytes: Vec<u8>) -> Result<Self, NotAMark> {
+        if bytes.len() > MARK_BYTES_MAX {
+            return Err(NotAMark::TooLarge);
+        }
+        let text = bytes.trim_ascii_start();
+        let (extension, content_type) = if bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
+            ("png", "image/png")
+        } else if text.starts_with(b"<svg") || text.starts_with(b"<?xml") {
+            ("svg", "image/svg+xml")
+        } else {
+            return Err(NotAMark::UnknownKind);
+        };
+        Ok(Self::new("mark", extension, content_type, Bytes::from(bytes)))
+    }
+
+    /// What it is.
+    pub const fn content_type(&self) -> &'static str {
+        self.content_type
     }
 
     fn new(stem: &str, extension: &str, content_type: &'static str, bytes: Bytes) -> Self {
@@ -127,13 +162,13 @@ mod tests {
     #[test]
     fn a_file_is_found_where_its_url_says_and_nowhere_else() {
         for base in [Base::Portal, Base::App] {
-            let found = find(base, &STYLE.url(base), None).unwrap().response();
+            let found = find(base, &STYLE.url(base), []).unwrap().response();
 
             assert_eq!(found.headers()[header::CONTENT_TYPE], "text/css; charset=utf-8");
             assert_eq!(found.body().as_ref(), include_bytes!("../../../static/style.css"));
         }
-        assert!(find(Base::App, &STYLE.url(Base::Portal), None).is_none());
-        assert!(find(Base::Portal, "/static/style.css", None).is_none());
+        assert!(find(Base::App, &STYLE.url(Base::Portal), []).is_none());
+        assert!(find(Base::Portal, "/static/style.css", []).is_none());
     }
 
     #[test]
@@ -148,9 +183,19 @@ mod tests {
     fn a_theme_is_found_under_its_own_name_and_on_its_own_site() {
         let theme = Asset::theme([0x1d, 0x4e, 0xd8]);
 
-        let found = find(Base::App, &theme.url(Base::App), Some(&theme)).unwrap();
+        let found = find(Base::App, &theme.url(Base::App), [&theme]).unwrap();
 
         assert!(String::from_utf8_lossy(found.response().body()).starts_with(":root { --accent: #1d4ed8;"));
-        assert!(find(Base::App, &theme.url(Base::App), None).is_none());
+        assert!(find(Base::App, &theme.url(Base::App), []).is_none());
+    }
+
+    #[test]
+    fn a_mark_is_what_it_begins_with() {
+        let kind = |bytes: &[u8]| Asset::mark(bytes.to_vec()).map(|mark| mark.content_type());
+
+        assert_eq!(kind(b"\n<svg xmlns='http://www.w3.org/2000/svg'/>"), Ok("image/svg+xml"));
+        assert_eq!(kind(b"\x89PNG\r\n\x1a\n"), Ok("image/png"));
+        assert_eq!(kind(b"<html><script>"), Err(NotAMark::UnknownKind));
+        assert_eq!(kind(&[b' '; MARK_BYTES_MAX + 1]), Err(NotAMark::TooLarge));
     }
 }

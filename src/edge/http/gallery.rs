@@ -21,6 +21,7 @@ const VOID: &[&str] = &["!doctype", "meta", "link", "input", "br"];
 static BRAND: LazyLock<Brand> = LazyLock::new(|| Brand {
     name: "Example Corp".to_owned(),
     theme: None,
+    mark: None,
     support_url: Some("https://help.example.com/".to_owned()),
     privacy_url: Some("https://www.example.com/privacy".to_owned()),
     footer: None,

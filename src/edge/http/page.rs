@@ -15,12 +15,21 @@ pub struct Brand {
     pub name: String,
     /// The organisation's colour, where it is not Doorward's own.
     pub theme: Option<Asset>,
+    /// The organisation's mark, where it is not Doorward's own.
+    pub mark: Option<Asset>,
     /// Where people find help.
     pub support_url: Option<String>,
     /// What is done with their data.
     pub privacy_url: Option<String>,
     /// One line below every page.
     pub footer: Option<String>,
+}
+
+impl Brand {
+    /// The files that are the organisation's own.
+    pub fn assets(&self) -> impl Iterator<Item = &Asset> {
+        self.theme.iter().chain(&self.mark)
+    }
 }
 
 /// What stands around the content of every page.
@@ -63,9 +72,24 @@ impl Frame<'_> {
         assets::PASSWORD_SCRIPT.url(self.base)
     }
 
+    /// Where the organisation's mark is, if it has one of its own.
+    pub fn mark_url(&self) -> Option<String> {
+        self.brand.mark.as_ref().map(|mark| mark.url(self.base))
+    }
+
+    /// The tab's icon.
+    fn icon(&self) -> &Asset {
+        self.brand.mark.as_ref().unwrap_or(&assets::ICON)
+    }
+
     /// Where the tab's icon is.
     pub fn icon_url(&self) -> String {
-        assets::ICON.url(self.base)
+        self.icon().url(self.base)
+    }
+
+    /// What kind of picture it is.
+    pub fn icon_type(&self) -> &'static str {
+        self.icon().content_type()
     }
 }
 

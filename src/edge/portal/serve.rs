@@ -132,7 +132,7 @@ async fn jwks(State(desk): State<Arc<Desk>>) -> Reply {
 }
 
 async fn asset(State(desk): State<Arc<Desk>>, request: Request) -> Reply {
-    match assets::find(Base::Portal, request.uri().path(), desk.brand.theme.as_ref()) {
+    match assets::find(Base::Portal, request.uri().path(), desk.brand.assets()) {
         Some(asset) => asset.response().map(Body::from),
         None => way::nowhere(&desk, &request),
     }

@@ -55,7 +55,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             }
             "/client.js" => client_script(),
             "/whoami" => self.whoami(asked).await,
-            _ => match assets::find(Base::App, &format!("{RESERVED}{below}"), self.brand.theme.as_ref()) {
+            _ => match assets::find(Base::App, &format!("{RESERVED}{below}"), self.brand.assets()) {
                 Some(asset) => asset.response().map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
                 None => self.refuse(asked, Refusal::NotFound, None),
             },
