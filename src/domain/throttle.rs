@@ -76,6 +76,9 @@ pub const SENDS: Schedule = Schedule {
     forgotten_after: Duration::from_hours(1),
 };
 
+/// Sets of recovery codes for one account: each costs as many slow hashes as it has codes, and a letter to every address.
+pub const CODE_SETS: Schedule = SENDS;
+
 /// Codes and links that nobody has typed in or opened, asked for from one network, or going to one country: what a robot
 /// leaves behind that is paid by the message. Many people share both, so what arrived is taken back.
 pub const SENDS_LOST: Schedule = Schedule {
@@ -163,6 +166,11 @@ impl BudgetKey {
     /// Wrong codes for an account. A right password does not reset it (TH-04).
     pub fn second_factor(user: UserId, lane: Lane) -> Self {
         Self::of_account("second", user, lane)
+    }
+
+    /// Sets of recovery codes made for an account.
+    pub fn code_sets(user: UserId) -> Self {
+        Self::of_account("code-sets", user, Lane::Stranger)
     }
 
     /// Codes and links sent to an account, against [`SEND_PACE`] and [`SENDS`].

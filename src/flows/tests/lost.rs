@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     domain::{
-        change::FRESH_FOR,
+        change::{Change, FRESH_FOR},
         contact::{EmailAddress, Kind},
         factor::{FactorId, KeyKind, Method},
         policy::Missing,
@@ -21,7 +21,7 @@ use crate::{
         factors::{self, ChangeError},
         passkeys,
         password::{self, PasswordError},
-        recovery::{GenerateError, answer_recovery, generate},
+        recovery::{GenerateError, answer_recovery, generate, left},
         sessions::end_others,
         sign_in::Opened,
     },
@@ -148,7 +148,7 @@ async fn neither_addresses_nor_the_password_nor_new_codes_are_open_to_it() {
     let changed = password::update(world, &full, PASSWORD, "another long password", OtherSessions::End, &caller).await;
     assert!(matches!(changed, Err(PasswordError::NeedsProof(_))), "{changed:?}");
     let made = generate(world, &full, &caller).await;
-    assert!(matches!(made, Err(GenerateError::Stale)), "{made:?}");
+    assert!(matches!(made, Err(GenerateError::NeedsProof(_))), "{made:?}");
 }
 
 #[tokio::test]
@@ -165,6 +165,27 @@ async fn without_a_code_the_password_and_an_app_remove_no_passkey() {
     assert!(matches!(weaker, Err(ChangeError::NeedsProof(_))), "{weaker:?}");
     let more = scene.make_passkey(&token, &mut Laptop::new()).await;
     assert!(matches!(more, Err(ChangeError::NeedsProof(_))), "{more:?}");
+}
+
+/// EN-01: a phished password and one code of the app lead to no passkey of the thief's.
+#[tokio::test]
+async fn a_weaker_factor_makes_no_codes_that_would_replace_a_stronger_one() {
+    let scene = Scene::new();
+    let (ann, mut laptop, codes) = ann_with_a_passkey(&scene).await;
+    let (phone, _) = scene.add_app(&scene.recovered(&codes[0]).await, "").await.unwrap();
+    scene.wait(STEP);
+    let thief = scene.sign_in(&phone, &anywhere()).await.token;
+
+    let made = generate(&scene.world, &scene.full(&thief).await, &anywhere()).await;
+
+    let Err(GenerateError::NeedsProof(missing)) = made else { panic!("{made:?}") };
+    let proofs = scene.session(&thief).await.authentications;
+    let helps = |method| Change::Account.helped_by(&missing, method, &proofs, scene.now());
+    assert!(helps(Method::Passkey) && !helps(Method::Totp) && !helps(Method::RecoveryCode), "{missing:?}");
+    assert_eq!(left(&scene.world, ann.id).await.unwrap(), 9, "the old set stays");
+    // The passkey makes them, and nothing but a code of theirs stands in for it.
+    let owner = scene.sign_in_with_passkey(&mut laptop, &ann).await.unwrap().token;
+    generate(&scene.world, &scene.full(&owner).await, &anywhere()).await.unwrap();
 }
 
 #[tokio::test]
