@@ -22,6 +22,7 @@ use crate::{
         user::UserId,
     },
     ports::{
+        StoreError,
         messages::Notice,
         passkeys::{Begun, PasskeyError},
         store::{Added, Ceremony, PasskeyFactor, Purpose},
@@ -118,14 +119,21 @@ pub async fn sign_in(world: &World, answer: Answer<'_>, caller: &Caller) -> Resu
     };
     let token = world.entropy.token();
     world.store.open_session(&session, token.hash()).await?;
-    // A passkey that was removed before this look is missed here; what was opened before a reset ends with it.
-    if !world.store.passkeys(claimed).await?.iter().any(|passkey| passkey.id == proof.factor) {
+    if !still_stands(world, &session, proof).await? {
         world.store.end_session(session.id).await?;
         return Err(ChallengeError::Wrong);
     }
     world.record(claimed, What::SignedIn { method: Method::Passkey }, caller).await?;
     let browser = devices::welcome(world, caller, &account.user, &session).await?;
     Ok(Opened { token, browser })
+}
+
+/// Whether account and passkey are as they were when the answer was checked. A change before this look is seen here, one after
+/// it ends what was opened.
+async fn still_stands(world: &World, session: &Session, proof: Authentication) -> Result<bool, StoreError> {
+    let account = world.store.account(session.user).await?;
+    let is_kept = world.store.passkeys(session.user).await?.iter().any(|passkey| passkey.id == proof.factor);
+    Ok(is_kept && account.is_some_and(|account| !account.user.disabled))
 }
 
 /// Proves a key of this kind, for whoever holds the portal token.

@@ -1,6 +1,8 @@
 //! The flows over a store in memory, with a clock, chance and a hasher of the test's own.
 
 mod activity;
+mod authenticator;
+mod ceremonies;
 mod challenge;
 mod clock;
 mod codes;
@@ -204,6 +206,11 @@ impl Phone {
 impl Scene {
     fn new() -> Self {
         Self::with(Requirement::Required, MemoryStore::default())
+    }
+
+    /// One in which other tasks get a turn before each call of the store.
+    fn gated() -> Self {
+        Self::with(Requirement::Required, gated::Gated::default())
     }
 
     fn with(requirement: Requirement, store: impl Store + 'static) -> Self {
