@@ -18,7 +18,7 @@ use crate::{
         administer::{self, NewUser},
         challenge::{ChallengeError, answer_password},
         contacts::{self, ContactError},
-        factors::{self, ChangeError},
+        factors::{self, ChangeError, SECOND_FACTORS_MAX},
         passkeys,
         password::{self, PasswordError},
         recovery::{GenerateError, answer_recovery, generate, left},
@@ -201,6 +201,27 @@ async fn who_has_the_app_at_hand_adds_another_beside_it_whatever_code_was_used()
     scene.add_app(&proven, "Tablet").await.unwrap();
 
     assert_eq!(factors::second_factors(&scene.world, ann.id).await.unwrap().len(), 2, "nothing was lost");
+}
+
+#[tokio::test]
+async fn there_is_no_more_room_after_a_loss_than_before_it() {
+    let scene = Scene::new();
+    let (ann, _, codes) = ann_with_a_passkey(&scene).await;
+    let mut token = scene.recovered(&codes[0]).await;
+    for _ in 1..SECOND_FACTORS_MAX - 1 {
+        token = scene.make_passkey(&token, &mut Laptop::new()).await.unwrap().token;
+    }
+    let (_, opened) = scene.add_app(&token, "").await.unwrap();
+    scene.wait(FRESH_FOR + SECOND);
+    drop(opened);
+
+    let token = scene.recovered(&codes[1]).await;
+    let more = scene.make_passkey(&token, &mut Laptop::new()).await;
+
+    assert!(matches!(more, Err(ChangeError::TooMany)), "{more:?}");
+    // What takes the place of the lost app takes no more.
+    scene.add_app(&token, "New phone").await.unwrap();
+    assert_eq!(factors::second_factors(&scene.world, ann.id).await.unwrap().len(), SECOND_FACTORS_MAX);
 }
 
 #[tokio::test]
