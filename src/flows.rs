@@ -36,7 +36,7 @@ use crate::{
         password::Policy as PasswordPolicy,
         place::Place,
         secret::Token,
-        session::Limits,
+        session::{Authentication, Limits},
         throttle::{ACCOUNT, ADDRESS, BudgetKey, Closed, Lane, Schedule},
         time::Timestamp,
         user::UserId,
@@ -205,11 +205,22 @@ impl World {
         }
     }
 
-    /// Makes this browser a known one, so that strangers' tries can't lock its user out of it. Returns the token to
-    /// keep in it, if it has none yet.
-    async fn know_browser(&self, caller: &Caller, user: UserId) -> Result<Option<Token>, StoreError> {
+    /// Makes this browser a known one, so that strangers' tries can't lock its user out of it, if they have shown there all
+    /// that they have. Returns the token to keep in it, if it has none yet.
+    ///
+    /// For less there is no lane: whoever has only the password would get one with each sign-in, and in each of them as many
+    /// guesses at the second factor as strangers have together (TH-01, TH-05).
+    async fn know_browser(
+        &self,
+        caller: &Caller,
+        user: UserId,
+        proofs: &[Authentication],
+    ) -> Result<Option<Token>, StoreError> {
         let fresh = caller.browser.is_none().then(|| self.entropy.token());
-        if let Some(token) = fresh.as_ref().or(caller.browser.as_ref()) {
+        let is_known = self.lane(caller, user).await? != Lane::Stranger;
+        if let Some(token) = fresh.as_ref().or(caller.browser.as_ref())
+            && (is_known || devices::is_all_shown(self, user, proofs).await?)
+        {
             self.store.know_browser(token.hash(), user, self.now()).await?;
         }
         Ok(fresh)

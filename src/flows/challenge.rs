@@ -235,17 +235,19 @@ pub(super) async fn record(
             (devices::welcome(world, caller, user, &session).await?, user.id, What::SignedIn { method })
         }
         Bearer::Full(full) => {
-            let (session, old, new) = (full.identity.session.id, full.token, token.hash());
+            let (id, old, new) = (full.identity.session.id, full.token, token.hash());
             let is_kept = match full.bill.as_ref().filter(|bill| bill.any.contains(&method)) {
-                Some(bill) => world.store.step_up_for(bill.request, session, proof, old, new).await?,
-                None => world.store.step_up(session, proof, old, new).await?,
+                Some(bill) => world.store.step_up_for(bill.request, id, proof, old, new).await?,
+                None => world.store.step_up(id, proof, old, new).await?,
             };
             if !is_kept {
                 return Err(ChallengeError::Gone);
             }
             let user = full.identity.user.id;
-            let browser = world.know_browser(caller, user).await?;
-            risk::leave_trace_of_proof(world, &full.identity.session, proof, browser.as_ref(), caller).await?;
+            let mut session = full.identity.session.clone();
+            session.authentications.push(proof);
+            let browser = world.know_browser(caller, user, &session.authentications).await?;
+            risk::leave_trace_of_proof(world, &session, method, browser.as_ref(), caller).await?;
             (browser, user, What::SteppedUp { method })
         }
     };

@@ -5,7 +5,9 @@
 //! whatever asks for a second factor, or for a fresh one, still asks (RD-02, SU-01).
 
 use super::{
-    Caller, World, notices, risk,
+    Caller, World,
+    challenge::held,
+    notices, risk,
     sessions::{Bearer, recognise},
     sign_in::Opened,
 };
@@ -15,7 +17,7 @@ use crate::{
         factor::Method,
         risk::Act,
         secret::Token,
-        session::Session,
+        session::{Authentication, Level, Session},
         throttle::Lane,
         user::{User, UserId},
     },
@@ -84,7 +86,7 @@ pub(super) async fn welcome(
     session: &Session,
 ) -> Result<Option<Token>, StoreError> {
     let is_new = matches!(world.lane(caller, user.id).await?, Lane::Stranger);
-    let token = world.know_browser(caller, user.id).await?;
+    let token = world.know_browser(caller, user.id, &session.authentications).await?;
     let is_unusual = risk::calls_for(world, Act::Notify, &session.risk);
     if is_new || is_unusual {
         let notice = if is_unusual { Notice::UnusualSignIn } else { Notice::NewBrowser };
@@ -95,6 +97,17 @@ pub(super) async fn welcome(
     // Last, so that its trace is later than the word about it, and goes with whoever undoes the sign-in.
     risk::leave_trace(world, session, browser.as_ref(), caller).await?;
     Ok(browser)
+}
+
+/// Whether these proofs are as much as the account has to show, up to two factors: what it is worth to hold its second factor,
+/// and not only to know its password.
+pub(super) async fn is_all_shown(world: &World, user: UserId, proofs: &[Authentication]) -> Result<bool, StoreError> {
+    let mut held = held(world, user).await?;
+    held.retain(|method| *method != Method::RecoveryCode);
+    let all = Level::shown_by(held.iter().copied()).min(Some(Level::Mfa));
+    let is_second = |method: Method| method != Method::Password;
+    let is_shown = proofs.iter().any(|proof| is_second(proof.method)) || !held.into_iter().any(is_second);
+    Ok(is_shown && Level::reached(proofs, world.now()) >= all)
 }
 
 /// Notes what language somebody reads, by what their browser asks for. A new browser says so only of somebody of whom it is

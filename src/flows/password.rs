@@ -192,7 +192,7 @@ pub async fn update(
         return Err(PasswordError::Gone);
     }
     changed(world, user, told, &Notice::PasswordChanged, caller).await;
-    let browser = world.know_browser(caller, user.id).await?;
+    let browser = world.know_browser(caller, user.id, &full.identity.session.authentications).await?;
     Ok(Changed { opened: Opened { token, browser }, ended })
 }
 
