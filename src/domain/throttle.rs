@@ -58,6 +58,15 @@ pub const CEREMONIES: Schedule = Schedule {
     forgotten_after: Duration::from_mins(10),
 };
 
+/// What is written down once about a budget that closed, for as long as anybody may go on trying.
+pub const CLOSINGS: Schedule = Schedule {
+    free: 1,
+    delay_first: ACCOUNT.forgotten_after,
+    delay_max: ACCOUNT.forgotten_after,
+    locked_at: u32::MAX,
+    forgotten_after: ACCOUNT.forgotten_after,
+};
+
 /// Codes and links to one account, and to one address: one a minute (OB-03).
 pub const SEND_PACE: Schedule = Schedule {
     free: 1,
@@ -251,6 +260,15 @@ impl BudgetKey {
     /// Warnings that a sign-in was refused, to the owner of an account.
     pub fn warnings(user: UserId) -> Self {
         Self::of_account("warnings", user, Lane::Stranger)
+    }
+
+    /// That this budget is closed until then.
+    pub fn closing(&self, closed: Closed) -> Self {
+        let until = match closed {
+            Closed::Until(at) => at,
+            Closed::UntilUnlocked => NEVER,
+        };
+        Self { text: format!("closing:{}:{}", self.text, until.as_millis()), owner: self.owner }
     }
 
     /// The text the store keeps.

@@ -22,6 +22,7 @@ use super::{
 use crate::{
     domain::{
         contact::{Address, Contact},
+        event::What,
         factor::{FactorId, Method, sent::Sent},
         secret::Token,
         session::Authentication,
@@ -206,7 +207,8 @@ pub(super) async fn dispatch(
         sent_at: world.now(),
     };
     code.sealed = world.vault.seal(&seal_of(&code), secret.to_text().as_bytes());
-    Ok(world.store.put_code(&code).await?)
+    world.store.put_code(&code).await?;
+    Ok(world.record(user.id, What::CodeSent { method }, caller).await?)
 }
 
 /// What this browser was sent to this end, if it still counts.
@@ -233,7 +235,7 @@ pub(super) async fn take(world: &World, code: &SentCode, typed: &str, caller: &C
     let typed = typed.ok_or(ChallengeError::Wrong)?;
     let lane = world.lane(caller, code.user).await?;
     let budget = BudgetKey::sent_codes(code.user, code.address.kind(), lane);
-    let charged = world.charge(caller, budget).await?;
+    let charged = world.charge(caller, code.method, budget).await?;
     let kept = world.vault.open(&seal_of(code), &code.sealed).ok_or(ChallengeError::Sealed(code.factor.0))?;
     if !typed.is(&kept) {
         return Err(refused(world, code.user, code.method, ChallengeError::Wrong, caller).await);

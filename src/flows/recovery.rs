@@ -124,7 +124,8 @@ pub async fn answer_recovery(
     }
     // What can't be a code is a slip, not a guess: it costs no try.
     let code = Code::parse(typed).ok_or(ChallengeError::Wrong)?;
-    let charged = world.charge(caller, BudgetKey::second_factor(user, world.lane(caller, user).await?)).await?;
+    let budget = BudgetKey::second_factor(user, world.lane(caller, user).await?);
+    let charged = world.charge(caller, Method::RecoveryCode, budget).await?;
     let found = world.store.recovery_code(user, code.head()).await?;
     let matches = world.hasher.verify(code.secret(), found.as_ref().map(|found| found.phc.clone())).await?;
     let Some(found) = found.filter(|_| matches) else {

@@ -281,7 +281,7 @@ impl Scene {
     }
 
     async fn password(&self, name: &str, password: &str, caller: &Caller) -> Result<Outcome, SignInError> {
-        with_password(&self.world, name, password, caller).await
+        with_password(&self.world, name, password, caller).await.1
     }
 
     /// Whoever holds this token.
