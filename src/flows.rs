@@ -36,8 +36,8 @@ use crate::{
         password::Policy as PasswordPolicy,
         place::Place,
         secret::Token,
-        session::Limits,
-        throttle::{ACCOUNT, ADDRESS, BudgetKey, Closed, Lane, Schedule},
+        session::{Authentication, Limits},
+        throttle::{ACCOUNT, ADDRESS, BudgetKey, CLOSINGS, Closed, Lane, Schedule},
         time::Timestamp,
         user::UserId,
     },
@@ -162,20 +162,38 @@ impl World {
         Ok(if known { Lane::Known(hash) } else { Lane::Stranger })
     }
 
-    /// Counts a try as failed, by address and by account, before it is checked.
-    async fn charge(&self, caller: &Caller, account: BudgetKey) -> Result<Try<'_>, TryError> {
-        let address = BudgetKey::address(caller.address);
-        let mut charged = Try { world: self, address: None, account: None };
-        charged.address = Some(self.charge_one(address, &ADDRESS).await?);
-        charged.account = Some(self.charge_one(account, &ACCOUNT).await?);
+    /// Counts a try to prove something by `method` as failed, by address and by account, before it is checked.
+    async fn charge(&self, caller: &Caller, method: Method, account: BudgetKey) -> Result<Try<'_>, TryError> {
+        let mut charged = self.charge_address(caller, method).await?;
+        charged.account = Some(self.charge_try(account, &ACCOUNT, method, caller).await?);
         Ok(charged)
     }
 
-    /// Counts a try as failed, by address alone: where an answer can't be guessed, no account is closed to its owner by
-    /// somebody's wrong ones.
-    async fn charge_address(&self, caller: &Caller) -> Result<Try<'_>, TryError> {
-        let address = self.charge_one(BudgetKey::address(caller.address), &ADDRESS).await?;
+    /// The same by address alone: where an answer can't be guessed, no account is closed to its owner by somebody's wrong
+    /// ones.
+    async fn charge_address(&self, caller: &Caller, method: Method) -> Result<Try<'_>, TryError> {
+        let address = self.charge_try(BudgetKey::address(caller.address), &ADDRESS, method, caller).await?;
         Ok(Try { world: self, address: Some(address), account: None })
+    }
+
+    /// Counts a try, or writes down that it was refused: once each time that a budget closes, for whoever goes on trying is
+    /// not to fill a list.
+    async fn charge_try(
+        &self,
+        key: BudgetKey,
+        schedule: &Schedule,
+        method: Method,
+        caller: &Caller,
+    ) -> Result<BudgetKey, TryError> {
+        let (owner, closing) = (key.owner(), |closed| key.closing(closed));
+        let refused = match self.charge_one(key.clone(), schedule).await {
+            Err(TryError::Closed(closed)) => closed,
+            counted => return counted,
+        };
+        if let Charge::Counted { .. } = self.store.charge(&closing(refused), &CLOSINGS, self.now()).await? {
+            self.record(owner, What::TriesRefused { method }, caller).await?;
+        }
+        Err(TryError::Closed(refused))
     }
 
     /// Whether this account has anything to prove itself with besides its password.
@@ -205,11 +223,22 @@ impl World {
         }
     }
 
-    /// Makes this browser a known one, so that strangers' tries can't lock its user out of it. Returns the token to
-    /// keep in it, if it has none yet.
-    async fn know_browser(&self, caller: &Caller, user: UserId) -> Result<Option<Token>, StoreError> {
+    /// Makes this browser a known one, so that strangers' tries can't lock its user out of it, if they have shown there all
+    /// that they have. Returns the token to keep in it, if it has none yet.
+    ///
+    /// For less there is no lane: whoever has only the password would get one with each sign-in, and in each of them as many
+    /// guesses at the second factor as strangers have together (TH-01, TH-05).
+    async fn know_browser(
+        &self,
+        caller: &Caller,
+        user: UserId,
+        proofs: &[Authentication],
+    ) -> Result<Option<Token>, StoreError> {
         let fresh = caller.browser.is_none().then(|| self.entropy.token());
-        if let Some(token) = fresh.as_ref().or(caller.browser.as_ref()) {
+        let is_known = self.lane(caller, user).await? != Lane::Stranger;
+        if let Some(token) = fresh.as_ref().or(caller.browser.as_ref())
+            && (is_known || devices::is_all_shown(self, user, proofs).await?)
+        {
             self.store.know_browser(token.hash(), user, self.now()).await?;
         }
         Ok(fresh)

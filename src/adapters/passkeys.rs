@@ -6,8 +6,8 @@ use crate::{
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use webauthn_rs::prelude::{
-    AuthenticationResult, AuthenticatorAttachment, CreationChallengeResponse, DiscoverableAuthentication, Passkey,
-    PasskeyAuthentication, PasskeyRegistration, PublicKeyCredential, RegisterPublicKeyCredential,
+    AuthenticationResult, AuthenticatorAttachment, CreationChallengeResponse, Credential, DiscoverableAuthentication,
+    Passkey, PasskeyAuthentication, PasskeyRegistration, PublicKeyCredential, RegisterPublicKeyCredential,
     RequestChallengeResponse, SecurityKey, SecurityKeyAuthentication, SecurityKeyRegistration, Url, Webauthn,
     WebauthnBuilder, WebauthnError,
 };
@@ -97,6 +97,7 @@ impl PasskeyVerifier for Passkeys {
 
     fn finish_registration(&self, state: &str, answer: &str) -> Result<Made, PasskeyError> {
         let answer: RegisterPublicKeyCredential = read(answer)?;
+        refuse_frames(&answer.response.client_data_json)?;
         let made = match read(state)? {
             Making::Passkey(state) => {
                 let passkey = self.portal()?.finish_passkey_registration(&answer, &state).map_err(refused)?;
@@ -149,6 +150,7 @@ impl PasskeyVerifier for Passkeys {
     fn finish_authentication(&self, state: &str, answer: &str, credential: &str) -> Result<String, PasskeyError> {
         let portal = self.portal()?;
         let answer: PublicKeyCredential = read(answer)?;
+        refuse_frames(&answer.response.client_data_json)?;
         let proven = match read(state)? {
             Expected::SecurityKey(state) => {
                 let mut key: SecurityKey = read(credential)?;
@@ -167,9 +169,33 @@ impl PasskeyVerifier for Passkeys {
             return Err(PasskeyError::Refused("its device did not verify its user".to_owned()));
         }
         let mut passkey: Passkey = read(credential)?;
+        // The library lets it become one that can be copied, and would write that down (WA-06).
+        if proven.backup_eligible() != Credential::from(passkey.clone()).backup_eligible {
+            return Err(PasskeyError::Refused("whether it can be copied has changed".to_owned()));
+        }
         let changed = passkey.update_credential(&proven);
         used(&passkey, changed, &proven)
     }
+}
+
+/// What a browser says of the page that asked.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Page {
+    #[serde(default)]
+    cross_origin: Option<bool>,
+    #[serde(default)]
+    top_origin: Option<serde_json::Value>,
+}
+
+/// No page of ours asks from within somebody else's (WA-02). The library looks at the one word where a key is made, and at
+/// neither where it is used.
+fn refuse_frames(client_data: &[u8]) -> Result<(), PasskeyError> {
+    let page: Page = serde_json::from_slice(client_data).map_err(|error| PasskeyError::Refused(error.to_string()))?;
+    if page.cross_origin == Some(true) || page.top_origin.is_some() {
+        return Err(PasskeyError::Refused("the page that asked was within another site's".to_owned()));
+    }
+    Ok(())
 }
 
 /// What a credential is after this use, if it is the one that was used and its counter grew (WA-07).

@@ -1,6 +1,7 @@
 //! Who may make an account, and who must have a second factor.
 
 use crate::domain::time::Timestamp;
+use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, time::Duration};
 
 /// Who may make an account.
@@ -35,8 +36,9 @@ pub enum FirstFactor {
     Mailbox,
 }
 
-/// On whose word an account may be made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// On whose word an account may be made. Serde knows them by the names in the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Inviter {
     /// An operator's.
     Operator,

@@ -1,6 +1,7 @@
 //! What happened to an account: for its owner to look over, and for whoever audits (LO-01).
 
 use crate::domain::{
+    enrolment::Inviter,
     factor::Method,
     place::Place,
     risk::{Act, Score, Signal},
@@ -58,6 +59,18 @@ pub enum What {
         #[serde(with = "by_name")]
         method: Method,
     },
+    /// A budget closed: for a while, or until an operator helps, no such proof is looked at. Written down once each time.
+    TriesRefused {
+        /// Which kind.
+        #[serde(with = "by_name")]
+        method: Method,
+    },
+    /// A code or link was sent to one of the account's addresses, or to one that is to become that.
+    CodeSent {
+        /// By which it counts when it comes back.
+        #[serde(with = "by_name")]
+        method: Method,
+    },
     /// There is one more factor.
     FactorAdded {
         /// Which kind.
@@ -99,10 +112,28 @@ pub enum What {
         /// How many are left.
         left: u64,
     },
+    /// A link to choose a new password was asked for, by whoever it was.
+    ResetRequested,
     /// The password is another one.
     PasswordChanged,
     /// The account is reached by another address.
     ContactChanged,
+    /// The account was made by its owner.
+    Joined {
+        /// On whose word.
+        inviter: Inviter,
+    },
+    /// A session was ended in its own browser.
+    SignedOut,
+    /// A sign-in was ended by the link in a message about it.
+    SignInDisowned,
+    /// A browser is remembered from now on.
+    DeviceRemembered,
+    /// Browsers are remembered no more, as their owner wished.
+    DevicesForgotten {
+        /// How many.
+        count: u64,
+    },
     /// Sessions in other browsers were ended by their owner.
     SessionsEnded {
         /// How many.
@@ -185,6 +216,8 @@ mod tests {
             ),
             (What::SteppedUp { method }, r#"{"event":"stepped-up","method":"totp"}"#),
             (What::WrongTry { method: Method::RecoveryCode }, r#"{"event":"wrong-try","method":"recovery-code"}"#),
+            (What::TriesRefused { method }, r#"{"event":"tries-refused","method":"totp"}"#),
+            (What::CodeSent { method: Method::SmsCode }, r#"{"event":"code-sent","method":"sms-code"}"#),
             (What::FactorAdded { method, name: name() }, r#"{"event":"factor-added","method":"totp","name":"Phone"}"#),
             (
                 What::FactorRenamed { method, from: name(), to: "Old".to_owned() },
@@ -200,8 +233,15 @@ mod tests {
             ),
             (What::RecoveryCodesReplaced, r#"{"event":"recovery-codes-replaced"}"#),
             (What::RecoveryCodeUsed { left: 9 }, r#"{"event":"recovery-code-used","left":9}"#),
+            (What::ResetRequested, r#"{"event":"reset-requested"}"#),
             (What::PasswordChanged, r#"{"event":"password-changed"}"#),
             (What::ContactChanged, r#"{"event":"contact-changed"}"#),
+            (What::Joined { inviter: Inviter::Operator }, r#"{"event":"joined","inviter":"operator"}"#),
+            (What::Joined { inviter: Inviter::Oneself }, r#"{"event":"joined","inviter":"oneself"}"#),
+            (What::SignedOut, r#"{"event":"signed-out"}"#),
+            (What::SignInDisowned, r#"{"event":"sign-in-disowned"}"#),
+            (What::DeviceRemembered, r#"{"event":"device-remembered"}"#),
+            (What::DevicesForgotten { count: 2 }, r#"{"event":"devices-forgotten","count":2}"#),
             (What::SessionsEnded { count: 2 }, r#"{"event":"sessions-ended","count":2}"#),
             (What::Locked, r#"{"event":"locked"}"#),
             (What::Operator(Intervention::Added), r#"{"event":"operator","act":"added"}"#),

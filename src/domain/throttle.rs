@@ -4,7 +4,7 @@
 //! guesses are all counted (TH-03). This module says what a charge costs; the store decides who may charge.
 
 use crate::domain::{
-    contact::{Address, NumberPrefix},
+    contact::{Address, Kind, NumberPrefix},
     secret::{TokenHash, sha256},
     time::Timestamp,
     user::{LoginId, UserId},
@@ -58,6 +58,15 @@ pub const CEREMONIES: Schedule = Schedule {
     forgotten_after: Duration::from_mins(10),
 };
 
+/// What is written down once about a budget that closed, for as long as anybody may go on trying.
+pub const CLOSINGS: Schedule = Schedule {
+    free: 1,
+    delay_first: ACCOUNT.forgotten_after,
+    delay_max: ACCOUNT.forgotten_after,
+    locked_at: u32::MAX,
+    forgotten_after: ACCOUNT.forgotten_after,
+};
+
 /// Codes and links to one account, and to one address: one a minute (OB-03).
 pub const SEND_PACE: Schedule = Schedule {
     free: 1,
@@ -75,6 +84,9 @@ pub const SENDS: Schedule = Schedule {
     locked_at: u32::MAX,
     forgotten_after: Duration::from_hours(1),
 };
+
+/// Sets of recovery codes for one account: each costs as many slow hashes as it has codes, and a letter to every address.
+pub const CODE_SETS: Schedule = SENDS;
 
 /// Codes and links that nobody has typed in or opened, asked for from one network, or going to one country: what a robot
 /// leaves behind that is paid by the message. Many people share both, so what arrived is taken back.
@@ -160,20 +172,44 @@ impl BudgetKey {
         Self { text: format!("nobody:{}", hex(&sha256(login_id.as_str().as_bytes()))), owner: None }
     }
 
-    /// Wrong codes for an account. A right password does not reset it (TH-04).
+    /// Wrong codes of apps and wrong recovery codes, for an account. A right password does not reset it (TH-04).
     pub fn second_factor(user: UserId, lane: Lane) -> Self {
         Self::of_account("second", user, lane)
     }
 
-    /// Codes and links sent to an account, against [`SEND_PACE`] and [`SENDS`].
-    pub fn sends_to(user: UserId) -> [Self; 2] {
-        ["pace", "sends"].map(|kind| Self::of_account(kind, user, Lane::Stranger))
+    /// Sets of recovery codes made for an account.
+    pub fn code_sets(user: UserId) -> Self {
+        Self::of_account("code-sets", user, Lane::Stranger)
     }
 
-    /// Codes and links sent to one address, whosever it is; likewise.
-    pub fn sends_to_address(address: &Address) -> [Self; 2] {
-        let hash = hex(&sha256(address.as_str().to_lowercase().as_bytes()));
-        ["pace", "sends"].map(|kind| Self { text: format!("{kind}:to:{hash}"), owner: None })
+    /// Wrong codes of those that were sent to an account's addresses of this kind. They are counted apart: whoever reads its
+    /// mail can always bring a right one, which must not make room for more guesses at an app.
+    pub fn sent_codes(user: UserId, kind: Kind, lane: Lane) -> Self {
+        Self::of_account(&format!("sent-{}", kind.name()), user, lane)
+    }
+
+    /// Codes and links that an account is sent to prove something with, against [`SEND_PACE`] and [`SENDS`]. Whoever has its
+    /// password can ask for them, and is not to keep them from its owner.
+    pub fn sends_to(user: UserId, lane: Lane) -> [Self; 2] {
+        ["pace", "sends"].map(|kind| Self::of_account(kind, user, lane))
+    }
+
+    /// The same by the address that they go to, whosever it is.
+    pub fn sends_to_address(address: &Address, lane: Lane) -> [Self; 2] {
+        let lane = lane.suffix();
+        ["pace", "sends"].map(|kind| Self { text: format!("{kind}:to:{}{lane}", spelt_once(address)), owner: None })
+    }
+
+    /// Codes by which an account verifies new addresses; likewise.
+    pub fn verifications_by(user: UserId) -> [Self; 2] {
+        ["verify-pace", "verify-sends"].map(|kind| Self::of_account(kind, user, Lane::Stranger))
+    }
+
+    /// The same by the address that they go to. It may be anybody's: apart from what its owner is sent to sign in with, or
+    /// whoever has an account could keep that from them (TH-06).
+    pub fn verifications_at(address: &Address) -> [Self; 2] {
+        let key = |kind| Self { text: format!("{kind}:to:{}", spelt_once(address)), owner: None };
+        ["verify-pace", "verify-sends"].map(key)
     }
 
     /// Codes and links asked for from one network.
@@ -226,6 +262,15 @@ impl BudgetKey {
         Self::of_account("warnings", user, Lane::Stranger)
     }
 
+    /// That this budget is closed until then.
+    pub fn closing(&self, closed: Closed) -> Self {
+        let until = match closed {
+            Closed::Until(at) => at,
+            Closed::UntilUnlocked => NEVER,
+        };
+        Self { text: format!("closing:{}:{}", self.text, until.as_millis()), owner: self.owner }
+    }
+
     /// The text the store keeps.
     pub fn as_str(&self) -> &str {
         &self.text
@@ -237,12 +282,21 @@ impl BudgetKey {
     }
 
     fn of_account(kind: &str, user: UserId, lane: Lane) -> Self {
-        let lane = match lane {
-            Lane::Stranger => String::new(),
-            Lane::Known(browser) => format!(":{}", hex(browser.as_bytes())),
-        };
-        Self { text: format!("{kind}:{}{lane}", user.0), owner: Some(user) }
+        Self { text: format!("{kind}:{}{}", user.0, lane.suffix()), owner: Some(user) }
     }
+}
+
+impl Lane {
+    fn suffix(self) -> String {
+        match self {
+            Self::Stranger => String::new(),
+            Self::Known(browser) => format!(":{}", hex(browser.as_bytes())),
+        }
+    }
+}
+
+fn spelt_once(address: &Address) -> String {
+    hex(&sha256(address.as_str().to_lowercase().as_bytes()))
 }
 
 /// What one customer holds: an IPv4 address, or the /64 of an IPv6 address.
@@ -301,6 +355,7 @@ mod tests {
 
         assert_ne!(BudgetKey::password(ann, Lane::Stranger), BudgetKey::password(ann, known));
         assert_ne!(BudgetKey::password(ann, known), BudgetKey::second_factor(ann, known));
+        assert_ne!(BudgetKey::sends_to(ann, known), BudgetKey::sends_to(ann, Lane::Stranger));
         assert_eq!(BudgetKey::password(ann, known).owner(), Some(ann));
     }
 
@@ -323,11 +378,14 @@ mod tests {
 
     #[test]
     fn every_spelling_of_an_address_is_one_budget() {
-        let key =
-            |typed| BudgetKey::sends_to_address(&Address::parse(crate::domain::contact::Kind::Email, typed).unwrap());
+        let address = |typed| Address::parse(Kind::Email, typed).unwrap();
+        let proofs = |typed| BudgetKey::sends_to_address(&address(typed), Lane::Stranger);
+        let verifications = |typed| BudgetKey::verifications_at(&address(typed));
 
-        assert_eq!(key("Ann@example.com"), key("ann@EXAMPLE.com"));
-        assert_ne!(key("ann@example.com"), key("ann@example.org"));
+        assert_eq!(proofs("Ann@example.com"), proofs("ann@EXAMPLE.com"));
+        assert_ne!(proofs("ann@example.com"), proofs("ann@example.org"));
+        assert_eq!(verifications("Ann@example.com"), verifications("ann@EXAMPLE.com"));
+        assert_ne!(verifications("ann@example.com"), verifications("ann@example.org"));
     }
 
     proptest! {

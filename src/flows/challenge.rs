@@ -87,7 +87,7 @@ pub async fn answer_totp(
     // What can't be a code is a slip, not a guess: it costs no try.
     let code = Code::parse(typed).ok_or(ChallengeError::Wrong)?;
     let budget = BudgetKey::second_factor(user.id, world.lane(caller, user.id).await?);
-    let charged = world.charge(caller, budget).await?;
+    let charged = world.charge(caller, Method::Totp, budget).await?;
     let proof = match prove_totp(world, user, &code).await {
         Ok(proof) => proof,
         Err(error) => return Err(refused(world, user.id, Method::Totp, error, caller).await),
@@ -107,7 +107,8 @@ pub async fn answer_password(
     let user = full.identity.user.id;
     let factor = world.store.account(user).await?.and_then(|account| account.password);
     let (Some(factor), Some(password)) = (factor, Typed::read(typed)) else { return Err(ChallengeError::Wrong) };
-    let charged = world.charge(caller, BudgetKey::password(user, world.lane(caller, user).await?)).await?;
+    let budget = BudgetKey::password(user, world.lane(caller, user).await?);
+    let charged = world.charge(caller, Method::Password, budget).await?;
     if !world.hasher.verify(password.secret(), Some(factor.phc)).await? {
         return Err(refused(world, user, Method::Password, ChallengeError::Wrong, caller).await);
     }
@@ -235,17 +236,19 @@ pub(super) async fn record(
             (devices::welcome(world, caller, user, &session).await?, user.id, What::SignedIn { method })
         }
         Bearer::Full(full) => {
-            let (session, old, new) = (full.identity.session.id, full.token, token.hash());
+            let (id, old, new) = (full.identity.session.id, full.token, token.hash());
             let is_kept = match full.bill.as_ref().filter(|bill| bill.any.contains(&method)) {
-                Some(bill) => world.store.step_up_for(bill.request, session, proof, old, new).await?,
-                None => world.store.step_up(session, proof, old, new).await?,
+                Some(bill) => world.store.step_up_for(bill.request, id, proof, old, new).await?,
+                None => world.store.step_up(id, proof, old, new).await?,
             };
             if !is_kept {
                 return Err(ChallengeError::Gone);
             }
             let user = full.identity.user.id;
-            let browser = world.know_browser(caller, user).await?;
-            risk::leave_trace_of_proof(world, &full.identity.session, proof, browser.as_ref(), caller).await?;
+            let mut session = full.identity.session.clone();
+            session.authentications.push(proof);
+            let browser = world.know_browser(caller, user, &session.authentications).await?;
+            risk::leave_trace_of_proof(world, &session, method, browser.as_ref(), caller).await?;
             (browser, user, What::SteppedUp { method })
         }
     };

@@ -7,7 +7,10 @@
 //! - A link that is opened in another browser does nothing there and stays good: the page says to open it where it was asked
 //!   for. A number to compare would be one more thing that people can be talked into reading out.
 //! - Nothing is sent that the budgets of the account, the address, the network and the country do not pay for (OB-03).
-//! - Sending again gives nobody another try: tries are counted in the budget that all second factors share (TH-04).
+//! - Sending again gives nobody another try: tries are counted for the account and the kind of address (TH-04).
+//! - A right one gives nobody another guess at an app: no mailbox or phone empties a budget but its own.
+//! - Nobody keeps from others what those are sent to sign in with: a new address is verified on other budgets, and a known
+//!   browser has its own (TH-06).
 
 use super::{
     Caller, TryError, World,
@@ -19,10 +22,11 @@ use super::{
 use crate::{
     domain::{
         contact::{Address, Contact},
+        event::What,
         factor::{FactorId, Method, sent::Sent},
         secret::Token,
         session::Authentication,
-        throttle::{BudgetKey, Closed, SEND_PACE, SENDS, SENDS_LOST, Schedule},
+        throttle::{BudgetKey, Closed, Lane, SEND_PACE, SENDS, SENDS_LOST, Schedule},
         user::{User, UserId},
     },
     ports::{
@@ -171,18 +175,24 @@ pub(super) async fn dispatch(
     browser: &Token,
     caller: &Caller,
 ) -> Result<(), SendError> {
+    let paid_by_owner = paid_by_owner(&parcel, world.lane(caller, parcel.user.id).await?);
     let Parcel { user, purpose, method, address, factor, onward } = parcel;
     let channel = method.channel().ok_or(SendError::NotEnrolled)?;
     if matches!(&address, Address::Phone(number) if !world.settings.may_reach(channel, number)) {
         return Err(SendError::Country);
     }
-    charge(world, user.id, &address, caller).await?;
+    for (key, schedule) in &paid_by_owner {
+        world.charge_one(key.clone(), schedule).await?;
+    }
+    for key in paid_by_all(world, &address, caller) {
+        world.charge_one(key, &SENDS_LOST).await?;
+    }
     let secret = draw(world, method);
     let content = content(world, purpose, method, onward, &secret, caller);
     let language = user.language.or(caller.language).unwrap_or(world.settings.language);
     if let Err(error) = world.messenger.send(Message { channel, to: address.clone(), language, content }).await {
-        for key in paid_by_owner(user.id, &address).into_iter().map(|(key, _)| key) {
-            world.store.refund(&key).await?;
+        for (key, _) in &paid_by_owner {
+            world.store.refund(key).await?;
         }
         return Err(error.into());
     }
@@ -197,7 +207,8 @@ pub(super) async fn dispatch(
         sent_at: world.now(),
     };
     code.sealed = world.vault.seal(&seal_of(&code), secret.to_text().as_bytes());
-    Ok(world.store.put_code(&code).await?)
+    world.store.put_code(&code).await?;
+    Ok(world.record(user.id, What::CodeSent { method }, caller).await?)
 }
 
 /// What this browser was sent to this end, if it still counts.
@@ -222,8 +233,9 @@ pub(super) async fn take(world: &World, code: &SentCode, typed: &str, caller: &C
         _ => Sent::parse_code(typed),
     };
     let typed = typed.ok_or(ChallengeError::Wrong)?;
-    let budget = BudgetKey::second_factor(code.user, world.lane(caller, code.user).await?);
-    let charged = world.charge(caller, budget).await?;
+    let lane = world.lane(caller, code.user).await?;
+    let budget = BudgetKey::sent_codes(code.user, code.address.kind(), lane);
+    let charged = world.charge(caller, code.method, budget).await?;
     let kept = world.vault.open(&seal_of(code), &code.sealed).ok_or(ChallengeError::Sealed(code.factor.0))?;
     if !typed.is(&kept) {
         return Err(refused(world, code.user, code.method, ChallengeError::Wrong, caller).await);
@@ -298,20 +310,14 @@ fn content(
     Content::Code { code: secret.to_text(), purpose, lifetime, asked }
 }
 
-async fn charge(world: &World, user: UserId, address: &Address, caller: &Caller) -> Result<(), TryError> {
-    for (key, schedule) in paid_by_owner(user, address) {
-        world.charge_one(key, schedule).await?;
-    }
-    for key in paid_by_all(world, address, caller) {
-        world.charge_one(key, &SENDS_LOST).await?;
-    }
-    Ok(())
-}
-
 /// Budgets that account and address have to themselves.
-fn paid_by_owner(user: UserId, address: &Address) -> Vec<(BudgetKey, &'static Schedule)> {
-    let keys = BudgetKey::sends_to(user).into_iter().zip([&SEND_PACE, &SENDS]);
-    keys.chain(BudgetKey::sends_to_address(address).into_iter().zip([&SEND_PACE, &SENDS])).collect()
+fn paid_by_owner(parcel: &Parcel<'_>, lane: Lane) -> Vec<(BudgetKey, &'static Schedule)> {
+    let (user, address) = (parcel.user.id, &parcel.address);
+    let keys = match parcel.purpose {
+        SentPurpose::Prove => [BudgetKey::sends_to(user, lane), BudgetKey::sends_to_address(address, lane)],
+        SentPurpose::Verify(_) => [BudgetKey::verifications_by(user), BudgetKey::verifications_at(address)],
+    };
+    keys.into_iter().flat_map(|keys| keys.into_iter().zip([&SEND_PACE, &SENDS])).collect()
 }
 
 /// Budgets that many people share: of the network that asks, and of the country a number is in.

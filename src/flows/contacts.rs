@@ -92,6 +92,11 @@ pub async fn may_change(world: &World, full: &Full, kind: Kind) -> Result<(), Co
     if let Some(missing) = missing_for_change(world, full, Change::Account).await? {
         return Err(ContactError::NeedsProof(missing));
     }
+    may_have(world, full, kind).await
+}
+
+/// Whether this account may have an address of this kind.
+async fn may_have(world: &World, full: &Full, kind: Kind) -> Result<(), ContactError> {
     if !may_be_reached(world, full.identity.user.id, kind).await? {
         return Err(ContactError::NeedsOperator);
     }
@@ -123,7 +128,8 @@ pub async fn begin(
 }
 
 /// Makes the new address count, if this is the code that was sent there. That took a fresh proof, and the code serves only
-/// the browser that gave it.
+/// the browser that gave it; a lock since then ended that proof, and the code with it. What the account may have is looked at
+/// once more: it may have lost its mailbox meanwhile.
 pub async fn confirm(
     world: &World,
     full: &Full,
@@ -133,7 +139,9 @@ pub async fn confirm(
     caller: &Caller,
 ) -> Result<(), ContactError> {
     let user = &full.identity.user;
-    let code = pending(world, full, kind, browser).await?.ok_or(ChallengeError::Over)?;
+    let is_open = |code: &SentCode| full.identity.session.locked_at.is_none_or(|locked_at| code.sent_at > locked_at);
+    let code = pending(world, full, kind, browser).await?.filter(is_open).ok_or(ChallengeError::Over)?;
+    may_have(world, full, kind).await?;
     codes::take(world, &code, typed, caller).await?;
     let mut told = verified(world, full).await?;
     let contact = Contact {

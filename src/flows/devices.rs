@@ -5,17 +5,20 @@
 //! whatever asks for a second factor, or for a fresh one, still asks (RD-02, SU-01).
 
 use super::{
-    Caller, World, notices, risk,
+    Caller, World,
+    challenge::held,
+    notices, risk,
     sessions::{Bearer, recognise},
     sign_in::Opened,
 };
 use crate::{
     domain::{
         contact::{Address, Channel},
+        event::What,
         factor::Method,
         risk::Act,
         secret::Token,
-        session::Session,
+        session::{Authentication, Level, Session},
         throttle::Lane,
         user::{User, UserId},
     },
@@ -47,8 +50,11 @@ pub async fn remember(world: &World, opened: &Opened, caller: &Caller) -> Result
         used_at: None,
     };
     let known_as = opened.browser.as_ref().or(caller.browser.as_ref()).map(Token::hash);
-    let remembered = world.store.remember_device(&device, session.id, known_as).await?;
-    Ok(remembered.then_some(token))
+    if !world.store.remember_device(&device, session.id, known_as).await? {
+        return Ok(None);
+    }
+    world.record(session.user, What::DeviceRemembered, caller).await?;
+    Ok(Some(token))
 }
 
 fn took_both_steps(session: &Session) -> bool {
@@ -65,13 +71,21 @@ pub async fn list(world: &World, user: UserId) -> Result<Vec<Device>, StoreError
 }
 
 /// Forgets one of somebody's devices; `false` if they have none of that id. It takes no fresh proof: less is open then.
-pub async fn forget(world: &World, user: UserId, device: DeviceId) -> Result<bool, StoreError> {
-    world.store.forget_device(user, device).await
+pub async fn forget(world: &World, user: UserId, device: DeviceId, caller: &Caller) -> Result<bool, StoreError> {
+    let is_forgotten = world.store.forget_device(user, device).await?;
+    record_forgotten(world, user, u64::from(is_forgotten), caller).await?;
+    Ok(is_forgotten)
 }
 
 /// Forgets all of somebody's devices. Returns how many.
-pub async fn forget_all(world: &World, user: UserId) -> Result<u64, StoreError> {
-    world.store.forget_devices(user).await
+pub async fn forget_all(world: &World, user: UserId, caller: &Caller) -> Result<u64, StoreError> {
+    let count = world.store.forget_devices(user).await?;
+    record_forgotten(world, user, count, caller).await?;
+    Ok(count)
+}
+
+async fn record_forgotten(world: &World, user: UserId, count: u64, caller: &Caller) -> Result<(), StoreError> {
+    if count == 0 { Ok(()) } else { world.record(user, What::DevicesForgotten { count }, caller).await }
 }
 
 /// Makes the browser of a sign-in a known one, and tells the account's owner where it was not, or where the sign-in's risk
@@ -84,7 +98,7 @@ pub(super) async fn welcome(
     session: &Session,
 ) -> Result<Option<Token>, StoreError> {
     let is_new = matches!(world.lane(caller, user.id).await?, Lane::Stranger);
-    let token = world.know_browser(caller, user.id).await?;
+    let token = world.know_browser(caller, user.id, &session.authentications).await?;
     let is_unusual = risk::calls_for(world, Act::Notify, &session.risk);
     if is_new || is_unusual {
         let notice = if is_unusual { Notice::UnusualSignIn } else { Notice::NewBrowser };
@@ -95,6 +109,17 @@ pub(super) async fn welcome(
     // Last, so that its trace is later than the word about it, and goes with whoever undoes the sign-in.
     risk::leave_trace(world, session, browser.as_ref(), caller).await?;
     Ok(browser)
+}
+
+/// Whether these proofs are as much as the account has to show, up to two factors: what it is worth to hold its second factor,
+/// and not only to know its password.
+pub(super) async fn is_all_shown(world: &World, user: UserId, proofs: &[Authentication]) -> Result<bool, StoreError> {
+    let mut held = held(world, user).await?;
+    held.retain(|method| *method != Method::RecoveryCode);
+    let all = Level::shown_by(held.iter().copied()).min(Some(Level::Mfa));
+    let is_second = |method: Method| method != Method::Password;
+    let is_shown = proofs.iter().any(|proof| is_second(proof.method)) || !held.into_iter().any(is_second);
+    Ok(is_shown && Level::reached(proofs, world.now()) >= all)
 }
 
 /// Notes what language somebody reads, by what their browser asks for. A new browser says so only of somebody of whom it is
@@ -133,6 +158,10 @@ pub async fn undoable(world: &World, link: &Token) -> Result<Option<Undo>, Store
 
 /// Ends the sign-in that a link is about, and forgets every browser of its account, for the one whose sign-in that was
 /// may have been remembered since. Works once. What was ended.
-pub async fn undo(world: &World, link: &Token) -> Result<Option<Undo>, StoreError> {
-    world.store.take_undo(link.hash(), world.now() - Undo::LIFETIME).await
+pub async fn undo(world: &World, link: &Token, caller: &Caller) -> Result<Option<Undo>, StoreError> {
+    let undone = world.store.take_undo(link.hash(), world.now() - Undo::LIFETIME).await?;
+    if let Some(undo) = &undone {
+        world.record(undo.user, What::SignInDisowned, caller).await?;
+    }
+    Ok(undone)
 }

@@ -6,7 +6,7 @@
 
 use super::{
     Caller, World,
-    challenge::{ChallengeError, record, totp_seal},
+    challenge::{ChallengeError, record, refused, totp_seal},
     factors::{ChangeError, Right, called, has_more_than_a_password, may_add},
     notices,
     sessions::Bearer,
@@ -97,10 +97,12 @@ pub async fn confirm(
     let plain = unseal(world, user.id, sealed).ok_or(ChallengeError::Gone)?;
     let code = Code::parse(typed).ok_or(ChallengeError::Wrong)?;
     let budget = BudgetKey::second_factor(user.id, world.lane(caller, user.id).await?);
-    let charged = world.charge(caller, budget).await.map_err(ChallengeError::from)?;
+    let charged = world.charge(caller, Method::Totp, budget).await.map_err(ChallengeError::from)?;
     let now = world.now();
     let key = plain.key(world, &user).ok_or(ChallengeError::Gone)?;
-    let step = key.matched_step(&code, None, now).ok_or(ChallengeError::Wrong)?;
+    let Some(step) = key.matched_step(&code, None, now) else {
+        return Err(refused(world, user.id, Method::Totp, ChallengeError::Wrong, caller).await.into());
+    };
 
     let factor = TotpFactor {
         id: plain.factor,

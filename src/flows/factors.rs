@@ -101,10 +101,13 @@ pub async fn may_add(world: &World, bearer: &Bearer, method: Method) -> Result<(
         Bearer::Full(full) => Some(grounds(world, full, Change::Factors).await?),
         Bearer::Half(_) | Bearer::Nobody(_) => None,
     };
+    let second_factors = second_factors(world, user.id).await?;
+    let count = second_factors.len();
     if let Some(Ok(Grounds::Recovery)) = grounds {
-        return Ok((account.user, Right::Recovered));
+        let takes_a_place = method == Method::Totp && second_factors.iter().any(|factor| factor.method == method);
+        let has_room = count < SECOND_FACTORS_MAX || takes_a_place;
+        return if has_room { Ok((account.user, Right::Recovered)) } else { Err(ChangeError::TooMany) };
     }
-    let count = second_factors(world, user.id).await?.len();
     let mut right = Right::Fresh;
     if count == 0 {
         if enroll::is_open(world, &account).await? {

@@ -22,6 +22,7 @@ use crate::{
         user::UserId,
     },
     ports::{
+        StoreError,
         messages::Notice,
         passkeys::{Begun, PasskeyError},
         store::{Added, Ceremony, PasskeyFactor, Purpose},
@@ -92,16 +93,19 @@ pub async fn begin_enrolment(
 /// Signs in with a passkey alone: it says who is there, and proves it.
 pub async fn sign_in(world: &World, answer: Answer<'_>, caller: &Caller) -> Result<Opened, ChallengeError> {
     let state = take(world, Purpose::SignIn, None, answer).await?;
-    let charged = world.charge_address(caller).await?;
+    let charged = world.charge_address(caller, Method::Passkey).await?;
     let claimed = world.passkeys.claim(answer.credential)?.user.ok_or(ChallengeError::Wrong)?;
     let proof = match prove(world, claimed, KeyKind::Passkey, &state, answer.credential).await {
         Ok(proof) => proof,
         // Whose passkey it claims to be is proven by nothing yet: no stranger fills somebody's list with wrong tries.
-        Err(ChallengeError::Wrong) => return Err(ChallengeError::Wrong),
+        Err(ChallengeError::Wrong) => {
+            world.record(None, What::WrongTry { method: Method::Passkey }, caller).await?;
+            return Err(ChallengeError::Wrong);
+        }
         Err(error) => return Err(refused(world, claimed, Method::Passkey, error, caller).await),
     };
     let Some(account) = world.store.account(claimed).await?.filter(|account| !account.user.disabled) else {
-        return Err(ChallengeError::Wrong);
+        return Err(refused(world, claimed, Method::Passkey, ChallengeError::Wrong, caller).await);
     };
     charged.succeeded().await?;
     let risk = risk::assess(world, &account, caller).await?;
@@ -118,14 +122,21 @@ pub async fn sign_in(world: &World, answer: Answer<'_>, caller: &Caller) -> Resu
     };
     let token = world.entropy.token();
     world.store.open_session(&session, token.hash()).await?;
-    // A passkey that was removed before this look is missed here; what was opened before a reset ends with it.
-    if !world.store.passkeys(claimed).await?.iter().any(|passkey| passkey.id == proof.factor) {
+    if !still_stands(world, &session, proof).await? {
         world.store.end_session(session.id).await?;
         return Err(ChallengeError::Wrong);
     }
     world.record(claimed, What::SignedIn { method: Method::Passkey }, caller).await?;
     let browser = devices::welcome(world, caller, &account.user, &session).await?;
     Ok(Opened { token, browser })
+}
+
+/// Whether account and passkey are as they were when the answer was checked. A change before this look is seen here, one after
+/// it ends what was opened.
+async fn still_stands(world: &World, session: &Session, proof: Authentication) -> Result<bool, StoreError> {
+    let account = world.store.account(session.user).await?;
+    let is_kept = world.store.passkeys(session.user).await?.iter().any(|passkey| passkey.id == proof.factor);
+    Ok(is_kept && account.is_some_and(|account| !account.user.disabled))
 }
 
 /// Proves a key of this kind, for whoever holds the portal token.
@@ -138,7 +149,7 @@ pub async fn answer(
 ) -> Result<Opened, ChallengeError> {
     let user = bearer.user().ok_or(ChallengeError::Gone)?.id;
     let state = take(world, Purpose::Prove(kind), Some(user), answer).await?;
-    let charged = world.charge_address(caller).await?;
+    let charged = world.charge_address(caller, kind.method()).await?;
     let proof = match prove(world, user, kind, &state, answer.credential).await {
         Ok(proof) => proof,
         Err(error) => return Err(refused(world, user, kind.method(), error, caller).await),
@@ -159,7 +170,7 @@ pub async fn enroll(
     let (owner, right) = may_add(world, bearer, kind.method()).await?;
     let user = owner.id;
     let state = take(world, Purpose::Enroll(kind), Some(user), answer).await?;
-    let charged = world.charge_address(caller).await.map_err(ChallengeError::from)?;
+    let charged = world.charge_address(caller, kind.method()).await.map_err(ChallengeError::from)?;
     let made = world.passkeys.finish_registration(&state, answer.credential)?;
     // First, so that what was remembered before the change is never left after it (RD-03).
     world.store.forget_devices(user).await?;

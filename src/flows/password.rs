@@ -192,7 +192,7 @@ pub async fn update(
         return Err(PasswordError::Gone);
     }
     changed(world, user, told, &Notice::PasswordChanged, caller).await;
-    let browser = world.know_browser(caller, user.id).await?;
+    let browser = world.know_browser(caller, user.id, &full.identity.session.authentications).await?;
     Ok(Changed { opened: Opened { token, browser }, ended })
 }
 
@@ -214,8 +214,10 @@ async fn prove_present(
     caller: &Caller,
 ) -> Result<(), PasswordError> {
     let password = Typed::read(typed).ok_or(PasswordError::Wrong)?;
-    let charged = world.charge(caller, BudgetKey::password(user, world.lane(caller, user).await?)).await?;
+    let budget = BudgetKey::password(user, world.lane(caller, user).await?);
+    let charged = world.charge(caller, Method::Password, budget).await?;
     if !world.hasher.verify(password.secret(), Some(factor.phc.clone())).await? {
+        world.record(user, What::WrongTry { method: Method::Password }, caller).await?;
         return Err(PasswordError::Wrong);
     }
     Ok(charged.succeeded().await?)
@@ -245,6 +247,8 @@ pub async fn request_reset(
         Err(TryError::Closed(_)) => return Ok(()),
         Err(TryError::Store(error)) => return Err(error.into()),
     }
+    // A name that nobody has costs the same write.
+    world.record(user.as_ref().map(|user| user.id), What::ResetRequested, caller).await?;
     let address = user.as_ref().and_then(notices::mailbox);
     // Whoever asks may be anybody: the letter is in its reader's language, not in theirs.
     let language = user.as_ref().and_then(|user| user.language).unwrap_or(world.settings.language);

@@ -4,23 +4,24 @@
 //! name it, and to an account it opens what a loss calls for and no other change (`domain::change`, RC-03).
 
 use super::{
-    Caller, World,
-    challenge::{ChallengeError, record, refused},
+    Caller, TryError, World,
+    challenge::{ChallengeError, held, record, refused},
+    factors::missing_for_change,
     notices,
     sessions::{Bearer, Full},
     sign_in::Opened,
 };
 use crate::{
     domain::{
-        change::FRESH_FOR,
+        change::Change,
         event::What,
         factor::{
             FactorId, Method,
             recovery::{Code, RANDOM_BYTES},
         },
-        session::{Authentication, Level, Session},
-        throttle::BudgetKey,
-        time::Timestamp,
+        policy::Missing,
+        session::{Authentication, Level},
+        throttle::{BudgetKey, CODE_SETS, Closed},
         user::UserId,
     },
     ports::{HasherBusy, StoreError, messages::Notice, store::HashedCode},
@@ -32,9 +33,15 @@ pub enum GenerateError {
     /// The operator wants none.
     #[error("recovery codes are switched off")]
     Off,
-    /// No second factor was proven lately.
-    #[error("no second factor was proven within the last five minutes")]
-    Stale,
+    /// A fresh proof by the strongest there is comes first (EN-01).
+    #[error("a fresh proof comes first")]
+    NeedsProof(Missing),
+    /// There is nothing that they could stand in for.
+    #[error("there is no second factor")]
+    NoSecondFactor,
+    /// Too many sets.
+    #[error("too many sets")]
+    TooMany(Closed),
     /// Too many hashes at once.
     #[error(transparent)]
     Busy(#[from] HasherBusy),
@@ -43,25 +50,45 @@ pub enum GenerateError {
     Store(#[from] StoreError),
 }
 
-/// Makes a new set of codes for somebody who has just proven a second factor (EN-01); older ones are over. This is the
-/// only time that anybody sees them.
-pub async fn generate(world: &World, full: &Full, caller: &Caller) -> Result<Vec<Code>, GenerateError> {
-    let now = world.now();
-    let count = world.settings.recovery_codes;
-    if count == 0 {
+impl From<TryError> for GenerateError {
+    fn from(error: TryError) -> Self {
+        match error {
+            TryError::Closed(closed) => Self::TooMany(closed),
+            TryError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+/// Whether this session may make a new set now. A code replaces whatever its owner has, so a set takes a proof by the
+/// strongest of that; and a code is no proof for more codes.
+pub async fn may_generate(world: &World, full: &Full) -> Result<(), GenerateError> {
+    if world.settings.recovery_codes == 0 {
         return Err(GenerateError::Off);
     }
-    if !is_recent(&full.identity.session, &second_factors(), now) {
-        return Err(GenerateError::Stale);
+    let held = held(world, full.identity.user.id).await?;
+    // Beside a password that a mailbox resets they would be the second factor that nobody let them enrol (EN-04).
+    let besides = held.into_iter().filter(|method| *method != Method::RecoveryCode);
+    if Level::shown_by(besides) < Some(Level::Mfa) {
+        return Err(GenerateError::NoSecondFactor);
     }
-    let codes = draw(world, count);
+    match missing_for_change(world, full, Change::Account).await? {
+        Some(missing) => Err(GenerateError::NeedsProof(missing)),
+        None => Ok(()),
+    }
+}
+
+/// Makes a new set of codes; older ones are over. This is the only time that anybody sees them.
+pub async fn generate(world: &World, full: &Full, caller: &Caller) -> Result<Vec<Code>, GenerateError> {
+    may_generate(world, full).await?;
+    let user = &full.identity.user;
+    world.charge_one(BudgetKey::code_sets(user.id), &CODE_SETS).await?;
+    let codes = draw(world, world.settings.recovery_codes);
     let mut hashed = Vec::with_capacity(codes.len());
     // One after the other: a set takes one place in the hasher's queue, not ten.
     for code in &codes {
         hashed.push(HashedCode { head: code.head().to_owned(), phc: world.hasher.hash(code.secret()).await? });
     }
-    let set = FactorId(world.entropy.id(now));
-    let user = &full.identity.user;
+    let set = FactorId(world.entropy.id(world.now()));
     world.store.replace_recovery_codes(user.id, set, &hashed).await?;
     world.record(user.id, What::RecoveryCodesReplaced, caller).await?;
     notices::tell(world, user, Notice::RecoveryCodesReplaced, caller).await?;
@@ -97,7 +124,8 @@ pub async fn answer_recovery(
     }
     // What can't be a code is a slip, not a guess: it costs no try.
     let code = Code::parse(typed).ok_or(ChallengeError::Wrong)?;
-    let charged = world.charge(caller, BudgetKey::second_factor(user, world.lane(caller, user).await?)).await?;
+    let budget = BudgetKey::second_factor(user, world.lane(caller, user).await?);
+    let charged = world.charge(caller, Method::RecoveryCode, budget).await?;
     let found = world.store.recovery_code(user, code.head()).await?;
     let matches = world.hasher.verify(code.secret(), found.as_ref().map(|found| found.phc.clone())).await?;
     let Some(found) = found.filter(|_| matches) else {
@@ -117,18 +145,4 @@ pub async fn answer_recovery(
 /// How many codes somebody can still use.
 pub async fn left(world: &World, user: UserId) -> Result<u64, StoreError> {
     if world.settings.recovery_codes == 0 { Ok(0) } else { world.store.recovery_codes_left(user).await }
-}
-
-fn is_recent(session: &Session, methods: &[Method], now: Timestamp) -> bool {
-    let age = session.latest_fresh(methods, now).and_then(|proof| proof.at.age(now));
-    age.is_some_and(|age| age <= FRESH_FOR) && Level::reached(&session.authentications, now) >= Some(Level::Mfa)
-}
-
-/// The methods that open a change to an account by themselves.
-fn second_factors() -> Vec<Method> {
-    let opens_changes = |method: &Method| match method {
-        Method::Totp | Method::Passkey | Method::SecurityKey | Method::SmsCode | Method::VoiceCode => true,
-        Method::Password | Method::RecoveryCode | Method::EmailCode | Method::EmailLink => false,
-    };
-    Method::ALL.iter().copied().filter(opens_changes).collect()
 }

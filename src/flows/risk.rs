@@ -12,7 +12,7 @@ use crate::{
         policy::call::Network,
         risk::{self, Act, Assessment, Now, Past, Rules, Subnet, Trace},
         secret::Token,
-        session::{Authentication, Level, Session},
+        session::{Level, Session},
         throttle::{BudgetKey, SENDS},
         user::User,
     },
@@ -98,20 +98,19 @@ pub(super) async fn leave_trace(
     world.store.leave_trace(session.user, &trace).await
 }
 
-/// The same for a second factor that was proven later on: what was in doubt until then is so no more.
+/// The same for a second factor that was proven later on, and is part of the session: what was in doubt until then is so no
+/// more.
 pub(super) async fn leave_trace_of_proof(
     world: &World,
     session: &Session,
-    proof: Authentication,
+    method: Method,
     browser: Option<&Token>,
     caller: &Caller,
 ) -> Result<(), StoreError> {
-    if Level::shown_by([Method::Password, proof.method].into_iter()) < Some(Level::Mfa) {
+    if Level::shown_by([Method::Password, method].into_iter()) < Some(Level::Mfa) {
         return Ok(());
     }
-    let mut session = session.clone();
-    session.authentications.push(proof);
-    leave_trace(world, &session, browser.or(caller.browser.as_ref()), caller).await
+    leave_trace(world, session, browser.or(caller.browser.as_ref()), caller).await
 }
 
 async fn past(world: &World, account: &Account) -> Result<Past, StoreError> {

@@ -157,13 +157,15 @@ pub async fn redeem(world: &World, code: &Token, host: &Host, browser: &Token) -
 
 /// Signs out here: the sign-in ends, and with it every app it was handed to; or the half session does. Whatever its
 /// standing: a clock that is set back must not revive what was signed out while it looked expired.
-pub async fn sign_out(world: &World, token: &Token) -> Result<Option<SessionId>, StoreError> {
+pub async fn sign_out(world: &World, token: &Token, caller: &Caller) -> Result<Option<SessionId>, StoreError> {
     let token = token.hash();
     let Some(identity) = world.store.identity(token).await? else {
         world.store.end_attempt(token).await?;
         return Ok(None);
     };
-    world.store.end_session(identity.session.id).await?;
+    if world.store.end_session(identity.session.id).await? {
+        world.record(identity.user.id, What::SignedOut, caller).await?;
+    }
     Ok(Some(identity.session.id))
 }
 

@@ -11,7 +11,7 @@ use crate::{
         secret::Token,
         session::{Activity, Authentication, Session, SessionId},
         throttle::{BudgetKey, Closed},
-        user::LoginId,
+        user::{LoginId, UserId},
     },
     ports::{
         HasherBusy, StoreError,
@@ -83,29 +83,44 @@ impl From<risk::Stopped> for SignInError {
     }
 }
 
-/// Signs in with a login id and a password.
+/// Signs in with a login id and a password. Says whose login id that is too, if anybody's: for the log, and for nobody else.
 pub async fn with_password(
     world: &World,
     typed_login: &str,
     typed_password: &str,
     caller: &Caller,
-) -> Result<Outcome, SignInError> {
+) -> (Option<UserId>, Result<Outcome, SignInError>) {
     let (Ok(login_id), Some(password)) = (LoginId::parse(typed_login), Typed::read(typed_password)) else {
-        return Err(SignInError::Mismatch);
+        return (None, Err(SignInError::Mismatch));
     };
-    let account = world.store.account_by_login(&login_id).await?;
+    match world.store.account_by_login(&login_id).await {
+        Ok(account) => {
+            let user = account.as_ref().map(|account| account.user.id);
+            (user, check(world, &login_id, account, &password, caller).await)
+        }
+        Err(error) => (None, Err(error.into())),
+    }
+}
+
+async fn check(
+    world: &World,
+    login_id: &LoginId,
+    account: Option<Account>,
+    password: &Typed,
+    caller: &Caller,
+) -> Result<Outcome, SignInError> {
     let budget = match &account {
         Some(account) => BudgetKey::password(account.user.id, world.lane(caller, account.user.id).await?),
-        None => BudgetKey::password_of_nobody(&login_id),
+        None => BudgetKey::password_of_nobody(login_id),
     };
-    let charged = world.charge(caller, budget).await?;
+    let charged = world.charge(caller, Method::Password, budget).await?;
 
     let factor = account.as_ref().and_then(|account| account.password.clone());
     let matches = world.hasher.verify(password.secret(), factor.as_ref().map(|factor| factor.phc.clone())).await?;
     match (account, factor) {
         (Some(account), Some(factor)) if matches && !account.user.disabled => {
             charged.succeeded().await?;
-            renew(world, &account, &factor, &password).await?;
+            renew(world, &account, &factor, password).await?;
             admit(world, account, &factor, caller).await
         }
         (account, _) => {

@@ -17,6 +17,7 @@ use crate::{
     domain::{
         contact::{Address, Channel, Contact, EmailAddress, NotAnAddress},
         enrolment::{Inviter, SignUp},
+        event::What,
         factor::FactorId,
         password::Refusal,
         secret::Token,
@@ -222,7 +223,7 @@ pub async fn redeem(
     password: &str,
     caller: &Caller,
 ) -> Result<Outcome, SignUpError> {
-    let Invitation { token, login_id, name: known_as, email, phone, groups, .. } = look(world, token).await?;
+    let Invitation { token, inviter, login_id, name: known_as, email, phone, groups, .. } = look(world, token).await?;
     let now = world.now();
     let user = User {
         id: UserId(world.entropy.id(now)),
@@ -247,7 +248,10 @@ pub async fn redeem(
         .collect();
     let account = Account { user, password: Some(factor.clone()), enrol_until: Some(now + ENROL_WITHIN) };
     match world.store.redeem_invitation(token, now, &account, &contacts).await? {
-        Redeemed::Made => Ok(admit(world, account, &factor, caller).await?),
+        Redeemed::Made => {
+            world.record(account.user.id, What::Joined { inviter }, caller).await?;
+            Ok(admit(world, account, &factor, caller).await?)
+        }
         Redeemed::Taken => Err(SignUpError::Taken(account.user.login_id)),
         Redeemed::Gone => Err(SignUpError::Gone),
     }

@@ -1,6 +1,8 @@
 //! The flows over a store in memory, with a clock, chance and a hasher of the test's own.
 
 mod activity;
+mod authenticator;
+mod ceremonies;
 mod challenge;
 mod clock;
 mod codes;
@@ -206,6 +208,11 @@ impl Scene {
         Self::with(Requirement::Required, MemoryStore::default())
     }
 
+    /// One in which other tasks get a turn before each call of the store.
+    fn gated() -> Self {
+        Self::with(Requirement::Required, gated::Gated::default())
+    }
+
     fn with(requirement: Requirement, store: impl Store + 'static) -> Self {
         let clock = Arc::new(FakeClock(AtomicI64::new(NOON.as_millis())));
         let hasher = Arc::new(PlainHasher::default());
@@ -274,7 +281,7 @@ impl Scene {
     }
 
     async fn password(&self, name: &str, password: &str, caller: &Caller) -> Result<Outcome, SignInError> {
-        with_password(&self.world, name, password, caller).await
+        with_password(&self.world, name, password, caller).await.1
     }
 
     /// Whoever holds this token.

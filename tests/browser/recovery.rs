@@ -58,8 +58,11 @@ async fn lost_phone(house: &House, page: &WebDriver, ann: &mut Person, may_look:
     look("recovery-codes").await;
     follow(page, "I've kept them").await;
     assert_eq!(url(page).await, target);
-    // Never again.
+    // Never again: there can only be others.
     page.goto(house.portal("/recovery-codes")).await.unwrap();
+    assert_eq!(heading(page).await, "Make new recovery codes?");
+    look("recovery-codes-make").await;
+    follow(page, "Keep the ones that you have").await;
     assert_eq!(heading(page).await, "Your account");
     says(page, "You have 10 left.").await;
 
@@ -104,10 +107,45 @@ async fn lost_phone(house: &House, page: &WebDriver, ann: &mut Person, may_look:
     answer(page, "000000").await;
     says(page, "That code didn't work.").await;
     answer(page, &ann.code()).await;
+    press(page, "Make new codes").await;
     codes(page).await;
     follow(page, "I've kept them").await;
     press(page, "Make new ones").await;
     codes(page).await;
+}
+
+/// EN-01: whoever has both is asked for the passkey, and not only for the phone.
+#[tokio::test]
+async fn new_codes_take_the_strongest_of_several_factors() {
+    let (house, mut ann) = house(|site| Person::add(site, "ann", &[])).await;
+    house
+        .open(Scripts::On, "codes-by-passkey", async |page| {
+            let laptop = VirtualAuthenticator::plug_in(page).await;
+            page.goto(house.portal("/account")).await.unwrap();
+            sign_in(page, "ann", PASSWORD).await;
+            answer(page, &ann.code()).await;
+            page.goto(house.portal("/enroll/passkey")).await.unwrap();
+            press(page, "Set up").await;
+            press(page, "Sign out").await;
+            house.new_app(&mut ann);
+            // It would pick itself where passkeys are offered beside the name.
+            laptop.verifies(false).await;
+            page.goto(house.portal("/account")).await.unwrap();
+            sign_in(page, "ann", PASSWORD).await;
+            follow(page, "authenticator app").await;
+            answer(page, &ann.code()).await;
+
+            press(page, "Make new ones").await;
+
+            assert_eq!(heading(page).await, "Use your passkey");
+            says(page, "A change to how you sign in needs").await;
+            laptop.verifies(true).await;
+            press(page, "Continue").await;
+            assert_eq!(heading(page).await, "Make new recovery codes?");
+            press(page, "Make new codes").await;
+            codes(page).await;
+        })
+        .await;
 }
 
 /// Row 6: shown once, good once, counted, and replaced as a set.

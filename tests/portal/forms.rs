@@ -27,6 +27,26 @@ async fn account(gateway: &Gateway, client: &Client) -> Page {
     visit(client, &gateway.url(PORTAL, "/account")).await
 }
 
+/// LO-01: the log says at whose account somebody tried, and of a name that is nobody's not even that.
+#[tokio::test]
+async fn log_lines_of_sign_ins_say_whose_they_are() {
+    let (gateway, ann) = house_of_ann().await;
+    let shown = gateway.site.run(&["user", "show", "ann", "--json"], "");
+    let shown: serde_json::Value = serde_json::from_slice(&shown.stdout).unwrap();
+    let whose = format!("user.id={}", shown["id"].as_str().unwrap());
+    let client = gateway.client();
+    let page = visit(&client, &gateway.url(PORTAL, "/login")).await;
+    for login_id in ["ann", "nobody"] {
+        page.submit(&client, "/login", &[("login_id", login_id), ("password", "wrong")]).await;
+    }
+    ann.type_password(&client, &page).await;
+
+    let log = gateway.log();
+    let said = |what: &str| log.lines().filter(|line| line.contains(what)).map(|line| line.contains(&whose)).collect();
+    let (refused, accepted): (Vec<_>, Vec<_>) = (said("sign-in refused"), said("password accepted"));
+    assert_eq!((refused, accepted), (vec![true, false], vec![true]), "{log}");
+}
+
 #[tokio::test]
 async fn a_form_is_read_only_if_a_page_of_ours_sent_it() {
     let (gateway, _) = house_of_ann().await;

@@ -166,10 +166,10 @@ pub(crate) async fn of_racing_uses_of_one_sent_code_one_counts(store: Arc<dyn St
 
 pub(crate) async fn of_racing_messages_one_is_paid_for(store: Arc<dyn Store>) {
     use doorward::{
-        domain::throttle::{BudgetKey, SEND_PACE},
+        domain::throttle::{BudgetKey, Lane, SEND_PACE},
         ports::store::Charge,
     };
-    let [pace, _] = BudgetKey::sends_to(ANN);
+    let [pace, _] = BudgetKey::sends_to(ANN, Lane::Stranger);
 
     let answers = race(&store, |store, _| {
         let pace = pace.clone();

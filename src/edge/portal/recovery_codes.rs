@@ -1,5 +1,7 @@
 //! `/recovery-codes`: a new set, shown once.
 
+pub mod make;
+
 use crate::edge::http::page::{Frame, Hidden};
 use askama::Template;
 

@@ -95,7 +95,7 @@ pub fn router(desk: Arc<Desk>) -> Router {
         .route("/enroll", get(enroll::choose))
         .route("/enroll/reminder", get(reminder::show))
         .route("/enroll/totp", get(enroll::show).post(enroll::submit))
-        .route("/recovery-codes", get(recovery_codes::elsewhere).post(recovery_codes::make))
+        .route("/recovery-codes", get(recovery_codes::show).post(recovery_codes::make))
         .route("/recovery-codes.txt", post(recovery_codes::download))
         .route("/enroll/{key}", get(passkeys::show_enrolment).post(passkeys::submit_enrolment))
         .route("/account", get(account::show))

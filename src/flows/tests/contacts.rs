@@ -14,7 +14,7 @@ use crate::{
         challenge::ChallengeError,
         codes::SendError,
         contacts::{self, ContactError},
-        enroll, factors, recovery,
+        enroll, factors, recovery, sessions,
         sign_in::Outcome,
     },
     ports::messages::{CodePurpose, Content, Notice},
@@ -211,6 +211,39 @@ async fn the_code_for_an_address_outlives_the_proof_that_asked_for_it() {
     scene.confirm_address(Kind::Email, &scene.last_code(), &token).await.unwrap();
 
     assert_eq!(scene.addresses(&ann).await, [NEW]);
+}
+
+#[tokio::test]
+async fn a_lock_ends_the_change_that_is_under_way() {
+    let scene = Scene::offering(&[]);
+    let (ann, _, token) = scene.ann_signed_in().await;
+    scene.give_address(Kind::Email, NEW, &token).await.unwrap();
+    scene.wait(MINUTE);
+    sessions::lock(&scene.world, &scene.full(&token).await, &anywhere()).await.unwrap();
+
+    let confirmed = scene.confirm_address(Kind::Email, &scene.last_code(), &token).await;
+
+    assert!(matches!(confirmed, Err(ContactError::Challenge(ChallengeError::Over))), "{confirmed:?}");
+    assert!(scene.addresses(&ann).await.is_empty());
+}
+
+/// Row 14: what an account may have is looked at when it gets it, not only when it asks.
+#[tokio::test]
+async fn a_phone_number_is_not_confirmed_once_the_e_mail_address_is_gone() {
+    let scene = Scene::offering(&[Method::SmsCode]);
+    let (ann, _, token) = scene.ann_signed_in().await;
+    scene.reach(&ann, OLD).await;
+    scene.give_address(Kind::Phone, NUMBER, &token).await.unwrap();
+    let code = scene.last_code();
+    contacts::remove(&scene.world, &scene.full(&token).await, Kind::Email, &anywhere()).await.unwrap();
+
+    let confirmed = scene.confirm_address(Kind::Phone, &code, &token).await;
+
+    assert!(matches!(confirmed, Err(ContactError::EmailFirst)), "{confirmed:?}");
+    assert!(scene.addresses(&ann).await.is_empty());
+    // Nothing was used up: with an address it counts.
+    scene.reach(&ann, OLD).await;
+    scene.confirm_address(Kind::Phone, &code, &token).await.unwrap();
 }
 
 #[tokio::test]

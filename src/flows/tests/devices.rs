@@ -209,8 +209,8 @@ async fn every_change_to_how_one_signs_in_forgets_it() {
             "sign out" => drop(sessions::sign_out_everywhere(world, ann.id, &anywhere()).await.unwrap()),
             "operator" => assert_eq!(administer::forget_devices(world, &login()).await.unwrap(), 1),
             "app" => drop(administer::enroll_totp(world, &login()).await.unwrap()),
-            "one" => assert!(devices::forget(world, ann.id, device).await.unwrap()),
-            _ => assert_eq!(devices::forget_all(world, ann.id).await.unwrap(), 1),
+            "one" => assert!(devices::forget(world, ann.id, device, &anywhere()).await.unwrap()),
+            _ => assert_eq!(devices::forget_all(world, ann.id, &anywhere()).await.unwrap(), 1),
         }
         assert!(scene.spared(&browser).await.is_none(), "{change}");
         assert_eq!(devices::list(world, ann.id).await.unwrap(), [], "{change}");
@@ -308,13 +308,13 @@ async fn the_link_ends_that_sign_in_once_and_forgets_its_browser() {
         let undo = devices::undoable(&scene.world, &link).await.unwrap().unwrap();
         assert_eq!(undo.session, scene.session(&thief.token).await.id);
     }
-    assert!(devices::undo(&scene.world, &link).await.unwrap().is_some());
+    assert!(devices::undo(&scene.world, &link, &anywhere()).await.unwrap().is_some());
 
     assert!(super::is_nobody(&scene.bearer(&thief.token).await));
     assert!(matches!(scene.bearer(&mine.token).await, Bearer::Full(_)));
     assert!(scene.spared(&browser).await.is_none());
-    assert!(devices::undo(&scene.world, &link).await.unwrap().is_none(), "it works once");
-    assert!(devices::undo(&scene.world, &scene.world.entropy.token()).await.unwrap().is_none());
+    assert!(devices::undo(&scene.world, &link, &anywhere()).await.unwrap().is_none(), "it works once");
+    assert!(devices::undo(&scene.world, &scene.world.entropy.token(), &anywhere()).await.unwrap().is_none());
 }
 
 #[tokio::test]
@@ -329,7 +329,7 @@ async fn a_link_works_for_a_week() {
     assert!(devices::undoable(&scene.world, &link).await.unwrap().is_some());
     scene.wait(Duration::from_millis(1));
     assert!(devices::undoable(&scene.world, &link).await.unwrap().is_none());
-    assert!(devices::undo(&scene.world, &link).await.unwrap().is_none());
+    assert!(devices::undo(&scene.world, &link, &anywhere()).await.unwrap().is_none());
 }
 
 #[tokio::test]

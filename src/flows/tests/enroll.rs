@@ -5,7 +5,7 @@ use crate::{
     domain::{factor::Method, session::Level, user::LoginId},
     flows::{
         administer::{self, ENROL_WITHIN},
-        challenge::ChallengeError,
+        challenge::{ChallengeError, totp_seal},
         enroll::{self, Offer, confirm},
         factors::ChangeError,
         sessions::Bearer,
@@ -42,6 +42,28 @@ async fn a_confirmed_offer_is_a_second_factor_and_its_code_is_used() {
     assert!(matches!(again, Err(ChallengeError::AlreadyUsed)), "{again:?}");
     scene.wait(STEP);
     scene.code(&half, &shown(&scene, &offer), &anywhere()).await.unwrap();
+}
+
+/// TO-01: what is enrolled is 160 bits of chance, whoever enrols it.
+#[tokio::test]
+async fn a_key_is_160_bits_and_nobody_elses() {
+    let scene = Scene::new();
+    let bearer = first_visit(&scene).await;
+    let offer = offered(&scene, &bearer).await;
+    confirm(&scene.world, &bearer, &offer.sealed, &shown(&scene, &offer), "", &anywhere()).await.unwrap();
+    scene.add_with_phone("bob").await;
+
+    let mut keys = Vec::new();
+    for account in scene.world.store.accounts().await.unwrap() {
+        for factor in scene.world.store.totp_factors(account.user.id).await.unwrap() {
+            let key = scene.world.vault.open(&totp_seal(factor.id.0), &factor.sealed_key).unwrap();
+            keys.push(key.expose().to_vec());
+        }
+    }
+    assert_eq!(keys.iter().map(Vec::len).collect::<Vec<_>>(), [20, 20]);
+    assert_ne!(keys[0], keys[1]);
+    let zeroes: u32 = keys.iter().flatten().map(|byte| byte.count_zeros()).sum();
+    assert!((100..220).contains(&zeroes), "{zeroes} of 320 bits are zero");
 }
 
 #[tokio::test]

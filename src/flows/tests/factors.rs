@@ -265,7 +265,7 @@ async fn a_lock_ends_what_is_fresh_and_nothing_else() {
     assert_eq!(Level::reached(&full.identity.session.authentications, scene.now()), Some(Level::Mfa));
     assert!(factors::missing_for_change(&scene.world, &full, Change::Account).await.unwrap().is_some());
     let stale = recovery::generate(&scene.world, &full, &anywhere()).await;
-    assert!(matches!(stale, Err(recovery::GenerateError::Stale)), "{stale:?}");
+    assert!(matches!(stale, Err(recovery::GenerateError::NeedsProof(_))), "{stale:?}");
     // A recovery code that was used before it opens no change either.
     let bearer = scene.bearer(&half).await;
     let recovered = recovery::answer_recovery(&scene.world, &bearer, &codes[0].to_text(), &anywhere()).await.unwrap();

@@ -194,7 +194,7 @@ async fn an_outage_signs_nobody_in_and_nobody_out() {
     gate.fail(1);
     recognise(&scene.world, Some(&token)).await.unwrap_err();
     gate.fail(2);
-    sign_out(&scene.world, &token).await.unwrap_err();
+    sign_out(&scene.world, &token, &anywhere()).await.unwrap_err();
     gate.heal();
     let bearer = scene.bearer(&token).await;
     gate.fail(1);

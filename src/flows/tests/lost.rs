@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     domain::{
-        change::FRESH_FOR,
+        change::{Change, FRESH_FOR},
         contact::{EmailAddress, Kind},
         factor::{FactorId, KeyKind, Method},
         policy::Missing,
@@ -18,10 +18,10 @@ use crate::{
         administer::{self, NewUser},
         challenge::{ChallengeError, answer_password},
         contacts::{self, ContactError},
-        factors::{self, ChangeError},
+        factors::{self, ChangeError, SECOND_FACTORS_MAX},
         passkeys,
         password::{self, PasswordError},
-        recovery::{GenerateError, answer_recovery, generate},
+        recovery::{GenerateError, answer_recovery, generate, left},
         sessions::end_others,
         sign_in::Opened,
     },
@@ -148,7 +148,7 @@ async fn neither_addresses_nor_the_password_nor_new_codes_are_open_to_it() {
     let changed = password::update(world, &full, PASSWORD, "another long password", OtherSessions::End, &caller).await;
     assert!(matches!(changed, Err(PasswordError::NeedsProof(_))), "{changed:?}");
     let made = generate(world, &full, &caller).await;
-    assert!(matches!(made, Err(GenerateError::Stale)), "{made:?}");
+    assert!(matches!(made, Err(GenerateError::NeedsProof(_))), "{made:?}");
 }
 
 #[tokio::test]
@@ -167,6 +167,27 @@ async fn without_a_code_the_password_and_an_app_remove_no_passkey() {
     assert!(matches!(more, Err(ChangeError::NeedsProof(_))), "{more:?}");
 }
 
+/// EN-01: a phished password and one code of the app lead to no passkey of the thief's.
+#[tokio::test]
+async fn a_weaker_factor_makes_no_codes_that_would_replace_a_stronger_one() {
+    let scene = Scene::new();
+    let (ann, mut laptop, codes) = ann_with_a_passkey(&scene).await;
+    let (phone, _) = scene.add_app(&scene.recovered(&codes[0]).await, "").await.unwrap();
+    scene.wait(STEP);
+    let thief = scene.sign_in(&phone, &anywhere()).await.token;
+
+    let made = generate(&scene.world, &scene.full(&thief).await, &anywhere()).await;
+
+    let Err(GenerateError::NeedsProof(missing)) = made else { panic!("{made:?}") };
+    let proofs = scene.session(&thief).await.authentications;
+    let helps = |method| Change::Account.helped_by(&missing, method, &proofs, scene.now());
+    assert!(helps(Method::Passkey) && !helps(Method::Totp) && !helps(Method::RecoveryCode), "{missing:?}");
+    assert_eq!(left(&scene.world, ann.id).await.unwrap(), 9, "the old set stays");
+    // The passkey makes them, and nothing but a code of theirs stands in for it.
+    let owner = scene.sign_in_with_passkey(&mut laptop, &ann).await.unwrap().token;
+    generate(&scene.world, &scene.full(&owner).await, &anywhere()).await.unwrap();
+}
+
 #[tokio::test]
 async fn who_has_the_app_at_hand_adds_another_beside_it_whatever_code_was_used() {
     let scene = Scene::new();
@@ -180,6 +201,27 @@ async fn who_has_the_app_at_hand_adds_another_beside_it_whatever_code_was_used()
     scene.add_app(&proven, "Tablet").await.unwrap();
 
     assert_eq!(factors::second_factors(&scene.world, ann.id).await.unwrap().len(), 2, "nothing was lost");
+}
+
+#[tokio::test]
+async fn there_is_no_more_room_after_a_loss_than_before_it() {
+    let scene = Scene::new();
+    let (ann, _, codes) = ann_with_a_passkey(&scene).await;
+    let mut token = scene.recovered(&codes[0]).await;
+    for _ in 1..SECOND_FACTORS_MAX - 1 {
+        token = scene.make_passkey(&token, &mut Laptop::new()).await.unwrap().token;
+    }
+    let (_, opened) = scene.add_app(&token, "").await.unwrap();
+    scene.wait(FRESH_FOR + SECOND);
+    drop(opened);
+
+    let token = scene.recovered(&codes[1]).await;
+    let more = scene.make_passkey(&token, &mut Laptop::new()).await;
+
+    assert!(matches!(more, Err(ChangeError::TooMany)), "{more:?}");
+    // What takes the place of the lost app takes no more.
+    scene.add_app(&token, "New phone").await.unwrap();
+    assert_eq!(factors::second_factors(&scene.world, ann.id).await.unwrap().len(), SECOND_FACTORS_MAX);
 }
 
 #[tokio::test]

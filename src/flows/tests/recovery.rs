@@ -8,12 +8,13 @@ use crate::{
         policy::{Access, Decision, Freshness, Missing, Policy, Requirement as Demand, Visitor},
         secret::Token,
         session::{Level, latest},
+        throttle::{CODE_SETS, Closed},
         user::LoginId,
     },
     flows::{
         administer,
         challenge::ChallengeError,
-        enroll,
+        codes, enroll,
         factors::ChangeError,
         recovery::{GenerateError, answer_recovery, generate, left},
         sign_in::{Opened, Outcome},
@@ -98,7 +99,7 @@ async fn codes_are_made_only_after_a_fresh_second_factor() {
     let token = scene.sign_in(&phone, &anywhere()).await.token;
     let refused = async |token: &Token| {
         let refusal = generate(&scene.world, &scene.full(token).await, &anywhere()).await;
-        assert!(matches!(refusal, Err(GenerateError::Stale)), "{refusal:?}");
+        assert!(matches!(refusal, Err(GenerateError::NeedsProof(_))), "{refusal:?}");
     };
 
     scene.wait(FRESH_FOR);
@@ -126,7 +127,39 @@ async fn who_has_only_a_password_gets_no_codes() {
 
     let refusal = generate(&scene.world, &scene.full(&opened.token).await, &anywhere()).await;
 
-    assert!(matches!(refusal, Err(GenerateError::Stale)), "{refusal:?}");
+    assert!(matches!(refusal, Err(GenerateError::NoSecondFactor)), "{refusal:?}");
+}
+
+#[tokio::test]
+async fn who_has_only_a_password_and_a_mailbox_gets_no_codes() {
+    let scene = Scene::offering(&[Method::EmailCode]);
+    let ann = scene.add(ANN).await;
+    scene.reach(&ann, "ann@example.com").await;
+    let half = scene.half(&anywhere()).await;
+    let bearer = scene.bearer(&half).await;
+    codes::send(&scene.world, &bearer, Method::EmailCode, None, &half, &anywhere()).await.unwrap();
+    let code = scene.last_code();
+    let opened = codes::verify(&scene.world, &bearer, Method::EmailCode, &code, &half, &anywhere()).await.unwrap();
+
+    let refusal = generate(&scene.world, &scene.full(&opened.token).await, &anywhere()).await;
+
+    assert!(matches!(refusal, Err(GenerateError::NoSecondFactor)), "{refusal:?}");
+}
+
+#[tokio::test]
+async fn a_sixth_set_within_the_hour_waits() {
+    let scene = Scene::new();
+    let (_, phone) = scene.add_with_phone(ANN).await;
+    let token = scene.sign_in(&phone, &anywhere()).await.token;
+    let full = scene.full(&token).await;
+    for _ in 0..CODE_SETS.free {
+        scene.codes(&token).await;
+    }
+
+    let sixth = generate(&scene.world, &full, &anywhere()).await;
+
+    assert!(matches!(sixth, Err(GenerateError::TooMany(Closed::Until(at))) if at > scene.now()), "{sixth:?}");
+    assert_eq!(left_to_ann(&scene).await, 10, "the latest set stays good");
 }
 
 #[tokio::test]

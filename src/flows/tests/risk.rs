@@ -290,7 +290,7 @@ async fn word_of_an_unusual_sign_in_undoes_it_and_what_it_taught() {
         let Content::Notice { undo: Some(undo), .. } = &sent[0].content else { panic!("it has no link") };
         Token::parse(undo.split_once('=').unwrap().1).unwrap()
     };
-    devices::undo(&scene.world, &link).await.unwrap().unwrap();
+    devices::undo(&scene.world, &link, &from(LONDON)).await.unwrap().unwrap();
     assert!(matches!(scene.bearer(&opened.token).await, sessions::Bearer::Nobody(_)));
     assert_eq!(scene.traces(&ann).await.len(), 1, "Milton is as new as before");
 }

@@ -100,13 +100,16 @@ async fn signing_out_ends_every_app_and_every_link() {
     let (payroll, wiki) = (child(&scene, &token, PAYROLL).await, child(&scene, &token, WIKI).await);
     let code = code_for(&scene, &token, PAYROLL, &browser).await;
 
-    assert!(sessions::sign_out(&scene.world, &token).await.unwrap().is_some());
+    assert!(sessions::sign_out(&scene.world, &token, &anywhere()).await.unwrap().is_some());
 
     assert!(is_nobody(&scene.bearer(&token).await));
     assert!(!is_ann(&scene, &payroll, PAYROLL).await);
     assert!(!is_ann(&scene, &wiki, WIKI).await);
     assert!(redeem(&scene.world, &code, &host(PAYROLL), &browser).await.unwrap().is_none());
-    assert!(sessions::sign_out(&scene.world, &token).await.unwrap().is_none(), "there is nothing left to end");
+    assert!(
+        sessions::sign_out(&scene.world, &token, &anywhere()).await.unwrap().is_none(),
+        "there is nothing left to end"
+    );
 }
 
 #[tokio::test]
@@ -117,7 +120,7 @@ async fn signing_out_of_one_browser_leaves_the_other() {
     let laptop = scene.sign_in(&phone, &anywhere()).await.token;
     let on_laptop = child(&scene, &laptop, PAYROLL).await;
 
-    sessions::sign_out(&scene.world, &token).await.unwrap();
+    sessions::sign_out(&scene.world, &token, &anywhere()).await.unwrap();
     assert!(is_ann(&scene, &on_laptop, PAYROLL).await);
 
     assert_eq!(sessions::sign_out_everywhere(&scene.world, ann.id, &anywhere()).await.unwrap(), 1);
@@ -130,7 +133,7 @@ async fn giving_up_halfway_ends_the_half_session() {
     scene.add_with_phone(ANN).await;
     let half = scene.half(&anywhere()).await;
 
-    assert!(sessions::sign_out(&scene.world, &half).await.unwrap().is_none());
+    assert!(sessions::sign_out(&scene.world, &half, &anywhere()).await.unwrap().is_none());
 
     assert!(is_nobody(&scene.bearer(&half).await));
 }

@@ -4,6 +4,7 @@ use super::{ANN, MINUTE, PASSWORD, Requirement, SECOND, STEP, Scene, anywhere, f
 use crate::{
     adapters::store::MemoryStore,
     domain::{
+        factor::Method,
         secret::Token,
         throttle::{ACCOUNT, ADDRESS, CEREMONIES, Closed},
         user::LoginId,
@@ -11,10 +12,10 @@ use crate::{
     flows::{
         BROWSER_KNOWN_FOR, Caller, administer,
         challenge::{ChallengeError, answer_password},
-        enroll,
+        codes, enroll,
         factors::ChangeError,
         passkeys,
-        sign_in::{Outcome, SignInError},
+        sign_in::{Opened, Outcome, SignInError},
     },
 };
 use futures_util::future::join_all;
@@ -35,6 +36,36 @@ async fn guesses_allowed(scene: &Scene, name: &str) -> u32 {
         }
     }
     panic!("nothing stopped it")
+}
+
+impl Scene {
+    /// Signs Ann in, and has her show this, in this order.
+    async fn show(&self, methods: &[Method], caller: &Caller) -> Opened {
+        let mut opened = match self.password(ANN, PASSWORD, caller).await.unwrap() {
+            Outcome::Done(opened) => opened,
+            Outcome::SecondFactor(token) => Opened { token, browser: None },
+            other => panic!("{other:?}"),
+        };
+        for method in &methods[1..] {
+            let caller = Caller { browser: opened.browser.clone(), ..caller.clone() };
+            let shown = match method {
+                Method::Password => {
+                    let bearer = self.bearer(&opened.token).await;
+                    answer_password(&self.world, &bearer, PASSWORD, &caller).await.unwrap()
+                }
+                _ => self.prove_mail(&opened.token, &caller).await,
+            };
+            opened = Opened { browser: shown.browser.or(opened.browser), ..shown };
+        }
+        opened
+    }
+
+    /// Has a code sent by mail, and brings it.
+    async fn prove_mail(&self, token: &Token, caller: &Caller) -> Opened {
+        let (bearer, method) = (self.bearer(token).await, Method::EmailCode);
+        codes::send(&self.world, &bearer, method, None, token, caller).await.unwrap();
+        codes::verify(&self.world, &bearer, method, &self.last_code(), token, caller).await.unwrap()
+    }
 }
 
 fn closed_until(outcome: Result<Outcome, SignInError>) -> Closed {
@@ -199,6 +230,73 @@ async fn strangers_lock_nobody_out_of_a_browser_they_used_before() {
         assert!(matches!(guess, Err(SignInError::Mismatch)), "{guess:?}");
     }
     closed_until(scene.password(ANN, PASSWORD, &owner).await);
+}
+
+/// TH-01, TH-05: signing in again buys no guesses, neither with the password alone nor with the mailbox that resets it.
+#[tokio::test]
+async fn what_shows_less_than_an_account_has_makes_no_browser_known() {
+    let mail = Method::EmailCode;
+    for shown in [&[Method::Password][..], &[Method::Password, Method::Password], &[Method::Password, mail]] {
+        let requirement = if shown.contains(&mail) { Requirement::Required } else { Requirement::Disabled };
+        let mut scene = Scene::with(requirement, MemoryStore::default());
+        scene.world.settings.methods.push(mail);
+        let (ann, phone) = scene.add_with_phone(ANN).await;
+        scene.reach(&ann, "ann@example.com").await;
+        let mut looked_at = 0;
+        for number in 0..4 {
+            let thief = elsewhere(number);
+            let opened = scene.show(shown, &thief).await;
+            let thief = Caller { browser: opened.browser, ..thief };
+            for _ in 0..ACCOUNT.free {
+                match scene.code(&opened.token, &phone.wrong_code(), &thief).await {
+                    Err(ChallengeError::Wrong) => looked_at += 1,
+                    Err(ChallengeError::Throttled(_)) => {}
+                    other => panic!("{other:?}"),
+                }
+            }
+            scene.wait(MINUTE);
+        }
+        assert!(looked_at <= ACCOUNT.free + 3, "{looked_at} after {shown:?}: a minute buys one and no more");
+    }
+}
+
+/// TH-06: what everything was shown in is known, and stays so while less is shown there.
+#[tokio::test]
+async fn a_known_browser_stays_known_where_the_password_is_enough() {
+    let mut scene = Scene::new();
+    let (_, phone) = scene.add_with_phone(ANN).await;
+    let owner = Caller { browser: scene.sign_in(&phone, &anywhere()).await.browser, ..anywhere() };
+    scene.world.settings.requirements.everybody = Requirement::Disabled;
+    for _ in 0..3 {
+        scene.wait(BROWSER_KNOWN_FOR - MINUTE);
+        scene.show(&[Method::Password], &owner).await;
+    }
+    guesses_allowed(&scene, ANN).await;
+
+    scene.show(&[Method::Password], &owner).await;
+}
+
+/// TH-01: whoever reads somebody's mail gets no more guesses at their app by bringing right codes from there.
+#[tokio::test]
+async fn a_right_code_by_mail_makes_no_room_for_guesses_at_an_app() {
+    let scene = Scene::offering(&[Method::EmailCode]);
+    let (ann, phone) = scene.add_with_phone(ANN).await;
+    scene.reach(&ann, "ann@example.com").await;
+    let mut looked_at = 0;
+    for number in 0..3 {
+        let thief = elsewhere(number);
+        let half = scene.half(&thief).await;
+        for _ in 1..ACCOUNT.free {
+            match scene.code(&half, &phone.wrong_code(), &thief).await {
+                Err(ChallengeError::Wrong) => looked_at += 1,
+                Err(ChallengeError::Throttled(_)) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+        scene.prove_mail(&half, &thief).await;
+        scene.wait(MINUTE);
+    }
+    assert!(looked_at <= ACCOUNT.free + 2, "{looked_at}: a minute buys one and no more");
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use crate::{
     domain::{
+        enrolment::Inviter,
         event::{Event, Intervention, What},
         factor::Method,
         place::Place,
@@ -64,6 +65,10 @@ impl ActivityRow {
                 1 => format!("A wrong {} was tried", method_proof(*method)),
                 times => format!("A wrong {} was tried {times} times", method_proof(*method)),
             },
+            What::TriesRefused { method } => {
+                format!("Too many tries: for a while no {} was looked at", method_proof(*method))
+            }
+            What::CodeSent { method } => format!("A {} was asked for", method_proof(*method)),
             What::FactorAdded { method, name } => format!("{} added", named(method, name)),
             What::FactorRenamed { method, from, to } => format!("{} is now called “{to}”", named(method, from)),
             What::FactorRemoved { method, name } => format!("{} removed", named(method, name)),
@@ -71,8 +76,16 @@ impl ActivityRow {
             What::RecoveryCodesReplaced => "New recovery codes made".to_owned(),
             What::RecoveryCodeUsed { left: 1 } => "A recovery code was used; 1 is left".to_owned(),
             What::RecoveryCodeUsed { left } => format!("A recovery code was used; {left} are left"),
+            What::ResetRequested => "A link to choose a new password was asked for".to_owned(),
             What::PasswordChanged => "Password changed".to_owned(),
             What::ContactChanged => "E-mail or phone changed".to_owned(),
+            What::Joined { inviter: Inviter::Operator } => "Account made by invitation".to_owned(),
+            What::Joined { inviter: Inviter::Oneself } => "Account made by signing up".to_owned(),
+            What::SignedOut => "Signed out".to_owned(),
+            What::SignInDisowned => "A sign-in was ended because it wasn't you".to_owned(),
+            What::DeviceRemembered => "This browser was remembered".to_owned(),
+            What::DevicesForgotten { count: 1 } => "1 remembered browser forgotten".to_owned(),
+            What::DevicesForgotten { count } => format!("{count} remembered browsers forgotten"),
             What::SessionsEnded { count: 1 } => "1 session ended".to_owned(),
             What::SessionsEnded { count } => format!("{count} sessions ended"),
             What::Locked => "Locked".to_owned(),
@@ -160,6 +173,8 @@ pub(in crate::edge::portal) mod tests {
             What::WrongTry { method: Method::Password },
             What::WrongTry { method: Method::Password },
             What::WrongTry { method: Method::Totp },
+            What::TriesRefused { method: Method::Password },
+            What::CodeSent { method: Method::SmsCode },
             What::FactorAdded { method, name: name() },
             What::FactorAdded { method: Method::Totp, name: "Authenticator app".to_owned() },
             What::FactorRenamed { method, from: name(), to: "Old laptop".to_owned() },
@@ -168,8 +183,16 @@ pub(in crate::edge::portal) mod tests {
             What::RecoveryCodesReplaced,
             What::RecoveryCodeUsed { left: 9 },
             What::RecoveryCodeUsed { left: 1 },
+            What::ResetRequested,
             What::PasswordChanged,
             What::ContactChanged,
+            What::Joined { inviter: Inviter::Operator },
+            What::Joined { inviter: Inviter::Oneself },
+            What::SignedOut,
+            What::SignInDisowned,
+            What::DeviceRemembered,
+            What::DevicesForgotten { count: 1 },
+            What::DevicesForgotten { count: 2 },
             What::SessionsEnded { count: 1 },
             What::SessionsEnded { count: 3 },
             What::Locked,
@@ -196,7 +219,7 @@ pub(in crate::edge::portal) mod tests {
                 Event { user, at, what, place: place.clone() }
             })
             .collect();
-        ActivityRow::of(&events, 40, NOON)
+        ActivityRow::of(&events, 50, NOON)
     }
 
     #[test]

@@ -85,8 +85,8 @@ pub(super) async fn forget(State(desk): State<Arc<Desk>>, visit: Visit, Fields(f
         Err(error) => return desk.unavailable(&error),
     };
     let forgotten = match form.device {
-        Some(device) => devices::forget(&desk.world, user, DeviceId(device)).await.map(u64::from),
-        None => devices::forget_all(&desk.world, user).await,
+        Some(device) => devices::forget(&desk.world, user, DeviceId(device), &visit.caller).await.map(u64::from),
+        None => devices::forget_all(&desk.world, user, &visit.caller).await,
     };
     match forgotten {
         Ok(count) => {
@@ -117,7 +117,7 @@ pub(super) async fn end(State(desk): State<Arc<Desk>>, visit: Visit, Fields(form
         return *refusal;
     }
     let Some(link) = Token::parse(&form.link) else { return not_me(&desk, &visit, NotMe::Over) };
-    match devices::undo(&desk.world, &link).await {
+    match devices::undo(&desk.world, &link, &visit.caller).await {
         Ok(Some(undo)) => {
             desk.ended.note(undo.session);
             let (user, session) = (undo.user.0, undo.session.0);

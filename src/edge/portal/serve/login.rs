@@ -25,6 +25,7 @@ use axum::{
 };
 use serde::Deserialize;
 use std::sync::Arc;
+use tracing::field::display;
 
 /// What links to the portal's pages carry.
 #[derive(Deserialize)]
@@ -58,10 +59,11 @@ pub(super) async fn submit(State(desk): State<Arc<Desk>>, visit: Visit, Fields(f
         return *refusal;
     }
     let to = desk.journey(form.carried.to.as_deref()).and(form.carried.to.as_deref());
-    let outcome = sign_in::with_password(&desk.world, &form.login_id, &form.password, &visit.caller).await;
+    let (user, outcome) = sign_in::with_password(&desk.world, &form.login_id, &form.password, &visit.caller).await;
+    let user = user.map(|user| display(user.0));
     match &outcome {
-        Ok(_) => tracing::info!(client = %visit.caller.address, "password accepted"),
-        Err(error) => tracing::info!(client = %visit.caller.address, %error, "sign-in refused"),
+        Ok(_) => tracing::info!(user.id = user, client = %visit.caller.address, "password accepted"),
+        Err(error) => tracing::info!(user.id = user, client = %visit.caller.address, %error, "sign-in refused"),
     }
     match outcome {
         Ok(outcome) => go_on(&desk, &visit, outcome, to).await,
@@ -166,7 +168,7 @@ async fn half(desk: &Desk, visit: &Visit, path: &str, token: &Token, to: Option<
 
 pub(super) async fn replace(desk: &Desk, visit: &Visit) {
     let Some(token) = &visit.token else { return };
-    match sessions::sign_out(&desk.world, token).await {
+    match sessions::sign_out(&desk.world, token, &visit.caller).await {
         Ok(Some(session)) => desk.ended.note(session),
         Ok(None) => {}
         // The older session stays until it expires; the new one does not depend on it.

@@ -64,7 +64,7 @@ async fn end(desk: &Desk, visit: &Visit, everywhere: bool) -> Result<Scope, Stor
         tracing::info!(user.id = %user.0, count, "signed out everywhere");
         return Ok(Scope::Everywhere);
     }
-    if let Some(session) = sessions::sign_out(&desk.world, token).await? {
+    if let Some(session) = sessions::sign_out(&desk.world, token, &visit.caller).await? {
         desk.ended.note(session);
         tracing::info!(session.id = %session.0, "signed out");
     }

@@ -1,23 +1,16 @@
 //! `/recovery-codes`: new ones, for somebody who has just proven who they are.
 
-use super::{
-    Carried, Desk, Fields, Reply, Visit,
-    challenge::{shown, status},
-    onward, see_other,
-    way::Errand,
-};
+use super::{Carried, Desk, Fields, Reply, Visit, onward, see_other, way::Errand};
 use crate::{
-    domain::factor::{Method, recovery::Code},
+    domain::factor::recovery::Code,
     edge::{
-        http::page::protect,
+        http::{page::protect, words::Upcoming},
         portal::{
-            challenge::{Answerer, ChallengePage, Kept, ProofNotice, Reason},
             message::Message,
-            recovery_codes::{RecoveryCodesFile, RecoveryCodesPage},
+            recovery_codes::{RecoveryCodesFile, RecoveryCodesPage, make::MakeCodesPage},
         },
     },
     flows::{
-        challenge::{ChallengeError, answer_totp},
         recovery::{self, GenerateError},
         sessions::{self, Bearer, Full},
         sign_in::Opened,
@@ -34,50 +27,36 @@ use serde::Deserialize;
 use std::sync::Arc;
 
 #[derive(Deserialize)]
-pub(super) struct MakeForm {
-    /// A code from an authenticator app, where no proof was recent enough.
-    code: Option<String>,
-    #[serde(flatten)]
-    carried: Carried,
-}
-
-#[derive(Deserialize)]
 pub(super) struct FileForm {
     codes: String,
     #[serde(flatten)]
     carried: Carried,
 }
 
-/// `GET /recovery-codes`: they were shown once, and are not kept.
-pub(super) async fn elsewhere() -> Reply {
-    see_other("/account")
+/// `GET /recovery-codes`: asks whether to make new ones, of whoever may. The present ones were shown once, and are not kept.
+pub(super) async fn show(State(desk): State<Arc<Desk>>, visit: Visit) -> Reply {
+    let full = match desk.signed_in(&visit).await {
+        Ok(full) => full,
+        Err(reply) => return *reply,
+    };
+    match recovery::may_generate(&desk.world, &full).await {
+        Ok(()) => ask(&desk, &visit, &full, None),
+        Err(error) => refuse(&desk, &visit, &full, &error),
+    }
 }
 
-/// Makes new ones and shows them; asks for a code first where the last proof is too old (EN-01).
-pub(super) async fn make(State(desk): State<Arc<Desk>>, visit: Visit, Fields(form): Fields<MakeForm>) -> Reply {
-    if let Err(refusal) = desk.check(&visit, &form.carried) {
+/// Makes new ones and shows them; has the strongest there is proven first where that was too long ago (EN-01).
+pub(super) async fn make(State(desk): State<Arc<Desk>>, visit: Visit, Fields(carried): Fields<Carried>) -> Reply {
+    if let Err(refusal) = desk.check(&visit, &carried) {
         return *refusal;
     }
-    let bearer = match sessions::recognise(&desk.world, visit.token.as_ref()).await {
-        Ok(bearer) => bearer,
-        Err(error) => return desk.unavailable(&error),
+    let full = match desk.signed_in(&visit).await {
+        Ok(full) => full,
+        Err(reply) => return *reply,
     };
-    let full = match &bearer {
-        Bearer::Full(full) => full,
-        Bearer::Half(_) => return onward("/challenge/totp", None),
-        Bearer::Nobody(_) => return onward("/login", None),
-    };
-    let Some(code) = form.code else {
-        return match generate(&desk, &visit, full).await {
-            Ok(codes) => page(&desk, &visit, None, full, &codes),
-            Err(GenerateError::Stale) => confirm(&desk, &visit, full, None).await,
-            Err(error) => failed(&desk, &error),
-        };
-    };
-    match answer_totp(&desk.world, &bearer, &code, &visit.caller).await {
-        Ok(opened) => desk.hand_out_codes(visit, &opened, None).await,
-        Err(ChallengeError::Gone) => onward("/login", None),
-        Err(error) => confirm(&desk, &visit, full, Some(shown(&desk, &error))).await,
+    match generate(&desk, &visit, &full).await {
+        Ok(codes) => page(&desk, &visit, None, &full, &codes),
+        Err(error) => refuse(&desk, &visit, &full, &error),
     }
 }
 
@@ -117,20 +96,31 @@ async fn generate(desk: &Desk, visit: &Visit, full: &Full) -> Result<Vec<Code>, 
     let codes = recovery::generate(&desk.world, full, &visit.caller).await;
     match &codes {
         Ok(codes) => tracing::info!(user.id = %user, count = codes.len(), "recovery codes made"),
-        Err(GenerateError::Off | GenerateError::Stale) => {}
-        Err(error @ (GenerateError::Busy(_) | GenerateError::Store(_))) => {
+        Err(GenerateError::Off | GenerateError::NeedsProof(_) | GenerateError::NoSecondFactor) => {}
+        Err(error @ (GenerateError::TooMany(_) | GenerateError::Busy(_) | GenerateError::Store(_))) => {
             tracing::warn!(user.id = %user, %error, "no recovery codes could be made");
         }
     }
     codes
 }
 
-fn failed(desk: &Desk, error: &GenerateError) -> Reply {
+fn refuse(desk: &Desk, visit: &Visit, full: &Full, error: &GenerateError) -> Reply {
     match error {
-        GenerateError::Off | GenerateError::Stale => see_other("/account"),
+        GenerateError::Off | GenerateError::NoSecondFactor => see_other("/account"),
+        GenerateError::NeedsProof(_) => onward("/challenge", Some(&Errand::RecoveryCodes.name())),
+        GenerateError::TooMany(closed) => ask(desk, visit, full, desk.until(*closed)),
         GenerateError::Busy(busy) => desk.unavailable(&StoreError::Unavailable(busy.to_string())),
         GenerateError::Store(error) => desk.unavailable(error),
     }
+}
+
+/// Asks whether to make new ones, or says when that can be done again.
+fn ask(desk: &Desk, visit: &Visit, full: &Full, again: Option<Upcoming>) -> Reply {
+    let status = if again.is_some() { StatusCode::TOO_MANY_REQUESTS } else { StatusCode::OK };
+    let login_id = full.identity.user.login_id.as_str();
+    desk.form_page(visit, None, |hidden| {
+        desk.page(status, &MakeCodesPage { frame: desk.frame(), hidden, login_id, again })
+    })
 }
 
 fn page(desk: &Desk, visit: &Visit, to: Option<&str>, full: &Full, codes: &[Code]) -> Reply {
@@ -139,38 +129,6 @@ fn page(desk: &Desk, visit: &Visit, to: Option<&str>, full: &Full, codes: &[Code
     let login_id = full.identity.user.login_id.as_str();
     desk.form_page(visit, to, |hidden| {
         desk.page(StatusCode::OK, &RecoveryCodesPage { frame: desk.frame(), hidden, login_id, codes: &codes })
-    })
-}
-
-/// Asks for a code, and comes back here; who has no app proves themselves another way first.
-async fn confirm(desk: &Desk, visit: &Visit, full: &Full, notice: Option<ProofNotice>) -> Reply {
-    let user = &full.identity.user;
-    match desk.world.store.totp_factors(user.id).await {
-        Ok(factors) if factors.is_empty() => return onward("/challenge", Some(&Errand::Account.name())),
-        Ok(_) => {}
-        Err(error) => return desk.unavailable(&error),
-    }
-    let answerer = Answerer {
-        login_id: user.login_id.as_str(),
-        back: Some("/account"),
-        others: &[],
-        kept: Kept::Nothing,
-        reference: None,
-    };
-    desk.form_page(visit, None, |hidden| {
-        let (method, action) = (Method::Totp, "/recovery-codes");
-        let page = ChallengePage {
-            frame: desk.frame(),
-            hidden,
-            method,
-            action,
-            reason: Reason::Change,
-            answerer,
-            delivery: None,
-            notice,
-            remember: None,
-        };
-        desk.page(status(notice), &page)
     })
 }
 

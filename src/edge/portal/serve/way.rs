@@ -51,8 +51,8 @@ pub(super) struct Toll<'a> {
 /// would, and no journey reads like one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Errand {
-    /// To change something on the account page.
-    Account,
+    /// To make new recovery codes.
+    RecoveryCodes,
     /// To set up a passkey or security key.
     AddKey(KeyKind),
     /// To set up an authenticator app.
@@ -74,7 +74,7 @@ impl Errand {
     /// What links call it.
     pub(super) fn name(self) -> String {
         match self {
-            Self::Account => "account".to_owned(),
+            Self::RecoveryCodes => "recovery-codes".to_owned(),
             Self::AddKey(KeyKind::Passkey) => "add-passkey".to_owned(),
             Self::AddKey(KeyKind::SecurityKey) => "add-security-key".to_owned(),
             Self::AddTotp => "add-totp".to_owned(),
@@ -90,7 +90,7 @@ impl Errand {
     pub(super) const fn change(self) -> Change {
         match self {
             Self::AddKey(_) | Self::AddTotp | Self::Factor(_) | Self::Sessions => Change::Factors,
-            Self::Account | Self::Contact(_) | Self::ChangePassword => Change::Account,
+            Self::RecoveryCodes | Self::Contact(_) | Self::ChangePassword => Change::Account,
         }
     }
 
@@ -106,14 +106,14 @@ impl Errand {
         let factor = to.strip_prefix(FACTOR).and_then(|id| Uuid::parse_str(id).ok()).map(Self::Factor);
         let keys = KeyKind::ALL.iter().copied().map(Self::AddKey);
         let contacts = Kind::ALL.iter().copied().map(Self::Contact);
-        let plain = [Self::Account, Self::AddTotp, Self::Sessions, Self::ChangePassword];
+        let plain = [Self::RecoveryCodes, Self::AddTotp, Self::Sessions, Self::ChangePassword];
         plain.into_iter().chain(keys).chain(contacts).chain(factor).find(|errand| to == errand.name())
     }
 
     /// Where it is run.
     pub(super) fn path(self) -> String {
         match self {
-            Self::Account => "/account".to_owned(),
+            Self::RecoveryCodes => "/recovery-codes".to_owned(),
             Self::AddKey(KeyKind::Passkey) => "/enroll/passkey".to_owned(),
             Self::AddKey(KeyKind::SecurityKey) => "/enroll/security-key".to_owned(),
             Self::AddTotp => "/enroll/totp".to_owned(),

@@ -235,7 +235,7 @@ impl Book {
             }
             Act::SignOut { browser } => {
                 if let Some(token) = &self.tokens[browser] {
-                    sign_out(&self.scene.world, token).await.unwrap();
+                    sign_out(&self.scene.world, token, &self.caller(browser)).await.unwrap();
                 }
                 self.hold(browser, None);
                 self.begin(browser, Vec::new());

@@ -72,9 +72,9 @@ impl Book {
 
     pub(super) async fn make_codes(&mut self, browser: usize) {
         let Some(full) = self.full(browser).await else { return };
+        let is_fresh = self.is_strongest_fresh(browser, full.identity.user.id).await;
         let Ok(codes) = recovery::generate(&self.scene.world, &full, &self.caller(browser)).await else { return };
-        let is_second = |method| matches!(method, Method::Totp | Method::Passkey | Method::SmsCode);
-        assert!(self.is_fresh(browser, is_second), "codes are made without a fresh second factor");
+        assert!(is_fresh, "codes are made without a fresh proof by the strongest there is");
         let codes = codes.iter().map(|code| code.to_text().to_string()).collect();
         self.void.extend(self.codes.insert(full.identity.user.id, codes).unwrap_or_default());
         self.done.insert("codes made");

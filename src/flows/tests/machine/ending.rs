@@ -53,7 +53,8 @@ impl Book {
             messages.iter().rev().filter_map(|message| link(&message.content)).collect()
         };
         let Some(link) = links.get(nth) else { return };
-        let Some(undone) = devices::undo(&self.scene.world, &Token::parse(link).unwrap()).await.unwrap() else {
+        let Some(undone) = devices::undo(&self.scene.world, &Token::parse(link).unwrap(), &anywhere()).await.unwrap()
+        else {
             return;
         };
         assert!(self.used_links.insert(link.clone()), "a link worked twice");

@@ -31,7 +31,7 @@ impl Book {
     pub(super) async fn enter(&mut self, browser: usize, user: UserId, outcome: Outcome) {
         // As the portal does: what the browser held before ends.
         if let Some(old) = &self.tokens[browser] {
-            sign_out(&self.scene.world, old).await.unwrap();
+            sign_out(&self.scene.world, old, &self.caller(browser)).await.unwrap();
         }
         self.begin(browser, vec![(user, Method::Password, self.scene.now())]);
         match outcome {
@@ -95,7 +95,7 @@ impl Book {
         } else {
             let Ok(opened) = passkeys::sign_in(world, answer, &caller).await else { return };
             if let Some(old) = &self.tokens[browser] {
-                sign_out(world, old).await.unwrap();
+                sign_out(world, old, &caller).await.unwrap();
             }
             self.begin(browser, vec![proof]);
             self.done.insert("passkey alone");
@@ -142,7 +142,7 @@ impl Book {
 
     pub(super) async fn forget_devices(&mut self, browser: usize) {
         let Some(full) = self.full(browser).await else { return };
-        devices::forget_all(&self.scene.world, full.identity.user.id).await.unwrap();
+        devices::forget_all(&self.scene.world, full.identity.user.id, &self.caller(browser)).await.unwrap();
         self.forget(full.identity.user.id);
     }
 }
