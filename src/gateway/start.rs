@@ -63,9 +63,6 @@ pub enum StartError {
     /// TLS can't be set up.
     #[error("TLS can't be set up: {0}")]
     Tls(#[from] rustls::Error),
-    /// What an app says of other origins is no header value.
-    #[error("`cors` can't be said in a header: {0}")]
-    Cors(#[from] http::header::InvalidHeaderValue),
     /// An upstream is none.
     #[error("app `{app}`: {error}")]
     Upstream {
