@@ -360,6 +360,10 @@ fn a_changed_config_is_tried_on_recorded_traffic() {
     // Compared with itself, a config changes nothing.
     let same = json(&replay(&["--json", "-c", &new]));
     assert_eq!(same["step_ups"], serde_json::json!({ "before": 5, "after": 5 }));
+    // Ann must sign in at 10 and 20, Bob at 30; what Bob signs in with is not what reports take at 40.
+    fs::write(&new, format!("{}[session]\nlifetime = \"10m\"\n{stricter}", site.preamble())).unwrap();
+    let shorter = replay(&[]);
+    assert!(shorter.contains("0 further sign-ins before, 4 after: 4 more.\n1 step-up before, "), "{shorter}");
     fs::write(file(&site, "yesterday.jsonl"), "GET / 200\n").unwrap();
     let none = without_config(&["replay", &records, "--with", &new]);
     assert_eq!((none.status.code(), errors(&none)), (Some(1), format!("error: no line is a record in {records}\n")));

@@ -19,7 +19,7 @@ use crate::{
         factor::FactorId,
         place::Place,
         policy::{Visitor, WhyAnonymous, route::Route},
-        session::{Activity, Authentication, Identity, Session, SessionId, Standing},
+        session::{Activity, Authentication, Identity, Session, SessionId},
         time::Timestamp,
         user::{LoginId, User, UserId},
     },
@@ -27,7 +27,7 @@ use crate::{
 };
 use clauses::Paid;
 use serde::Serialize;
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 use uuid::Uuid;
 use way::{End, Facts, Whence};
 
@@ -186,11 +186,6 @@ fn visitor(
         place: Place::default(),
         risk: risk.map(|risk| risk.assessed(settings)).unwrap_or_default(),
     };
-    match session.standing(settings.session, now) {
-        Standing::Live => {}
-        Standing::TooOld => return Visitor::Anonymous(WhyAnonymous::TooOld),
-        Standing::Idle => return Visitor::Anonymous(WhyAnonymous::Idle),
-    }
     let Some(who) = who.cloned().or_else(somebody) else { return Visitor::Anonymous(WhyAnonymous::Unknown) };
     let user = User {
         id: user,
@@ -202,7 +197,7 @@ fn visitor(
         disabled: false,
         created_at: started_at,
     };
-    Visitor::SignedIn(Arc::new(Identity { user, session }))
+    Visitor::of(Identity { user, session }, settings.session, now)
 }
 
 /// Proofs without a name belong to somebody who is in no group.

@@ -17,12 +17,12 @@ use crate::domain::{
         demand::Wish,
     },
     risk::Assessment,
-    session::{Activity, Authentication, Identity, Limits, Session, SessionId, Standing},
+    session::{Activity, Authentication, Identity, Limits, Session, SessionId},
     time::Timestamp,
     user::{LoginId, User, UserId},
 };
 use serde::{Deserialize, Serialize};
-use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
+use std::{fmt, net::IpAddr, time::Duration};
 use uuid::Uuid;
 
 /// What becomes of a request.
@@ -274,14 +274,9 @@ impl Sender {
 
     /// The visitor that a decision is made on, where sessions live so long.
     pub fn visitor(&self, limits: Limits, now: Timestamp) -> Visitor {
-        let identity = match self {
-            Self::SignedIn(person) => person.identity(now),
-            Self::Nobody(why) => return Visitor::Anonymous(*why),
-        };
-        match identity.session.standing(limits, now) {
-            Standing::Live => Visitor::SignedIn(Arc::new(identity)),
-            Standing::TooOld => Visitor::Anonymous(WhyAnonymous::TooOld),
-            Standing::Idle => Visitor::Anonymous(WhyAnonymous::Idle),
+        match self {
+            Self::SignedIn(person) => Visitor::of(person.identity(now), limits, now),
+            Self::Nobody(why) => Visitor::Anonymous(*why),
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     edge::proxy::head::Head,
 };
 use proptest::prelude::*;
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 const NOON: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
