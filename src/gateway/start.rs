@@ -9,11 +9,12 @@ use super::{
     metrics::Metrics,
     redirect::Redirect,
     reload::{Reloader, Standing},
-    tls::{self, CertificateError, Certificates},
+    tls::{self, Certificates},
     world::OpenError,
 };
 use crate::{
     adapters::{
+        certificates::CertificateError,
         records::FileRecords,
         signer::KeyError,
         upstream::{Client, NotAServer, NotTrusted},
