@@ -1,5 +1,6 @@
 //! The ports, in the real world: what is kept, the machine, and the way to the applications.
 
+pub mod certificates;
 pub mod geography;
 pub mod messages;
 pub mod passkeys;

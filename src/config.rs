@@ -1,7 +1,8 @@
 //! Reads `config.toml`: every problem at once, each where it stands, with the key that was probably meant.
 //!
 //! [`read`] is pure: text in, [`Reading`] or [`Problems`] out; variables and secret files come through
-//! [`Environment`]. Whether certificates are there is asked apart from that, by [`Reading::check_files`].
+//! [`Environment`]. Whether the files that it names are there, and hold what they must, is asked apart from that, by
+//! [`Reading::check`] and [`Reading::check_whole`].
 //!
 //! The config as written is a [`toml`] tree that `reader` walks with the key list of [`keys`]; as run it is
 //! [`Settings`]. Nothing in between leaves this module.
@@ -18,6 +19,7 @@ mod conditions;
 pub mod duration;
 pub mod explain;
 pub mod file;
+mod files;
 pub mod keys;
 mod levels;
 mod lints;
@@ -44,14 +46,10 @@ pub use file::{File, NotServable, Prints};
 pub use problem::{Problems, Source, Unreadable};
 pub use settings::Settings;
 
+use files::Named;
 use problem::{Code, Problem, Severity};
 use reader::{Reader, Section};
-use std::{
-    cell::RefCell,
-    io,
-    ops::Range,
-    path::{Path, PathBuf},
-};
+use std::{cell::RefCell, io, path::Path};
 use toml::de::DeTable;
 
 /// Where `${NAME}` and `file:PATH` come from.
@@ -86,7 +84,7 @@ pub struct Reading {
     /// Its `[[test]]`s.
     pub cases: Vec<Case>,
     source: Source,
-    files: Vec<(PathBuf, Range<usize>)>,
+    files: Vec<Named>,
 }
 
 /// Reads a config file. Relative paths in it begin at `folder`.
@@ -195,17 +193,18 @@ fn settings(root: &Section<'_>) -> Option<(Settings, Vec<Case>)> {
 }
 
 impl Reading {
-    /// Whether the files that must be there are, and can be opened.
-    pub fn check_files(&self) -> Result<(), Problems> {
-        let problem = |(path, at): &(PathBuf, Range<usize>)| {
-            let error = openable(path).err()?;
-            let title = format!("this file can't be opened: {error}");
-            Some(
-                Problem::new(Code::MissingFile, title, at.clone(), "expected a file that can be read")
-                    .help("relative paths begin at the config file's folder"),
-            )
-        };
-        self.problems(self.files.iter().filter_map(problem).collect())
+    /// Whether the files that must be there are, and can be opened, and every `[[test]]` holds.
+    pub fn check(&self) -> Result<(), Problems> {
+        let missing = self.files.iter().filter_map(|file| file.missing());
+        self.problems(missing.chain(cases::run(&self.cases, &self.settings)).collect())
+    }
+
+    /// The same, and whether the files hold what they must. Left out where a gateway runs: it keeps what it has of a file that
+    /// somebody is just writing.
+    pub fn check_whole(&self) -> Result<(), Problems> {
+        let file = |file: &Named| file.missing().or_else(|| file.unusable(&self.files));
+        let files: Vec<_> = self.files.iter().filter_map(file).collect();
+        self.problems(files.into_iter().chain(cases::run(&self.cases, &self.settings)).collect())
     }
 
     /// Whether every `[[test]]` holds.
@@ -221,12 +220,6 @@ impl Reading {
     fn problems(&self, list: Vec<Problem>) -> Result<(), Problems> {
         if list.is_empty() { Ok(()) } else { Err(Problems::new(self.source.clone(), list)) }
     }
-}
-
-/// A folder can be opened too, on some systems, and is no certificate.
-fn openable(path: &Path) -> io::Result<()> {
-    let found = std::fs::File::open(path)?.metadata()?;
-    if found.is_dir() { Err(io::ErrorKind::IsADirectory.into()) } else { Ok(()) }
 }
 
 #[cfg(test)]

@@ -16,6 +16,6 @@ pub mod tls;
 pub mod watch;
 pub mod world;
 
+pub use crate::adapters::certificates::CertificateError;
 pub use start::{Running, StartError, run, start};
-pub use tls::CertificateError;
 pub use world::{OpenError, open_world, senders};

@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on should stop there")]
 
+#[path = "command_line/check.rs"]
+mod check;
+
 use insta::assert_snapshot;
 use std::{fs, process::Output};
 use support::gateway::Site;
@@ -137,127 +140,6 @@ fn what_is_asked_wrongly_ends_with_2() {
     assert_eq!(without_config(&["--version"]).status.code(), Some(0));
 }
 
-#[test]
-fn a_good_config_is_counted() {
-    let site = site();
-    let name = site.config_path().display().to_string();
-
-    let said = done(&site, &["check"], "");
-    assert_eq!(said, format!("{name}: 1 app, 1 route, 2 policies, 1 test passed\n"));
-
-    let told = json(&done(&site, &["check", "--json"], ""));
-    let transfers = serde_json::json!({ "app": "payroll", "route": "POST /transfers/**" });
-    assert_eq!(
-        told,
-        serde_json::json!({
-            "apps": 1, "routes": 1, "policies": 2, "tests": 1, "untested": [transfers],
-            "errors": 0, "warnings": 0, "problems": [],
-        })
-    );
-    let coverage = done(&site, &["check", "--coverage"], "");
-    assert!(coverage.ends_with("\nno test touches payroll: POST /transfers/**\n"), "{coverage}");
-}
-
-#[test]
-fn warnings_are_told_and_stop_nothing() {
-    let site = site();
-    site.configure(&format!("{}{APP}\n[policy.spare]\nlevel = \"login\"\n", site.preamble()));
-
-    let output = site.run(&["check"], "");
-
-    assert_eq!(output.status.code(), Some(0));
-    assert!(errors(&output).starts_with("warning[C0101]"), "{}", errors(&output));
-    assert!(out(&output).ends_with("1 test passed; 1 warning\n"), "{}", out(&output));
-}
-
-#[test]
-fn nothing_passes_a_strict_check_but_a_clean_file() {
-    let site = site();
-    assert_eq!(done(&site, &["check", "--strict", "--json"], ""), done(&site, &["check", "--json"], ""));
-    site.configure(&format!("{}{APP}\n[policy.spare]\nlevel = \"login\"\n", site.preamble()));
-
-    let (code, error) = refused(&site, &["check", "--strict"], "");
-    assert_eq!(code, Some(1));
-    assert!(error.ends_with("error: the config file has 1 warning, and --strict lets none pass"), "{error}");
-    let output = site.run(&["check", "--strict", "--json"], "");
-    assert_eq!((output.status.code(), errors(&output).as_str()), (Some(1), ""));
-    let problem = &json(&out(&output))["problems"][0];
-    assert_eq!((&problem["severity"], &problem["code"]), (&"warning".into(), &"C0101".into()));
-}
-
-#[test]
-fn a_program_is_told_each_problem_and_where_it_stands() {
-    let site = site();
-    site.configure(&format!("{}{APP}\n[sesion]\nidle = \"2h\"\n", site.preamble()));
-
-    let output = site.run(&["check", "--json"], "");
-
-    let told = json(&out(&output));
-    let line = fs::read_to_string(site.config_path()).unwrap().lines().position(|line| line == "[sesion]").unwrap() + 1;
-    assert_eq!((output.status.code(), &told["errors"]), (Some(1), &1.into()));
-    let problem = &told["problems"][0];
-    assert_eq!((&problem["line"], &problem["column"]), (&line.into(), &2.into()), "{told}");
-    assert_eq!(problem["help"], "did you mean `session`?");
-}
-
-#[test]
-fn the_schema_is_printed_without_a_config() {
-    let schema = json(&out(&without_config(&["schema"])));
-
-    assert_eq!(schema["$defs"]["app"]["properties"]["name"]["type"], "string");
-}
-
-#[test]
-fn every_verb_refuses_a_wrong_config() {
-    let site = site();
-    site.configure(&format!("{}{APP}\n[sesion]\nidle = \"2h\"\n", site.preamble()));
-
-    for verb in [&["check"][..], &["serve"], &["user", "list"], &["explain", "GET", "https://payroll.localhost/"]] {
-        let (code, error) = refused(&site, verb, "");
-        assert_eq!(code, Some(1), "{error}");
-        assert!(error.starts_with("error[C0002]"), "{error}");
-        assert!(error.ends_with("\nerror: the config file has 1 error"), "{error}");
-    }
-}
-
-/// Row 27: tests stand in the file.
-#[test]
-fn a_config_whose_test_fails_is_not_served() {
-    let site = site();
-    site.configure(&format!("{}{}", site.preamble(), APP.replace("\"sign-in\"", "\"forward\"")));
-
-    for verb in ["check", "serve"] {
-        let (code, error) = refused(&site, &[verb], "");
-        assert_eq!(code, Some(1));
-        assert!(error.contains("the test \"strangers sign in first\" fails"), "{error}");
-    }
-}
-
-#[test]
-fn a_gateway_that_can_not_record_does_not_start() {
-    let site = site();
-    site.configure(&format!("{}[records]\nfile = \"nowhere/decisions.jsonl\"\n{APP}", site.preamble()));
-
-    let nowhere = file(&site, "nowhere/decisions.jsonl").display().to_string();
-    let why = format!("error: decisions can't be recorded in {nowhere}: No such file or directory (os error 2)");
-    assert_eq!(refused(&site, &["serve"], ""), (Some(1), why));
-}
-
-#[test]
-fn a_config_that_is_not_there_is_named() {
-    let site = site();
-    fs::remove_file(site.config_path()).unwrap();
-
-    let (code, error) = refused(&site, &["check"], "");
-
-    assert_eq!(code, Some(1));
-    let name = site.config_path().display().to_string();
-    assert_eq!(
-        error,
-        format!("error: can't read {name}: No such file or directory (os error 2); name the config file with -c")
-    );
-}
-
 /// Row 27: a decision is explained.
 #[test]
 fn a_decision_is_explained() {
@@ -360,6 +242,10 @@ fn a_changed_config_is_tried_on_recorded_traffic() {
     // Compared with itself, a config changes nothing.
     let same = json(&replay(&["--json", "-c", &new]));
     assert_eq!(same["step_ups"], serde_json::json!({ "before": 5, "after": 5 }));
+    // Ann must sign in at 10 and 20, Bob at 30; what Bob signs in with is not what reports take at 40.
+    fs::write(&new, format!("{}[session]\nlifetime = \"10m\"\n{stricter}", site.preamble())).unwrap();
+    let shorter = replay(&[]);
+    assert!(shorter.contains("0 further sign-ins before, 4 after: 4 more.\n1 step-up before, "), "{shorter}");
     fs::write(file(&site, "yesterday.jsonl"), "GET / 200\n").unwrap();
     let none = without_config(&["replay", &records, "--with", &new]);
     assert_eq!((none.status.code(), errors(&none)), (Some(1), format!("error: no line is a record in {records}\n")));

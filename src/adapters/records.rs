@@ -207,7 +207,10 @@ impl Log {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{policy::call::extract::Extract, time::Timestamp};
+    use crate::domain::{
+        policy::call::{extract::Extract, verdicts::Verdicts},
+        time::Timestamp,
+    };
 
     fn record(number: u32) -> Record {
         Record {
@@ -220,8 +223,11 @@ mod tests {
             extract: Extract::default(),
             client: [192, 0, 2, 7].into(),
             sender: None,
+            form: Verdicts::default(),
             foreign: false,
             paid: false,
+            demand: None,
+            hitch: None,
             outcome: Outcome::Forward,
             instead: None,
             route: None,

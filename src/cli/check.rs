@@ -6,20 +6,24 @@ use super::{
     failure::drawing,
     output::{self, count},
 };
-use crate::config::{Problems, Reading, Settings, Untested};
+use crate::config::{NotServable, Problems, Reading, Settings, Untested};
 use clap::Args;
 use serde_json::{Value, json};
 
 /// Check a config file and run the tests in it
 ///
-/// Reports every mistake at once, each where it stands. Warnings are told and stop nothing, unless `--strict` is given.
-/// What passes here is what `serve` accepts.
+/// Reports every mistake at once, each where it stands: keys and values, files that are named, tests that fail. Warnings are
+/// told and stop nothing, unless `--strict` is given. What passes here is what `serve` accepts, but for what only a start
+/// can tell: free ports, the store and its key, room for records.
 #[derive(Debug, Args)]
-#[command(after_long_help = "Exit codes: 0 no error, 1 errors (with --strict: or warnings), 2 wrong usage.\n\n\
+#[command(
+    after_long_help = "Exit codes: 0 no error; 1 errors, or with --strict warnings; 2 wrong usage. `errors` and `warnings`\n\
+    in the JSON tell all three apart: errors, warnings, clean.\n\n\
     Examples:\n  \
     doorward check\n  \
     doorward check --strict --json | jq '.problems[]'\n  \
-    doorward check -c /etc/doorward/config.toml && systemctl reload doorward")]
+    doorward check -c /etc/doorward/config.toml && systemctl reload doorward"
+)]
 pub(super) struct Arguments {
     #[command(flatten)]
     config: ConfigFile,
@@ -35,13 +39,17 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let (reading, errors) = match arguments.config.read() {
+    let (reading, errors) = match arguments.config.file().read() {
         Ok(reading) => {
-            let errors = reading.check_files().and_then(|()| reading.run_tests()).err();
+            let errors = reading.check_whole().err();
             (Some(reading), errors)
         }
-        Err(Failure::Config(errors)) => (None, Some(errors)),
-        Err(other) => return Err(other),
+        Err(NotServable::Wrong(errors)) => (None, Some(errors)),
+        Err(NotServable::Unreadable(why)) if arguments.json => {
+            output::print_json(&json!({ "errors": 1, "warnings": 0, "problems": [why.listed()] }))?;
+            return Err(Failure::Told);
+        }
+        Err(unreadable) => return Err(unreadable.into()),
     };
     let warnings = reading.as_ref().map_or(0, |reading| reading.warnings.iter().count());
     if arguments.json {

@@ -2,15 +2,19 @@
 
 use super::{Failure, config_file::ConfigFile, output, records};
 use crate::{
+    adapters::records::Keep,
     adapters::{records::older, system::SystemClock},
     config::{
         duration,
-        explain::{Did, Explanation, Request, Risk, Undecided, Who, again, explain, field, form_field, moment},
+        explain::{
+            Did, Explanation, Halfway, Request, Risk, Undecided, Who, again, explain, field, form_field, moment,
+        },
     },
     domain::{record::Record, time::Timestamp, user::LoginId},
     ports::Clock as _,
 };
 use clap::Args;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::json;
 use std::{net::IpAddr, path::PathBuf, time::Duration};
 
@@ -32,7 +36,9 @@ pub(super) struct Arguments {
     #[arg(required_unless_present = "id")]
     url: Option<String>,
     /// A recorded request instead: the reference on its page, or `request.id` in the log
-    #[arg(long, value_name = "ID", conflicts_with_all = ["method", "url", "user", "groups", "did", "from", "headers", "at"])]
+    #[arg(long, value_name = "ID", conflicts_with_all = [
+        "method", "url", "user", "groups", "did", "risk", "from", "headers", "form", "idle", "paid", "at",
+    ])]
     id: Option<String>,
     /// Where it is recorded, if not in the file that the config names
     #[arg(long, value_name = "FILE", requires = "id")]
@@ -54,7 +60,7 @@ pub(super) struct Arguments {
     from: Option<IpAddr>,
     /// A header field: 'Accept: text/html'; may be repeated
     #[arg(long = "header", value_name = "FIELD", value_parser = field)]
-    headers: Vec<(String, String)>,
+    headers: Vec<(HeaderName, HeaderValue)>,
     /// A field of the form in its body: 'op=transfer'; may be repeated
     #[arg(long = "form", value_name = "FIELD", value_parser = form_field)]
     form: Vec<(String, String)>,
@@ -80,7 +86,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let (Some(method), Some(url)) = (method, url) else { return recorded(arguments) };
     let request = Request::parse(&format!("{method} {url}"))
         .map_err(|why| Failure::Misused(format!("this is no request: {why}")))?;
-    let (fields, form) = (headers.clone(), form.clone());
+    let (fields, form) = (HeaderMap::from_iter(headers.iter().cloned()), form.clone());
     let request = Request { client: *from, fields, form, idle: *idle, paid: *paid, ..request };
     let who = user.as_ref().map(|name| Who { name: name.clone(), groups: groups.clone() });
     let settings = config.read()?.settings;
@@ -105,8 +111,9 @@ fn recorded(arguments: &Arguments) -> Result<(), Failure> {
     let record = match records::find(&file, &id)? {
         Some(record) => record,
         None => records::find(&older(&file), &id)?.ok_or_else(|| {
-            let file = file.display();
-            Failure::refused(format!("{file} has no record of {id}; only requests to applications are recorded"))
+            let passed = settings.records.as_ref().is_some_and(|records| records.keep == Keep::Refused);
+            let which = if passed { "requests to applications that did not pass" } else { "requests to applications" };
+            Failure::refused(format!("{} has no record of {id}; only {which} are recorded", file.display()))
         })?,
     };
     let told = again(&settings, &record);
@@ -116,37 +123,47 @@ fn recorded(arguments: &Arguments) -> Result<(), Failure> {
     output::print(&output::plain(&text(&record, &told)))
 }
 
-fn as_json(record: &Record, told: &Result<Explanation, Undecided>) -> Result<serde_json::Value, Failure> {
+fn as_json(record: &Record, told: &Result<Explanation, Box<Halfway>>) -> Result<serde_json::Value, Failure> {
+    let (explanation, halfway) = (told.as_ref().ok(), told.as_ref().err());
     let value = json!({
         "record": serde_json::to_value(record).map_err(Failure::refused)?,
-        "explanation": told.as_ref().ok().map(serde_json::to_value).transpose().map_err(Failure::refused)?,
-        "not_recorded": told.as_ref().err().map(ToString::to_string),
-        "same": told.as_ref().ok().map(|told| told.outcome == record.outcome),
+        "explanation": explanation.map(serde_json::to_value).transpose().map_err(Failure::refused)?,
+        "so_far": halfway.map(|halfway| serde_json::to_value(&halfway.way)).transpose().map_err(Failure::refused)?,
+        "not_recorded": halfway.map(|halfway| halfway.why.to_string()),
+        "same": explanation.map(|told| told.outcome == record.outcome),
     });
     Ok(value)
 }
 
-fn text(record: &Record, told: &Result<Explanation, Undecided>) -> String {
+fn text(record: &Record, told: &Result<Explanation, Box<Halfway>>) -> String {
     let Record { id, outcome, client, .. } = record;
     let head = format!("{id}, {}, from {client}", output::second(record.at));
-    let then = match (&record.route, &record.policy) {
-        (Some(route), Some(policy)) => format!("{outcome}, by the route {route} and the policy `{policy}`"),
-        (None, Some(policy)) => format!("{outcome}, by the app's own policy `{policy}`"),
-        (_, None) => outcome.to_string(),
+    let by = match (&record.route, &record.policy) {
+        (Some(route), Some(policy)) => format!(", by the route {route} and the policy `{policy}`"),
+        (None, Some(policy)) => format!(", by the app's own policy `{policy}`"),
+        (_, None) => String::new(),
     };
     let instead = record.instead.map(|instead| format!("; enforced: {instead}")).unwrap_or_default();
+    let then = match record.demand {
+        Some(_) => format!("{outcome}, which the application asked for; it got the request{by}"),
+        None => format!("{outcome}{by}{instead}"),
+    };
     match told {
-        Ok(told) if told.outcome == *outcome => format!("{head}\n{told}\n\nDecided the same then: {then}{instead}."),
+        Ok(told) if told.outcome == *outcome => format!("{head}\n{told}\n\nDecided the same then: {then}."),
         Ok(told) => {
             let now = told.outcome;
-            format!("{head}\n{told}\n\nDecided OTHERWISE then: {then}{instead}. This config says {now}.")
+            format!("{head}\n{told}\n\nDecided OTHERWISE then: {then}. This config says {now}.")
         }
-        Err(why) => format!(
-            "{head}\n{} https://{}{}{}\n\nDecided then: {then}{instead}.\nThis config can't decide it again. It asks for what is not recorded: {why}.",
-            record.method,
-            record.host,
-            record.path,
-            record.extract.shown(),
-        ),
+        Err(halfway) => match &halfway.why {
+            Undecided::Hitch(hitch) => format!(
+                "{head}\n{}\n\nNot decided then: {hitch}, and the request was refused. No config can decide it now.",
+                halfway.way
+            ),
+            why => format!(
+                "{head}\n{}\n\nDecided then: {then}.\n\
+                 This config can't decide it again. It asks for what is not recorded: {why}.",
+                halfway.way
+            ),
+        },
     }
 }

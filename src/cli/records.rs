@@ -44,13 +44,13 @@ pub(super) fn each(path: &Path, mut see: impl FnMut(&Record)) -> Result<Broken, 
             broken.first = if broken.lines == 0 { number } else { broken.first };
             broken.lines += 1;
         }
-        Next::Line
     })
     .map_err(told)?;
     Ok(broken)
 }
 
-/// The record of this id in a file; no file is an empty one.
+/// The record of this id in a file; no file is an empty one. Of several it is the last: what an application asked for in its
+/// answer comes after what let the request pass.
 pub(super) fn find(path: &Path, id: &str) -> Result<Option<Record>, Failure> {
     let told = |error| Failure::refused(format!("can't read {}: {error}", path.display()));
     let mut reader = match open(path) {
@@ -62,8 +62,7 @@ pub(super) fn find(path: &Path, id: &str) -> Result<Option<Record>, Failure> {
         // Few lines hold it; only those are read.
         let line = line.filter(|line| finder.find(line).is_some());
         let record = line.and_then(|line| serde_json::from_slice::<Record>(line).ok());
-        found = record.filter(|record| record.id == id);
-        if found.is_some() { Next::Enough } else { Next::Line }
+        found = record.filter(|record| record.id == id).or_else(|| found.take());
     })
     .map_err(told)?;
     Ok(found)
@@ -73,15 +72,8 @@ fn open(path: &Path) -> io::Result<BufReader<File>> {
     Ok(BufReader::with_capacity(256 * 1024, File::open(path)?))
 }
 
-/// Whether more lines are wanted.
-#[derive(PartialEq, Eq)]
-enum Next {
-    Line,
-    Enough,
-}
-
 /// Shows each line that is not empty, with its number; `None` where it is too long.
-fn lines(reader: &mut impl BufRead, mut see: impl FnMut(u64, Option<&[u8]>) -> Next) -> io::Result<()> {
+fn lines(reader: &mut impl BufRead, mut see: impl FnMut(u64, Option<&[u8]>)) -> io::Result<()> {
     let (mut buffer, mut number) = (Vec::new(), 0);
     while let Some(line) = next(reader, &mut buffer)? {
         number += 1;
@@ -90,9 +82,7 @@ fn lines(reader: &mut impl BufRead, mut see: impl FnMut(u64, Option<&[u8]>) -> N
             Line::Whole => Some(buffer.as_slice()),
             Line::TooLong => None,
         };
-        if see(number, line) == Next::Enough {
-            break;
-        }
+        see(number, line);
     }
     Ok(())
 }
@@ -135,7 +125,6 @@ mod tests {
 
         lines(&mut reader, |number, line| {
             seen.push((number, line.map(|line| String::from_utf8_lossy(line).into_owned())));
-            Next::Line
         })
         .unwrap();
 

@@ -17,7 +17,8 @@ const PEOPLE_MAX: usize = 10;
 /// Say what a changed config would have made of recorded requests
 ///
 /// Decides each record again by the changed config: what would be decided otherwise, how often people would be asked to
-/// step up, who they are, and which routes decided nothing. Whoever is asked is taken to answer at once. Nothing is sent.
+/// sign in again or to step up, who they are, and which routes decided nothing. Whoever is asked is taken to answer at once.
+/// Nothing is sent.
 #[derive(Debug, Args)]
 #[command(
     after_long_help = "Exit codes: 0 done, whatever it says; 1 no records, or a config with errors; 2 wrong usage.\n\n\
@@ -75,7 +76,7 @@ fn text(report: &Report, with: &Path, config: Option<&Path>, broken: &[(&Path, B
     let with = with.display().to_string();
     let mut parts = vec![head(report)];
     parts.push(decisions(&report.decisions, &with, config));
-    parts.extend(step_ups(report));
+    parts.extend(prompts(report));
     parts.extend(unused(&report.unused, &with));
     parts.extend(undecided(&report.undecided));
     let lines = |(file, found): &(&Path, Broken)| {
@@ -117,17 +118,22 @@ fn decisions(changes: &[Change], with: &str, config: Option<&Path>) -> String {
     format!("{with} decides {same} {than}, and {} otherwise:\n\n{rows}", of(other, "request", "requests"))
 }
 
-fn step_ups(report: &Report) -> Option<String> {
-    let Counts { before, after } = report.step_ups;
-    if before == 0 && after == 0 {
+fn prompts(report: &Report) -> Option<String> {
+    let told = [(report.sign_ins, "further sign-in", "further sign-ins"), (report.step_ups, "step-up", "step-ups")]
+        .into_iter()
+        .filter(|(counts, ..)| *counts != Counts::default())
+        .map(|(Counts { before, after }, one, many)| {
+            let change = match after.cmp(&before) {
+                std::cmp::Ordering::Less => format!("{} fewer", before - after),
+                std::cmp::Ordering::Equal => "as many".to_owned(),
+                std::cmp::Ordering::Greater => format!("{} more", after - before),
+            };
+            format!("{} before, {after} after: {change}.", of(before, one, many))
+        });
+    let told: Vec<_> = told.collect();
+    if told.is_empty() {
         return None;
     }
-    let change = match after.cmp(&before) {
-        std::cmp::Ordering::Less => format!("{} fewer", before - after),
-        std::cmp::Ordering::Equal => "as many".to_owned(),
-        std::cmp::Ordering::Greater => format!("{} more", after - before),
-    };
-    let told = format!("{} before, {after} after: {change}.", of(before, "step-up", "step-ups"));
     let person = |OfPerson { user, asked }: &OfPerson| row(user.clone(), *asked);
     let shown = report.by_person.iter().take(PEOPLE_MAX);
     let people = numbers(["WHO", "BEFORE", "AFTER"], shown.map(person).collect());
@@ -136,7 +142,7 @@ fn step_ups(report: &Report) -> Option<String> {
     let is_asked = |route: &&OfRoute| route.asked != Counts::default();
     let route = |route: &OfRoute| row(name(&route.app, route.route.as_deref()), route.asked);
     let routes = numbers(["ROUTE", "BEFORE", "AFTER"], report.by_route.iter().filter(is_asked).map(route).collect());
-    Some(format!("{told}\n\n{people}{rest}\n\n{routes}"))
+    Some(format!("{}\n\n{people}{rest}\n\n{routes}", told.join("\n")))
 }
 
 fn row(first: String, asked: Counts) -> [String; 3] {

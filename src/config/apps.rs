@@ -1,6 +1,7 @@
 //! `[[app]]`: what is protected.
 
 use super::{
+    files::Holds,
     keys,
     levels::{self, Levels, Minimum},
     lints,
@@ -141,7 +142,7 @@ fn towards(section: &Section<'_>) -> Option<impl FnOnce(App) -> AppSettings> {
 #[expect(clippy::option_option, reason = "the outer `None` says that a problem was noted")]
 fn upstream_ca(section: &Section<'_>, upstreams: Option<&[Upstream]>) -> Option<Option<PathBuf>> {
     section.maybe(&keys::app::UPSTREAM_CA, |value| {
-        let path = file(value)?;
+        let path = file(Holds::Authorities)(value)?;
         if upstreams.is_some_and(|upstreams| upstreams.iter().all(|upstream| upstream.scheme == Scheme::Http)) {
             let fault = Fault::new("no upstream is https", "nobody would ask these authorities");
             return value.fail(Fault {

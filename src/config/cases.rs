@@ -12,6 +12,7 @@ use super::{
     values::{duration, one_of, words},
 };
 use crate::domain::time::Timestamp;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
 use std::{collections::HashSet, net::IpAddr, ops::Range};
 
@@ -80,11 +81,17 @@ pub(super) fn case(section: &Section<'_>, policies: &Policies) -> Option<Case> {
     Some(Case { name, request, who, did, risk, now, expect, route: route?, policy: policy?, at: expect_at })
 }
 
-fn fields(value: &Value<'_>) -> Option<Vec<(String, String)>> {
-    let read = |(name, at, value): (&str, Range<usize>, Value<'_>)| match http::HeaderName::from_bytes(name.as_bytes())
-    {
-        Ok(_) => Some((name.to_owned(), value.text()?)),
-        Err(_) => value.placed(at).fail(Fault::new("this is no header name", "expected letters, digits and hyphens")),
+fn fields(value: &Value<'_>) -> Option<HeaderMap> {
+    let read = |(name, at, value): (&str, Range<usize>, Value<'_>)| {
+        let Ok(name) = HeaderName::from_bytes(name.as_bytes()) else {
+            let fault = Fault::new("this is no header name", "expected letters, digits and hyphens");
+            return value.placed(at).fail(fault);
+        };
+        let text = |text: &str| {
+            HeaderValue::from_str(text)
+                .map_err(|_| Fault::new("this is no value of a header", "expected text without control characters"))
+        };
+        Some((name, value.parsed(text)?))
     };
     let read: Vec<_> = value.entries("headers = { accept = \"text/html\" }")?.into_iter().map(read).collect();
     read.into_iter().collect()
@@ -166,7 +173,7 @@ pub(super) fn untested(cases: &[Case], settings: &Settings) -> Vec<Untested> {
         .filter_map(|case| {
             let told = case.explained(settings);
             told.policy?;
-            Some((told.app?, told.tries.iter().position(|tried| tried.decides)))
+            Some((told.way.app?, told.way.tries.iter().position(|tried| tried.decides)))
         })
         .collect();
     let places = settings.apps.iter().flat_map(|settings| {
@@ -181,7 +188,8 @@ pub(super) fn untested(cases: &[Case], settings: &Settings) -> Vec<Untested> {
 
 /// A route is named by its label or its path.
 fn is_decided_by(told: &Explanation, wanted: &str) -> bool {
-    told.tries
+    told.way
+        .tries
         .iter()
         .filter(|tried| tried.decides)
         .any(|tried| tried.label.as_deref() == Some(wanted) || tried.path == wanted)

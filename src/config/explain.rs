@@ -1,7 +1,9 @@
 //! Why a request gets what it gets: the data plane's own functions, one step at a time, with what each saw.
 
 mod asked;
+mod clauses;
 mod recorded;
+mod way;
 mod words;
 
 pub use crate::domain::record::Outcome;
@@ -9,26 +11,25 @@ pub use asked::{
     Did, NotADid, NotAField, NotAFormField, NotAMoment, NotARequest, NotARisk, Request, Risk, Who, field, form_field,
     moment,
 };
-pub use recorded::{Judge, Judged, Undecided, again};
+pub use recorded::{Halfway, Judge, Judged, Undecided, again};
 
 use super::settings::Settings;
-use crate::domain::{
-    factor::FactorId,
-    place::Place,
-    policy::{
-        Decision, Policy, Visitor, WhyAnonymous, WhyDenied,
-        call::{Call, Fields, Form, Mismatch},
-        route::{App, Route, Unsettled},
+use crate::{
+    domain::{
+        factor::FactorId,
+        place::Place,
+        policy::{Visitor, WhyAnonymous, route::Route},
+        session::{Activity, Authentication, Identity, Session, SessionId},
+        time::Timestamp,
+        user::{LoginId, User, UserId},
     },
-    session::{Activity, Authentication, Identity, Session, SessionId, Standing},
-    target::{Authority, CanonicalPath, path::check_query},
-    time::Timestamp,
-    user::{LoginId, User, UserId},
+    edge::proxy::beforehand::ReadForm,
 };
+use clauses::Paid;
 use serde::Serialize;
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::time::Duration;
 use uuid::Uuid;
-use words::Paid;
+use way::{End, Facts, Whence};
 
 /// What a `[[test]]` can expect, by name.
 pub const EXPECTED: &[(&str, Outcome)] = &[
@@ -39,11 +40,28 @@ pub const EXPECTED: &[(&str, Outcome)] = &[
     (Outcome::Deny.name(), Outcome::Deny),
     (Outcome::NotFound.name(), Outcome::NotFound),
     (Outcome::Refuse.name(), Outcome::Refuse),
+    (Outcome::Gateway.name(), Outcome::Gateway),
 ];
 
 /// Every step from a request to its outcome. `Display` is for somebody who was woken up by it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Explanation {
+    /// As far as the routes.
+    #[serde(flatten)]
+    pub way: Way,
+    /// The policy that holds.
+    pub policy: Option<String>,
+    /// What that policy demands, and what was there.
+    pub clauses: Vec<Clause>,
+    /// What becomes of it.
+    pub outcome: Outcome,
+    /// Why, in a sentence.
+    pub why: String,
+}
+
+/// The way of a request as far as the routes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Way {
     /// The request.
     pub request: String,
     /// Who sends it, and what they have proven.
@@ -54,14 +72,12 @@ pub struct Explanation {
     pub path: Option<String>,
     /// Every route, in order.
     pub tries: Vec<Try>,
-    /// The policy that holds.
-    pub policy: Option<String>,
-    /// What that policy demands, and what was there.
-    pub clauses: Vec<Clause>,
-    /// What becomes of it.
-    pub outcome: Outcome,
-    /// Why, in a sentence.
-    pub why: String,
+}
+
+impl Explanation {
+    fn of(way: Way, End { policy, clauses, outcome, why }: End) -> Self {
+        Self { way, policy, clauses, outcome, why }
+    }
 }
 
 /// One route and whether it fitted.
@@ -74,7 +90,9 @@ pub struct Try {
     pub path: String,
     /// Its label.
     pub label: Option<String>,
-    /// What did not fit; nothing where it was the first that did, or stands behind that one.
+    /// Which part did not fit, in a word that stays; nothing where all of it did.
+    pub part: Option<&'static str>,
+    /// The same, in a sentence.
     pub mismatch: Option<String>,
     /// Whether this one decides.
     pub decides: bool,
@@ -83,10 +101,16 @@ pub struct Try {
 /// One demand of a policy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Clause {
+    /// What it looks at, in a word that stays: `people`, `level`, `risk`, `fresh`, `idle` or `once`.
+    pub kind: &'static str,
     /// What is asked for.
     pub demands: String,
+    /// How old that may be, where that matters.
+    pub within_seconds: Option<u64>,
     /// What was there.
     pub saw: String,
+    /// How old it was, where that matters.
+    pub saw_seconds: Option<u64>,
     /// Whether that is enough.
     pub met: bool,
 }
@@ -108,111 +132,29 @@ pub fn explain(
     // What pays for a request is a proof like any other besides.
     let did: Vec<_> = did.iter().chain(&request.paid).copied().collect();
     let visitor = visitor(settings, who, &did, request.idle, risk, now);
-    let mut told = Explanation {
+    let mut way = Way {
         request: request.to_string(),
         visitor: words::visitor(&visitor, &did),
         app: None,
         path: None,
         tries: Vec::new(),
-        policy: None,
-        clauses: Vec::new(),
-        outcome: Outcome::Refuse,
-        why: String::new(),
     };
-    let body: String = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&request.form).finish();
+    let (fields, form) = request.sent();
     let facts = Facts {
-        method: &request.method,
+        method: request.method.as_str(),
         authority: &request.authority,
         path: &request.path,
         query: request.query.as_deref(),
-        fields: &request.fields,
+        fields: &fields,
         client: request.client,
-        form: if body.is_empty() { Form::Empty } else { Form::Fields(&body) },
+        form: ReadForm::seen(Some(&form)),
         paid: request.paid.map(|did| Paid::By(did, now - did.ago)),
-        foreign: false,
-        visitor: &visitor,
+        whence: Whence::Described(&request.method, &fields),
+        visitor: Some(&visitor),
         now,
     };
-    (told.outcome, told.why) = follow(settings, &facts, &mut told);
-    told
-}
-
-/// What a request is decided on.
-struct Facts<'a> {
-    method: &'a str,
-    authority: &'a str,
-    path: &'a str,
-    query: Option<&'a str>,
-    fields: &'a dyn Fields,
-    client: Option<IpAddr>,
-    form: Form<'a>,
-    /// What pays for it, if anything does.
-    paid: Option<Paid>,
-    /// Whether a page of another site opens a WebSocket with it.
-    foreign: bool,
-    visitor: &'a Visitor,
-    now: Timestamp,
-}
-
-/// The way of a request, as the data plane takes it; each step is told.
-fn follow(settings: &Settings, facts: &Facts<'_>, told: &mut Explanation) -> (Outcome, String) {
-    let &Facts { visitor, now, .. } = facts;
-    let host = match Authority::parse(facts.authority) {
-        Ok(authority) => authority.host,
-        Err(why) => return (Outcome::Refuse, format!("the host can't be read: {why}")),
-    };
-    if host == settings.portal.url.host {
-        return (Outcome::Gateway, "this host is the portal: the gateway answers itself".to_owned());
-    }
-    let routing = settings.routing();
-    let Some(app) = routing.find(&host) else {
-        let patterns = settings.apps.iter().flat_map(|settings| &settings.app.hosts);
-        let hosts: Vec<_> = patterns.map(ToString::to_string).collect();
-        let near = super::suggest::nearest(host.as_str(), hosts.iter().map(String::as_str))
-            .map(|near| format!("; did you mean {near}?"));
-        return (Outcome::NotFound, format!("no app has the host {host}{}", near.unwrap_or_default()));
-    };
-    told.app = Some(app.name.clone());
-    let path = match CanonicalPath::parse(facts.path, app.allowed) {
-        Ok(path) => path,
-        Err(why) => return (Outcome::Refuse, why.to_string()),
-    };
-    told.path = Some(path.as_str().to_owned());
-    if let Some(Err(why)) = facts.query.map(check_query) {
-        return (Outcome::Refuse, why.to_string());
-    }
-    if path.below_reserved().is_some() {
-        return (Outcome::Gateway, "paths under /.doorward/ are answered by the gateway itself".to_owned());
-    }
-    let call = Call {
-        method: facts.method,
-        path: &path,
-        query: facts.query,
-        fields: facts.fields,
-        client: facts.client,
-        form: facts.form,
-        visitor: Some(visitor),
-        now,
-    };
-    told.tries = tries(app, &call);
-    let matched = match app.matched(&call) {
-        Ok(Some(matched)) => matched,
-        Ok(None) => {
-            return (
-                Outcome::NotFound,
-                format!("no route fits, and the app `{}` has no `policy` of its own", app.name),
-            );
-        }
-        Err(why @ (Unsettled::Unclear { .. } | Unsettled::Unasked | Unsettled::Unread)) => {
-            return (Outcome::Refuse, why.to_string());
-        }
-    };
-    told.policy = Some(matched.policy.name.clone());
-    if facts.foreign && recorded::is_asked_who(app, matched.policy, &call) {
-        return (Outcome::Deny, "a page of another site opened this WebSocket".to_owned());
-    }
-    told.clauses = words::clauses(matched.policy, visitor, facts.paid.as_ref(), now);
-    verdict(matched.policy, visitor, facts.paid.as_ref(), now)
+    let end = way::follow(settings, &facts, &mut way);
+    Explanation::of(way, end)
 }
 
 /// Somebody with such proofs, and a session that began with the oldest of them.
@@ -244,11 +186,6 @@ fn visitor(
         place: Place::default(),
         risk: risk.map(|risk| risk.assessed(settings)).unwrap_or_default(),
     };
-    match session.standing(settings.session, now) {
-        Standing::Live => {}
-        Standing::TooOld => return Visitor::Anonymous(WhyAnonymous::TooOld),
-        Standing::Idle => return Visitor::Anonymous(WhyAnonymous::Idle),
-    }
     let Some(who) = who.cloned().or_else(somebody) else { return Visitor::Anonymous(WhyAnonymous::Unknown) };
     let user = User {
         id: user,
@@ -260,67 +197,12 @@ fn visitor(
         disabled: false,
         created_at: started_at,
     };
-    Visitor::SignedIn(Arc::new(Identity { user, session }))
+    Visitor::of(Identity { user, session }, settings.session, now)
 }
 
 /// Proofs without a name belong to somebody who is in no group.
 fn somebody() -> Option<Who> {
     LoginId::parse("somebody").ok().map(|name| Who { name, groups: Vec::new() })
-}
-
-fn tries(app: &App, call: &Call<'_>) -> Vec<Try> {
-    let mut settled = false;
-    let tell = |(_, route, fit): (usize, &Route, Result<(), Mismatch>)| {
-        // What can be read in two ways is where the data plane stops too.
-        let stops = matches!(fit, Ok(()) | Err(Mismatch::Unclear));
-        let decides = fit.is_ok() && !settled;
-        settled |= stops;
-        let mismatch = fit.err().map(|part| words::mismatch(part, route, call));
-        let path = route.path.as_str().to_owned();
-        Try { route: words::route(route), path, label: route.label.clone(), mismatch, decides }
-    };
-    app.tries(call).map(tell).collect()
-}
-
-fn verdict(policy: &Policy, visitor: &Visitor, paid: Option<&Paid>, now: Timestamp) -> (Outcome, String) {
-    let name = &policy.name;
-    let told = |decision: &Decision| match decision {
-        Decision::Admit(admission) => match admission.identity() {
-            Some(identity) => (
-                Outcome::Forward,
-                format!("`{name}` is met; the application is told who it is: {}", identity.user.login_id),
-            ),
-            None => {
-                (Outcome::Forward, format!("`{name}` lets everybody pass; the application is told nothing about them"))
-            }
-        },
-        Decision::SignIn(why) => {
-            (Outcome::SignIn, format!("`{name}` wants somebody signed in: {}", words::anonymous(*why)))
-        }
-        Decision::StepUp(missing) => (Outcome::StepUp, words::missing(name, missing)),
-        Decision::Pay(unpaid) if paid.is_some_and(|paid| paid.pays(unpaid, now)) => {
-            (Outcome::Forward, format!("`{name}` is met, and the proof for this request is spent"))
-        }
-        Decision::Pay(unpaid) => (Outcome::StepUp, words::missing(name, &unpaid.missing(now))),
-        Decision::Deny(WhyDenied::Policy) => (Outcome::Deny, format!("`{name}` lets nobody pass")),
-        Decision::Deny(WhyDenied::Who) => {
-            (Outcome::Deny, format!("`{name}` is for other people, and no proof changes that"))
-        }
-        Decision::Deny(WhyDenied::Risk) => {
-            (Outcome::Deny, format!("the sign-in is too risky for `{name}`, and no proof changes that"))
-        }
-    };
-    let decision = policy.decide(visitor, now);
-    match &decision {
-        Decision::Admit(admission) => match admission.instead() {
-            None => told(&decision),
-            Some(instead) => {
-                let (outcome, why) = told(instead);
-                (Outcome::Report, format!("forwarded, as `{name}` only reports; enforced it would be {outcome}: {why}"))
-            }
-        },
-        _ => told(&decision),
-    }
 }
 
 #[cfg(test)]

@@ -61,9 +61,8 @@ impl File {
         let mut prints = Prints::of([self.path.clone()]);
         let noting = Noting::default();
         let checked = self.read_with(&noting).and_then(|reading| {
-            prints.0.extend(Prints::of(reading.files.iter().map(|(path, _)| path.clone())).0);
-            reading.check_files()?;
-            reading.run_tests()?;
+            prints.0.extend(Prints::of(reading.files.iter().map(|file| file.path.clone())).0);
+            reading.check()?;
             Ok(reading)
         });
         prints.0.extend(noting.0.into_inner().0);

@@ -340,7 +340,7 @@ shapes! {
         AT "at" ("date and time") Absent("2023-11-14T22:13:20Z"), "When: `2026-02-06T09:00:00Z` or `2026-02-06T09:00[Europe/Berlin]`.";
         DID "did" ("list of \"METHOD AGE ago\"") Value("[]"), "What they have proven: `\"totp 10m ago\"`.";
         RISK "risk" ("number or list of signals") Absent("the sign-in was as ever"), "How risky the sign-in was: a score, or what showed: `[\"new-device\"]`.";
-        EXPECT "expect" ("forward, report, sign-in, step-up, deny, not-found or refuse") Required, "What must become of it.";
+        EXPECT "expect" ("forward, report, sign-in, step-up, deny, not-found, refuse or gateway") Required, "What must become of it.";
         ROUTE "route" ("label or path of a route") Absent("any route"), "The route that must decide.";
         POLICY "policy" ("policy name") Absent("any policy"), "The policy that must decide.";
     }

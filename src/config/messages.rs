@@ -1,6 +1,7 @@
 //! `[mail]`, `[sms]` and `[voice]`.
 
 use super::{
+    files::Holds,
     keys::{self, Key},
     problem::{Code, Problem},
     reader::{Fault, Section, Value},
@@ -39,7 +40,7 @@ pub(super) fn mail(section: &Section<'_>) -> Option<Mail> {
     let url = section.read(&key::URL, mail_url);
     let user = section.maybe(&key::USER, words);
     let password = section.maybe(&key::PASSWORD, secret);
-    let ca = section.maybe(&key::CA, file);
+    let ca = section.maybe(&key::CA, file(Holds::Authorities));
     let timeout = section.read(&key::TIMEOUT, some_time);
     let (url, ca) = (url?, ca?);
     let route = match url {

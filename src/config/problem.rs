@@ -43,6 +43,18 @@ impl Unreadable {
     pub fn is_missing(&self) -> bool {
         matches!(self, Self::Io { cause, .. } if cause.kind() == std::io::ErrorKind::NotFound)
     }
+
+    /// The same for programs, as [`Problems::listed`] has it.
+    pub fn listed(&self) -> Value {
+        let line = match self {
+            Self::NotUtf8 { line, .. } => Some(line),
+            Self::Io { .. } | Self::TooLarge { .. } => None,
+        };
+        json!({
+            "severity": "error", "code": Code::Unreadable.id(), "line": line, "column": null,
+            "title": self.to_string(), "label": null, "help": null, "also": null,
+        })
+    }
 }
 
 impl Source {
@@ -117,6 +129,10 @@ pub enum Code {
     Hidden,
     /// A file that is not there.
     MissingFile,
+    /// A file that is there, and does not hold what it must.
+    UnusableFile,
+    /// A config file that can't even be looked at.
+    Unreadable,
     /// A `[[test]]` whose request meets another fate.
     FailedTest,
     /// A route that asks for less than the operator's minimum.
@@ -164,6 +180,8 @@ impl Code {
             Self::MissingFile => "C0012",
             Self::FailedTest => "C0013",
             Self::BelowMinimum => "C0014",
+            Self::UnusableFile => "C0015",
+            Self::Unreadable => "C0016",
             Self::UnusedPolicy => "C0101",
             Self::UnreachableRoute => "C0102",
             Self::Lax => "C0103",

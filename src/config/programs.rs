@@ -42,14 +42,11 @@ pub(super) fn cors(value: &Value<'_>) -> Option<Cors> {
     let expose = section.read(&key::EXPOSE, |value| value.list(field));
     let credentials = section.read(&key::CREDENTIALS, truth);
     let max_age = section.read(&key::MAX_AGE, some_time);
-    Some(Cors {
-        origins: origins?,
-        methods: methods?,
-        headers: headers?,
-        expose: expose?,
-        credentials: credentials?,
-        max_age: max_age?,
-    })
+    match Cors::new(&origins?, &methods?, &headers?, &expose?, credentials?, max_age?) {
+        Ok(cors) => Some(cors),
+        // Each part is one by itself; together they are one, too.
+        Err(why) => value.fail(Fault::new("this can't be said in a header", why)),
+    }
 }
 
 /// An origin as browsers write it in `Origin`. In the clear only on this very machine, for whoever develops a page.

@@ -4,15 +4,12 @@
 
 use super::{
     Environment,
+    files::Named,
     keys::{self, Fallback, Key, Shape},
     problem::{Code, Problem},
     suggest::{listed, nearest},
 };
-use std::{
-    cell::RefCell,
-    ops::Range,
-    path::{Path, PathBuf},
-};
+use std::{cell::RefCell, ops::Range, path::Path};
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
@@ -24,8 +21,8 @@ pub(super) struct Reader<'a> {
     pub(super) folder: &'a Path,
     pub(super) environment: &'a dyn Environment,
     pub(super) problems: RefCell<Vec<Problem>>,
-    /// Files that must be there, and where they are named.
-    pub(super) files: RefCell<Vec<(PathBuf, Range<usize>)>>,
+    /// Files that must be there.
+    pub(super) files: RefCell<Vec<Named>>,
     /// Values that must not be drawn.
     pub(super) secrets: RefCell<Vec<Range<usize>>>,
 }

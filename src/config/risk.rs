@@ -2,6 +2,7 @@
 
 use super::{
     explain::Risk,
+    files::Holds,
     keys::{self, Key, Shape},
     problem::{Code, Problem},
     reader::{Fault, Reader, Section, Value},
@@ -26,7 +27,7 @@ const THRESHOLDS: [(&Key, &Act); 3] =
 /// Reads `[risk]`.
 pub(super) fn risk(section: &Section<'_>, networks: Option<&[Network]>) -> Option<RiskSettings> {
     use keys::risk as key;
-    let geo = section.maybe(&key::GEO, file);
+    let geo = section.maybe(&key::GEO, file(Holds::Map));
     let listed = section.read(&key::LISTED, |value| value.list(|value| network_named(value, networks)));
     let weighing = table(section, &key::WEIGHTS, keys::risk_weights::SHAPE);
     let calling = table(section, &key::ON, keys::risk_on::SHAPE);

@@ -1,6 +1,7 @@
 //! The tables that stand once in a file.
 
 use super::{
+    files::Holds,
     keys::{self, Key},
     mfa,
     problem::{Code, Problem},
@@ -100,8 +101,9 @@ pub(super) fn tls(section: &Section<'_>) -> Option<Tls> {
 
 fn certificate(value: &Value<'_>) -> Option<Certificate> {
     let section = value.section(keys::certificate::SHAPE)?;
-    let cert = section.read(&keys::certificate::CERT, file);
-    let key = section.read(&keys::certificate::KEY, file);
+    let cert = section.read(&keys::certificate::CERT, file(Holds::Anything));
+    let holds = cert.clone().map_or(Holds::Anything, Holds::KeyOf);
+    let key = section.read(&keys::certificate::KEY, file(holds));
     Some(Certificate { cert: cert?, key: key? })
 }
 
@@ -311,7 +313,7 @@ pub(super) fn password(section: &Section<'_>) -> Option<Password> {
     let min = section.read(&key::MIN_LENGTH, chars_min);
     let alone = section.read(&key::MIN_LENGTH_ALONE, chars_min);
     let score_min = section.read(&key::SCORE, score);
-    let breached = section.maybe(&key::BREACHED, file);
+    let breached = section.maybe(&key::BREACHED, file(Holds::Anything));
     let policy = Policy { chars_min: min?, chars_min_alone: alone?, score_min: score_min? };
     let advised = Policy::default().chars_min_alone;
     if let Some(value) = section.written(&key::MIN_LENGTH_ALONE).filter(|_| policy.chars_min_alone < advised) {

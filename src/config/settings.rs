@@ -5,7 +5,7 @@ pub use crate::adapters::{
     records::{Keep, Settings as Records},
     upstream::HttpVersion,
 };
-pub use crate::edge::proxy::bearer::Bearer;
+pub use crate::edge::proxy::{bearer::Bearer, cors::Cors};
 
 use crate::{
     domain::{
@@ -271,6 +271,13 @@ pub struct AppSettings {
     pub response_timeout: Duration,
 }
 
+impl AppSettings {
+    /// Which pages of other origins may call it, where the gateway answers for it.
+    pub fn cors(&self) -> Option<&Cors> {
+        self.cors.as_ref()
+    }
+}
+
 /// One server of an application.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Upstream {
@@ -332,23 +339,6 @@ pub enum WebSocket {
     Allowed,
     /// Nowhere.
     Refused,
-}
-
-/// Which pages of other origins may call an application, and how.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cors {
-    /// As browsers write them; never empty.
-    pub origins: Vec<String>,
-    /// What they may send; never empty.
-    pub methods: Vec<String>,
-    /// Header fields they may send.
-    pub headers: Vec<HeaderName>,
-    /// Header fields they may read.
-    pub expose: Vec<HeaderName>,
-    /// Whether they may send cookies.
-    pub credentials: bool,
-    /// How long a browser remembers that.
-    pub max_age: Duration,
 }
 
 /// What comes of an application's wish for a step-up.

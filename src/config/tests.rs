@@ -16,7 +16,7 @@ use std::{collections::HashMap, time::Duration};
 #[derive(Default)]
 struct Pretend {
     variables: HashMap<&'static str, &'static str>,
-    files: HashMap<PathBuf, &'static str>,
+    files: HashMap<std::path::PathBuf, &'static str>,
 }
 
 impl Environment for Pretend {
@@ -229,7 +229,7 @@ fn a_missing_certificate_is_told_apart_from_the_reading() {
     let text = LEAST.replace("/keys/a.key", "a.key").replace("a.pem", ".");
 
     let reading = read(&Source::new("config.toml", &text), folder.path(), &Pretend::default()).unwrap();
-    let problems = reading.check_files().unwrap_err();
+    let problems = reading.check().unwrap_err();
 
     let found: Vec<_> = problems.iter().map(|problem| (problem.code, problems.position(problem))).collect();
     assert_eq!(found, [(Code::MissingFile, (2, 30)), (Code::MissingFile, (2, 41))], "{problems}");

@@ -2,6 +2,7 @@
 
 use super::{
     duration,
+    files::{Holds, Named},
     problem::Code,
     reader::{Fault, Value},
     settings::{Accent, Origin, Scheme, Upstream},
@@ -88,11 +89,13 @@ pub(super) fn path(value: &Value<'_>) -> Option<PathBuf> {
     })
 }
 
-/// A path of a file that must be there when the gateway starts.
-pub(super) fn file(value: &Value<'_>) -> Option<PathBuf> {
-    let path = path(value)?;
-    value.reader.files.borrow_mut().push((path.clone(), value.at.clone()));
-    Some(path)
+/// A path of a file that must be there when the gateway starts, and hold this.
+pub(super) fn file(holds: Holds) -> impl Fn(&Value<'_>) -> Option<PathBuf> {
+    move |value| {
+        let path = path(value)?;
+        value.reader.files.borrow_mut().push(Named { path: path.clone(), at: value.at.clone(), holds: holds.clone() });
+        Some(path)
+    }
 }
 
 /// A text that is shown to people.

@@ -33,7 +33,7 @@ use self::once::Unpaid;
 use crate::domain::{
     factor::Method,
     risk::Score,
-    session::{Authentication, Identity, Level, Session, proven},
+    session::{Authentication, Identity, Level, Limits, Session, Standing, proven},
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
@@ -148,6 +148,18 @@ pub enum Visitor {
     SignedIn(Arc<Identity>),
     /// Nobody we know, and why.
     Anonymous(WhyAnonymous),
+}
+
+impl Visitor {
+    /// Whoever has this session, while it lives.
+    pub fn of(identity: impl Into<Arc<Identity>>, limits: Limits, now: Timestamp) -> Self {
+        let identity = identity.into();
+        match identity.session.standing(limits, now) {
+            Standing::Live => Self::SignedIn(identity),
+            Standing::TooOld => Self::Anonymous(WhyAnonymous::TooOld),
+            Standing::Idle => Self::Anonymous(WhyAnonymous::Idle),
+        }
+    }
 }
 
 /// Why a request carries no session. Logged, recorded, and used to word the sign-in page.

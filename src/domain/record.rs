@@ -11,14 +11,18 @@ use crate::domain::{
     event::by_name,
     factor::{FactorId, Method},
     place::Place,
-    policy::{Decision, Visitor, WhyAnonymous, call::extract::Extract},
+    policy::{
+        Decision, Visitor, WhyAnonymous,
+        call::{extract::Extract, verdicts::Verdicts},
+        demand::Wish,
+    },
     risk::Assessment,
-    session::{Activity, Authentication, Identity, Limits, Session, SessionId, Standing},
+    session::{Activity, Authentication, Identity, Limits, Session, SessionId},
     time::Timestamp,
     user::{LoginId, User, UserId},
 };
 use serde::{Deserialize, Serialize};
-use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
+use std::{fmt, net::IpAddr, time::Duration};
 use uuid::Uuid;
 
 /// What becomes of a request.
@@ -37,7 +41,7 @@ pub enum Outcome {
     Deny,
     /// There is no such app, or no route.
     NotFound,
-    /// It is ambiguous or malformed.
+    /// It is ambiguous or malformed, or something kept it from being decided.
     Refuse,
     /// It is the gateway's own.
     Gateway,
@@ -95,17 +99,26 @@ pub struct Record {
     /// What conditions name of its query and header fields.
     #[serde(default, skip_serializing_if = "Extract::is_empty")]
     pub extract: Extract,
+    /// What conditions said of its form, where somebody looked into it.
+    #[serde(default, skip_serializing_if = "Verdicts::is_empty")]
+    pub form: Verdicts,
     /// For whom it was made.
     pub client: IpAddr,
     /// Who sent it; `None` where nobody looked, since the route was public.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sender: Option<Sender>,
-    /// Whether it opened a WebSocket from a page of another site.
+    /// Whether it opened a WebSocket from a page of another site, which may not.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub foreign: bool,
     /// Whether a proof was spent on it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub paid: bool,
+    /// What the application asked for in its answer. The request itself was let through, and has a record of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub demand: Option<Demanded>,
+    /// What kept it from being decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hitch: Option<Hitch>,
     /// What became of it.
     pub outcome: Outcome,
     /// What would have, were the policy enforced that only reported.
@@ -117,6 +130,58 @@ pub struct Record {
     /// The policy that decided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
+}
+
+/// What an application asked for beside its policy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Demanded {
+    /// A level, by its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level: Option<String>,
+    /// How old a proof may be, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<u64>,
+}
+
+impl From<Wish> for Demanded {
+    fn from(Wish { level, within }: Wish) -> Self {
+        Self { level, within: within.map(|within| within.as_secs()) }
+    }
+}
+
+impl Demanded {
+    /// The same, to be asked of an app.
+    pub fn wish(&self) -> Wish {
+        Wish { level: self.level.clone(), within: self.within.map(Duration::from_secs) }
+    }
+}
+
+/// What keeps a request from being decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Hitch {
+    /// Its body is longer than is taken, or than is read beforehand.
+    TooLarge,
+    /// Its body stopped coming.
+    TooSlow,
+    /// Its body broke off, or can't be read.
+    BrokenOff,
+    /// The store did not answer.
+    Store,
+    /// It brought a token that is not taken.
+    Token,
+}
+
+impl fmt::Display for Hitch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TooLarge => "its body was too large",
+            Self::TooSlow => "its body stopped coming",
+            Self::BrokenOff => "its body broke off",
+            Self::Store => "the store did not answer",
+            Self::Token => "its token was not taken",
+        })
+    }
 }
 
 /// Who sent a request.
@@ -146,6 +211,9 @@ pub struct Person {
     /// When it was last locked, if ever.
     #[serde(default, with = "maybe_instant", skip_serializing_if = "Option::is_none")]
     pub locked: Option<Timestamp>,
+    /// When a request last used it or a stream of it was open, where that is recorded.
+    #[serde(default, with = "maybe_instant", skip_serializing_if = "Option::is_none")]
+    pub seen: Option<Timestamp>,
     /// When somebody last used it, where that is recorded.
     #[serde(default, with = "maybe_instant", skip_serializing_if = "Option::is_none")]
     pub used: Option<Timestamp>,
@@ -187,6 +255,7 @@ impl From<&Visitor> for Sender {
             since: session.started_at,
             proofs: session.authentications.iter().map(proof).collect(),
             locked: session.locked_at,
+            seen: Some(session.seen_at),
             used: Some(session.activity.at),
             quiet: u64::try_from(session.activity.quiet_max.as_millis()).unwrap_or(u64::MAX),
             risk: session.risk.clone(),
@@ -203,43 +272,45 @@ impl Sender {
         }
     }
 
-    /// The visitor that a decision is made on, where sessions live so long. They used their session then, or they would have
-    /// been nobody.
+    /// The visitor that a decision is made on, where sessions live so long.
     pub fn visitor(&self, limits: Limits, now: Timestamp) -> Visitor {
-        let person = match self {
-            Self::SignedIn(person) => person,
-            Self::Nobody(why) => return Visitor::Anonymous(*why),
-        };
+        match self {
+            Self::SignedIn(person) => Visitor::of(person.identity(now), limits, now),
+            Self::Nobody(why) => Visitor::Anonymous(*why),
+        }
+    }
+}
+
+impl Person {
+    /// What is decided on. Where nobody wrote down when the session was last seen, it was in use.
+    pub fn identity(&self, now: Timestamp) -> Identity {
         let (user, factor) = (UserId(Uuid::nil()), FactorId(Uuid::nil()));
         let session = Session {
             id: SessionId(Uuid::nil()),
             user,
-            authentications: person
+            authentications: self
                 .proofs
                 .iter()
                 .map(|proof| Authentication { method: proof.method, factor, at: proof.at })
                 .collect(),
-            started_at: person.since,
-            seen_at: now,
-            activity: Activity { at: person.used.unwrap_or(now), quiet_max: Duration::from_millis(person.quiet) },
-            locked_at: person.locked,
+            started_at: self.since,
+            seen_at: self.seen.unwrap_or(now),
+            activity: Activity { at: self.used.unwrap_or(now), quiet_max: Duration::from_millis(self.quiet) },
+            locked_at: self.locked,
             place: Place::default(),
-            risk: person.risk.clone(),
+            risk: self.risk.clone(),
         };
-        if session.standing(limits, now) != Standing::Live {
-            return Visitor::Anonymous(WhyAnonymous::TooOld);
-        }
         let user = User {
             id: user,
-            login_id: person.user.clone(),
-            name: person.user.to_string(),
+            login_id: self.user.clone(),
+            name: self.user.to_string(),
             email: None,
-            groups: person.groups.clone(),
+            groups: self.groups.clone(),
             language: None,
             disabled: false,
-            created_at: person.since,
+            created_at: self.since,
         };
-        Visitor::SignedIn(Arc::new(Identity { user, session }))
+        Identity { user, session }
     }
 }
 
@@ -312,6 +383,7 @@ mod tests {
             method: "POST".into(),
             path: "/transfers/42".into(),
             extract: Extract::default(),
+            form: Verdicts::default(),
             client: [192, 0, 2, 7].into(),
             sender: Some(Sender::SignedIn(Person {
                 user: LoginId::parse("ann").unwrap(),
@@ -319,12 +391,15 @@ mod tests {
                 since: NOON - Duration::from_hours(3),
                 proofs: vec![proof(Method::Password, 180), proof(Method::Totp, 12)],
                 locked: None,
+                seen: Some(NOON),
                 used: Some(NOON),
                 quiet: 0,
                 risk: Assessment::default(),
             })),
             foreign: false,
             paid: false,
+            demand: None,
+            hitch: None,
             outcome: Outcome::StepUp,
             instead: None,
             route: Some("/transfers/**".into()),
@@ -341,7 +416,7 @@ mod tests {
         let lines = [&person, &stranger, &public].map(|record| serde_json::to_string(record).unwrap());
 
         insta::assert_snapshot!(lines.join("\n"), @r#"
-        {"id":"7F3K-9QXA-2MT4","at":"2023-11-14T22:13:20.123Z","app":"payroll","host":"payroll.example.com","method":"POST","path":"/transfers/42","client":"192.0.2.7","sender":{"signed-in":{"user":"ann","groups":["finance"],"since":"2023-11-14T19:13:20.123Z","proofs":[{"method":"password","at":"2023-11-14T19:13:20.123Z"},{"method":"totp","at":"2023-11-14T22:01:20.123Z"}],"used":"2023-11-14T22:13:20.123Z"}},"outcome":"step-up","route":"/transfers/**","policy":"payments"}
+        {"id":"7F3K-9QXA-2MT4","at":"2023-11-14T22:13:20.123Z","app":"payroll","host":"payroll.example.com","method":"POST","path":"/transfers/42","client":"192.0.2.7","sender":{"signed-in":{"user":"ann","groups":["finance"],"since":"2023-11-14T19:13:20.123Z","proofs":[{"method":"password","at":"2023-11-14T19:13:20.123Z"},{"method":"totp","at":"2023-11-14T22:01:20.123Z"}],"seen":"2023-11-14T22:13:20.123Z","used":"2023-11-14T22:13:20.123Z"}},"outcome":"step-up","route":"/transfers/**","policy":"payments"}
         {"id":"7F3K-9QXA-2MT4","at":"2023-11-14T22:13:20.123Z","app":"payroll","host":"payroll.example.com","method":"POST","path":"/transfers/42","client":"192.0.2.7","sender":{"nobody":"no-cookie"},"foreign":true,"outcome":"sign-in","route":"/transfers/**","policy":"payments"}
         {"id":"7F3K-9QXA-2MT4","at":"2023-11-14T22:13:20.123Z","app":"payroll","host":"payroll.example.com","method":"POST","path":"/transfers/42","client":"192.0.2.7","outcome":"forward","policy":"payments"}
         "#);

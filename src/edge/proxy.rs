@@ -2,7 +2,7 @@
 //!
 //! [`serve`] takes one request from its head to its answer. [`outgoing`] makes what the application receives, [`incoming`]
 //! what the browser receives, [`websocket`] joins the two where the protocol changes, [`answer`] words what a request gets
-//! that may not pass, `form_action` lets forms lead there, `rule` has policy decide, [`beforehand`] reads of a body what that
+//! that may not pass, [`head`] says what a request is before anybody looks who sends it, `form_action` lets forms lead there, `rule` has policy decide, [`beforehand`] reads of a body what that
 //! takes, `hold` keeps forms until they may and `deliver` sends them on, and [`failure`] says what an exchange that did not happen looks like.
 //!
 //! # Invariants
@@ -24,6 +24,7 @@ pub mod done_page;
 pub mod failure;
 mod form_action;
 pub mod grpc;
+pub mod head;
 pub mod held_page;
 mod hold;
 pub mod incoming;

@@ -99,11 +99,7 @@ pub async fn visitor_of(world: &World, session: SessionId) -> Result<Visitor, St
 
 /// The same, for an identity that was looked up a moment ago.
 pub fn standing_visitor(world: &World, identity: Arc<Identity>) -> Visitor {
-    match identity.session.standing(world.settings.limits, world.now()) {
-        Standing::Live => Visitor::SignedIn(identity),
-        Standing::TooOld => Visitor::Anonymous(WhyAnonymous::TooOld),
-        Standing::Idle => Visitor::Anonymous(WhyAnonymous::Idle),
-    }
+    Visitor::of(identity, world.settings.limits, world.now())
 }
 
 /// Whether it is time to note once more that somebody uses a session.

@@ -12,9 +12,7 @@ use crate::{
         signer::JwtSigner,
         upstream::{self, Probe, Trust, Upstreams},
     },
-    config::settings::{
-        self as written, AppSettings, Assertion, HostHeader, HttpVersion, Origin, Settings, StepUp, WebSocket,
-    },
+    config::settings::{AppSettings, Assertion, HostHeader, HttpVersion, Origin, Settings, StepUp, WebSocket},
     domain::{
         policy::{call::extract::Reads, route::ByHost},
         secret::Secret,
@@ -30,7 +28,6 @@ use crate::{
         proxy::{
             Latest, Served, Speaks,
             assertions::Assertions,
-            cors::Cors,
             outgoing::{IdentityNames, Names},
             tokens::Tokens,
             visitors::Visitors,
@@ -40,7 +37,7 @@ use crate::{
     ports::Signer,
 };
 use arc_swap::ArcSwap;
-use http::{HeaderValue, header::InvalidHeaderValue};
+use http::HeaderValue;
 use std::{fs::File, io::Read as _, path::Path, sync::Arc};
 use tokio::runtime::Handle;
 
@@ -92,7 +89,7 @@ impl Shared {
         let brand = brand(settings)?;
         let issuer = settings.portal.url.to_string();
         let tokens = Tokens::new(&issuer, Arc::clone(&signer), Arc::clone(&world.entropy));
-        let apps = Arc::new(served(&settings.apps)?);
+        let apps = Arc::new(served(&settings.apps));
         Ok(Self {
             latest: Latest::new(ArcSwap::new(Arc::clone(&apps))),
             apps,
@@ -117,7 +114,7 @@ impl Shared {
         let brand = brand(settings)?;
         let ended = self.visitors.ended().clone();
         Ok(Self {
-            apps: Arc::new(served(&settings.apps)?),
+            apps: Arc::new(served(&settings.apps)),
             visitors: self.visitors.next(world.clone()),
             assertions: self.assertions.next(),
             upstreams: self.upstreams.next(upstream_settings(settings)?).await?,
@@ -191,7 +188,7 @@ fn port_suffix(origin: &Origin) -> String {
     if origin.port == 443 { String::new() } else { format!(":{}", origin.port) }
 }
 
-fn served(apps: &[Arc<AppSettings>]) -> Result<ByHost<Arc<Served>>, StartError> {
+fn served(apps: &[Arc<AppSettings>]) -> ByHost<Arc<Served>> {
     let serve = |(index, settings): (usize, &Arc<AppSettings>)| {
         let identity = &settings.identity;
         let served = Arc::new(Served {
@@ -212,18 +209,12 @@ fn served(apps: &[Arc<AppSettings>]) -> Result<ByHost<Arc<Served>>, StartError> 
                 HttpVersion::Two => Speaks::Http2,
             },
             bearer: settings.bearer,
-            cors: settings.cors.as_ref().map(cors).transpose()?,
+            cors: settings.cors.clone(),
             host: host_seen_by(settings),
         });
-        Ok(settings.app.hosts.clone().into_iter().map(move |host| (host, Arc::clone(&served))))
+        settings.app.hosts.clone().into_iter().map(move |host| (host, Arc::clone(&served)))
     };
-    let served = apps.iter().enumerate().map(serve).collect::<Result<Vec<_>, StartError>>()?;
-    Ok(served.into_iter().flatten().collect())
-}
-
-fn cors(settings: &written::Cors) -> Result<Cors, InvalidHeaderValue> {
-    let written::Cors { origins, methods, headers, expose, credentials, max_age } = settings;
-    Cors::new(origins, methods, headers, expose, *credentials, *max_age)
+    apps.iter().enumerate().flat_map(serve).collect()
 }
 
 /// The host the application sees, where that is not the browser's.

@@ -9,11 +9,12 @@ use super::{
     metrics::Metrics,
     redirect::Redirect,
     reload::{Reloader, Standing},
-    tls::{self, CertificateError, Certificates},
+    tls::{self, Certificates},
     world::OpenError,
 };
 use crate::{
     adapters::{
+        certificates::CertificateError,
         records::FileRecords,
         signer::KeyError,
         upstream::{Client, NotAServer, NotTrusted},
@@ -63,9 +64,6 @@ pub enum StartError {
     /// TLS can't be set up.
     #[error("TLS can't be set up: {0}")]
     Tls(#[from] rustls::Error),
-    /// What an app says of other origins is no header value.
-    #[error("`cors` can't be said in a header: {0}")]
-    Cors(#[from] http::header::InvalidHeaderValue),
     /// An upstream is none.
     #[error("app `{app}`: {error}")]
     Upstream {

@@ -1,5 +1,6 @@
 //! Certificates: chosen by the name a browser asks for, read again when their files change.
 
+use crate::adapters::certificates::{self, CertificateError};
 use crate::config::settings::Certificate;
 use crate::domain::target::{Host, HostPattern};
 use arc_swap::ArcSwap;
@@ -9,8 +10,7 @@ use rustls::{
     server::{ClientHello, ResolvesServerCert},
     sign::CertifiedKey,
 };
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 /// A certificate and the hosts it is for.
 #[derive(Debug)]
@@ -24,30 +24,6 @@ impl Entry {
     pub fn covers(&self, host: &Host) -> bool {
         self.hosts.iter().any(|pattern| pattern.matches(host))
     }
-}
-
-/// Why a certificate can't be used.
-#[derive(Debug, thiserror::Error)]
-pub enum CertificateError {
-    /// One of its files can't be read.
-    #[error("can't read {}: {error}", path.display())]
-    File {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        error: rustls_pki_types::pem::Error,
-    },
-    /// The chain file holds no certificate, or one that names no host.
-    #[error("{} holds no certificate for a host", .0.display())]
-    NoHost(PathBuf),
-    /// The key does not belong to the certificate, or is of a kind that TLS does not know.
-    #[error("{} does not fit the certificate: {error}", path.display())]
-    Key {
-        /// The key's file.
-        path: PathBuf,
-        /// Why.
-        error: rustls::Error,
-    },
 }
 
 /// Every certificate. The first is shown to browsers that name no host.
@@ -135,25 +111,7 @@ pub fn server_config(certificates: Arc<Certificates>) -> Result<ServerConfig, ru
     Ok(config)
 }
 
-fn read_one(files: &Certificate) -> Result<Entry, CertificateError> {
-    let unreadable = |path: &PathBuf| {
-        let path = path.clone();
-        move |error| CertificateError::File { path, error }
-    };
-    let chain: Vec<_> =
-        CertificateDer::pem_file_iter(&files.cert).and_then(Iterator::collect).map_err(unreadable(&files.cert))?;
-    let key = PrivateKeyDer::from_pem_file(&files.key).map_err(unreadable(&files.key))?;
-    let hosts = chain.first().map(hosts_of).unwrap_or_default();
-    if hosts.is_empty() {
-        return Err(CertificateError::NoHost(files.cert.clone()));
-    }
-    let key = CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider())
-        .map_err(|error| CertificateError::Key { path: files.key.clone(), error })?;
+fn read_one(Certificate { cert, key }: &Certificate) -> Result<Entry, CertificateError> {
+    let (hosts, key) = certificates::read(cert, key)?;
     Ok(Entry { hosts, key: Arc::new(key) })
-}
-
-/// The hosts a certificate names (RFC 9525): subject alternative names only.
-fn hosts_of(certificate: &CertificateDer<'_>) -> Vec<HostPattern> {
-    let Ok(leaf) = webpki::EndEntityCert::try_from(certificate) else { return Vec::new() };
-    leaf.valid_dns_names().filter_map(|name| HostPattern::parse(name).ok()).collect()
 }

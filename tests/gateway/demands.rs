@@ -5,9 +5,12 @@ use crate::{
     world::{APP, app, site},
 };
 use http::{StatusCode, header};
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    fs,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 use support::{
     gateway::{Gateway, PORTAL},
@@ -50,7 +53,9 @@ fn claims(seen: &Seen) -> Option<serde_json::Value> {
 async fn gateway(recorder: &Recorder) -> (Gateway, Person) {
     let site = site();
     let policies = "\n[mfa]\nrequirement = \"disabled\"\n\n[policy.standard]\nlevel = \"login\"\n";
-    site.configure(&[&site.preamble(), policies, &app("app", &recorder.url()), "step_up_from_app = true\n"].concat());
+    let records = "\n[records]\nfile = \"decisions.jsonl\"\n";
+    let app = [&app("app", &recorder.url()), "step_up_from_app = true\n"].concat();
+    site.configure(&[&site.preamble(), policies, records, &app].concat());
     let ann = Person::add(&site, "ann", &[]);
     (site.start().await, ann)
 }
@@ -78,6 +83,32 @@ async fn a_page_and_a_form_are_asked_for_again_after_the_step_up() {
     assert_eq!(forms.len(), 2, "refused, then taken");
     assert!(forms.iter().all(|seen| seen.body == b"to=bo" && seen.field("content-type") == ["a/b"]));
     assert_eq!(visit(&client, &gateway.url(APP, "/strict")).await.text, "ok", "it counts for more than one");
+}
+
+/// The page that asks shows a reference, and that leads to what the application asked for: not to what let the request pass.
+#[tokio::test]
+async fn what_the_application_asked_for_is_recorded_under_the_requests_own_id() {
+    let recorder = demanding(Arc::default()).await;
+    let (mut gateway, ann) = gateway(&recorder).await;
+    let client = gateway.client();
+    ann.visit(&client, &gateway.url(APP, "/")).await;
+
+    let page = visit(&client, &gateway.url(APP, "/strict")).await;
+
+    let (_, rest) = page.text.split_once("Reference <code>").unwrap_or_else(|| panic!("{}", page.text));
+    let id = rest.split_once('<').unwrap().0.to_owned();
+    let (records, both) = (gateway.site.folder().join("decisions.jsonl"), format!("\"id\":\"{id}\""));
+    gateway
+        .until("for both to be recorded", async || {
+            let text = fs::read_to_string(&records).ok()?;
+            (text.lines().filter(|line| line.contains(&both)).count() == 2).then_some(())
+        })
+        .await;
+    let told = String::from_utf8(gateway.site.run(&["explain", "--id", &id], "").stdout).unwrap();
+    assert!(told.contains("then the application wants the level mfa; this session has reached login"), "{told}");
+    let end = "Decided the same then: step-up, which the application asked for; it got the request, by the app's own \
+               policy `standard`.\n";
+    assert!(told.ends_with(end), "{told}");
 }
 
 /// An application may ask for a level of the operator's own, which no policy asks for.

@@ -6,6 +6,7 @@ mod bearer;
 mod conformance;
 mod cors;
 mod demands;
+mod explained;
 mod floods;
 mod forms;
 mod grpc;

@@ -51,6 +51,7 @@ async fn without_its_store_the_gateway_lets_nobody_pass_who_must_be_known() {
         assert!(said.starts_with("HTTP/1.1 503"), "{said}");
     }
     assert_eq!(app.requests().len(), before, "nothing reaches the application");
+    assert!(gateway.log().contains("why=\"the store did not answer\""), "{}", gateway.log());
     assert!(ask(&gateway, APP, "GET /public/", &signed_in).await.starts_with("HTTP/1.1 200"));
     let ready = format!("http://127.0.0.1:{}/readyz", gateway.site.admin);
     assert_eq!(gateway.client().get(ready).send().await.unwrap().status(), 503);

@@ -47,6 +47,11 @@ policy = "standard"
   path = "/index.php"
   query = { action = "wire" }
   policy = "wire"
+
+  [[app.route]]
+  path = "/forms.php"
+  form = { op = "erase" }
+  policy = "deny"
 "#;
 
 /// A gateway with these rules, and Carol, who signed in with her password and set up an app since.
@@ -130,6 +135,47 @@ async fn programs_and_those_who_are_kept_out_have_a_reference_too() {
     let asked = client.get(gateway.url(APP, "/a/..%2fb")).send().await.unwrap().json::<Value>().await.unwrap();
     let refused = recorded(&mut gateway, asked["request_id"].as_str().unwrap()).await;
     assert_eq!((&refused["outcome"], &refused["path"]), (&json!("refuse"), &json!("/a/..%2fb")));
+}
+
+/// What is said of a request whose answer shows this id.
+async fn why(gateway: &mut Gateway, id: &str) -> String {
+    recorded(gateway, id).await;
+    told(gateway, &["explain", "--id", id])
+}
+
+#[tokio::test]
+async fn a_form_is_recorded_by_what_routes_made_of_it() {
+    let (mut gateway, _, client) = with_carol().await;
+    let post = async |body: String| {
+        let request = client.post(gateway.url(APP, "/forms.php")).body(body);
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        request.send().await.unwrap().json::<Value>().await.unwrap()["request_id"].as_str().unwrap().to_owned()
+    };
+    let (denied, large) = (post("op=erase&pin=s3cret".into()).await, post("x".repeat(65_537)).await);
+
+    let record = recorded(&mut gateway, &denied).await;
+    assert_eq!(record["form"], json!([{ "name": "op", "wanted": "erase", "said": "yes" }]));
+    assert!(!record.to_string().contains("s3cret"), "{record}");
+    let told = why(&mut gateway, &denied).await;
+    assert!(told.contains("form op=erase: fits, and decides"), "{told}");
+    assert!(told.ends_with("Decided the same then: deny, by the route /forms.php and the policy `deny`.\n"), "{told}");
+    let told = why(&mut gateway, &large).await;
+    assert!(told.contains("form op=erase: nobody can say: its path fits; nobody looked into the body\n"), "{told}");
+    let end = "Not decided then: its body was too large, and the request was refused. No config can decide it now.\n";
+    assert!(told.ends_with(end), "{told}");
+}
+
+#[tokio::test]
+async fn a_token_that_is_not_taken_is_recorded_and_the_token_is_not() {
+    let (mut gateway, _, client) = with_carol().await;
+    let request = client.get(gateway.url(APP, "/")).header("authorization", "Bearer doorward_s3cret");
+
+    let id = request.send().await.unwrap().json::<Value>().await.unwrap()["request_id"].as_str().unwrap().to_owned();
+
+    let record = recorded(&mut gateway, &id).await;
+    assert_eq!((&record["outcome"], &record["hitch"]), (&json!("refuse"), &json!("token")));
+    assert!(!record.to_string().contains("s3cret"), "{record}");
+    assert!(why(&mut gateway, &id).await.contains("Not decided then: its token was not taken,"));
 }
 
 #[tokio::test]

@@ -21,6 +21,11 @@ pub enum Trust {
 }
 
 impl Trust {
+    /// Whether there is anybody in it.
+    pub fn check(&self) -> Result<(), NotTrusted> {
+        client_config(self).map(drop)
+    }
+
     /// What the authorities' file holds now; nothing where there is none, or none that can be read.
     pub(super) fn held(&self) -> Option<Vec<u8>> {
         match self {

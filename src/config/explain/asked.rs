@@ -1,5 +1,6 @@
 //! What is asked of `explain`: a request, who sends it, what they have proven.
 
+use crate::edge::proxy::beforehand::{ReadForm, is_urlencoded};
 use crate::{
     config::{
         Settings,
@@ -13,6 +14,7 @@ use crate::{
         user::LoginId,
     },
 };
+use http::{HeaderMap, HeaderName, HeaderValue, Method as Verb, header::CONTENT_TYPE};
 use std::{fmt, net::IpAddr, time::Duration};
 
 /// A request as a browser would send it. Host and path are kept as written: whether they are any good is part of the
@@ -20,7 +22,7 @@ use std::{fmt, net::IpAddr, time::Duration};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
     /// `GET`.
-    pub method: String,
+    pub method: Verb,
     /// Host and port.
     pub authority: String,
     /// From the first slash to the question mark.
@@ -28,7 +30,7 @@ pub struct Request {
     /// What follows the question mark.
     pub query: Option<String>,
     /// Its header fields.
-    pub fields: Vec<(String, String)>,
+    pub fields: HeaderMap,
     /// The form in its body; there is none where it has no fields.
     pub form: Vec<(String, String)>,
     /// For whom it is made; nobody knows where it is not said.
@@ -57,7 +59,7 @@ impl Request {
     /// Reads `METHOD https://host/path?query`.
     pub fn parse(line: &str) -> Result<Self, NotARequest> {
         let (method, url) = line.trim().split_once(' ').ok_or(NotARequest::NoUrl)?;
-        http::Method::from_bytes(method.as_bytes()).map_err(|_| NotARequest::Method)?;
+        let method = Verb::from_bytes(method.as_bytes()).map_err(|_| NotARequest::Method)?;
         let rest = url.trim_start().strip_prefix("https://").ok_or(NotARequest::NotHttps)?;
         let (authority, target) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
         let (path, query) = match target.split_once('?') {
@@ -67,16 +69,30 @@ impl Request {
         // A browser writes the slash where people leave it out.
         let path = if path.is_empty() { "/" } else { path };
         Ok(Self {
-            method: method.to_owned(),
+            method,
             authority: authority.to_owned(),
             path: path.to_owned(),
             query,
-            fields: Vec::new(),
+            fields: HeaderMap::new(),
             form: Vec::new(),
             client: None,
             idle: Duration::ZERO,
             paid: None,
         })
+    }
+
+    /// The form in its body, as the data plane reads it, and the header fields that go with it. Where nobody says what the
+    /// body is, a form says so itself, as browsers do; and what says that it is something else has something in it.
+    pub(super) fn sent(&self) -> (HeaderMap, ReadForm) {
+        let mut fields = self.fields.clone();
+        if self.form.is_empty() {
+            let is_other = fields.contains_key(CONTENT_TYPE) && !is_urlencoded(&fields);
+            return (fields, if is_other { ReadForm::Opaque } else { ReadForm::Empty });
+        }
+        fields.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/x-www-form-urlencoded"));
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.form).finish();
+        let form = ReadForm::of(&fields, body.into_bytes());
+        (fields, form)
     }
 }
 
@@ -106,10 +122,10 @@ pub fn moment(text: &str) -> Result<Timestamp, NotAMoment> {
 pub struct NotAField;
 
 /// Reads `Name: value`.
-pub fn field(text: &str) -> Result<(String, String), NotAField> {
+pub fn field(text: &str) -> Result<(HeaderName, HeaderValue), NotAField> {
     let (name, value) = text.split_once(':').ok_or(NotAField)?;
-    http::HeaderName::from_bytes(name.as_bytes()).map_err(|_| NotAField)?;
-    Ok((name.to_owned(), value.trim().to_owned()))
+    let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| NotAField)?;
+    Ok((name, HeaderValue::from_str(value.trim()).map_err(|_| NotAField)?))
 }
 
 /// Why a text is no field of a form.

@@ -1,17 +1,26 @@
 //! Recorded requests, decided again: as they were under the config of their day, or as they would be under another.
 
-use super::{Did, Explanation, Facts, Outcome, follow, words};
+use super::{
+    Did, Explanation, Outcome, Way,
+    clauses::Paid,
+    way::{self, Facts, Whence},
+    words,
+};
 use crate::{
     config::settings::Settings,
     domain::{
         policy::{
             Decision, Missing, Policy, Visitor, WhyAnonymous,
-            call::{Call, Conditions, Form, Mismatch, extract::Untold},
-            route::{App, ByHost, Matched, Unsettled},
+            call::{
+                Call, Conditions, Form, Mismatch,
+                extract::{Extract, Untold},
+            },
+            route::{App, ByHost, Matched, Route, Unsettled},
         },
-        record::{Record, Sender},
+        record::{Hitch, Record, Sender},
         session::Limits,
         target::{Authority, CanonicalPath, Host, path::check_query},
+        time::Timestamp,
     },
 };
 use std::{fmt, sync::Arc};
@@ -25,6 +34,8 @@ pub enum Undecided {
     Sender,
     /// It depends on its form, and no body is recorded.
     Form,
+    /// It was not decided then either.
+    Hitch(Hitch),
 }
 
 impl fmt::Display for Undecided {
@@ -32,6 +43,7 @@ impl fmt::Display for Undecided {
         match self {
             Self::Untold(untold) => untold.fmt(f),
             Self::Form => f.write_str("what its form said, as no body is recorded"),
+            Self::Hitch(hitch) => write!(f, "what would have come of it, as {hitch}"),
             Self::Sender => f.write_str("who sent it, as nobody had to look"),
         }
     }
@@ -87,6 +99,9 @@ impl Judge {
 
     /// Decides a record for this visitor; `None` where nobody looked.
     pub fn decide(&self, record: &Record, visitor: Option<&Visitor>) -> Result<Judged<'_>, Undecided> {
+        if let Some(hitch) = record.hitch {
+            return Err(Undecided::Hitch(hitch));
+        }
         let without_policy = |outcome| Ok(Judged { outcome, missing: None, place: None, policy: None });
         let Ok(Authority { host, .. }) = Authority::parse(&record.host) else { return without_policy(Outcome::Refuse) };
         if host == self.portal {
@@ -104,7 +119,7 @@ impl Judge {
             query: Some(&query),
             fields: &record.extract,
             client: Some(record.client),
-            form: Form::Unread,
+            form: form(record),
             visitor,
             now: record.at,
         };
@@ -123,18 +138,62 @@ impl Judge {
                     return Ok(Judged { outcome: Outcome::Deny, missing: None, place, policy: Some(policy) });
                 }
                 let decision = policy.decide(visitor, record.at);
-                let outcome = match &decision {
-                    Decision::Pay(_) if record.paid => Outcome::Forward,
-                    decision => Outcome::of(decision),
-                };
-                let missing = match decision {
-                    Decision::StepUp(missing) => Some(missing),
-                    Decision::Pay(unpaid) if !record.paid => Some(unpaid.missing(record.at)),
-                    _ => None,
+                let (outcome, missing) = match decision {
+                    Decision::Pay(_) if record.paid => (Outcome::Forward, None),
+                    Decision::Pay(unpaid) => (Outcome::StepUp, Some(unpaid.missing(record.at))),
+                    Decision::StepUp(missing) => (Outcome::StepUp, Some(missing)),
+                    Decision::Admit(_) => match demanded(&known.app, record, visitor) {
+                        Some(missing) => (Outcome::StepUp, Some(missing)),
+                        None => (Outcome::of(&decision), None),
+                    },
+                    Decision::SignIn(_) | Decision::Deny(_) => (Outcome::of(&decision), None),
                 };
                 Ok(Judged { outcome, missing, place, policy: Some(policy) })
             }
         }
+    }
+}
+
+/// What this visitor lacks of what the application asked for once it had got the request, where the app knows that still.
+fn demanded(app: &App, record: &Record, visitor: &Visitor) -> Option<Missing> {
+    let Visitor::SignedIn(identity) = visitor else { return None };
+    app.demand(&record.demand.as_ref()?.wish())?.missing(&identity.session, record.at)
+}
+
+/// What is known of its form: what conditions said of it.
+fn form(record: &Record) -> Form<'_> {
+    if record.form.is_empty() { Form::Unread } else { Form::Judged(&record.form) }
+}
+
+/// Why a route does not fit a recorded request.
+pub(super) enum Unfit {
+    /// This part of it does not.
+    Part(Mismatch),
+    /// Nobody can say, for this is not recorded.
+    Untold(Untold),
+}
+
+impl Unfit {
+    /// Whether a later route decides nothing.
+    pub(super) fn stops(&self) -> bool {
+        match self {
+            Self::Part(part) => matches!(part, Mismatch::Unasked | Mismatch::Unread | Mismatch::Unclear),
+            Self::Untold(_) => true,
+        }
+    }
+}
+
+/// Why a route does not fit, if it does not: `fit` is what it makes of all that is recorded.
+pub(super) fn unfit(extract: &Extract, route: &Route, fit: Result<(), Mismatch>, call: &Call<'_>) -> Option<Unfit> {
+    let untold = extract.untold(&route.conditions);
+    match (fit, untold) {
+        (Err(part @ (Mismatch::Path | Mismatch::Method)), _) => Some(Unfit::Part(part)),
+        // What is not told does not matter where something else keeps the request out.
+        (_, Some(untold)) => match extract.told(&route.conditions).fit(call) {
+            Ok(()) | Err(Mismatch::Unasked | Mismatch::Unread | Mismatch::Unclear) => Some(Unfit::Untold(untold)),
+            Err(part) => Some(Unfit::Part(part)),
+        },
+        (fit, None) => fit.err().map(Unfit::Part),
     }
 }
 
@@ -149,21 +208,13 @@ impl Known {
             };
         }
         for (place, route, fit) in self.app.tries(call) {
-            let untold = record.extract.untold(&route.conditions);
-            match (fit, untold) {
-                (Err(Mismatch::Path | Mismatch::Method), _) => {}
-                // What is not told does not matter where something else keeps the request out.
-                (_, Some(untold)) => match record.extract.told(&route.conditions).fit(call) {
-                    Ok(()) | Err(Mismatch::Unasked | Mismatch::Unread | Mismatch::Unclear) => {
-                        return Err(Undecided::Untold(untold));
-                    }
-                    Err(_) => {}
-                },
-                (Ok(()), None) => return Ok(Ok(Some(Matched { route: Some((place, route)), policy: &route.policy }))),
-                (Err(Mismatch::Unclear), None) => return Ok(Err(Unsettled::Unclear { route: place })),
-                (Err(Mismatch::Unasked), None) => return Err(Undecided::Sender),
-                (Err(Mismatch::Unread), None) => return Err(Undecided::Form),
-                (Err(_), None) => {}
+            match unfit(&record.extract, route, fit, call) {
+                None => return Ok(Ok(Some(Matched { route: Some((place, route)), policy: &route.policy }))),
+                Some(Unfit::Untold(untold)) => return Err(Undecided::Untold(untold)),
+                Some(Unfit::Part(Mismatch::Unclear)) => return Ok(Err(Unsettled::Unclear { route: place })),
+                Some(Unfit::Part(Mismatch::Unasked)) => return Err(Undecided::Sender),
+                Some(Unfit::Part(Mismatch::Unread)) => return Err(Undecided::Form),
+                Some(Unfit::Part(_)) => {}
             }
         }
         Ok(Ok(self.app.fallback.as_ref().map(|policy| Matched { route: None, policy })))
@@ -175,28 +226,32 @@ pub(super) fn is_asked_who(app: &App, policy: &Policy, call: &Call<'_>) -> bool 
     !policy.is_public() || matches!(app.matched(&Call { visitor: None, ..*call }), Err(Unsettled::Unasked))
 }
 
+/// A recorded request that can't be decided again, as far as its way is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Halfway {
+    /// Why not.
+    pub why: Undecided,
+    /// How far it is known.
+    pub way: Way,
+}
+
 /// Explains a recorded request by what these settings make of it.
-pub fn again(settings: &Settings, record: &Record) -> Result<Explanation, Undecided> {
+pub fn again(settings: &Settings, record: &Record) -> Result<Explanation, Box<Halfway>> {
     let visitor = record.sender.as_ref().map(|sender| sender.visitor(settings.session, record.at));
-    Judge::new(settings).decide(record, visitor.as_ref())?;
     let (query, shown) = (record.extract.query(), record.extract.shown());
-    let did: Vec<_> = record.sender.iter().filter_map(Sender::person).flat_map(|person| &person.proofs).collect();
-    let did: Vec<_> = did
-        .into_iter()
-        .filter_map(|proof| Some(Did { method: proof.method, ago: words::seconds(proof.at.age(record.at)?) }))
-        .collect();
-    let mut told = Explanation {
+    let proofs = record.sender.iter().filter_map(Sender::person).flat_map(|person| &person.proofs);
+    let age = |at: Timestamp| at.age(record.at).map(words::seconds);
+    let did: Vec<_> = proofs.filter_map(|proof| Some(Did { method: proof.method, ago: age(proof.at)? })).collect();
+    let mut way = Way {
         request: format!("{} https://{}{}{shown}", record.method, record.host, record.path),
-        visitor: visitor
-            .as_ref()
-            .map_or("nobody looked: the route was public".to_owned(), |visitor| words::visitor(visitor, &did)),
+        visitor: match &visitor {
+            Some(visitor) => words::visitor(visitor, &did),
+            None if record.hitch.is_some() => "nobody looked".to_owned(),
+            None => "nobody looked: it did not matter".to_owned(),
+        },
         app: None,
         path: None,
         tries: Vec::new(),
-        policy: None,
-        clauses: Vec::new(),
-        outcome: Outcome::Refuse,
-        why: String::new(),
     };
     let facts = Facts {
         method: &record.method,
@@ -205,12 +260,17 @@ pub fn again(settings: &Settings, record: &Record) -> Result<Explanation, Undeci
         query: Some(query.as_str()).filter(|query| !query.is_empty()),
         fields: &record.extract,
         client: Some(record.client),
-        form: Form::Unread,
-        paid: record.paid.then_some(words::Paid::Somehow),
-        foreign: record.foreign,
-        visitor: &visitor.unwrap_or(Visitor::Anonymous(WhyAnonymous::NoCookie)),
+        form: form(record),
+        paid: record.paid.then_some(Paid::Somehow),
+        whence: Whence::Recorded { foreign: record.foreign, extract: &record.extract, demand: record.demand.as_ref() },
+        visitor: visitor.as_ref(),
         now: record.at,
     };
-    (told.outcome, told.why) = follow(settings, &facts, &mut told);
-    Ok(told)
+    if let Err(why) = Judge::new(settings).decide(record, visitor.as_ref()) {
+        // Where it ends before its routes, that is as far as its way is known.
+        let _ = way::reach(settings, &settings.routing(), &facts, &mut way);
+        return Err(Box::new(Halfway { why, way }));
+    }
+    let end = way::follow(settings, &facts, &mut way);
+    Ok(Explanation::of(way, end))
 }

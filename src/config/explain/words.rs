@@ -1,20 +1,21 @@
 //! What an explanation says, in words.
 
-use super::{Clause, Did, Explanation};
+use super::{Did, Explanation, Way, recorded::Unfit};
 use crate::{
     config::duration::spell,
     domain::{
         policy::{
-            Access, Ceiling, Freshness, Missing, Policy, Requirement, Strength, Visitor, WhyAnonymous, Within,
+            Freshness, Missing, Strength, Visitor, Who, WhyAnonymous, Within,
             call::{Call, Conditions, Mismatch, Named, Wanted},
-            once::{Fingerprint, Receipt, Unpaid},
+            hours::Hours,
             route::Route,
         },
         risk::Assessment,
-        session::{Authentication, Level, Session, proven},
         time::Timestamp,
+        user::User,
     },
 };
+use jiff::{civil::Weekday, tz::TimeZone};
 use std::{fmt, time::Duration};
 
 pub(super) fn visitor(visitor: &Visitor, did: &[Did]) -> String {
@@ -35,7 +36,7 @@ pub(super) fn visitor(visitor: &Visitor, did: &[Did]) -> String {
 }
 
 /// `50, for new-device and new-country`.
-fn risk(Assessment { score, signals }: &Assessment) -> String {
+pub(super) fn risk(Assessment { score, signals }: &Assessment) -> String {
     let names: Vec<_> = signals.iter().map(|signal| signal.name()).collect();
     if names.is_empty() { score.to_string() } else { format!("{score}, for {}", names.join(" and ")) }
 }
@@ -69,9 +70,7 @@ fn conditions(conditions: &Conditions) -> Vec<String> {
         let names: Vec<_> = networks.iter().map(|network| network.name.as_str()).collect();
         told.push(format!("from {}", names.join(" or ")));
     }
-    if hours.is_some() {
-        told.push("at its hours".to_owned());
-    }
+    told.extend(hours.iter().map(spelled));
     told.extend(who.iter().map(|who| format!("for whoever is {who}")));
     told
 }
@@ -83,116 +82,119 @@ fn wanted(named: &Named) -> String {
     }
 }
 
-pub(super) fn mismatch(part: Mismatch, route: &Route, call: &Call<'_>) -> String {
-    match part {
-        Mismatch::Path => "its path is another".to_owned(),
-        Mismatch::Method => format!("its path fits; it is for {}, not {}", route.methods.join(", "), call.method),
-        Mismatch::Query => "its path fits; the query is another".to_owned(),
-        Mismatch::Field => "its path fits; the header fields are others".to_owned(),
-        Mismatch::Form => "its path fits; the form is another".to_owned(),
-        Mismatch::Network => match call.client {
-            Some(client) => format!("its path fits; {client} is in none of its networks"),
-            None => "its path fits; an unknown address is in none of its networks".to_owned(),
-        },
-        Mismatch::Hours => "its path fits; these are not its hours".to_owned(),
-        Mismatch::Who => "its path fits; it is for other people".to_owned(),
-        Mismatch::Unasked => "its path fits; nobody looked who sends the request".to_owned(),
-        Mismatch::Unread => "its path fits; nobody looked into the body".to_owned(),
-        Mismatch::Unclear => {
-            "its path fits; what it asks for can be read in two ways, so the request is refused".to_owned()
+/// What did not fit: a word for programs, and a sentence.
+pub(super) fn unfit(unfit: &Unfit, route: &Route, call: &Call<'_>) -> (&'static str, String) {
+    let part = match unfit {
+        Unfit::Part(Mismatch::Path) => return ("path", "its path is another".to_owned()),
+        Unfit::Part(part) => *part,
+        Unfit::Untold(untold) => return ("unrecorded", format!("its path fits; {untold} is not recorded")),
+    };
+    let Conditions { query, fields, form, hours, who, .. } = &route.conditions;
+    let (code, why) = match part {
+        Mismatch::Path => ("path", String::new()),
+        Mismatch::Method => ("method", format!("it is for {}, not {}", route.methods.join(", "), call.method)),
+        Mismatch::Query => ("query", format!("the query has no `{}`", culprit(query, part, call, by_query))),
+        Mismatch::Field => {
+            ("header", format!("no header says `{}`", culprit(fields, part, call, by_field).replacen('=', ": ", 1)))
         }
-    }
-}
-
-/// A proof that was made for the request in question.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Paid {
-    /// This one, made then.
-    By(Did, Timestamp),
-    /// One of which nothing is known but that it paid.
-    Somehow,
-}
-
-impl Paid {
-    /// Whether it pays for the request, of whose session everything else is met.
-    pub(super) fn pays(&self, unpaid: &Unpaid, now: Timestamp) -> bool {
-        let Self::By(did, at) = self else { return true };
-        let request = Fingerprint::from_bytes([0; 32]);
-        let receipt = Receipt { session: unpaid.session(), request, method: did.method, at: *at };
-        unpaid.is_paid_by(&receipt, request, now)
-    }
-}
-
-pub(super) fn clauses(policy: &Policy, visitor: &Visitor, paid: Option<&Paid>, now: Timestamp) -> Vec<Clause> {
-    let Access::Require(requirement) = &policy.access else { return Vec::new() };
-    let Visitor::SignedIn(identity) = visitor else { return Vec::new() };
-    let proofs = &identity.session.authentications;
-    let who = requirement.who.as_ref().map(|who| Clause {
-        demands: who.to_string(),
-        saw: match identity.user.groups.as_slice() {
-            [] => format!("{}, in no group", identity.user.login_id),
-            groups => format!("{}, in {}", identity.user.login_id, groups.join(", ")),
+        Mismatch::Form => ("form", format!("the form has no `{}`", culprit(form, part, call, by_form))),
+        Mismatch::Network => match call.client {
+            Some(client) => ("network", format!("{client} is in none of its networks")),
+            None => ("network", "an unknown address is in none of its networks".to_owned()),
         },
-        met: who.includes(&identity.user),
-    });
-    let (once, fresh): (Vec<_>, Vec<_>) = requirement.fresh.iter().partition(|fresh| fresh.is_once());
-    let fresh = fresh.into_iter().map(|fresh| freshness(fresh, &identity.session, now));
-    let idle = requirement.idle.map(|max| idleness(max, identity.session.quiet(now)));
-    let once = once.into_iter().map(|fresh| payment(fresh, paid));
-    let risk = requirement.risk.map(|ceiling| ceiling_clause(ceiling, requirement, &identity.session, now));
-    who.into_iter().chain([level(requirement, proofs, now)]).chain(risk).chain(fresh).chain(idle).chain(once).collect()
+        Mismatch::Hours => ("hours", hours.as_ref().map(|hours| clock_there(hours, call.now)).unwrap_or_default()),
+        Mismatch::Who => ("people", who.as_ref().map(|who| not_them(who, call.visitor)).unwrap_or_default()),
+        Mismatch::Unasked => ("unasked", "nobody looked who sends the request".to_owned()),
+        Mismatch::Unread => ("unread", "nobody looked into the body".to_owned()),
+        Mismatch::Unclear => {
+            let parts = [(query, by_query as fn(Named) -> Conditions), (fields, by_field), (form, by_form)];
+            let unclear = parts.into_iter().flat_map(|(list, alone)| suspects(list, part, call, alone)).next();
+            let what = unclear.map_or("what it asks for".to_owned(), |named| format!("`{}`", named.name));
+            ("unclear", format!("{what} can be read in two ways, so the request is refused"))
+        }
+    };
+    (code, format!("its path fits; {why}"))
 }
 
-/// `risk below 40, or level mfa; below 80 at any level`.
-fn ceiling_clause(ceiling: Ceiling, requirement: &Requirement, session: &Session, now: Timestamp) -> Clause {
-    let asks = ceiling.ask.map(|ask| format!("risk below {ask}, or level {}", ceiling.level));
-    let denies = ceiling.deny.map(|deny| format!("risk below {deny}, whatever is proven"));
-    let demands: Vec<_> = asks.into_iter().chain(denies).collect();
-    let risky = Requirement { level: ceiling.level.into(), fresh: Vec::new(), ..requirement.clone() };
-    let is_answered = ceiling.asks(session.risk.score).is_none() || risky.missing(session, now).is_ok();
-    Clause {
-        demands: demands.join("; "),
-        saw: risk(&session.risk),
-        met: is_answered && !ceiling.denies(session.risk.score),
+fn by_query(named: Named) -> Conditions {
+    Conditions { query: vec![named], ..Conditions::default() }
+}
+
+fn by_field(named: Named) -> Conditions {
+    Conditions { fields: vec![named], ..Conditions::default() }
+}
+
+fn by_form(named: Named) -> Conditions {
+    Conditions { form: vec![named], ..Conditions::default() }
+}
+
+/// Those of `list` that by themselves do not fit in this way.
+fn suspects<'a>(
+    list: &'a [Named],
+    part: Mismatch,
+    call: &'a Call<'_>,
+    alone: fn(Named) -> Conditions,
+) -> impl Iterator<Item = &'a Named> {
+    list.iter().filter(move |named| alone((*named).clone()).fit(call) == Err(part))
+}
+
+fn culprit(list: &[Named], part: Mismatch, call: &Call<'_>, alone: fn(Named) -> Conditions) -> String {
+    suspects(list, part, call, alone).next().map(wanted).unwrap_or_default()
+}
+
+/// `it is Sat 10:00 in Europe/Berlin`.
+fn clock_there(Hours { zone, .. }: &Hours, now: Timestamp) -> String {
+    // Only the ends of time are no instant, and no hour of any clock.
+    let Ok(instant) = jiff::Timestamp::from_millisecond(now.as_millis()) else { return "it is no time".to_owned() };
+    let local = zone.to_datetime(instant);
+    let day = DAYS.iter().find(|(day, _)| *day == local.weekday()).map_or("", |(_, name)| name);
+    format!("it is {day} {:02}:{:02}{}", local.hour(), local.minute(), zone_of(zone))
+}
+
+fn zone_of(zone: &TimeZone) -> String {
+    zone.iana_name().map(|name| format!(" in {name}")).unwrap_or_default()
+}
+
+const DAYS: [(Weekday, &str); 7] = [
+    (Weekday::Monday, "Mon"),
+    (Weekday::Tuesday, "Tue"),
+    (Weekday::Wednesday, "Wed"),
+    (Weekday::Thursday, "Thu"),
+    (Weekday::Friday, "Fri"),
+    (Weekday::Saturday, "Sat"),
+    (Weekday::Sunday, "Sun"),
+];
+
+/// `08:00 to 18:00 on Mon-Fri in Europe/Berlin`.
+fn spelled(Hours { days, from, to, zone }: &Hours) -> String {
+    let clock = |minute: u16| format!("{:02}:{:02}", minute / 60, minute % 60);
+    // Days that follow one another are one span.
+    let spans = DAYS.chunk_by(|(day, _), (next, _)| days.contains(day) == days.contains(next));
+    let spans = spans.filter(|span| span.first().is_some_and(|(day, _)| days.contains(day)));
+    let names: Vec<_> = spans
+        .map(|span| match span {
+            [(_, only)] => (*only).to_owned(),
+            [(_, first), .., (_, last)] => format!("{first}-{last}"),
+            [] => String::new(),
+        })
+        .collect();
+    let on = if days.len() == DAYS.len() { "every day".to_owned() } else { format!("on {}", names.join(", ")) };
+    format!("{} to {} {on}{}", clock(*from), clock(*to), zone_of(zone))
+}
+
+fn not_them(who: &Who, visitor: Option<&Visitor>) -> String {
+    match visitor {
+        Some(Visitor::SignedIn(identity)) => format!("it is for whoever is {who}, not for {}", member(&identity.user)),
+        Some(Visitor::Anonymous(_)) | None => format!("it is for whoever is {who}, and nobody is signed in"),
     }
 }
 
-fn level(requirement: &Requirement, proofs: &[Authentication], now: Timestamp) -> Clause {
-    let counts =
-        |proof: &&Authentication| requirement.max_age.is_none_or(|max| proof.at.age(now).is_some_and(|age| age <= max));
-    let methods: Vec<_> = proven(proofs, now).filter(counts).map(|proof| proof.method).collect();
-    let reached = Level::shown_by(methods.iter().copied());
-    let saw = match (&requirement.level, reached) {
-        (_, None) => "nothing proven".to_owned(),
-        (Strength::Level(_), Some(reached)) => reached.to_string(),
-        (Strength::Custom(_), Some(_)) => methods.iter().map(|method| method.name()).collect::<Vec<_>>().join(" and "),
-    };
-    let age = requirement.max_age.map(|max| format!(" by proofs of the last {}", spell(max))).unwrap_or_default();
-    let met = requirement.level.met_by(&methods);
-    Clause { demands: format!("level {}{age}", requirement.level), saw, met }
-}
-
-fn freshness(fresh: &Freshness, session: &Session, now: Timestamp) -> Clause {
-    let latest = fresh.latest(session, now);
-    Clause {
-        demands: wish(fresh),
-        saw: latest.map_or("none".to_owned(), |(method, age)| format!("{method} {} ago", spell(seconds(age)))),
-        met: latest.is_some_and(|(_, age)| fresh.within.includes(age)),
+/// `ann, in finance`.
+pub(super) fn member(user: &User) -> String {
+    match user.groups.as_slice() {
+        [] => format!("{}, in no group", user.login_id),
+        groups => format!("{}, in {}", user.login_id, groups.join(", ")),
     }
-}
-
-fn idleness(max: Duration, quiet: Duration) -> Clause {
-    let saw = if quiet.is_zero() { "somebody just now".to_owned() } else { format!("nobody for {}", spell(quiet)) };
-    Clause { demands: format!("somebody there within {}", spell(max)), saw, met: quiet <= max }
-}
-
-fn payment(fresh: &Freshness, paid: Option<&Paid>) -> Clause {
-    let (saw, met) = match paid {
-        None => ("none".to_owned(), false),
-        Some(Paid::By(did, _)) => (did.to_string(), fresh.any.contains(&did.method) && fresh.within.includes(did.ago)),
-        Some(Paid::Somehow) => ("that it was paid for".to_owned(), true),
-    };
-    Clause { demands: wish(fresh), saw, met }
 }
 
 /// Whole seconds, rounded up: what is too old by a moment does not look young enough.
@@ -201,7 +203,7 @@ pub(super) fn seconds(age: Duration) -> Duration {
 }
 
 /// `totp or passkey within 5m`.
-fn wish(fresh: &Freshness) -> String {
+pub(super) fn wish(fresh: &Freshness) -> String {
     let methods: Vec<_> = fresh.any.iter().map(|method| method.name()).collect();
     let within = match fresh.within {
         Within::Age(age) => format!("within {}", spell(age)),
@@ -211,7 +213,8 @@ fn wish(fresh: &Freshness) -> String {
     format!("{} {within}", methods.join(" or "))
 }
 
-pub(super) fn missing(policy: &str, missing: &Missing) -> String {
+/// What is missing, and who wants it.
+pub(super) fn missing(asks: &str, missing: &Missing) -> String {
     match missing {
         Missing::Level { reached, wanted, max_age, risk } => {
             let age = max_age.map(|max| format!(" by proofs of the last {}", spell(max))).unwrap_or_default();
@@ -221,10 +224,10 @@ pub(super) fn missing(policy: &str, missing: &Missing) -> String {
                 (Some(_), Strength::Custom(_)) => "this session lacks a part of it".to_owned(),
             };
             let why = risk.map(|score| format!(", for the sign-in's risk is {score}")).unwrap_or_default();
-            format!("`{policy}` wants the level {wanted}{age}{why}; {reached}")
+            format!("{asks} wants the level {wanted}{age}{why}; {reached}")
         }
         Missing::Fresh { wanted, latest } => {
-            let (freshness, wanted) = (wanted.within, format!("`{policy}` wants {}", wish(wanted)));
+            let (freshness, wanted) = (wanted.within, format!("{asks} wants {}", wish(wanted)));
             match latest {
                 Some((method, age)) if matches!(freshness, Within::Once(_)) => {
                     format!("{wanted}; the last {method}, {} ago, was for something else", spell(seconds(*age)))
@@ -235,39 +238,46 @@ pub(super) fn missing(policy: &str, missing: &Missing) -> String {
         }
         Missing::Idle { max, quiet } => {
             let (max, quiet) = (spell(*max), spell(*quiet));
-            format!("`{policy}` wants somebody there within {max}; nobody used this browser for {quiet}")
+            format!("{asks} wants somebody there within {max}; nobody used this browser for {quiet}")
         }
     }
 }
 
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}", self.request)?;
-        writeln!(f, "  from    {}", self.visitor)?;
-        if let Some(app) = &self.app {
-            writeln!(f, "  app     {app}")?;
-        }
-        if let Some(path) = self.path.as_ref().filter(|path| !self.request.contains(path.as_str())) {
-            writeln!(f, "  path    {path} is what routes see, and the application receives")?;
-        }
-        for (at, tried) in self.tries.iter().enumerate() {
-            let mark = if tried.decides { "→" } else { " " };
-            let label = tried.label.as_ref().map(|label| format!(" ({label})")).unwrap_or_default();
-            let verdict = match &tried.mismatch {
-                Some(mismatch) => format!("no: {mismatch}"),
-                None if tried.decides => "fits, and decides".to_owned(),
-                None => "fits too, but comes later".to_owned(),
-            };
-            writeln!(f, "{mark} route {} {}{label}: {verdict}", at + 1, tried.route)?;
-        }
+        writeln!(f, "{}", self.way)?;
         if let Some(policy) = &self.policy {
             let whose =
-                if self.tries.iter().any(|tried| tried.decides) { "" } else { ", the app's own: no route fits" };
+                if self.way.tries.iter().any(|tried| tried.decides) { "" } else { ", the app's own: no route fits" };
             writeln!(f, "  policy  {policy}{whose}")?;
         }
         for clause in &self.clauses {
             writeln!(f, "  {} {}; saw {}", if clause.met { "ok     " } else { "missing" }, clause.demands, clause.saw)?;
         }
         write!(f, "{}: {}", self.outcome, self.why)
+    }
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}\n  from    {}", self.request, self.visitor)?;
+        if let Some(app) = &self.app {
+            write!(f, "\n  app     {app}")?;
+        }
+        if let Some(path) = self.path.as_ref().filter(|path| !self.request.contains(path.as_str())) {
+            write!(f, "\n  path    {path} is what routes see, and the application receives")?;
+        }
+        for (at, tried) in self.tries.iter().enumerate() {
+            let mark = if tried.decides { "→" } else { " " };
+            let label = tried.label.as_ref().map(|label| format!(" ({label})")).unwrap_or_default();
+            let verdict = match (&tried.mismatch, tried.part) {
+                (Some(mismatch), Some("unread" | "unasked" | "unrecorded")) => format!("nobody can say: {mismatch}"),
+                (Some(mismatch), _) => format!("no: {mismatch}"),
+                (None, _) if tried.decides => "fits, and decides".to_owned(),
+                (None, _) => "fits too, but comes later".to_owned(),
+            };
+            write!(f, "\n{mark} route {} {}{label}: {verdict}", at + 1, tried.route)?;
+        }
+        Ok(())
     }
 }

@@ -2,28 +2,40 @@ use super::*;
 use crate::{
     config::{ProcessEnvironment, Source, read},
     domain::{
+        factor::Method,
         policy::call::{
             NoFields,
             extract::{Extract, Reads},
+            verdicts::Verdicts,
         },
-        record::Proof,
+        record::{Demanded, Proof},
         risk::Assessment,
         user::LoginId,
     },
 };
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 const NOON: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 const MINUTE: Duration = Duration::from_mins(1);
 
 /// A config in which reports take this, transfers a code from the last so many minutes, and everything else a login.
 fn config(reports: &str, minutes: u32, more: &str) -> Settings {
+    in_sessions("", reports, minutes, more)
+}
+
+/// The same, where sessions live so.
+fn in_sessions(session: &str, reports: &str, minutes: u32, more: &str) -> Settings {
     let text = format!(
         r#"
         [tls]
         certificates = [{{ cert = "a.pem", key = "a.key" }}]
         [portal]
         url = "https://auth.example.com"
+        [session]
+        {session}
+        [policy.desk]
+        level = "login"
+        idle = "10m"
         [policy.standard]
         level = "login"
         [policy.payments]
@@ -65,12 +77,16 @@ fn ann(path: &str, minute: u32, code: Option<u32>, outcome: Outcome) -> Record {
             since: NOON,
             proofs: std::iter::once(password).chain(codes).collect(),
             locked: None,
+            seen: None,
             used: None,
             quiet: 0,
             risk: Assessment::default(),
         })),
+        form: Verdicts::default(),
         foreign: false,
         paid: false,
+        demand: None,
+        hitch: None,
         outcome,
         instead: None,
         route: None,
@@ -154,4 +170,83 @@ fn what_was_not_recorded_is_named_and_nothing_is_guessed() {
     assert_eq!(replayed(&asks(elsewhere), None, &records[..1]).undecided, []);
     let nobody = "users = [\"bob\"]\nheaders = { x-a = \"1\" }";
     assert_eq!(replayed(&asks(nobody), None, &records[..1]).undecided, []);
+}
+
+/// Ann, who was away from the fifth minute to the thirtieth.
+fn after_a_while(minute: u32, used: u32) -> Record {
+    let Record { sender, .. } = ann("/reports/q3", minute, None, Outcome::Forward);
+    let Some(Sender::SignedIn(person)) = sender else { panic!("nobody") };
+    let quiet = if used > 5 { 25 * 60_000 } else { 0 };
+    let at = NOON + MINUTE * used;
+    let person = Person { used: Some(at), seen: Some(at), quiet, ..person };
+    Record { sender: Some(Sender::SignedIn(person)), ..ann("/reports/q3", minute, None, Outcome::Forward) }
+}
+
+#[test]
+fn whoever_was_away_is_asked_once_and_an_answer_makes_it_good() {
+    let strict = config("desk", 5, "");
+    // At the thirtieth minute and for a while after; away again; and back.
+    let records = [(5, 0), (30, 5), (31, 30), (32, 31), (40, 32), (55, 40), (56, 55)];
+    let records: Vec<_> = records.into_iter().map(|(minute, used)| after_a_while(minute, used)).collect();
+
+    let report = replayed(&strict, None, &records);
+
+    assert_eq!(report.step_ups, Counts { before: 0, after: 2 }, "at 30 and at 55");
+    assert_eq!(report.sign_ins, Counts::default());
+}
+
+#[test]
+fn whoever_must_sign_in_more_often_is_counted_and_named() {
+    let short = in_sessions("lifetime = \"20m\"", "payments", 60, "");
+    let passes = |minute| ann("/reports/q3", minute, Some(0), Outcome::Forward);
+    let records: Vec<_> = (0..60).map(passes).collect();
+
+    let report = replayed(&short, None, &records);
+
+    // At 20, and at 40; to sign in with the same code is all that reports take.
+    assert_eq!((report.sign_ins, report.step_ups), (Counts { before: 0, after: 2 }, Counts::default()));
+    assert_eq!(report.by_person, [OfPerson { user: "ann".into(), asked: Counts { before: 0, after: 2 } }]);
+    let reports = report.by_route.iter().find(|of| of.requests > 0).unwrap();
+    assert_eq!((reports.requests, reports.asked.after), (60, 2));
+    let change = |after, requests| Change { before: Outcome::Forward, after, requests };
+    assert_eq!(report.decisions, [change(Outcome::Forward, 58), change(Outcome::SignIn, 2)]);
+    // Half of it the other way round.
+    let back = replayed(&config("payments", 60, ""), Some(&short), &records);
+    assert_eq!(back.sign_ins, Counts { before: 2, after: 0 });
+}
+
+#[test]
+fn a_session_that_nobody_used_for_long_enough_is_over() {
+    let idle = in_sessions("idle = \"15m\"", "standard", 5, "");
+    let records = [(5, 0), (30, 5), (31, 30)].map(|(minute, used)| after_a_while(minute, used));
+
+    assert_eq!(replayed(&idle, None, &records).sign_ins, Counts { before: 0, after: 1 });
+}
+
+#[test]
+fn what_is_answered_in_one_browser_serves_no_other() {
+    let strict = config("payments", 60, "");
+    let elsewhere = |minute| {
+        let Some(Sender::SignedIn(person)) = ann("/", minute, None, Outcome::Forward).sender else { panic!("nobody") };
+        let person = Person { since: NOON + MINUTE, ..person };
+        Record { sender: Some(Sender::SignedIn(person)), ..ann("/reports/q3", minute, None, Outcome::Forward) }
+    };
+    let here = |minute| ann("/reports/q3", minute, None, Outcome::Forward);
+
+    let records = [here(1), elsewhere(2), here(3), elsewhere(4)];
+
+    let report = replayed(&strict, None, &records);
+    assert_eq!((report.step_ups.after, report.people), (2, 1));
+}
+
+#[test]
+fn what_the_application_asks_for_is_asked_for_whatever_the_policy_says() {
+    let demand = Some(Demanded { level: Some("mfa".into()), within: None });
+    let let_past = ann("/reports/q3", 1, None, Outcome::Forward);
+    let asked = Record { demand, ..ann("/reports/q3", 1, None, Outcome::StepUp) };
+
+    let report = replayed(&config("standard", 60, ""), None, &[let_past, asked.clone(), asked]);
+
+    assert_eq!((report.requests, report.step_ups), (1, Counts { before: 1, after: 1 }), "one request, one answer");
+    assert_eq!(report.decisions, [Change { before: Outcome::Forward, after: Outcome::Forward, requests: 1 }]);
 }

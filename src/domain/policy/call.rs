@@ -1,10 +1,13 @@
 //! What routes look at in a request, and what they may ask of it beside method and path.
 
 pub mod extract;
+pub mod verdicts;
 
+use self::verdicts::Verdicts;
 use super::{Visitor, hours::Hours, who::Who};
 use crate::domain::{target::CanonicalPath, time::Timestamp};
 use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
 /// One request, as routes see it.
@@ -39,6 +42,8 @@ pub enum Form<'a> {
     Fields(&'a str),
     /// Something that is no such form, and that an application may all the same find fields in.
     Opaque,
+    /// It was judged, and is gone.
+    Judged(&'a Verdicts),
 }
 
 /// Header fields, in whatever form they came.
@@ -135,7 +140,8 @@ pub enum Mismatch {
 }
 
 /// What a request says of one parameter or field.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 enum Said {
     Yes,
     No,
@@ -177,7 +183,7 @@ impl Conditions {
             (Some(_), Some(_)) => return Err(Mismatch::Who),
         }
         for named in &self.form {
-            match named.said_by_form(call).ok_or(Mismatch::Unread)? {
+            match named.said_by_form(call.form, call.query).ok_or(Mismatch::Unread)? {
                 Said::Yes => {}
                 Said::No => return Err(Mismatch::Form),
                 Said::Unclear => is_unclear = true,
@@ -241,16 +247,17 @@ impl Named {
     /// What a form says of this field; `None` where nobody has looked into it. Most application servers throw the fields of
     /// a form and the parameters of a query together, so what stands in both must say the same in both, and what stands in
     /// the query alone must not be what is asked for.
-    fn said_by_form(&self, call: &Call<'_>) -> Option<Said> {
-        let by_form = match call.form {
+    fn said_by_form(&self, form: Form<'_>, query: Option<&str>) -> Option<Said> {
+        let by_form = match form {
             Form::Unread => return None,
             Form::Empty => Said::No,
             Form::Fields(text) => self.said_by_query(Some(text)),
             Form::Opaque => Said::Unclear,
+            Form::Judged(verdicts) => return verdicts.said(self),
         };
-        let by_query = self.said_by_query(call.query);
+        let by_query = self.said_by_query(query);
         let any = Self { name: self.name.clone(), wanted: Wanted::Anything };
-        let is_in_query = any.said_by_query(call.query) != Said::No;
+        let is_in_query = any.said_by_query(query) != Said::No;
         Some(if is_in_query && by_query != by_form { Said::Unclear } else { by_form })
     }
 
@@ -394,21 +401,8 @@ mod tests {
     #[test]
     fn a_form_is_read_like_a_query_and_with_it() {
         use Said::*;
-        let path = CanonicalPath::parse("/", crate::domain::target::Allowed::default()).unwrap();
         let transfer = named("op", "transfer");
-        let said = |form, query| {
-            let (fields, now) = (&NoFields, Timestamp::from_millis(0));
-            transfer.said_by_form(&Call {
-                method: "POST",
-                path: &path,
-                query,
-                fields,
-                client: None,
-                form,
-                visitor: None,
-                now,
-            })
-        };
+        let said = |form, query| transfer.said_by_form(form, query);
 
         for (form, query, expected) in [
             (Form::Fields("op=transfer&to=bo"), None, Yes),

@@ -10,7 +10,7 @@ use super::{
     body::RequestBody,
     challenge::Lack,
     grpc,
-    hold::comes_from_here,
+    head::Head,
     kind::Kind,
     visitors::Seen,
 };
@@ -90,15 +90,20 @@ fn could_be_ours(value: &HeaderValue) -> bool {
     [OPAQUE, JWT].iter().any(|start| memmem::find(value.as_bytes(), start.as_bytes()).is_some())
 }
 
+/// Why a token of ours is not taken, if these fields bring one that is not.
+pub fn why_not_taken(headers: &HeaderMap, bearer: Bearer) -> Option<&'static str> {
+    let has_cookie = || cookies::find(headers, Name::App) != cookies::Found::None;
+    match (find(headers), bearer) {
+        (Brought::Ambiguous, _) => Some("The credentials can be read in two ways."),
+        (Brought::One(_), Bearer::Refused) => Some("This application takes no tokens of the gateway."),
+        (Brought::One(_), Bearer::Taken) if has_cookie() => Some("There are a token and a cookie; bring one of them."),
+        (Brought::None, _) | (Brought::One(_), Bearer::Taken) => None,
+    }
+}
+
 /// The answer to a request whose token is not taken, whatever route it is for: what is not taken must not go on.
 pub(super) fn refusal(served: &Served, asked: &Asked<'_>) -> Option<Own> {
-    let has_cookie = || cookies::find(asked.headers, Name::App) != cookies::Found::None;
-    let why = match (find(asked.headers), served.bearer) {
-        (Brought::Ambiguous, _) => "The credentials can be read in two ways.",
-        (Brought::One(_), Bearer::Refused) => "This application takes no tokens of the gateway.",
-        (Brought::One(_), Bearer::Taken) if has_cookie() => "There are a token and a cookie; bring one of them.",
-        (Brought::None, _) | (Brought::One(_), Bearer::Taken) => return None,
-    };
+    let why = why_not_taken(asked.headers, served.bearer)?;
     tracing::info!(request.id = %asked.id, app = served.app.name, why, "a token was refused");
     if asked.kind == Kind::Grpc {
         return Some(grpc::refuse(&Refusal::Malformed, "invalid_request", asked.id));
@@ -117,7 +122,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             return self.refuse(asked, Refusal::NotFound, None);
         }
         let by_cookie = find(asked.headers) == Brought::None;
-        if by_cookie && !comes_from_here(asked) {
+        if by_cookie && !Head::from(asked).comes_from_here() {
             return self.refuse(asked, Refusal::NotAllowed { app: &asked.app.title, message: None }, None);
         }
         if !is_json(asked.headers) {

@@ -3,11 +3,12 @@
 
 use super::{
     Asked, Proxy,
-    answer::Own,
     body::{BodyError, RequestBody},
     deliver::Brought,
-    hold::{drain, is_own_form, refusal_for},
+    head::Head,
+    hold::{drain, refusal_for},
     kind::Kind,
+    records::Stuck,
 };
 use crate::{
     domain::{
@@ -15,6 +16,7 @@ use crate::{
             call::Form,
             once::{Fingerprint, Traits},
         },
+        record::Hitch,
         secret::sha256,
         target::CanonicalPath,
     },
@@ -31,15 +33,19 @@ use http_body_util::BodyExt as _;
 pub const FORM_BYTES_MAX: u64 = 64 * 1024;
 
 /// A form that was looked into.
-pub(super) enum ReadForm {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReadForm {
+    /// There is no body.
     Empty,
+    /// Its fields, as they were sent.
     Fields(String),
+    /// Something that is no such form.
     Opaque,
 }
 
 impl ReadForm {
     /// The form of these bytes, which an application would read by these header fields.
-    fn of(headers: &HeaderMap, body: Vec<u8>) -> Self {
+    pub fn of(headers: &HeaderMap, body: Vec<u8>) -> Self {
         match String::from_utf8(body) {
             Ok(text) if text.is_empty() => Self::Empty,
             Ok(text) if is_urlencoded(headers) => Self::Fields(text),
@@ -48,7 +54,7 @@ impl ReadForm {
     }
 
     /// What routes see of it; of one that nobody looked into, that.
-    pub(super) fn seen(form: Option<&Self>) -> Form<'_> {
+    pub fn seen(form: Option<&Self>) -> Form<'_> {
         match form {
             None => Form::Unread,
             Some(Self::Empty) => Form::Empty,
@@ -60,7 +66,7 @@ impl ReadForm {
 
 impl<U: Upstream<RequestBody>> Proxy<U> {
     /// The form that a request brings.
-    pub(super) async fn form_in(&self, asked: &Asked<'_>, brought: &mut Brought) -> Result<ReadForm, Box<Own>> {
+    pub(super) async fn form_in(&self, asked: &Asked<'_>, brought: &mut Brought) -> Result<ReadForm, Box<Stuck>> {
         match brought {
             Brought::Body(body) if body.is_end_stream() => Ok(ReadForm::Empty),
             Brought::Body(_) if !is_urlencoded(asked.headers) => Ok(ReadForm::Opaque),
@@ -69,7 +75,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
                 Ok(ReadForm::of(asked.headers, read.to_vec()))
             }
             Brought::Form(_, Found::Waiting(waiting)) if waiting.size > FORM_BYTES_MAX => {
-                Err(Box::new(self.refuse(asked, Refusal::TooLarge, None)))
+                Err(Stuck::on_body(&BodyError::TooLarge, self.refuse(asked, Refusal::TooLarge, None)))
             }
             Brought::Form(token, Found::Waiting(waiting)) => {
                 let (world, token, waiting) = (self.world.clone(), token.clone(), waiting.clone());
@@ -82,8 +88,11 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
                 });
                 match read.await {
                     Ok(Some(body)) => Ok(ReadForm::of(asked.headers, body)),
-                    Ok(None) => Err(Box::new(self.refuse(asked, Refusal::OurFault, None))),
-                    Err(error) => Err(Box::new(self.unavailable(asked, &error))),
+                    Ok(None) => {
+                        let own = self.refuse(asked, Refusal::OurFault, None);
+                        Err(Box::new(Stuck { own, hitch: Hitch::BrokenOff }))
+                    }
+                    Err(error) => Err(self.stuck_on_store(asked, &error)),
                 }
             }
             // Nothing goes to the application any more: all that is left is to say so.
@@ -91,23 +100,17 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         }
     }
 
-    /// Which request this is, where a proof can pay for it. None can for what is no whole request when it is decided on, as
-    /// a WebSocket or a stream of gRPC, nor for a form that another site may have sent.
+    /// Which request this is, where a proof can pay for it.
     pub(super) async fn fingerprint(
         &self,
         asked: &Asked<'_>,
         path: &CanonicalPath<'_>,
         query: Option<&str>,
         brought: &mut Brought,
-    ) -> Result<Option<Fingerprint>, Box<Own>> {
+    ) -> Result<Option<Fingerprint>, Box<Stuck>> {
         let content_type = asked.headers.get(header::CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
-        let is_payable = match asked.kind {
-            Kind::Navigation | Kind::Program => true,
-            Kind::Form => is_own_form(asked),
-            Kind::WebSocket | Kind::Grpc => false,
-        };
         let body = match brought {
-            _ if !is_payable => return Ok(None),
+            _ if !Head::from(asked).is_payable() => return Ok(None),
             Brought::Body(body) => sha256(&self.read_whole(asked, body, self.world.settings.hold.body_max).await?),
             Brought::Form(_, Found::Waiting(waiting)) => waiting.digest,
             Brought::Form(_, Found::Sent | Found::Gone) => return Ok(None),
@@ -117,7 +120,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
     }
 
     /// All of a body, at most `bytes_max` of it; it is put back as it was.
-    async fn read_whole(&self, asked: &Asked<'_>, body: &mut RequestBody, bytes_max: u64) -> Result<Bytes, Box<Own>> {
+    async fn read_whole(&self, asked: &Asked<'_>, body: &mut RequestBody, bytes_max: u64) -> Result<Bytes, Box<Stuck>> {
         match whole(body, bytes_max).await {
             Ok(read) => {
                 *body = RequestBody::held(read.clone());
@@ -128,7 +131,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
                 if matches!(error, BodyError::TooLarge) && asked.kind == Kind::Form {
                     drain(body).await;
                 }
-                Err(Box::new(self.refuse(asked, refusal_for(&error), None)))
+                Err(Stuck::on_body(&error, self.refuse(asked, refusal_for(&error), None)))
             }
         }
     }
@@ -149,7 +152,7 @@ async fn whole(body: &mut RequestBody, bytes_max: u64) -> Result<Bytes, BodyErro
 }
 
 /// Whether every application reads such a body as a form with fields, and in one way.
-fn is_urlencoded(headers: &HeaderMap) -> bool {
+pub fn is_urlencoded(headers: &HeaderMap) -> bool {
     let mut types = headers.get_all(header::CONTENT_TYPE).iter();
     let (Some(kind), None) = (types.next().and_then(|value| value.to_str().ok()), types.next()) else { return false };
     let (kind, parameters) = kind.split_once(';').unwrap_or((kind, ""));

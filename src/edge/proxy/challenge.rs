@@ -168,12 +168,6 @@ pub(super) fn form_page(asked: &Asked<'_>) -> ReturnPath {
     referer.strip_prefix(&origin).and_then(|path| path.parse().ok()).unwrap_or_else(ReturnPath::root)
 }
 
-/// Whether a WebSocket is opened by a page of this very host, or by no page at all (CS-06).
-pub(super) fn is_own_origin(asked: &Asked<'_>) -> bool {
-    let origin = format!("https://{}", asked.authority);
-    asked.headers.get(header::ORIGIN).is_none_or(|value| *value == *origin)
-}
-
 /// Where to come back to.
 fn way_back(path: &str, query: Option<&str>) -> ReturnPath {
     target_of(path, query).parse().unwrap_or_else(|_| ReturnPath::root())

@@ -5,11 +5,11 @@
 //! too, for a page can only read what it is allowed to. An application that answers for itself keeps its answer.
 
 use super::{
-    Arrival, Asked, Proxy, Reply, Served,
+    Arrival, Proxy, Reply, Served,
     answer::{Own, STEP_UP},
     body::RequestBody,
-    challenge::is_own_origin,
-    kind::{self, Kind},
+    head::{Head, Preflight},
+    kind,
 };
 use crate::{
     domain::target::CanonicalPath,
@@ -17,18 +17,18 @@ use crate::{
     ports::upstream::Upstream,
 };
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode,
+    HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode,
     header::{
         ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
-        ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
-        ACCESS_CONTROL_REQUEST_METHOD, CACHE_CONTROL, InvalidHeaderValue, ORIGIN, VARY, WWW_AUTHENTICATE,
+        ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, CACHE_CONTROL,
+        InvalidHeaderValue, ORIGIN, VARY, WWW_AUTHENTICATE,
     },
 };
 use hyper::body::Incoming;
 use std::time::Duration;
 
 /// Who may call an application from a page of their own, and how.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cors {
     origins: Vec<HeaderValue>,
     methods: HeaderValue,
@@ -64,14 +64,14 @@ impl Cors {
     }
 
     /// The origin that a request comes from, if that may call.
-    fn allowed(&self, headers: &HeaderMap) -> Option<HeaderValue> {
+    pub(super) fn allowed(&self, headers: &HeaderMap) -> Option<HeaderValue> {
         let mut origins = headers.get_all(ORIGIN).iter();
         let origin = origins.next().filter(|_| origins.next().is_none())?;
         self.origins.iter().find(|allowed| *allowed == origin).cloned()
     }
 
     /// Whether a page of this origin may open a WebSocket: one that may send cookies.
-    fn opens_sockets(&self, headers: &HeaderMap) -> bool {
+    pub(super) fn opens_sockets(&self, headers: &HeaderMap) -> bool {
         self.has_credentials && self.allowed(headers).is_some()
     }
 
@@ -108,19 +108,6 @@ impl Cors {
     }
 }
 
-/// Whether a page of another origin, which may not, opens a WebSocket: a browser sends its cookies along without asking
-/// anybody (CS-06).
-pub(super) fn is_foreign_socket(served: &Served, asked: &Asked<'_>) -> bool {
-    asked.kind == Kind::WebSocket
-        && !is_own_origin(asked)
-        && !served.cors.as_ref().is_some_and(|cors| cors.opens_sockets(asked.headers))
-}
-
-/// Whether a browser asks if a page may send a request, instead of sending it.
-fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
-    method == Method::OPTIONS && headers.contains_key(ORIGIN) && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
-}
-
 impl<U: Upstream<RequestBody>> Proxy<U> {
     /// Serves one request to an app host.
     pub async fn serve(&self, served: &Served, request: Request<Incoming>, arrival: &Arrival<'_>) -> Reply<U::Body> {
@@ -132,13 +119,11 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         let cors = served.cors.as_ref().filter(|_| is_apps());
         let Some(cors) = cors else { return self.pass(served, request, arrival).await };
         let origin = cors.allowed(request.headers());
-        let mut reply = if is_preflight(request.method(), request.headers()) {
-            Reply::Own(match origin.clone() {
-                Some(origin) => cors.preflight(origin),
-                None => self.refuse_preflight(served, &request, arrival.id),
-            })
-        } else {
-            self.pass(served, request, arrival).await
+        let head = Head::new(request.method(), request.headers(), arrival.authority);
+        let mut reply = match (head.preflight(cors), origin.clone()) {
+            (Some(Preflight::Allowed), Some(origin)) => Reply::Own(cors.preflight(origin)),
+            (Some(_), _) => Reply::Own(self.refuse_preflight(served, &request, arrival.id)),
+            (None, _) => self.pass(served, request, arrival).await,
         };
         match &mut reply {
             Reply::Own(own) => cors.dress(origin, own.headers_mut()),

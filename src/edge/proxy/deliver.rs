@@ -8,8 +8,10 @@ use super::{
     answer::Own,
     body::RequestBody,
     challenge::{Lack, browser_of, target_of},
+    demand::Past,
     held_page::{HeldPage, HeldState, Ticket},
     hold::{is_own_form, refusal_for, submission},
+    records::Stuck,
     visitors::Seen,
 };
 use crate::{
@@ -55,8 +57,8 @@ pub(super) enum Brought {
 
 impl<U: Upstream<RequestBody>> Proxy<U> {
     /// Tells a token from every other body. Only a body that has its exact length and type is looked into.
-    pub(super) async fn brought(&self, asked: &Asked<'_>, incoming: Incoming) -> Result<Brought, Box<Own>> {
-        let refused = |error| Box::new(self.refuse(asked, refusal_for(&error), None));
+    pub(super) async fn brought(&self, asked: &Asked<'_>, incoming: Incoming) -> Result<Brought, Box<Stuck>> {
+        let refused = |error| Stuck::on_body(&error, self.refuse(asked, refusal_for(&error), None));
         let mut body = RequestBody::stream(incoming, self.body_max).map_err(refused)?;
         let is_plain = || asked.headers.get(header::CONTENT_TYPE).is_some_and(|value| value == "text/plain");
         if body.size_hint().exact() != Some(BODY_BYTES) || !is_plain() || !is_own_form(asked) {
@@ -67,7 +69,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         let Some(token) = text.strip_prefix(FIELD).and_then(|text| Token::parse(text.trim_end())) else {
             return Ok(Brought::Body(RequestBody::held(read)));
         };
-        let found = self.found(asked, &token).await.map_err(|error| Box::new(self.unavailable(asked, &error)))?;
+        let found = self.found(asked, &token).await.map_err(|error| self.stuck_on_store(asked, &error))?;
         Ok(Brought::Form(token, found))
     }
 
@@ -173,10 +175,11 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         let (before, token) = (parts.clone(), delivery.token().clone());
         let asked = Self::asked(served, &before, arrival);
         let identity = passage.admission.identity().cloned().filter(|_| served.steps_up);
-        let (path, asks) = (passage.path.as_str().to_owned(), passage.asks());
+        let past = Past::of(&passage);
+        let path = past.path.clone();
         let (body, given_out) = self.body_of(delivery, asked.id);
         let reply = self.forward(served, parts, body, passage, arrival, asked.kind).await;
-        let unmet = identity.and_then(|identity| self.unmet(&reply, &served.app, identity, asks));
+        let unmet = identity.and_then(|identity| self.unmet(served, &asked, &reply, identity, past));
         let world = self.world.clone();
         let Some(unmet) = unmet else {
             self.slow.spawn(async move {

@@ -9,13 +9,14 @@ use super::{
     body::RequestBody,
     challenge::{Flow, Lack},
     kind::Kind,
+    records::{Judged, Known},
 };
 use crate::{
     domain::{
         policy::{
-            Missing, Requirement,
+            Missing, Requirement, Visitor,
             demand::{Demand, Wish},
-            route::App,
+            route::{App, Matched},
         },
         secret::Token,
         session::Identity,
@@ -38,16 +39,15 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
     ) -> Reply<U::Body> {
         let (before, identity) = (parts.clone(), passage.admission.identity().cloned());
         let asked = Self::asked(served, &before, arrival);
-        let (path, asks) = (passage.path.as_str().to_owned(), passage.asks());
+        let past = Past::of(&passage);
+        let path = past.path.clone();
         let reply = self.forward(served, parts, body, passage, arrival, asked.kind).await;
-        let Some(unmet) = identity.and_then(|identity| self.unmet(&reply, &served.app, identity, asks)) else {
+        let unmet = identity.and_then(|identity| self.unmet(served, &asked, &reply, identity, past));
+        let Some(unmet) = unmet else {
             return reply;
         };
         match (asked.kind, reply) {
-            (Kind::Navigation, _) => {
-                tracing::info!(request.id = %asked.id, app = asked.app.name, "the application asks for a step-up");
-                self.ask_again(&asked, &self.flow(&asked), unmet, &path, None)
-            }
+            (Kind::Navigation, _) => self.ask_again(&asked, &self.flow(&asked), unmet, &path, None),
             (Kind::Program | Kind::WebSocket, Reply::App(mut response)) => {
                 let requirement = unmet.demand.requirement();
                 let lack = unmet.lack(&requirement);
@@ -62,17 +62,22 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         }
     }
 
-    /// What the application asks for and this person could still prove.
+    /// What the application asks for and this person could still prove. The request was told as let through; this is what
+    /// its sender is led to the portal for, under the same id.
     pub(super) fn unmet(
         &self,
+        served: &Served,
+        asked: &Asked<'_>,
         reply: &Reply<U::Body>,
-        app: &App,
         identity: Arc<Identity>,
-        asks: Asks,
+        Past { matched, asks, path }: Past<'_>,
     ) -> Option<Unmet> {
         let Reply::App(response) = reply else { return None };
-        let demand = of(response.status(), response.headers(), app)?;
-        let missing = demand.missing(&identity.session, self.world.clock.now())?;
+        let now = self.world.clock.now();
+        let demand = of(response.status(), response.headers(), &served.app)?;
+        let missing = demand.missing(&identity.session, now)?;
+        let visitor = Some(Visitor::SignedIn(Arc::clone(&identity)));
+        self.note(served, asked, &Known { path: &path, visitor, form: None, now }, &Judged::Demand(&demand, &matched));
         Some(Unmet { identity, asks, demand, missing })
     }
 
@@ -88,6 +93,19 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         let requirement = unmet.demand.requirement();
         let lack = unmet.lack(&requirement);
         Reply::Own(self.challenge(asked, flow, &lack, path, asked.query, held))
+    }
+}
+
+/// What let a request past, to be told when the application has answered it.
+pub(super) struct Past<'a> {
+    matched: Matched<'a>,
+    asks: Asks,
+    pub(super) path: String,
+}
+
+impl<'a> Past<'a> {
+    pub(super) fn of(passage: &Passage<'a>) -> Self {
+        Self { matched: passage.matched, asks: passage.asks(), path: passage.path.as_str().to_owned() }
     }
 }
 

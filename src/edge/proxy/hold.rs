@@ -5,7 +5,7 @@ use super::{
     answer::Own,
     body::{BodyError, RequestBody},
     challenge::{Flow, Lack, form_page, target_of},
-    kind::Kind,
+    head::Head,
 };
 use crate::{
     domain::{secret::Token, session::Identity},
@@ -18,7 +18,7 @@ use crate::{
     },
 };
 use bytes::{Bytes, BytesMut};
-use http::{HeaderName, Method, header};
+use http::header;
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use std::time::Duration;
@@ -27,8 +27,6 @@ use std::time::Duration;
 /// whoever sent a large file would see a broken connection where a few KiB are drained (FR-12), and not the page that
 /// says what to do. Nothing of it is kept in memory, and `body_max` bounds it too.
 const DRAIN_MAX: Duration = Duration::from_secs(30);
-
-const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Why a submission was not kept.
 pub(super) enum NotKept {
@@ -42,20 +40,9 @@ impl From<HoldError> for NotKept {
     }
 }
 
-/// Whether a page of this very host sent it, and nobody else can have (SU-05): the browser says so, or, where it does
-/// not say, its `Origin` does.
+/// Whether a page of this very host sent it as a form (SU-05).
 pub(super) fn is_own_form(asked: &Asked<'_>) -> bool {
-    asked.kind == Kind::Form && *asked.method == Method::POST && comes_from_here(asked)
-}
-
-/// Whether a page of this very host sends a request (CS-01).
-pub(super) fn comes_from_here(asked: &Asked<'_>) -> bool {
-    match asked.headers.get(FETCH_SITE) {
-        Some(site) => site == "same-origin",
-        None => {
-            asked.headers.get(header::ORIGIN).is_some_and(|origin| *origin == *format!("https://{}", asked.authority))
-        }
-    }
+    Head::from(asked).is_own_form()
 }
 
 impl<U: Upstream<RequestBody>> Proxy<U> {

@@ -1,13 +1,21 @@
 //! What was decided, told: to the log, to the counters, and to the records where they are kept.
 
-use super::{Asked, Proxy, Served, body::RequestBody, challenge::is_own_origin, kind::Kind, visitors::Seen};
+use super::{
+    Asked, Proxy, Served,
+    answer::Own,
+    beforehand::ReadForm,
+    body::{BodyError, RequestBody},
+    head::Head,
+    visitors::Seen,
+};
 use crate::{
     domain::{
-        policy::{Decision, route::Matched},
-        record::{Outcome, Record, Sender},
+        policy::{Decision, Visitor, call::verdicts::Verdicts, demand::Demand, route::Matched},
+        record::{Demanded, Hitch, Outcome, Record, Sender},
+        target::CanonicalPath,
         time::Timestamp,
     },
-    ports::upstream::Upstream,
+    ports::{StoreError, upstream::Upstream},
 };
 use std::fmt::Display;
 
@@ -15,19 +23,24 @@ use std::fmt::Display;
 pub(super) enum Judged<'a> {
     /// By a policy.
     Policy(&'a Decision, &'a Matched<'a>),
+    /// By a policy, which let it pass; then the application asked for this in its answer.
+    Demand(&'a Demand, &'a Matched<'a>),
     /// Nobody can tell what it asks for.
     Unclear(&'a dyn Display),
     /// No route is for it.
     Nowhere,
     /// A page of another site opened this WebSocket.
     Foreign(&'a Matched<'a>),
+    /// Not at all.
+    Not(Hitch),
 }
 
 impl Judged<'_> {
     fn outcome(&self) -> Outcome {
         match self {
             Self::Policy(decision, _) => Outcome::of(decision),
-            Self::Unclear(_) => Outcome::Refuse,
+            Self::Demand(..) => Outcome::StepUp,
+            Self::Unclear(_) | Self::Not(_) => Outcome::Refuse,
             Self::Nowhere => Outcome::NotFound,
             Self::Foreign(_) => Outcome::Deny,
         }
@@ -43,8 +56,8 @@ impl Judged<'_> {
 
     fn matched(&self) -> Option<&Matched<'_>> {
         match self {
-            Self::Policy(_, matched) | Self::Foreign(matched) => Some(matched),
-            Self::Unclear(_) | Self::Nowhere => None,
+            Self::Policy(_, matched) | Self::Demand(_, matched) | Self::Foreign(matched) => Some(matched),
+            Self::Unclear(_) | Self::Nowhere | Self::Not(_) => None,
         }
     }
 
@@ -59,42 +72,98 @@ impl Judged<'_> {
         };
         match self {
             Self::Policy(decision, _) => of(self.instead().unwrap_or(decision)),
+            Self::Demand(demand, _) => format!("the application asks for {:?}", demand.wish()),
             Self::Unclear(why) => why.to_string(),
             Self::Nowhere => "no route fits".to_owned(),
             Self::Foreign(_) => "a page of another site opened the WebSocket".to_owned(),
+            Self::Not(hitch) => hitch.to_string(),
         }
     }
 }
 
+/// What was known of a request when it was decided.
+pub(super) struct Known<'a> {
+    /// Its path: the canonical one, where it has one.
+    pub(super) path: &'a str,
+    /// Who sent it; `None` where nobody looked.
+    pub(super) visitor: Option<Visitor>,
+    /// Its form; `None` where nobody looked.
+    pub(super) form: Option<&'a ReadForm>,
+    /// When that was.
+    pub(super) now: Timestamp,
+}
+
+impl<'a> Known<'a> {
+    /// A request of whom nobody looked at more than its path, and at who sent it if that.
+    pub(super) fn of(path: &'a str, seen: Option<&Seen>, now: Timestamp) -> Self {
+        Self { path, visitor: seen.map(Seen::visitor), form: None, now }
+    }
+}
+
+/// The answer to a request that could not be decided, and why it could not.
+pub(super) struct Stuck {
+    pub(super) own: Own,
+    pub(super) hitch: Hitch,
+}
+
+impl Stuck {
+    /// One whose body can't be read.
+    pub(super) fn on_body(error: &BodyError, own: Own) -> Box<Self> {
+        let hitch = match error {
+            BodyError::TooLarge | BodyError::Trailers(_) => Hitch::TooLarge,
+            BodyError::Stalled => Hitch::TooSlow,
+            BodyError::Broken(_) | BodyError::Lost(_) | BodyError::Cut(_) => Hitch::BrokenOff,
+        };
+        Box::new(Self { own, hitch })
+    }
+}
+
 impl<U: Upstream<RequestBody>> Proxy<U> {
-    /// Tells how a request was decided. `path` is the canonical one, where it has one; `seen` is `None` where nobody looked.
-    pub(super) fn note(
-        &self,
-        served: &Served,
-        asked: &Asked<'_>,
-        path: &str,
-        seen: Option<&Seen>,
-        judged: &Judged<'_>,
-        now: Timestamp,
-    ) {
+    /// Tells that a request could not be decided, and why; what remains is its answer.
+    pub(super) fn give_up(&self, served: &Served, asked: &Asked<'_>, path: &str, stuck: Stuck) -> Own {
+        let canonical = CanonicalPath::parse(path, served.app.allowed);
+        let path = canonical.as_ref().map_or(path, |path| path.as_str());
+        let known = Known::of(path, None, self.world.clock.now());
+        self.note(served, asked, &known, &Judged::Not(stuck.hitch));
+        stuck.own
+    }
+
+    /// One that the store failed.
+    pub(super) fn stuck_on_store(&self, asked: &Asked<'_>, error: &StoreError) -> Box<Stuck> {
+        Box::new(Stuck { own: self.unavailable(asked, error), hitch: Hitch::Store })
+    }
+
+    /// Tells how a request was decided.
+    pub(super) fn note(&self, served: &Served, asked: &Asked<'_>, known: &Known<'_>, judged: &Judged<'_>) {
         let outcome = judged.outcome();
         if outcome != Outcome::Forward {
             self.log(served, asked, judged, outcome);
         }
         let Some(records) = self.records.as_ref().filter(|records| records.wants(outcome)) else { return };
-        let matched = judged.matched();
+        let (matched, form) = (judged.matched(), ReadForm::seen(known.form));
+        let demand = match judged {
+            Judged::Demand(demand, _) => Some(Demanded::from(demand.wish())),
+            _ => None,
+        };
+        let hitch = match judged {
+            Judged::Not(hitch) => Some(*hitch),
+            _ => None,
+        };
         records.keep(Record {
             id: asked.id.to_string(),
-            at: now,
+            at: known.now,
             app: served.app.name.clone(),
             host: asked.authority.to_string(),
             method: asked.method.as_str().to_owned(),
-            path: path.to_owned(),
+            path: known.path.to_owned(),
             extract: served.reads.extract(asked.query, asked.headers),
+            form: Verdicts::of(&served.app, form, asked.query),
             client: asked.client,
-            sender: seen.map(|seen| Sender::from(&seen.visitor())),
-            foreign: asked.kind == Kind::WebSocket && !is_own_origin(asked),
+            sender: known.visitor.as_ref().map(Sender::from),
+            foreign: Head::from(asked).is_foreign_socket(served.cors.as_ref()),
             paid: outcome == Outcome::Forward && matched.is_some_and(|matched| matched.policy.once().is_some()),
+            demand,
+            hitch,
             outcome,
             instead: judged.instead().map(Outcome::of),
             route: matched.and_then(Matched::path).map(str::to_owned),

@@ -1,7 +1,7 @@
 //! What policy says of a request, and what it takes to have it say so: for most who sends it and the time, for one that a
 //! proof has to pay for the whole of it.
 
-use super::{Asked, Proxy, answer::Own, body::RequestBody, deliver::Brought, visitors::Seen};
+use super::{Asked, Proxy, body::RequestBody, deliver::Brought, records::Stuck, visitors::Seen};
 use crate::{
     domain::{
         policy::{Decision, Policy, Visitor, WhyAnonymous, once::Fingerprint},
@@ -42,7 +42,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         policy: &Policy,
         seen: Option<Seen>,
         brought: &mut Brought,
-    ) -> Result<Ruling, Box<Own>> {
+    ) -> Result<Ruling, Box<Stuck>> {
         let ruling = Ruling::of(policy, seen, self.world.clock.now());
         if policy.once().is_none() || !matches!(ruling.decision, Decision::StepUp(_) | Decision::Pay(_)) {
             return Ok(ruling);
@@ -55,7 +55,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             (Decision::Pay(unpaid), Some(request)) => {
                 let world = self.world.clone();
                 let decided = self.on_slow(async move { receipts::pay(&world, unpaid, request).await }).await;
-                let decision = decided.map_err(|error| Box::new(self.unavailable(asked, &error)))?;
+                let decision = decided.map_err(|error| self.stuck_on_store(asked, &error))?;
                 if matches!(decision, Decision::Admit(_)) {
                     tracing::info!(request.id = %asked.id, app = asked.app.name, policy = policy.name, "a proof is spent");
                 }

@@ -7,15 +7,16 @@ use super::{
     beforehand::ReadForm,
     body::{RequestBody, ResponseBody},
     challenge::{Lack, asks},
-    cors::{Cors, is_foreign_socket},
+    cors::Cors,
     deliver::{Brought, restore},
     failure, form_action, grpc,
+    head::Head,
     hold::is_own_form,
     incoming,
     kind::{self, Kind},
     obedience::Latest,
     outgoing::{self, IdentityNames, Onward, Protocol},
-    records::Judged,
+    records::{Judged, Known, Stuck},
     reports::Reports,
     rule::Ruling,
     tether::Tether,
@@ -30,6 +31,7 @@ use crate::{
             once::Fingerprint,
             route::{App, ByHost, Matched, Streams, Traffic, Unsettled},
         },
+        record::Hitch,
         target::{
             Authority, CanonicalPath,
             path::{NotCanonical, check_query},
@@ -203,7 +205,8 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         let uri = parts.uri.clone();
         let mut asked = Self::asked(served, &parts, arrival);
         if let Some(own) = bearer::refusal(served, &asked) {
-            return Reply::Own(own);
+            let stuck = Stuck { own, hitch: Hitch::Token };
+            return Reply::Own(self.give_up(served, &asked, uri.path(), stuck));
         }
         if parts.method == Method::POST && uri.path() == TOKEN_PATH {
             return Reply::Own(self.token(served, &asked, incoming).await);
@@ -213,7 +216,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         }
         let mut brought = match self.brought(&asked, incoming).await {
             Ok(brought) => brought,
-            Err(own) => return Reply::Own(*own),
+            Err(stuck) => return Reply::Own(self.give_up(served, &asked, uri.path(), *stuck)),
         };
         if let Brought::Form(_, Found::Waiting(waiting)) = &brought {
             // Policy decides on the request that the application will get, not on the one that stands for it.
@@ -271,7 +274,8 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
     ) -> Result<Passage<'a>, Barrier<'a>> {
         let refuse = |refusal| Barrier::Answer(Box::new(self.refuse(asked, refusal, None)));
         let unreadable = |path: &str, error: NotCanonical| {
-            self.note(served, asked, path, None, &Judged::Unclear(&error), self.world.clock.now());
+            let known = Known::of(path, None, self.world.clock.now());
+            self.note(served, asked, &known, &Judged::Unclear(&error));
             refuse(Refusal::Malformed)
         };
         let path = CanonicalPath::parse(path, served.app.allowed).map_err(|error| unreadable(path, error))?;
@@ -279,11 +283,13 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         if let Some(below) = path.below_reserved() {
             return Err(Barrier::Answer(Box::new(self.reserved(asked, below, query).await)));
         }
-        let (matched, seen) = self.route(served, asked, (&path, query), brought).await.map_err(Barrier::Answer)?;
+        let (matched, seen, form) =
+            self.route(served, asked, (&path, query), brought).await.map_err(Barrier::Answer)?;
         let policy = matched.policy;
         let now = self.world.clock.now();
-        if seen.is_some() && is_foreign_socket(served, asked) {
-            self.note(served, asked, path.as_str(), seen.as_ref(), &Judged::Foreign(&matched), now);
+        if seen.is_some() && Head::from(asked).is_foreign_socket(served.cors.as_ref()) {
+            let known = Known { form: form.as_ref(), ..Known::of(path.as_str(), seen.as_ref(), now) };
+            self.note(served, asked, &known, &Judged::Foreign(&matched));
             return Err(refuse(Refusal::NotAllowed { app: &served.app.title, message: None }));
         }
         if let Some(Seen::Known(known)) = &seen
@@ -291,9 +297,12 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         {
             self.visitors.touch(known);
         }
-        let ruling = self.rule(asked, (&path, query), policy, seen, brought).await.map_err(Barrier::Answer)?;
+        let ruling = self.rule(asked, (&path, query), policy, seen, brought).await;
+        let ruling =
+            ruling.map_err(|stuck| Barrier::Answer(Box::new(self.give_up(served, asked, path.as_str(), *stuck))))?;
         let Ruling { decision, seen, visitor, pays, now } = ruling;
-        self.note(served, asked, path.as_str(), seen.as_ref(), &Judged::Policy(&decision, &matched), now);
+        let known = Known { form: form.as_ref(), ..Known::of(path.as_str(), seen.as_ref(), now) };
+        self.note(served, asked, &known, &Judged::Policy(&decision, &matched));
         let missing = match decision {
             Decision::Admit(admission) => return Ok(Passage { admission, seen, matched, path, now, pays }),
             Decision::SignIn(_) => {
@@ -313,26 +322,27 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         }
     }
 
-    /// The route that a request is for. Who sends it is looked up only where that matters.
+    /// The route that a request is for, and what it took to know. Who sends it is looked up only where that matters.
     async fn route<'a>(
         &self,
         served: &'a Served,
         asked: &Asked<'_>,
         (path, query): (&CanonicalPath<'_>, Option<&str>),
         brought: &mut Brought,
-    ) -> Result<(Matched<'a>, Option<Seen>), Box<Own>> {
+    ) -> Result<(Matched<'a>, Option<Seen>, Option<ReadForm>), Box<Own>> {
         let now = self.world.clock.now();
         let matched = |visitor: Option<&Visitor>, form: Option<&ReadForm>| {
             let (method, client, fields, form) =
                 (asked.method.as_str(), Some(asked.client), asked.headers, ReadForm::seen(form));
             served.app.matched(&Call { method, path, query, fields, client, form, visitor, now })
         };
+        let stuck = |stuck: Box<Stuck>| Box::new(self.give_up(served, asked, path.as_str(), *stuck));
         let (mut seen, mut form) = (None::<Seen>, None);
         let settled = loop {
             match matched(seen.as_ref().map(Seen::visitor).as_ref(), form.as_ref()) {
-                Err(Unsettled::Unasked) => seen = Some(self.look(asked).await?),
+                Err(Unsettled::Unasked) => seen = Some(self.look(asked).await.map_err(stuck)?),
                 Err(Unsettled::Unread) => {
-                    form = Some(self.form_in(asked, brought).await?);
+                    form = Some(self.form_in(asked, brought).await.map_err(stuck)?);
                     // The form may have been long in coming: whoever was signed in is looked up once more.
                     seen = None;
                 }
@@ -340,16 +350,17 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             }
         };
         let refuse = |judged: &Judged<'_>, refusal| {
-            self.note(served, asked, path.as_str(), seen.as_ref(), judged, now);
+            let known = Known { form: form.as_ref(), ..Known::of(path.as_str(), seen.as_ref(), now) };
+            self.note(served, asked, &known, judged);
             Box::new(self.refuse(asked, refusal, None))
         };
         let matched = settled.map_err(|unsettled| refuse(&Judged::Unclear(&unsettled), Refusal::Malformed))?;
         let matched = matched.ok_or_else(|| refuse(&Judged::Nowhere, Refusal::NotFound))?;
         let seen = match seen {
-            None if !matched.policy.is_public() => Some(self.look(asked).await?),
+            None if !matched.policy.is_public() => Some(self.look(asked).await.map_err(stuck)?),
             seen => seen,
         };
-        Ok((matched, seen))
+        Ok((matched, seen, form))
     }
 
     fn deny(&self, served: &Served, asked: &Asked<'_>, policy: &Policy, why: WhyDenied, seen: Option<&Seen>) -> Own {
@@ -368,11 +379,8 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         answer::refuse(asked.kind, &self.brand, &refused)
     }
 
-    pub(super) async fn look(&self, asked: &Asked<'_>) -> Result<Seen, Box<Own>> {
-        self.visitors
-            .look(asked.headers, asked.authority)
-            .await
-            .map_err(|error| Box::new(self.unavailable(asked, &error)))
+    pub(super) async fn look(&self, asked: &Asked<'_>) -> Result<Seen, Box<Stuck>> {
+        self.visitors.look(asked.headers, asked.authority).await.map_err(|error| self.stuck_on_store(asked, &error))
     }
 
     /// Sends an admitted request to the application.
