@@ -43,6 +43,7 @@ mod values;
 
 pub use cases::{Case, Untested};
 pub use file::{File, NotServable, Prints};
+pub use files::{UnusableMark, read_mark};
 pub use problem::{Problems, Source, Unreadable};
 pub use settings::Settings;
 

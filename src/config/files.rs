@@ -1,13 +1,17 @@
 //! The files that a config names: whether they are there, and hold what they must.
 
 use super::problem::{Code, Problem};
-use crate::adapters::{
-    certificates::{self, CertificateError},
-    geography::MaxMind,
-    upstream::Trust,
+use crate::{
+    adapters::{
+        certificates::{self, CertificateError},
+        geography::MaxMind,
+        upstream::Trust,
+    },
+    edge::http::assets::{Asset, MARK_BYTES_MAX, NotAMark},
 };
 use std::{
-    fs, io,
+    fs,
+    io::{self, Read as _},
     ops::Range,
     path::{Path, PathBuf},
 };
@@ -31,6 +35,27 @@ pub(super) enum Holds {
     Map,
     /// Certificates of authorities.
     Authorities,
+    /// The picture beside the house's name.
+    Mark,
+}
+
+/// Why a file can't be the mark.
+#[derive(Debug, thiserror::Error)]
+pub enum UnusableMark {
+    /// It can't be read.
+    #[error(transparent)]
+    Unreadable(#[from] io::Error),
+    /// It is no picture that pages can show.
+    #[error(transparent)]
+    Unshowable(#[from] NotAMark),
+}
+
+/// The mark in this file.
+pub fn read_mark(file: &Path) -> Result<Asset, UnusableMark> {
+    let mut bytes = Vec::new();
+    // One more than it may have, so that a longer one is told from it, and a huge one is not read.
+    fs::File::open(file)?.take(MARK_BYTES_MAX as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(Asset::mark(bytes)?)
 }
 
 impl Named {
@@ -63,6 +88,10 @@ impl Named {
             Holds::Authorities => {
                 let error = Trust::Authorities(self.path.clone()).check().err()?;
                 Some(self.holds_other("expected certificates of authorities, as PEM", &error))
+            }
+            Holds::Mark => {
+                let error = read_mark(&self.path).err()?;
+                Some(self.holds_other("expected SVG or PNG", &error))
             }
         }
     }

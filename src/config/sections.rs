@@ -114,7 +114,7 @@ pub(super) fn portal(section: &Section<'_>) -> Option<Portal> {
     let support_url = section.maybe(&key::SUPPORT_URL, support_url);
     let privacy_url = section.maybe(&key::PRIVACY_URL, privacy_url);
     let footer = section.maybe(&key::FOOTER, words);
-    let mark = section.maybe(&key::MARK, file);
+    let mark = section.maybe(&key::MARK, file(Holds::Mark));
     let accent = section.read(&key::ACCENT, accent);
     let language = section.read(&key::LANGUAGE, |value| {
         let tags: Vec<_> = Language::ALL.iter().map(|language| (language.tag(), *language)).collect();

@@ -12,7 +12,10 @@ use crate::{
         signer::JwtSigner,
         upstream::{self, Probe, Trust, Upstreams},
     },
-    config::settings::{AppSettings, Assertion, HostHeader, HttpVersion, Origin, Settings, StepUp, WebSocket},
+    config::{
+        read_mark,
+        settings::{AppSettings, Assertion, HostHeader, HttpVersion, Origin, Settings, StepUp, WebSocket},
+    },
     domain::{
         policy::{call::extract::Reads, route::ByHost},
         secret::Secret,
@@ -20,7 +23,7 @@ use crate::{
     },
     edge::{
         http::{
-            assets::{Asset, MARK_BYTES_MAX},
+            assets::Asset,
             ended::Ended,
             page::{Brand, ContentPolicy},
         },
@@ -38,7 +41,7 @@ use crate::{
 };
 use arc_swap::ArcSwap;
 use http::HeaderValue;
-use std::{fs::File, io::Read as _, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 use tokio::runtime::Handle;
 
 /// The colour of `static/style.css`.
@@ -144,13 +147,7 @@ fn brand(settings: &Settings) -> Result<Arc<Brand>, StartError> {
 }
 
 fn mark(file: &Path) -> Result<Asset, StartError> {
-    let unusable = |why: String| StartError::Mark { file: file.display().to_string(), why };
-    let opened = File::open(file).map_err(|error| unusable(error.to_string()))?;
-    let mut bytes = Vec::new();
-    // One more than it may have, so that a longer one is told from it, and a huge one is not read.
-    let read = opened.take(MARK_BYTES_MAX as u64 + 1).read_to_end(&mut bytes);
-    read.map_err(|error| unusable(error.to_string()))?;
-    Asset::mark(bytes).map_err(|why| unusable(why.to_string()))
+    read_mark(file).map_err(|error| StartError::Mark { file: file.display().to_string(), error })
 }
 
 /// Where plain HTTP is sent.

@@ -19,7 +19,7 @@ use crate::{
         signer::KeyError,
         upstream::{Client, NotAServer, NotTrusted},
     },
-    config::{File, Prints, Settings},
+    config::{File, Prints, Settings, UnusableMark},
     edge::proxy::body::RequestBody,
 };
 use arc_swap::ArcSwap;
@@ -76,12 +76,12 @@ pub enum StartError {
     #[error(transparent)]
     Trust(#[from] NotTrusted),
     /// The mark can't be shown.
-    #[error("[portal] mark = \"{file}\" can't be shown: {why}")]
+    #[error("[portal] mark = \"{file}\" can't be shown: {error}")]
     Mark {
         /// Which file.
         file: String,
         /// Why.
-        why: String,
+        error: UnusableMark,
     },
     /// There is nowhere to record decisions.
     #[error("decisions can't be recorded in {file}: {error}")]
