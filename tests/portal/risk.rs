@@ -109,6 +109,7 @@ async fn a_policy_asks_for_a_second_factor_where_the_sign_in_was_risky_and_refus
     assert!(is_let_in(&gateway, &page), "{page:?}");
     let page = visit(&cottage, &gateway.url(APP, "/strong/1")).await;
     assert!(page.is_at("/challenge/totp") && page.text.contains("like your others"), "{page:?}");
+    assert!(page.text.contains("You last proved it was you just now, with your password."), "{page:?}");
     let page = ann.type_code(&cottage, &page).await;
     assert_eq!(page.text, "GET /strong/1 for ann", "{page:?}");
 
