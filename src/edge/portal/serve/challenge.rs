@@ -273,7 +273,7 @@ pub(super) fn shown(desk: &Desk, error: &ChallengeError) -> ProofNotice {
             None => ProofNotice::Locked,
         },
         ChallengeError::Gone
-        | ChallengeError::TooUnusual
+        | ChallengeError::TooUnusual(_)
         | ChallengeError::NotEnrolled
         | ChallengeError::Sealed(_)
         | ChallengeError::Passkey(PasskeyError::Unavailable(_))
