@@ -113,7 +113,10 @@ fn recorded(arguments: &Arguments) -> Result<(), Failure> {
         None => records::find(&older(&file), &id)?.ok_or_else(|| {
             let passed = settings.records.as_ref().is_some_and(|records| records.keep == Keep::Refused);
             let which = if passed { "requests to applications that did not pass" } else { "requests to applications" };
-            Failure::refused(format!("{} has no record of {id}; only {which} are recorded", file.display()))
+            Failure::refused(format!(
+                "{} has no record of {id}; only {which} are recorded, and the log says the rest",
+                file.display()
+            ))
         })?,
     };
     let told = again(&settings, &record);

@@ -222,6 +222,17 @@ impl Assessment {
     }
 }
 
+impl fmt::Display for Assessment {
+    /// `50, for new-device and new-country`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.signals.iter().map(|signal| signal.name()).collect();
+        match names.as_slice() {
+            [] => self.score.fmt(f),
+            names => write!(f, "{}, for {}", self.score, names.join(" and ")),
+        }
+    }
+}
+
 /// Assesses one sign-in.
 pub fn assess(past: &Past, now: &Now, weights: &Weights) -> Assessment {
     let shows = |signal: &Signal| signal.shows(past, now);

@@ -39,8 +39,8 @@ pub enum ChallengeError {
     #[error("the sign-in this belongs to is over")]
     Gone,
     /// The operator lets no sign-in through that is so unlike earlier ones.
-    #[error("too unlike earlier sign-ins")]
-    TooUnusual,
+    #[error(transparent)]
+    TooUnusual(#[from] risk::Unusual),
     /// The account has no such factor.
     #[error("no authenticator app is enrolled")]
     NotEnrolled,
@@ -70,7 +70,7 @@ impl From<TryError> for ChallengeError {
 impl From<risk::Stopped> for ChallengeError {
     fn from(stopped: risk::Stopped) -> Self {
         match stopped {
-            risk::Stopped::TooUnusual => Self::TooUnusual,
+            risk::Stopped::TooUnusual(unusual) => Self::TooUnusual(unusual),
             risk::Stopped::Store(error) => Self::Store(error),
         }
     }
@@ -172,7 +172,7 @@ pub(super) async fn refused(
         ChallengeError::Throttled(_)
         | ChallengeError::Over
         | ChallengeError::Gone
-        | ChallengeError::TooUnusual
+        | ChallengeError::TooUnusual(_)
         | ChallengeError::NotEnrolled
         | ChallengeError::Sealed(_)
         | ChallengeError::Passkey(PasskeyError::Unavailable(_))

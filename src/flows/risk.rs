@@ -14,7 +14,7 @@ use crate::{
         secret::Token,
         session::{Level, Session},
         throttle::{BudgetKey, SENDS},
-        user::User,
+        user::{User, UserId},
     },
     ports::{StoreError, messages::Notice, store::Account},
 };
@@ -31,10 +31,20 @@ pub struct Settings {
 /// So many of an account's last events are looked through for wrong tries.
 const EVENTS_LOOKED_AT: u32 = 50;
 
+/// A sign-in that is too unlike its owner's earlier ones.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("too unlike earlier sign-ins: risk {assessment}")]
+pub struct Unusual {
+    /// Whose.
+    pub user: UserId,
+    /// How unlike.
+    pub assessment: Assessment,
+}
+
 /// Why a sign-in ends here.
 pub(super) enum Stopped {
     /// The operator lets no such sign-in through.
-    TooUnusual,
+    TooUnusual(Unusual),
     /// The store did not answer.
     Store(StoreError),
 }
@@ -69,7 +79,7 @@ pub(super) async fn assess(world: &World, account: &Account, caller: &Caller) ->
     if is_told {
         tell_of_refusal(world, user, caller).await?;
     }
-    Err(Stopped::TooUnusual)
+    Err(Stopped::TooUnusual(Unusual { user: user.id, assessment }))
 }
 
 /// Whether an assessment calls for this.

@@ -55,8 +55,8 @@ pub enum SignInError {
     #[error("a second factor is required and may no longer be set up with the password alone")]
     EnrolmentClosed,
     /// The password was right, and the operator lets no sign-in through that is so unlike earlier ones.
-    #[error("too unlike earlier sign-ins")]
-    TooUnusual,
+    #[error(transparent)]
+    TooUnusual(#[from] risk::Unusual),
     /// Too many sign-ins at once.
     #[error(transparent)]
     Busy(#[from] HasherBusy),
@@ -77,7 +77,7 @@ impl From<TryError> for SignInError {
 impl From<risk::Stopped> for SignInError {
     fn from(stopped: risk::Stopped) -> Self {
         match stopped {
-            risk::Stopped::TooUnusual => Self::TooUnusual,
+            risk::Stopped::TooUnusual(unusual) => Self::TooUnusual(unusual),
             risk::Stopped::Store(error) => Self::Store(error),
         }
     }

@@ -86,7 +86,7 @@ async fn who_was_away_is_asked_for_and_a_laxer_page_makes_nothing_good() {
     assert_eq!(visit(&client, &gateway.url(APP, "/lax")).await.text, "ok");
     let page = visit(&client, &desk).await;
     assert!(page.is_at("/challenge/password"), "{page:?}");
-    assert!(page.text.contains("Nobody used this browser for a while."), "{}", page.text);
+    assert!(page.text.contains("Nobody used this browser for 12 minutes."), "{}", page.text);
 
     let page = page.submit(&client, "/challenge/password", &[("password", PASSWORD)]).await;
     assert_eq!((page.url.path(), page.text.as_str()), ("/desk", "ok"), "{page:?}");

@@ -91,6 +91,10 @@ async fn a_signal_is_recorded_and_forces_a_second_factor_refuses_or_only_tells()
     let page = enter(&gateway, &listed, &ann, "/page").await;
     assert_eq!(page.status, StatusCode::FORBIDDEN);
     assert!(page.text.contains("sign you in</h1>"), "{page:?}");
+    let (_, rest) = page.text.split_once("Reference <code>").unwrap_or_else(|| panic!("{}", page.text));
+    let (reference, log) = (rest.split_once('<').unwrap().0, gateway.log());
+    let line = log.lines().find(|line| line.contains(reference)).unwrap_or_else(|| panic!("{log}"));
+    assert!(line.contains("too unlike earlier ones") && line.contains("listed-address"), "{line}");
     assert!(visit(&listed, &gateway.url(APP, "/page")).await.is_at("/login"));
     let told = activity(&gateway, &home).await;
     assert!(told.contains("an address that is watched; it was refused"), "{told}");
@@ -109,6 +113,7 @@ async fn a_policy_asks_for_a_second_factor_where_the_sign_in_was_risky_and_refus
     assert!(is_let_in(&gateway, &page), "{page:?}");
     let page = visit(&cottage, &gateway.url(APP, "/strong/1")).await;
     assert!(page.is_at("/challenge/totp") && page.text.contains("like your others"), "{page:?}");
+    assert!(page.text.contains("You last proved it was you just now, with your password."), "{page:?}");
     let page = ann.type_code(&cottage, &page).await;
     assert_eq!(page.text, "GET /strong/1 for ann", "{page:?}");
 

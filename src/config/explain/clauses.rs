@@ -66,7 +66,7 @@ fn risk(ceiling: Ceiling, requirement: &Requirement, session: Option<&Session>, 
     let risky = Requirement { level: ceiling.level.into(), fresh: Vec::new(), ..requirement.clone() };
     let is_answered = ceiling.asks(session.risk.score).is_none() || risky.missing(session, now).is_ok();
     let met = is_answered && !ceiling.denies(session.risk.score);
-    Clause::new("risk", demands, words::risk(&session.risk), met)
+    Clause::new("risk", demands, session.risk.to_string(), met)
 }
 
 fn level(requirement: &Requirement, session: Option<&Session>, now: Timestamp) -> Clause {

@@ -30,15 +30,9 @@ pub(super) fn visitor(visitor: &Visitor, did: &[Did]) -> String {
     let did: Vec<_> = did.iter().map(ToString::to_string).collect();
     let risk = match &identity.session.risk {
         none if *none == Assessment::default() => String::new(),
-        some => format!("; risk {}", risk(some)),
+        some => format!("; risk {some}"),
     };
     format!("{}{groups}; {}{risk}", identity.user.login_id, did.join(", "))
-}
-
-/// `50, for new-device and new-country`.
-pub(super) fn risk(Assessment { score, signals }: &Assessment) -> String {
-    let names: Vec<_> = signals.iter().map(|signal| signal.name()).collect();
-    if names.is_empty() { score.to_string() } else { format!("{score}, for {}", names.join(" and ")) }
 }
 
 pub(super) fn anonymous(why: WhyAnonymous) -> &'static str {

@@ -46,6 +46,19 @@ impl Display for Ago {
     }
 }
 
+/// How long something lasted, in one unit and rounded down: "12 minutes".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lasted(pub Duration);
+
+impl Display for Lasted {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        let seconds = self.0.as_secs();
+        let units = [(DAY, "day"), (HOUR, "hour"), (MINUTE, "minute")];
+        let (unit, name) = units.into_iter().find(|(unit, _)| seconds >= *unit).unwrap_or((1, "second"));
+        write_count(f, seconds / unit, name)
+    }
+}
+
 fn write_count(f: &mut Formatter<'_>, count: u64, unit: &str) -> Result {
     write!(f, "{count} {unit}{}", if count == 1 { "" } else { "s" })
 }
@@ -182,7 +195,9 @@ pub const fn method_worth(method: Method) -> &'static str {
 /// The same for templates: `{{ age|ago }}`.
 #[expect(missing_docs, clippy::inline_always, reason = "what askama writes for each filter")]
 pub mod filters {
-    use super::{Ago, Span, method_means as means, method_name as name, method_proof as proof, method_worth as worth};
+    use super::{
+        Ago, Lasted, Span, method_means as means, method_name as name, method_proof as proof, method_worth as worth,
+    };
     use crate::domain::factor::Method;
     use askama::{Result, Values, filter_fn};
     use std::time::Duration;
@@ -191,6 +206,12 @@ pub mod filters {
     #[filter_fn]
     pub fn ago(age: &Duration, _: &dyn Values) -> Result<Ago> {
         Ok(Ago(*age))
+    }
+
+    /// [`Lasted`].
+    #[filter_fn]
+    pub fn lasted(time: &Duration, _: &dyn Values) -> Result<Lasted> {
+        Ok(Lasted(*time))
     }
 
     /// [`Span`].

@@ -3,7 +3,7 @@
 pub mod dead_end;
 
 use crate::{
-    domain::factor::Method,
+    domain::{factor::Method, session::Level},
     edge::http::{
         page::{Frame, Hidden},
         words::{Upcoming, filters},
@@ -90,48 +90,62 @@ pub struct OnItsWay {
 pub enum Reason<'a> {
     /// Signing in takes two steps, and this is the second.
     SecondStep,
-    /// An application asks for more than this session has proven.
-    Level {
-        /// Its title.
-        app: &'a str,
-    },
-    /// An application asks for more, because the sign-in was unlike earlier ones.
-    Risk {
-        /// Its title.
-        app: &'a str,
-    },
-    /// An application asks for everything anew: what was proven is older than it allows.
-    TooOld {
-        /// Its title.
-        app: &'a str,
-        /// How old a proof may be there.
-        max_age: Duration,
-    },
-    /// An application asks for a recent proof.
-    Fresh {
-        /// Its title.
-        app: &'a str,
-        /// What it guards in this way, to stand after "before": "transfers".
-        before: Option<&'a str>,
-        /// How old a proof may be; `None` where any of this session will do.
-        within: Option<Duration>,
-        /// The latest proof that would have counted, and its age.
-        latest: Option<(Method, Duration)>,
-    },
-    /// An application asks for a proof for each such request, and for this one now.
-    Once {
-        /// Its title.
-        app: &'a str,
-        /// What it guards in this way, to stand after "before": "transfers".
-        before: Option<&'a str>,
-    },
-    /// An application asks who is there, after a while in which nobody was.
-    Idle {
-        /// Its title.
-        app: &'a str,
-    },
+    /// An application asks.
+    App(Asking<'a>),
     /// The portal asks for a recent proof before a change to the account.
     Change,
+}
+
+/// What an application asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asking<'a> {
+    /// Its title.
+    pub app: &'a str,
+    /// What it guards in this way, to stand after "before": "transfers".
+    pub before: Option<&'a str>,
+    /// What of its policy is not met.
+    pub clause: Clause,
+}
+
+/// What of a policy is not met. The latest proof comes with its age.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Clause {
+    /// It takes more than this session has proven.
+    Level {
+        /// What that amounts to.
+        reached: Option<Level>,
+        /// The latest of it.
+        latest: Option<(Method, Duration)>,
+    },
+    /// It takes more, because the sign-in was unlike earlier ones.
+    Risk {
+        /// The latest proof.
+        latest: Option<(Method, Duration)>,
+    },
+    /// It takes everything anew: what was proven is older than it allows.
+    TooOld {
+        /// How old a proof may be there.
+        max_age: Duration,
+        /// The latest proof.
+        latest: Option<(Method, Duration)>,
+    },
+    /// It takes a recent proof.
+    Fresh {
+        /// How old a proof may be; `None` where any of this session will do.
+        within: Option<Duration>,
+        /// The latest proof that would have counted.
+        latest: Option<(Method, Duration)>,
+    },
+    /// It takes a proof for each such request, and for this one now.
+    Once {
+        /// The latest proof that would have counted, had it been made for this.
+        latest: Option<(Method, Duration)>,
+    },
+    /// It takes somebody who is there, after a while in which nobody was.
+    Idle {
+        /// How long that was.
+        quiet: Duration,
+    },
 }
 
 /// What is wrong with an answer.

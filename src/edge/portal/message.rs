@@ -13,6 +13,8 @@ pub struct MessagePage<'a> {
     pub message: Message,
     /// Where to start again.
     pub again: &'a str,
+    /// What the log line of this request carries, where there is more to say to those who read it.
+    pub reference: Option<&'a str>,
 }
 
 /// What happened.
@@ -52,14 +54,15 @@ mod tests {
 
     #[test]
     fn every_state_is_worded() {
-        let page = |message| MessagePage { frame: gallery::frame(Base::Portal), message, again: "/login" };
+        let page =
+            |message| MessagePage { frame: gallery::frame(Base::Portal), message, again: "/login", reference: None };
         let states = vec![
             ("stale_form", page(Message::StaleForm)),
             ("no_cookies", page(Message::NoCookies)),
             ("stale_flow", page(Message::StaleFlow)),
             ("foreign_form", page(Message::ForeignForm)),
             ("link_elsewhere", page(Message::LinkElsewhere)),
-            ("too_unusual", page(Message::TooUnusual)),
+            ("too_unusual", MessagePage { reference: Some("7F3K-9QXA-2MT4"), ..page(Message::TooUnusual) }),
         ];
 
         for (state, shown) in gallery::exhibit("message", states) {

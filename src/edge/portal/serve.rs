@@ -37,7 +37,7 @@ use crate::{
         },
         portal::message::{Message, MessagePage},
     },
-    flows::{BROWSER_KNOWN_FOR, Caller, World, journey::Journey, sign_in::Opened},
+    flows::{BROWSER_KNOWN_FOR, Caller, World, journey::Journey, risk::Unusual, sign_in::Opened},
 };
 use askama::Template;
 use axum::{
@@ -160,6 +160,8 @@ pub struct Visit {
     /// The portal token, of a sign-in or of a browser that only looked at a form.
     token: Option<Token>,
     caller: Caller,
+    /// The name of the request, on pages that refuse and in the log.
+    reference: String,
 }
 
 impl FromRequestParts<Arc<Desk>> for Visit {
@@ -176,7 +178,8 @@ impl FromRequestParts<Arc<Desk>> for Visit {
         };
         let (agent, language) = (browser::name(&parts.headers), browser::language(&parts.headers));
         let caller = Caller { address, browser: token(Name::Device), agent, language };
-        Ok(Self { token: token(Name::SignIn), caller })
+        let reference = parts.extensions.get::<RequestId>().map(ToString::to_string).unwrap_or_default();
+        Ok(Self { token: token(Name::SignIn), caller, reference })
     }
 }
 
@@ -226,7 +229,18 @@ impl Desk {
     }
 
     fn message_to(&self, status: StatusCode, message: Message, again: &str) -> Reply {
-        self.page(status, &MessagePage { frame: self.frame(), message, again })
+        self.page(status, &MessagePage { frame: self.frame(), message, again, reference: None })
+    }
+
+    /// Refuses a sign-in that is too unlike earlier ones. Whoever is asked about the reference finds in the log why.
+    fn too_unusual(&self, visit: &Visit, Unusual { user, assessment }: &Unusual) -> Reply {
+        let Visit { reference, caller, .. } = visit;
+        tracing::info!(
+            request.id = reference, user.id = ?user, client = %caller.address, risk = %assessment,
+            "a sign-in was refused: it is too unlike earlier ones"
+        );
+        let (message, again, reference) = (Message::TooUnusual, "/login", Some(reference.as_str()));
+        self.page(StatusCode::FORBIDDEN, &MessagePage { frame: self.frame(), message, again, reference })
     }
 
     /// The address of a page of ours, with the way onward if it is ours too.

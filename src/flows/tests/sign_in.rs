@@ -24,7 +24,7 @@ fn word(outcome: &Result<Outcome, SignInError>) -> &'static str {
         Ok(Outcome::Grace(_)) => "grace",
         Err(SignInError::Mismatch) => "mismatch",
         Err(SignInError::EnrolmentClosed) => "enrolment closed",
-        Err(SignInError::TooUnusual) => "too unusual",
+        Err(SignInError::TooUnusual(_)) => "too unusual",
         Err(SignInError::Throttled(_) | SignInError::Busy(_) | SignInError::Store(_)) => "failed",
     }
 }

@@ -1,8 +1,8 @@
 //! `/challenge` for somebody who has none of the methods that would do.
 
-use super::{Answerer, Reason};
+use super::{Answerer, Asking, Clause, Reason};
 use crate::{
-    domain::factor::Method,
+    domain::{factor::Method, session::Level},
     edge::http::{
         page::{Frame, Hidden},
         words::filters,
@@ -32,8 +32,9 @@ mod tests {
     use crate::edge::http::{assets::Base, gallery};
     use crate::edge::portal::challenge::{
         Kept,
-        tests::{ANSWERER, fresh},
+        tests::{ANSWERER, asks, fresh},
     };
+    use std::time::Duration;
 
     #[test]
     fn every_state_is_worded() {
@@ -48,11 +49,16 @@ mod tests {
         let states = vec![
             ("stale", stale),
             ("second_step", because(Reason::SecondStep)),
-            ("level", because(Reason::Level { app: "Payroll" })),
-            ("risk", because(Reason::Risk { app: "Payroll" })),
+            ("level", because(asks(None, Clause::Level { reached: Some(Level::Login), latest: None }))),
+            ("stronger", because(asks(Some("transfers"), Clause::Level { reached: Some(Level::Mfa), latest: None }))),
+            ("risk", because(asks(None, Clause::Risk { latest: None }))),
+            (
+                "too_old",
+                because(asks(Some("transfers"), Clause::TooOld { max_age: Duration::from_hours(8), latest: None })),
+            ),
             ("change", because(Reason::Change)),
-            ("once", because(Reason::Once { app: "Payroll", before: Some("transfers") })),
-            ("idle", because(Reason::Idle { app: "Payroll" })),
+            ("once", because(asks(Some("transfers"), Clause::Once { latest: None }))),
+            ("idle", because(asks(Some("transfers"), Clause::Idle { quiet: Duration::from_mins(12) }))),
             ("with_form", DeadEndPage { answerer: Answerer { kept: Kept::Form, ..ANSWERER }, ..stale }),
             (
                 "with_way_back",

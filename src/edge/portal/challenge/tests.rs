@@ -6,8 +6,18 @@ use crate::edge::http::{assets::Base, gallery};
 pub(super) const ANSWERER: Answerer<'_> =
     Answerer { login_id: gallery::ANN, back: None, others: &[], kept: Kept::Nothing, reference: None };
 
+pub(super) fn asks(before: Option<&'static str>, clause: Clause) -> Reason<'static> {
+    Reason::App(Asking { app: "Payroll", before, clause })
+}
+
 pub(super) fn fresh(latest: Option<(Method, Duration)>) -> Reason<'static> {
-    Reason::Fresh { app: "Payroll", before: Some("transfers"), within: Some(Duration::from_mins(5)), latest }
+    asks(Some("transfers"), Clause::Fresh { within: Some(Duration::from_mins(5)), latest })
+}
+
+/// What a password of an hour ago is not enough for.
+fn level() -> Reason<'static> {
+    let latest = Some((Method::Password, Duration::from_hours(1)));
+    asks(None, Clause::Level { reached: Some(Level::Login), latest })
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "as the page has it")]
@@ -39,19 +49,26 @@ fn every_state_of_a_code_from_an_app_is_worded() {
     let stale = ChallengePage { answerer: asked, ..stale };
     let failed = |notice| ChallengePage { notice: Some(notice), ..stale };
     let elsewhere = Answerer { back: Some("https://payroll.example.com/"), others: &[Method::Password], ..asked };
-    let unlabelled = Reason::Fresh { app: "Payroll", before: None, within: Some(Duration::from_mins(1)), latest: None };
+    let unlabelled = asks(None, Clause::Fresh { within: Some(Duration::from_mins(1)), latest: None });
+    let (password, code) = ((Method::Password, Duration::from_mins(12)), (Method::Totp, Duration::from_hours(9)));
+    let too_old = Clause::TooOld { max_age: Duration::from_hours(8), latest: Some(code) };
     let states = vec![
         ("totp_second_step", first),
-        ("totp_level", because(Reason::Level { app: "Payroll" })),
-        ("totp_risk", because(Reason::Risk { app: "Payroll" })),
+        ("totp_level", because(level())),
+        ("totp_risk", because(asks(None, Clause::Risk { latest: Some(password) }))),
         ("totp_stale", stale),
         ("totp_never_given", because(fresh(None))),
         ("totp_other_method_stale", because(fresh(Some((Method::Password, Duration::from_hours(3)))))),
         ("totp_unlabelled", because(unlabelled)),
         ("totp_change", because(Reason::Change)),
-        ("totp_once", because(Reason::Once { app: "Payroll", before: Some("transfers") })),
-        ("totp_once_unlabelled", because(Reason::Once { app: "Payroll", before: None })),
-        ("totp_idle", because(Reason::Idle { app: "Payroll" })),
+        ("totp_once", because(asks(Some("transfers"), Clause::Once { latest: Some(code) }))),
+        ("totp_once_unlabelled", because(asks(None, Clause::Once { latest: None }))),
+        ("totp_idle", because(asks(Some("transfers"), Clause::Idle { quiet: Duration::from_secs(750) }))),
+        ("totp_too_old", because(asks(Some("transfers"), too_old))),
+        (
+            "totp_stronger",
+            because(asks(Some("transfers"), Clause::Level { reached: Some(Level::Mfa), latest: Some(code) })),
+        ),
         ("totp_with_a_form_kept", ChallengePage { answerer: Answerer { kept: Kept::Form, ..ANSWERER }, ..stale }),
         (
             "totp_second_step_with_a_form_kept",
@@ -105,7 +122,7 @@ fn every_state_of_a_passkey_is_worded() {
         Answerer { back: Some("https://payroll.example.com/"), others: &[Method::Totp, Method::Password], ..ANSWERER };
     let states = vec![
         ("passkey_second_step", first),
-        ("passkey_level", because(Reason::Level { app: "Payroll" })),
+        ("passkey_level", because(level())),
         ("passkey_stale", stale),
         ("passkey_never_given", because(fresh(None))),
         ("passkey_change", because(Reason::Change)),
@@ -201,7 +218,7 @@ fn every_state_of_a_security_key_is_worded() {
     let elsewhere = Answerer { others: &[Method::Passkey, Method::Totp], ..ANSWERER };
     let states = vec![
         ("security_key_second_step", first),
-        ("security_key_level", because(Reason::Level { app: "Payroll" })),
+        ("security_key_level", because(level())),
         ("security_key_stale", stale),
         ("security_key_never_given", because(fresh(None))),
         ("security_key_change", because(Reason::Change)),
@@ -226,7 +243,7 @@ fn every_state_of_a_recovery_code_is_worded() {
     let failed = |notice| ChallengePage { notice: Some(notice), ..first };
     let states = vec![
         ("recovery_code_second_step", first),
-        ("recovery_code_level", because(Reason::Level { app: "Payroll" })),
+        ("recovery_code_level", because(level())),
         ("recovery_code_stale", because(fresh(None))),
         ("recovery_code_wrong", failed(ProofNotice::Wrong)),
         ("recovery_code_already_used", failed(ProofNotice::AlreadyUsed)),

@@ -4,7 +4,7 @@ use crate::{
     domain::factor::Method,
     edge::{
         http::page::{Frame, Hidden},
-        portal::challenge::{Kept, Reason},
+        portal::challenge::{Asking, Kept, Reason},
     },
 };
 use askama::Template;
@@ -45,13 +45,7 @@ impl EnrollChoicePage<'_> {
     /// What asks, and before what, where an application does.
     fn asking(&self) -> Option<(&str, Option<&str>)> {
         match self.necessity {
-            Necessity::Asked {
-                reason: Reason::Level { app } | Reason::Risk { app } | Reason::Idle { app } | Reason::TooOld { app, .. },
-                ..
-            } => Some((app, None)),
-            Necessity::Asked { reason: Reason::Fresh { app, before, .. } | Reason::Once { app, before }, .. } => {
-                Some((app, before))
-            }
+            Necessity::Asked { reason: Reason::App(Asking { app, before, .. }), .. } => Some((app, before)),
             Necessity::Asked { reason: Reason::SecondStep | Reason::Change, .. }
             | Necessity::Required
             | Necessity::Offered => None,
@@ -69,7 +63,10 @@ impl EnrollChoicePage<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::edge::http::{assets::Base, gallery};
+    use crate::edge::{
+        http::{assets::Base, gallery},
+        portal::challenge::Clause,
+    };
 
     #[test]
     fn every_state_is_worded() {
@@ -81,11 +78,12 @@ mod tests {
             necessity: Necessity::Required,
         };
         let asked = |reason, kept| EnrollChoicePage { necessity: Necessity::Asked { reason, kept }, ..required };
-        let transfers = Reason::Fresh { app: "Payroll", before: Some("transfers"), within: None, latest: None };
+        let asking = |before, clause| Reason::App(Asking { app: "Payroll", before, clause });
+        let transfers = asking(Some("transfers"), Clause::Fresh { within: None, latest: None });
         let states = vec![
             ("required", required),
             ("offered", EnrollChoicePage { necessity: Necessity::Offered, ..required }),
-            ("asked", asked(Reason::Level { app: "Payroll" }, Kept::Nothing)),
+            ("asked", asked(asking(None, Clause::Risk { latest: None }), Kept::Nothing)),
             ("asked_before_a_form", EnrollChoicePage { methods: &[Method::Totp], ..asked(transfers, Kept::Form) }),
         ];
 

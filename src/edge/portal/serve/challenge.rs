@@ -13,8 +13,8 @@ use crate::{
         http::{refusal::Refusal, words::Upcoming},
         portal::{
             challenge::{
-                Answerer, ChallengePage, Delivery, Kept, OnItsWay, ProofNotice, Reason, Tick, WhyNotSent,
-                dead_end::DeadEndPage,
+                Answerer, Asking, ChallengePage, Clause, Delivery, Kept, OnItsWay, ProofNotice, Reason, Tick,
+                WhyNotSent, dead_end::DeadEndPage,
             },
             message::Message,
         },
@@ -273,7 +273,7 @@ pub(super) fn shown(desk: &Desk, error: &ChallengeError) -> ProofNotice {
             None => ProofNotice::Locked,
         },
         ChallengeError::Gone
-        | ChallengeError::TooUnusual
+        | ChallengeError::TooUnusual(_)
         | ChallengeError::NotEnrolled
         | ChallengeError::Sealed(_)
         | ChallengeError::Passkey(PasskeyError::Unavailable(_))
@@ -487,21 +487,20 @@ fn dead_end(desk: &Desk, visit: &Visit, asked: &Asked<'_>) -> Reply {
 }
 
 /// Why an application asks.
-pub(super) fn reason_of<'a>(Toll { app, label, missing, .. }: &'a Toll<'_>) -> Reason<'a> {
-    match missing {
-        Missing::Level { reached: None, max_age: Some(max_age), .. } => Reason::TooOld { app, max_age: *max_age },
-        Missing::Level { risk: Some(_), .. } => Reason::Risk { app },
-        Missing::Level { .. } => Reason::Level { app },
-        Missing::Idle { .. } => Reason::Idle { app },
-        Missing::Fresh { wanted, latest } => {
-            let (before, latest) = (label.as_deref(), *latest);
-            match wanted.within {
-                Within::Age(age) => Reason::Fresh { app, before, within: Some(age), latest },
-                Within::Session => Reason::Fresh { app, before, within: None, latest },
-                Within::Once(_) => Reason::Once { app, before },
-            }
-        }
-    }
+pub(super) fn reason_of<'a>(Toll { app, label, missing, latest, .. }: &'a Toll<'_>) -> Reason<'a> {
+    let latest = *latest;
+    let clause = match *missing {
+        Missing::Level { reached: None, max_age: Some(max_age), .. } => Clause::TooOld { max_age, latest },
+        Missing::Level { risk: Some(_), .. } => Clause::Risk { latest },
+        Missing::Level { reached, .. } => Clause::Level { reached, latest },
+        Missing::Idle { quiet, .. } => Clause::Idle { quiet },
+        Missing::Fresh { ref wanted, latest } => match wanted.within {
+            Within::Age(age) => Clause::Fresh { within: Some(age), latest },
+            Within::Session => Clause::Fresh { within: None, latest },
+            Within::Once(_) => Clause::Once { latest },
+        },
+    };
+    Reason::App(Asking { app, before: label.as_deref(), clause })
 }
 
 impl Asked<'_> {

@@ -9,7 +9,6 @@ use crate::{
             challenge::ProofNotice,
             enroll::refused::WhyRefused,
             login::{LoginNotice, LoginPage},
-            message::Message,
         },
     },
     flows::{
@@ -70,7 +69,7 @@ pub(super) async fn submit(State(desk): State<Arc<Desk>>, visit: Visit, Fields(f
         Err(SignInError::EnrolmentClosed) => {
             enroll::refused(&desk, &visit, to, &form.login_id, WhyRefused::NeedsOperator)
         }
-        Err(SignInError::TooUnusual) => desk.message(StatusCode::FORBIDDEN, Message::TooUnusual),
+        Err(SignInError::TooUnusual(unusual)) => desk.too_unusual(&visit, &unusual),
         Err(error) => {
             let notice = shown(&desk, &error);
             ask(&desk, &visit, to, status(notice), &form.login_id, Some(notice))
@@ -108,7 +107,7 @@ pub(super) fn refuse_passkey(desk: &Desk, visit: &Visit, to: Option<&str>, error
 /// What the visitor may learn.
 fn shown(desk: &Desk, error: &SignInError) -> LoginNotice {
     match error {
-        SignInError::Mismatch | SignInError::EnrolmentClosed | SignInError::TooUnusual => LoginNotice::Mismatch,
+        SignInError::Mismatch | SignInError::EnrolmentClosed | SignInError::TooUnusual(_) => LoginNotice::Mismatch,
         SignInError::Throttled(closed) => match desk.until(*closed) {
             Some(again) => LoginNotice::TooMany { again },
             None => LoginNotice::Locked,

@@ -12,7 +12,7 @@ use crate::{
     domain::factor::{KeyKind, Method},
     edge::{
         http::refusal::Refusal,
-        portal::{challenge::ProofNotice, enroll::passkey::EnrollPasskeyPage, message::Message},
+        portal::{challenge::ProofNotice, enroll::passkey::EnrollPasskeyPage},
     },
     flows::{
         challenge::ChallengeError,
@@ -95,7 +95,7 @@ pub(super) async fn sign_in(State(desk): State<Arc<Desk>>, visit: Visit, Fields(
         Err(error) => {
             tracing::info!(client = %visit.caller.address, method = %Method::Passkey, %error, "sign-in refused");
             match error {
-                ChallengeError::TooUnusual => desk.message(StatusCode::FORBIDDEN, Message::TooUnusual),
+                ChallengeError::TooUnusual(unusual) => desk.too_unusual(&visit, &unusual),
                 error => login::refuse_passkey(&desk, &visit, to, &error),
             }
         }

@@ -9,7 +9,6 @@ use crate::{
     domain::enrolment::{Inviter, SignUp},
     edge::portal::{
         invite::{InvitePage, Inviting},
-        message::Message,
         password::PasswordNotice,
         sign_up::{SignUpNotice, SignUpPage, SigningUp},
     },
@@ -136,9 +135,7 @@ async fn redeem(State(desk): State<Arc<Desk>>, visit: Visit, Fields(form): Field
                     let notice = PasswordNotice::Refused(refusal);
                     choose(&desk, &visit, to, &form.token, Some(&form.name), Some(notice)).await
                 }
-                SignUpError::SignIn(SignInError::TooUnusual) => {
-                    desk.message(StatusCode::FORBIDDEN, Message::TooUnusual)
-                }
+                SignUpError::SignIn(SignInError::TooUnusual(unusual)) => desk.too_unusual(&visit, &unusual),
                 _ => {
                     let notice = PasswordNotice::OurFault;
                     choose(&desk, &visit, to, &form.token, Some(&form.name), Some(notice)).await

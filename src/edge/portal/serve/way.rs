@@ -5,14 +5,14 @@ use crate::{
     domain::{
         change::Change,
         contact::Kind,
-        factor::KeyKind,
+        factor::{KeyKind, Method},
         policy::{
             Decision, Missing, Policy, Visitor,
             call::{Call, Form, Mismatch, NoFields},
             once::Bill,
             route::{App, Matched},
         },
-        session::Identity,
+        session::{self, Identity},
         target::{CanonicalPath, path::check_query},
     },
     edge::http::{
@@ -32,7 +32,7 @@ use axum::{
     extract::{Request, State},
     http::StatusCode,
 };
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use uuid::Uuid;
 
 /// What a journey still lacks.
@@ -43,6 +43,8 @@ pub(super) struct Toll<'a> {
     pub(super) label: Option<String>,
     /// What is missing.
     pub(super) missing: Missing,
+    /// How they last proved who they are, by whatever method.
+    pub(super) latest: Option<(Method, Duration)>,
     /// What the proof pays for, where each request takes its own.
     pub(super) bill: Option<Bill>,
 }
@@ -169,7 +171,9 @@ impl Desk {
         let Some(missing) = missing else { return Ok(None) };
         let clause = holding.as_ref().and_then(|(policy, _)| policy.once());
         let bill = clause.zip(pays).map(|(clause, request)| Bill { request, any: clause.any.clone() });
-        Ok(Some(Toll { app: &app.title, label: holding.and_then(|(_, label)| label), missing, bill }))
+        let proofs = session::proven(&identity.session.authentications, now).max_by_key(|proof| proof.at);
+        let latest = proofs.and_then(|proof| Some((proof.method, proof.at.age(now)?)));
+        Ok(Some(Toll { app: &app.title, label: holding.and_then(|(_, label)| label), missing, latest, bill }))
     }
 
     /// What will probably be asked for where somebody is heading, so that they prove it while they are here. The app host
