@@ -263,6 +263,7 @@ impl BudgetKey {
     }
 
     /// That this budget is closed until then.
+    #[must_use]
     pub fn closing(&self, closed: Closed) -> Self {
         let until = match closed {
             Closed::Until(at) => at,

@@ -228,10 +228,11 @@ async fn of_many_changes_at_once_one_counts() {
     let Ok(Outcome::Done(opened)) = scene.password(ANN, PASSWORD, &anywhere()).await else { panic!() };
 
     let changes =
-        join_all((0..8).map(async |at| scene.change(&opened.token, PASSWORD, &format!("{NEW} {at}")).await)).await;
+        join_all((0..64).map(async |at| scene.change(&opened.token, PASSWORD, &format!("{NEW} {at}")).await)).await;
 
     assert_eq!(changes.iter().filter(|change| change.is_ok()).count(), 1, "{changes:?}");
-    assert!(changes.iter().all(|change| matches!(change, Ok(_) | Err(PasswordError::Gone))), "{changes:?}");
+    let is_known = |change: &_| matches!(change, Ok(_) | Err(PasswordError::Gone | PasswordError::Throttled(_)));
+    assert!(changes.iter().all(is_known), "{changes:?}");
 }
 
 #[tokio::test]
@@ -369,7 +370,7 @@ async fn of_many_who_bring_one_link_at_once_one_sets_the_password() {
     let token = scene.mailed_token();
 
     let caller = anywhere();
-    let resets = join_all((0..16).map(|at| {
+    let resets = join_all((0..64).map(|at| {
         let (world, token, caller) = (&scene.world, &token, &caller);
         async move { reset(world, token, &format!("{NEW} {at}"), caller).await }
     }))

@@ -26,17 +26,17 @@ use webauthn_rs::prelude::{CreationChallengeResponse, RequestChallengeResponse, 
 const KEY: KeyKind = KeyKind::SecurityKey;
 
 /// Something to plug in and touch.
-struct Token2F {
+pub(super) struct Token2F {
     authenticator: SoftPasskey,
     credential_id: Option<String>,
 }
 
 impl Token2F {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { authenticator: SoftPasskey::new(false), credential_id: None }
     }
 
-    fn make(&mut self, options: &str) -> Value {
+    pub(super) fn make(&mut self, options: &str) -> Value {
         let asked: Value = serde_json::from_str(options).unwrap();
         let selection = &asked["authenticatorSelection"];
         assert_eq!(
@@ -51,7 +51,7 @@ impl Token2F {
     }
 
     /// Touches it, for whatever it is asked.
-    fn touch(&mut self, options: &str) -> Value {
+    pub(super) fn touch(&mut self, options: &str) -> Value {
         let mut asked: Value = serde_json::from_str(options).unwrap();
         asked["allowCredentials"] = json!([{ "type": "public-key", "id": self.credential_id }]);
         // Where it is asked for more than it can do, it does what it can.

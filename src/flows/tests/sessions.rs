@@ -76,7 +76,7 @@ async fn of_many_who_bring_one_link_at_once_one_gets_in() {
     let (_, _, token, browser) = signed_in(&scene).await;
     let (code, payroll) = (code_for(&scene, &token, PAYROLL, &browser).await, host(PAYROLL));
 
-    let redeemed = join_all((0..16).map(|_| redeem(&scene.world, &code, &payroll, &browser))).await;
+    let redeemed = join_all((0..64).map(|_| redeem(&scene.world, &code, &payroll, &browser))).await;
 
     assert_eq!(redeemed.into_iter().filter(|child| matches!(child, Ok(Some(_)))).count(), 1);
 }

@@ -1,6 +1,6 @@
 //! How often one may guess.
 
-use super::{ANN, MINUTE, PASSWORD, Requirement, SECOND, STEP, Scene, anywhere, from, gated::Gated};
+use super::{ANN, MINUTE, PASSWORD, Requirement, SECOND, STEP, Scene, anywhere, from, gated::Gated, just_before};
 use crate::{
     adapters::store::MemoryStore,
     domain::{
@@ -268,7 +268,7 @@ async fn a_known_browser_stays_known_where_the_password_is_enough() {
     let owner = Caller { browser: scene.sign_in(&phone, &anywhere()).await.browser, ..anywhere() };
     scene.world.settings.requirements.everybody = Requirement::Disabled;
     for _ in 0..3 {
-        scene.wait(BROWSER_KNOWN_FOR - MINUTE);
+        scene.wait(just_before(BROWSER_KNOWN_FOR));
         scene.show(&[Method::Password], &owner).await;
     }
     guesses_allowed(&scene, ANN).await;

@@ -66,6 +66,22 @@ pub(super) enum Act {
     MakePasskey {
         browser: usize,
     },
+    /// A security key of the visitor's own.
+    MakeKey {
+        browser: usize,
+    },
+    /// Somebody's security key, as one more proof.
+    Touch {
+        browser: usize,
+        user: usize,
+        nth: usize,
+    },
+    /// Another password, chosen by somebody who types the one they have, or not.
+    ChangePassword {
+        browser: usize,
+        right: bool,
+        ends: bool,
+    },
     MakeCodes {
         browser: usize,
     },
@@ -157,12 +173,16 @@ pub(super) fn act() -> impl Strategy<Value = Act> {
             .prop_map(|((browser, user, nth), alone)| Act::Passkey { browser, user, nth, alone }),
         3 => (browser.clone(), user.clone(), 0usize..12).prop_map(|(browser, user, nth)| Act::Recover { browser, user, nth }),
         2 => (browser.clone(), any::<bool>()).prop_map(|(browser, right)| Act::PasswordAgain { browser, right }),
-        3 => (browser.clone(), 0usize..3).prop_map(|(browser, method)| Act::Ask { browser, method }),
+        3 => (browser.clone(), 0usize..4).prop_map(|(browser, method)| Act::Ask { browser, method }),
+        3 => whose.clone().prop_map(|(browser, user, nth)| Act::Touch { browser, user, nth }),
         5 => (place.clone(), any::<bool>()).prop_map(|((browser, nth), proves)| Act::TypeSent { browser, nth, proves }),
     ];
     let changing = prop_oneof![
         4 => browser.clone().prop_map(|browser| Act::Enrol { browser }),
         3 => browser.clone().prop_map(|browser| Act::MakePasskey { browser }),
+        2 => browser.clone().prop_map(|browser| Act::MakeKey { browser }),
+        2 => (browser.clone(), any::<bool>(), any::<bool>())
+            .prop_map(|(browser, right, ends)| Act::ChangePassword { browser, right, ends }),
         2 => browser.clone().prop_map(|browser| Act::MakeCodes { browser }),
         3 => whose.prop_map(|(browser, user, nth)| Act::Remove { browser, user, nth }),
         1 => place.clone().prop_map(|(browser, nth)| Act::Rename { browser, nth }),
@@ -213,6 +233,9 @@ impl Book {
             Act::TypeSent { browser, nth, proves } => self.type_sent(browser, nth, proves).await,
             Act::Enrol { browser } => self.enrol(browser).await,
             Act::MakePasskey { browser } => self.make_passkey(browser).await,
+            Act::MakeKey { browser } => self.make_key(browser).await,
+            Act::Touch { browser, user, nth } => self.touch(browser, user, nth).await,
+            Act::ChangePassword { browser, right, ends } => self.change_password(browser, right, ends).await,
             Act::MakeCodes { browser } => self.make_codes(browser).await,
             Act::Remove { browser, user, nth } => self.remove(browser, user, nth).await,
             Act::Rename { browser, nth } => self.rename(browser, nth).await,

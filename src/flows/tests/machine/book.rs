@@ -1,12 +1,12 @@
 //! The book of what was truly proven, and what must hold of it.
 
-use super::{BROWSERS, NAMES};
+use super::{BROWSERS, NAMES, houses::House};
 use crate::{
     adapters::store::MemoryStore,
     domain::{
         change::FRESH_FOR,
         contact::Channel,
-        factor::{FactorId, Method},
+        factor::{FactorId, KeyKind, Method},
         policy::Visitor,
         secret::{Token, TokenHash},
         session::{Level, SessionId},
@@ -15,11 +15,13 @@ use crate::{
     },
     flows::{
         Caller,
-        challenge::held,
-        enroll,
+        challenge::{answer_password, held},
+        devices, enroll, passkeys,
         sessions::{Bearer, Full, visitor},
         sign_in::Opened,
-        tests::{LIMITS, PASSWORD, Phone, Requirement, STEP, Scene, from, host, is_nobody, passkeys::Laptop},
+        tests::{
+            LIMITS, PASSWORD, Phone, STEP, Scene, from, host, is_nobody, passkeys::Laptop, security_keys::Token2F,
+        },
     },
 };
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -27,6 +29,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 /// What is known to be true, written down by whoever did it.
 pub(super) struct Book {
     pub(super) scene: Scene,
+    pub(super) house: House,
     /// Whoever has an account, and what they are called.
     pub(super) people: Vec<(UserId, String)>,
     /// Everybody's passwords, the present one last.
@@ -34,6 +37,7 @@ pub(super) struct Book {
     /// Bob's first phone is enrolled by the operator, Ann's by herself.
     pub(super) phones: HashMap<UserId, Vec<(FactorId, Phone)>>,
     pub(super) laptops: HashMap<UserId, Vec<(FactorId, Laptop)>>,
+    pub(super) keys: HashMap<UserId, Vec<(FactorId, Token2F)>>,
     /// The codes that everybody was shown last; those of older sets; and those that were used.
     pub(super) codes: HashMap<UserId, Vec<String>>,
     pub(super) void: Vec<String>,
@@ -47,6 +51,10 @@ pub(super) struct Book {
     pub(super) marks: [Option<Token>; BROWSERS],
     /// Browsers that are remembered, by what they are known by, and for whom.
     pub(super) remembered: Vec<(TokenHash, UserId)>,
+    /// Who was signed in in which browser, by what it is known by.
+    pub(super) met: HashSet<(TokenHash, UserId)>,
+    /// When somebody was first let pass.
+    pub(super) graces: HashMap<UserId, Timestamp>,
     pub(super) given_up: Vec<Token>,
     pub(super) typed: Vec<String>,
     /// What was truly proven in the sign-in that each browser is in.
@@ -74,9 +82,9 @@ pub(super) struct Sent {
 }
 
 impl Book {
-    pub(super) async fn new() -> Self {
-        let mut scene = Scene::with(Requirement::Required, MemoryStore::default());
-        scene.world.settings.methods.extend([Method::EmailCode, Method::EmailLink, Method::SmsCode]);
+    pub(super) async fn new(house: House) -> Self {
+        let mut scene = Scene::with(house.requirement(), MemoryStore::default());
+        house.furnish(&mut scene.world.settings);
         let ann = scene.add(NAMES[0]).await;
         scene.reach(&ann, "ann@example.com").await;
         let (bob, phone) = scene.add_with_phone(NAMES[1]).await;
@@ -87,6 +95,10 @@ impl Book {
             passwords: [ann.id, bob.id].map(|user| (user, vec![PASSWORD.to_owned()])).into(),
             phones: HashMap::from([(bob.id, vec![(id, phone)])]),
             laptops: HashMap::new(),
+            keys: HashMap::new(),
+            met: HashSet::new(),
+            graces: HashMap::new(),
+            house,
             codes: HashMap::new(),
             void: Vec::new(),
             used: HashSet::new(),
@@ -233,17 +245,31 @@ impl Book {
         }
     }
 
-    /// A half session is nobody to an application, and sets up nothing but what an operator's word opens.
+    /// A half session is nobody to an application, sets up nothing but what an operator's word opens, and opens no account. What
+    /// else there is to do asks for a whole one by its type.
     async fn audit_half(&self, browser: usize, half: &Bearer) {
         let token = self.tokens[browser].as_ref().unwrap().hash();
         let seen = visitor(&self.scene.world, token, &host("app.example.com")).await.unwrap();
         assert!(matches!(seen, Visitor::Anonymous(_)), "a half session passes for {seen:?}");
-        let is_offered = enroll::offer(&self.scene.world, half).await.is_ok();
-        assert!(!is_offered || self.is_first(half.user().unwrap().id).await, "a half session sets up an app");
+        let (world, token, caller) = (&self.scene.world, self.tokens[browser].clone().unwrap(), self.caller(browser));
+        let mut is_offered = enroll::offer(world, half).await.is_ok();
+        for kind in KeyKind::ALL {
+            is_offered |= passkeys::begin_enrolment(world, half, *kind, &token, &caller).await.is_ok();
+        }
+        let owner = half.user().unwrap().id;
+        assert!(!is_offered || self.is_first(owner).await, "a half session sets up a factor");
+        let password = self.passwords[&owner].last().unwrap();
+        let again = answer_password(world, half, password, &caller).await;
+        assert!(again.is_err(), "the password is proven twice");
+        let opened = Opened { token, browser: None };
+        assert!(devices::remember(world, &opened, &caller).await.unwrap().is_none(), "its browser is remembered");
     }
 
     fn audit_whole(&mut self, browser: usize, full: &Full) {
         let (now, session) = (self.scene.now(), &full.identity.session);
+        if let Some(mark) = &self.marks[browser] {
+            self.met.insert((mark.hash(), session.user));
+        }
         for proof in &session.authentications {
             let written = (session.user, proof.method, proof.at);
             assert!(self.proven[browser].contains(&written), "the session holds what nobody proved: {proof:?}");
@@ -254,7 +280,7 @@ impl Book {
         let proved = |methods: &[Method]| {
             self.proven[browser].iter().any(|(user, how, _)| *user == session.user && methods.contains(how))
         };
-        let is_held = [Method::Totp, Method::RecoveryCode, Method::SmsCode];
+        let is_held = [Method::Totp, Method::SecurityKey, Method::RecoveryCode, Method::SmsCode, Method::VoiceCode];
         match Level::reached(&session.authentications, now) {
             Some(Level::PhishingResistant) => assert!(proved(&[Method::Passkey]), "no passkey was ever proven"),
             Some(Level::Mfa) => {

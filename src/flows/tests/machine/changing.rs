@@ -2,15 +2,21 @@
 
 use super::book::Book;
 use crate::{
-    domain::factor::{KeyKind, Method},
+    domain::{
+        enrolment::Requirement,
+        factor::{KeyKind, Method},
+    },
     flows::{
-        enroll, factors, passkeys, recovery,
+        challenge::held,
+        enroll, factors, passkeys, password, recovery,
         sessions::Bearer,
         tests::{
             ORIGIN, Phone,
             passkeys::{Laptop, part},
+            security_keys::Token2F,
         },
     },
+    ports::store::OtherSessions,
 };
 use std::sync::Arc;
 
@@ -62,12 +68,55 @@ impl Book {
         let user = bearer.user().unwrap().id;
         let kept = world.store.passkeys(user).await.unwrap();
         let laptops = self.laptops.entry(user).or_default();
-        let new = kept.iter().find(|factor| laptops.iter().all(|(id, _)| *id != factor.id)).unwrap().id;
+        let is_new = |id| laptops.iter().all(|(known, _)| *known != id);
+        let new = kept.iter().find(|factor| factor.kind == KeyKind::Passkey && is_new(factor.id)).unwrap().id;
         laptops.push((new, laptop));
         self.proven[browser].push((user, Method::Passkey, self.scene.now()));
         self.forget(user);
         self.arrive(browser, opened);
         self.done.insert("passkey made");
+    }
+
+    pub(super) async fn make_key(&mut self, browser: usize) {
+        let (Some(bearer), Some(token)) = (self.bearer(browser).await, self.tokens[browser].clone()) else { return };
+        let (world, caller, kind) = (&self.scene.world, self.caller(browser), KeyKind::SecurityKey);
+        let Ok(asked) = passkeys::begin_enrolment(world, &bearer, kind, &token, &caller).await else { return };
+        self.has_right(browser, &bearer).await;
+        let mut key = Token2F::new();
+        let (text, made) = (asked.token.to_text(), key.make(&asked.options).to_string());
+        let answer = passkeys::enroll(world, &bearer, kind, part(&text, &made, &token), "", &caller).await;
+        let Ok(opened) = answer else { return };
+        let user = bearer.user().unwrap().id;
+        let kept = world.store.passkeys(user).await.unwrap();
+        let keys = self.keys.entry(user).or_default();
+        let is_new = |id| keys.iter().all(|(known, _)| *known != id);
+        let new = kept.iter().find(|factor| factor.kind == kind && is_new(factor.id)).unwrap().id;
+        keys.push((new, key));
+        self.proven[browser].push((user, Method::SecurityKey, self.scene.now()));
+        self.forget(user);
+        self.arrive(browser, opened);
+        self.done.insert("key made");
+    }
+
+    pub(super) async fn change_password(&mut self, browser: usize, right: bool, ends: bool) {
+        let Some(full) = self.full(browser).await else { return };
+        let (world, user) = (&self.scene.world, full.identity.user.id);
+        let is_all = held(world, user).await.unwrap()[0] == Method::Password;
+        let is_fresh = is_all || self.is_strongest_fresh(browser, user).await;
+        let present = if right { self.passwords[&user].last().unwrap().clone() } else { "wrong".to_owned() };
+        let new = format!("nine loud herons {}", self.passwords[&user].len());
+        let others = if ends { OtherSessions::End } else { OtherSessions::Stay };
+        let changed = password::update(world, &full, &present, &new, others, &self.caller(browser)).await;
+        let Ok(changed) = changed else { return };
+        assert!(right && is_fresh, "a password is changed without a fresh proof");
+        self.passwords.entry(user).or_default().push(new);
+        self.proven[browser].push((user, Method::Password, self.scene.now()));
+        self.forget(user);
+        self.arrive(browser, changed.opened);
+        if ends {
+            self.is_out(user, Some(browser)).await;
+        }
+        self.done.insert("password changed");
     }
 
     pub(super) async fn make_codes(&mut self, browser: usize) {
@@ -91,7 +140,8 @@ impl Book {
         }
         assert_eq!(full.identity.user.id, user, "somebody else's factor was removed");
         assert!(is_fresh, "a removal without a fresh proof");
-        assert!(owned.len() > 1, "the last second factor is gone");
+        let may_be_last = self.house.requirement() != Requirement::Required;
+        assert!(may_be_last || owned.len() > 1, "the last second factor is gone");
         // Whoever keeps the device may go on trying: it must be refused.
         self.phones.entry(user).or_default().retain(|(own, _)| *own != id);
         self.forget(user);

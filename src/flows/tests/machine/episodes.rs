@@ -26,8 +26,8 @@ fn set_up(user: usize) -> Vec<Act> {
 fn episode() -> impl Strategy<Value = Vec<Act>> {
     let who = (0..BROWSERS, 0..NAMES.len(), 0usize..4);
     let told = (
-        0usize..20,
-        0usize..3,
+        0usize..23,
+        0usize..4,
         any::<bool>(),
         prop::sample::select(vec![Out::Everywhere, Out::Revoked, Out::Disabled]),
     );
@@ -55,6 +55,9 @@ fn episode() -> impl Strategy<Value = Vec<Act>> {
                 16 => vec![Act::Undo { nth }, Act::Undo { nth }],
                 17 => vec![Act::AskToJoin, Act::Join { browser, nth: 0 }, Act::Join { browser, nth: 0 }],
                 18 => vec![Act::Invite, Act::Join { browser, nth: 0 }, Act::Join { browser, nth: 0 }],
+                19 => vec![Act::MakeKey { browser }, later, password, Act::Touch { browser, user, nth }],
+                20 => vec![Act::Remember { browser }, Act::ChangePassword { browser, right: true, ends: phone }, password],
+                21 => vec![password, Act::ChangePassword { browser, right: true, ends: phone }],
                 _ => vec![Act::MakePasskey { browser }, Act::Passkey { browser, user, nth, alone: phone }],
             }
         }),

@@ -1,6 +1,6 @@
 //! Links that make an account, and links that choose a new password.
 
-use super::{NAMES, book::Book};
+use super::{NAMES, book::Book, houses::Before};
 use crate::{
     domain::{
         contact::Address,
@@ -73,7 +73,7 @@ impl Book {
         assert!(self.used_links.insert(token.clone()), "a link made two accounts");
         let user = self.newcomer().await;
         self.passwords.insert(user, vec![PASSWORD.to_owned()]);
-        self.enter(browser, user, outcome).await;
+        self.enter(browser, user, outcome, &Before::NOTHING).await;
         self.done.insert("joined");
     }
 

@@ -12,7 +12,7 @@ use crate::{
     ports::messages::Content,
 };
 
-const SENT_BY: [Method; 3] = [Method::EmailCode, Method::EmailLink, Method::SmsCode];
+const SENT_BY: [Method; 4] = [Method::EmailCode, Method::EmailLink, Method::SmsCode, Method::VoiceCode];
 
 impl Book {
     pub(super) async fn ask(&mut self, browser: usize, method: usize) {

@@ -1,9 +1,10 @@
 //! Signing in and stepping up.
 
-use super::book::Book;
+use super::{book::Book, houses::Before};
 use crate::{
     domain::{
         factor::{KeyKind, Method},
+        secret::Token,
         session::Level,
         user::UserId,
     },
@@ -21,31 +22,38 @@ impl Book {
         let Some((user, name)) = self.people.get(nth).cloned() else { return };
         let typed = self.passwords[&user].iter().rev().nth(age).cloned();
         let typed = typed.unwrap_or_else(|| "wrong".to_owned());
+        let before = self.before(user).await;
         let outcome = self.scene.password(&name, &typed, &self.caller(browser)).await;
         let Ok(outcome) = outcome else { return };
         assert_eq!(self.passwords[&user].last(), Some(&typed), "a password was taken that is not the present one");
-        self.enter(browser, user, outcome).await;
+        self.enter(browser, user, outcome, &before).await;
     }
 
     /// A password was right: the browser holds what it led to.
-    pub(super) async fn enter(&mut self, browser: usize, user: UserId, outcome: Outcome) {
+    pub(super) async fn enter(&mut self, browser: usize, user: UserId, outcome: Outcome, before: &Before) {
         // As the portal does: what the browser held before ends.
         if let Some(old) = &self.tokens[browser] {
             sign_out(&self.scene.world, old, &self.caller(browser)).await.unwrap();
         }
         self.begin(browser, vec![(user, Method::Password, self.scene.now())]);
-        match outcome {
-            Outcome::SecondFactor(token) | Outcome::Enrol(token) => self.hold(browser, Some(token)),
-            Outcome::Grace(_) => panic!("grace that nobody gave"),
-            Outcome::Done(opened) => {
-                let mark = self.marks[browser].as_ref().expect("a password alone opened a session").hash();
-                assert!(self.remembered.contains(&(mark, user)), "a browser that is not remembered spared a step");
-                let session = self.scene.session(&opened.token).await;
-                assert_eq!(Level::reached(&session.authentications, self.scene.now()), Some(Level::Login));
-                self.arrive(browser, opened);
-                self.done.insert("remembered");
+        let mark = self.marks[browser].as_ref().map(Token::hash);
+        let (opened, what) = match outcome {
+            Outcome::SecondFactor(token) | Outcome::Enrol(token) => return self.hold(browser, Some(token)),
+            Outcome::Grace(opened) => {
+                assert!(self.may_be_let_pass(user, before), "grace that nobody gave");
+                self.graces.entry(user).or_insert(self.scene.now());
+                (opened, "let pass")
             }
-        }
+            Outcome::Done(opened) => {
+                assert!(self.may_be_alone(mark, user, before), "a step was spared");
+                let is_remembered = mark.is_some_and(|mark| self.remembered.contains(&(mark, user)));
+                (opened, if is_remembered { "remembered" } else { "password alone" })
+            }
+        };
+        let session = self.scene.session(&opened.token).await;
+        assert_eq!(Level::reached(&session.authentications, self.scene.now()), Some(Level::Login));
+        self.arrive(browser, opened);
+        self.done.insert(what);
     }
 
     pub(super) async fn password_again(&mut self, browser: usize, right: bool) {
@@ -107,6 +115,24 @@ impl Book {
         self.arrive(browser, opened);
     }
 
+    pub(super) async fn touch(&mut self, browser: usize, nth_user: usize, nth: usize) {
+        let (Some(user), Some(bearer)) = (self.user(nth_user), self.bearer(browser).await) else { return };
+        let (token, caller) = (self.tokens[browser].clone().unwrap(), self.caller(browser));
+        let (world, kind) = (&self.scene.world, KeyKind::SecurityKey);
+        let Some((id, key)) = self.keys.get_mut(&user).and_then(|keys| keys.get_mut(nth)) else { return };
+        let (id, asked) = (*id, passkeys::begin_proof(world, &bearer, kind, &token, &caller).await);
+        let Ok(asked) = asked else { return };
+        let (text, answer) = (asked.token.to_text(), key.touch(&asked.options).to_string());
+        let answer = passkeys::answer(world, &bearer, kind, part(&text, &answer, &token), &caller).await;
+        let Ok(opened) = answer else { return };
+        assert_eq!(bearer.user().unwrap().id, user, "somebody else's key was taken");
+        let kept = world.store.passkeys(user).await.unwrap();
+        assert!(kept.iter().any(|key| key.id == id), "a key that was removed proved something");
+        self.proven[browser].push((user, Method::SecurityKey, self.scene.now()));
+        self.arrive(browser, opened);
+        self.done.insert("key touched");
+    }
+
     pub(super) async fn recover(&mut self, browser: usize, user: usize, nth: usize) {
         let Some(user) = self.user(user) else { return };
         let current = self.codes.get(&user).into_iter().flatten();
@@ -135,6 +161,8 @@ impl Book {
         if let Some(old) = self.marks[browser].replace(mark).map(|old| old.hash()) {
             self.remembered.retain(|known| *known != (old, user));
             self.remembered.iter_mut().filter(|(known, _)| *known == old).for_each(|(known, _)| *known = new);
+            let met: Vec<_> = self.met.iter().filter(|(known, _)| *known == old).map(|(_, who)| (new, *who)).collect();
+            self.met.extend(met);
         }
         self.remembered.push((new, user));
         self.done.insert("browser remembered");
