@@ -196,6 +196,6 @@ mod tests {
         assert_eq!(kind(b"\n<svg xmlns='http://www.w3.org/2000/svg'/>"), Ok("image/svg+xml"));
         assert_eq!(kind(b"\x89PNG\r\n\x1a\n"), Ok("image/png"));
         assert_eq!(kind(b"<html><script>"), Err(NotAMark::UnknownKind));
-        assert_eq!(kind(&[b' '; MARK_BYTES_MAX + 1]), Err(NotAMark::TooLarge));
+        assert_eq!(kind(&vec![b' '; MARK_BYTES_MAX + 1]), Err(NotAMark::TooLarge));
     }
 }
