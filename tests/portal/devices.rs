@@ -202,7 +202,7 @@ async fn nobody_forgets_for_somebody_else() {
     let login = visit(&stranger, &gateway.url(PORTAL, "/login")).await;
     let refused = login.submit(&stranger, "/account/devices/forget", &[("device", &device)]).await;
 
-    assert!(refused.is_at("/login"), "{refused:?}");
+    assert_eq!(refused.status, StatusCode::FORBIDDEN, "{refused:?}");
     let page = with_password(&gateway, &anns, &ann, "/page").await;
     assert_eq!(page.url.as_str(), gateway.url(APP, "/page"), "{page:?}");
 }

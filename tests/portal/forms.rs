@@ -88,6 +88,27 @@ async fn a_form_is_read_only_if_a_page_of_ours_sent_it() {
     }
 }
 
+/// CS-02: what one page's form carries opens no form of another purpose.
+#[tokio::test]
+async fn a_form_is_read_only_with_a_token_made_for_its_purpose() {
+    let (gateway, ann) = house_of_ann().await;
+    let client = gateway.client();
+    let account = ann.visit(&client, &gateway.url(PORTAL, "/account")).await;
+    let enroll = visit(&client, &gateway.url(PORTAL, "/enroll/totp")).await;
+    assert!(account.is_at("/account") && enroll.is_at("/enroll/totp"), "{account:?} {enroll:?}");
+
+    for (page, action) in [(&enroll, "/account/lock"), (&enroll, "/recovery-codes"), (&account, "/enroll/totp")] {
+        let refused = page.submit(&client, action, &[("offer", ""), ("name", ""), ("code", "")]).await;
+        assert_eq!(refused.status, StatusCode::FORBIDDEN, "{action}");
+        assert!(refused.text.contains("This page was open too long"), "{action}: {}", refused.text);
+    }
+
+    assert!(account.submit(&client, "/account/lock", &[]).await.text.contains("Locked"));
+    let out = enroll.submit(&client, "/logout", &[]).await;
+    assert_eq!(out.status, StatusCode::OK, "every page may sign out");
+    assert!(self::account(&gateway, &client).await.is_at("/login"));
+}
+
 #[tokio::test]
 async fn a_form_is_read_only_with_the_token_of_this_very_browser() {
     let (gateway, _) = house_of_ann().await;

@@ -50,8 +50,9 @@ async fn nobody_gets_codes_without_being_signed_in() {
     let client = gateway.client();
     let login = visit(&client, &gateway.url(PORTAL, "/login")).await;
 
+    assert!(visit(&client, &gateway.url(PORTAL, "/recovery-codes")).await.is_at("/login"));
     let page = login.submit(&client, "/recovery-codes", &[]).await;
-    assert!(page.is_at("/login"), "{page:?}");
+    assert_eq!(page.status, StatusCode::FORBIDDEN, "that form was for signing in");
     let file = login.submit(&client, "/recovery-codes.txt", &[("codes", "0000-0000-0000-0000")]).await;
     assert_eq!(file.status, StatusCode::FORBIDDEN);
     let unsigned = client.post(gateway.url(PORTAL, "/recovery-codes")).header("sec-fetch-site", "same-origin");

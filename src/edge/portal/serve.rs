@@ -1,7 +1,7 @@
 //! The handlers behind the pages: each reads, calls one flow, and answers.
 //!
 //! Every form is checked twice before a flow sees it: that a page of ours sent it (CS-01), and that it carries the token
-//! this browser was given (CS-02). `GET` changes nothing (CS-04).
+//! this browser was given for it (CS-02). `GET` changes nothing (CS-04).
 
 mod account;
 mod challenge;
@@ -13,6 +13,7 @@ mod login;
 mod logout;
 mod passkeys;
 mod password;
+mod purpose;
 mod recovery_codes;
 mod reminder;
 mod sessions;
@@ -49,6 +50,7 @@ use axum::{
     routing::{get, post},
 };
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
+use purpose::Purpose;
 use serde::de::DeserializeOwned;
 use std::{sync::Arc, time::Duration};
 
@@ -162,6 +164,8 @@ pub struct Visit {
     caller: Caller,
     /// The name of the request, on pages that refuse and in the log.
     reference: String,
+    /// What its form is for, and those of the page that answers it.
+    purpose: Purpose,
 }
 
 impl FromRequestParts<Arc<Desk>> for Visit {
@@ -179,7 +183,7 @@ impl FromRequestParts<Arc<Desk>> for Visit {
         let (agent, language) = (browser::name(&parts.headers), browser::language(&parts.headers));
         let caller = Caller { address, browser: token(Name::Device), agent, language };
         let reference = parts.extensions.get::<RequestId>().map(ToString::to_string).unwrap_or_default();
-        Ok(Self { token: token(Name::SignIn), caller, reference })
+        Ok(Self { token: token(Name::SignIn), caller, reference, purpose: Purpose::of(parts.uri.path()) })
     }
 }
 
@@ -263,15 +267,13 @@ impl Desk {
 
     fn seal(&self, visit: &Visit) -> Seal {
         let new_token = visit.token.is_none().then(|| self.world.entropy.token());
-        let csrf = visit
-            .token
-            .as_ref()
-            .or(new_token.as_ref())
-            .map(|token| BASE64_URL_SAFE_NO_PAD.encode(self.world.vault.seal(&form_purpose(token.hash()), b"")));
+        let csrf = visit.token.as_ref().or(new_token.as_ref()).map(|token| {
+            BASE64_URL_SAFE_NO_PAD.encode(self.world.vault.seal(&seal_of(token.hash(), visit.purpose), b""))
+        });
         Seal { csrf: csrf.unwrap_or_default(), new_token }
     }
 
-    /// Whether a form carries the token that this browser was given.
+    /// Whether a form carries the token that this browser was given, for what it is sent to.
     fn check(&self, visit: &Visit, carried: &Carried) -> Result<(), Box<Reply>> {
         // Where they were heading is kept: it is sealed, whatever else is wrong with the form.
         let again = self.onward_url("/login", carried.to.as_deref());
@@ -280,10 +282,12 @@ impl Desk {
             return refuse(Message::NoCookies);
         };
         let sealed = BASE64_URL_SAFE_NO_PAD.decode(&carried.csrf).unwrap_or_default();
-        match self.world.vault.open(&form_purpose(token.hash()), &sealed) {
-            Some(_) => Ok(()),
-            None => refuse(Message::StaleForm),
-        }
+        let opens = |purpose: &Purpose| self.world.vault.open(&seal_of(token.hash(), *purpose), &sealed).is_some();
+        let is_meant = match visit.purpose {
+            Purpose::Any => Purpose::OF_PAGES.iter().any(opens) || opens(&Purpose::Any),
+            one => opens(&one),
+        };
+        if is_meant { Ok(()) } else { refuse(Message::StaleForm) }
     }
 
     /// Where somebody was heading, if the link that says so is ours and the app is still there.
@@ -308,8 +312,8 @@ impl Desk {
     }
 }
 
-fn form_purpose(token: TokenHash) -> String {
-    format!("form/{}", BASE64_URL_SAFE_NO_PAD.encode(token.as_bytes()))
+fn seal_of(token: TokenHash, purpose: Purpose) -> String {
+    format!("form/{}/{}", purpose.name(), BASE64_URL_SAFE_NO_PAD.encode(token.as_bytes()))
 }
 
 /// Sends somebody on. `to` is carried only if it is ours.
