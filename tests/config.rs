@@ -38,7 +38,8 @@ fn report(path: &Path, folder: &Path) -> String {
         Ok(source) => Source::new(&name, source.text()),
         Err(unreadable) => {
             let (told, listed) = (unreadable.to_string(), unreadable.listed());
-            let place = listed["line"].as_u64().zip(listed["column"].as_u64());
+            let number = |name| listed.get(name).and_then(serde_json::Value::as_u64);
+            let place = number("line").zip(number("column"));
             let place = place.map(|(line, column)| format!("{line}:{column} C0016\n\n")).unwrap_or_default();
             return format!("{place}{}\n", told.replace(&*path.to_string_lossy(), &name));
         }
