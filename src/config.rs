@@ -196,7 +196,7 @@ fn settings(root: &Section<'_>) -> Option<(Settings, Vec<Case>)> {
 impl Reading {
     /// Whether the files that must be there are, and can be opened, and every `[[test]]` holds.
     pub fn check(&self) -> Result<(), Problems> {
-        let missing = self.files.iter().filter_map(|file| file.missing());
+        let missing = self.files.iter().filter_map(Named::missing);
         self.problems(missing.chain(cases::run(&self.cases, &self.settings)).collect())
     }
 

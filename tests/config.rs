@@ -1,6 +1,7 @@
 //! Config files that are wrong, and what is said about them.
 //!
-//! Each `config/NAME.toml` has its drawing in `config/NAME.txt`. `UPDATE=1` writes the drawings anew; read the diff.
+//! Each `config/NAME.toml` has its drawing in `config/NAME.txt`. `UPDATE=1` writes the drawings anew; read the diff. What it
+//! does not write are the marks: under each mistake stands a line `#   ^`, set by hand.
 
 #![expect(clippy::unwrap_used, reason = "a test that can't read its files should stop there")]
 
@@ -9,6 +10,8 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
 };
+use support::certificates::Authority;
+use tempfile::TempDir;
 
 /// Knows one variable, and no file.
 struct OneSecret;
@@ -27,19 +30,86 @@ fn at(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
-/// Everything that is said about a file: line and column of each problem, then the drawing.
-fn report(path: &Path) -> String {
+/// Everything that is said about a file: line and column of each problem, then the drawing. `folder` is where the files are
+/// that it names; whether they are there, and what they hold, is asked of those configs alone that are about that.
+fn report(path: &Path, folder: &Path) -> String {
     let name = path.file_name().unwrap().to_string_lossy();
-    let source = Source::new(&name, Source::load(path).unwrap().text());
-    let problems = match config::read(&source, Path::new("/etc/doorward"), &OneSecret) {
+    let source = match Source::load(path) {
+        Ok(source) => Source::new(&name, source.text()),
+        Err(unreadable) => {
+            let (told, listed) = (unreadable.to_string(), unreadable.listed());
+            let number = |name| listed.get(name).and_then(serde_json::Value::as_u64);
+            let place = number("line").zip(number("column"));
+            let place = place.map(|(line, column)| format!("{line}:{column} C0016\n\n")).unwrap_or_default();
+            return format!("{place}{}\n", told.replace(&*path.to_string_lossy(), &name));
+        }
+    };
+    let problems = match config::read(&source, folder, &OneSecret) {
         Err(problems) => problems,
+        Ok(reading) if name.starts_with("files_") => reading.check_whole().unwrap_err(),
         Ok(reading) => reading.run_tests().err().unwrap_or(reading.warnings),
     };
     let place = |problem| {
         let (line, column) = Problems::position(&problems, problem);
         format!("{line}:{column} {}\n", problem.code.id())
     };
-    format!("{}\n{problems}\n", problems.iter().map(place).collect::<String>())
+    let told = format!("{}\n{problems}\n", problems.iter().map(place).collect::<String>());
+    told.replace(&*folder.to_string_lossy(), FOLDER)
+}
+
+/// What the folder of named files is called in every drawing.
+const FOLDER: &str = "/etc/doorward";
+
+/// A folder with files to name: a certificate with its key, the key of another one, and something that is none of it.
+fn named_files() -> TempDir {
+    let (folder, authority) = (TempDir::new().unwrap(), Authority::default());
+    let (site, other) = (authority.issue(&["auth.example.com"]), authority.issue(&["other.example.com"]));
+    for (name, text) in [
+        ("site.pem", site.chain_pem.as_str()),
+        ("site.key", &site.key_pem),
+        ("other.key", &other.key_pem),
+        ("notes.txt", "Call Ann about the certificates.\n"),
+    ] {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    folder
+}
+
+/// Where marks point to: a line of nothing but `#` and carets marks columns of the line above it, `#<` its first.
+fn marked(text: &str) -> Vec<(usize, usize)> {
+    let (mut above, mut marked) = (1, Vec::new());
+    for (number, line) in (1..).zip(text.lines()) {
+        let marks = line.strip_prefix('#').filter(|rest| rest.contains(['^', '<']));
+        match marks.filter(|rest| rest.chars().all(|c| matches!(c, ' ' | '^' | '<'))) {
+            None => above = number,
+            Some(marks) => marked.extend((2..).zip(marks.chars()).filter_map(|(column, c)| match c {
+                '<' => Some((above, 1)),
+                '^' => Some((above, column)),
+                _ => None,
+            })),
+        }
+    }
+    marked
+}
+
+/// Where the problems of a report stand; several may stand at one place.
+fn told(report: &str) -> Vec<(usize, usize)> {
+    let place = |line: &str| {
+        let (place, _) = line.split_once(' ')?;
+        let (line, column) = place.split_once(':')?;
+        Some((line.parse().ok()?, column.trim_end_matches(':').parse().ok()?))
+    };
+    let mut told: Vec<_> = report.lines().map_while(place).collect();
+    told.sort_unstable();
+    told.dedup();
+    told
+}
+
+fn wrong_files() -> Vec<PathBuf> {
+    let mut files: Vec<_> = fs::read_dir(at("tests/config")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
+    files.sort();
+    files
 }
 
 /// Compares a file with what it should be, or makes it so.
@@ -56,15 +126,38 @@ fn keep(path: &Path, expected: &str) -> Result<(), String> {
 /// Row 15, row 27: every mistake and warning, a route that only password and mail could meet among them.
 #[test]
 fn every_mistake_is_drawn_where_it_stands() {
-    let mut files: Vec<_> = fs::read_dir(at("tests/config")).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
-    files.sort();
+    let (files, folder) = (wrong_files(), named_files());
     assert!(files.len() >= 80, "{}", files.len());
 
-    let wrong: Vec<_> =
-        files.iter().filter_map(|path| keep(&path.with_extension("txt"), &report(path)).err()).collect();
+    let keep = |path: &PathBuf| keep(&path.with_extension("txt"), &report(path, folder.path())).err();
+    let wrong: Vec<_> = files.iter().filter_map(keep).collect();
 
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The marks are set by hand where the mistake is, so what is told is compared with what somebody saw.
+#[test]
+fn line_and_column_are_those_that_are_marked_in_the_file() {
+    let folder = named_files();
+    let wrong = wrong_files().into_iter().filter_map(|path| {
+        let bytes = fs::read(&path).unwrap();
+        let text = String::from_utf8_lossy(&bytes);
+        let (marked, told) = (marked(&text), told(&report(&path, folder.path())));
+        (marked != told).then(|| format!("{}: marked {marked:?}, told {told:?}", path.display()))
+    });
+    let wrong: Vec<_> = wrong.collect();
+
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Larger than anything that people write, and not kept among the others for that.
+#[test]
+fn a_file_of_ten_megabytes_is_not_read() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("config.toml");
+    fs::write(&path, "# much\n".repeat(10 << 20 >> 3)).unwrap();
+
+    assert_eq!(report(&path, folder.path()), "config.toml is larger than 1 MiB; is it really the config file?\n");
 }
 
 #[test]

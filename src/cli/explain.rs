@@ -14,7 +14,7 @@ use crate::{
     ports::Clock as _,
 };
 use clap::Args;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue};
 use serde_json::json;
 use std::{net::IpAddr, path::PathBuf, time::Duration};
 
@@ -23,11 +23,14 @@ use std::{net::IpAddr, path::PathBuf, time::Duration};
 /// Goes the way of the gateway itself: host, path, routes in order, policy, clause by clause. Nothing is sent, and no
 /// account is looked up. With `--id` the request is one that was recorded, and the config decides it again.
 #[derive(Debug, Args)]
-#[command(after_long_help = "Examples:\n  \
+#[command(
+    after_long_help = "Exit codes: 0 explained, whatever becomes of it; 1 no such record, or a config with errors; 2 wrong usage.\n\n\
+    Examples:\n  \
     doorward explain GET https://payroll.example.com/\n  \
     doorward explain POST https://payroll.example.com/transfers/42 --user ann --group finance \\\n      \
     --did 'password 3h ago' --did 'totp 10m ago'\n  \
-    doorward explain --id 7F3K-9QXA-2MT4")]
+    doorward explain --id 7F3K-9QXA-2MT4"
+)]
 pub(super) struct Arguments {
     /// The method: GET, POST, …
     #[arg(required_unless_present = "id")]
@@ -86,7 +89,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let (Some(method), Some(url)) = (method, url) else { return recorded(arguments) };
     let request = Request::parse(&format!("{method} {url}"))
         .map_err(|why| Failure::Misused(format!("this is no request: {why}")))?;
-    let (fields, form) = (HeaderMap::from_iter(headers.iter().cloned()), form.clone());
+    let (fields, form) = (headers.iter().cloned().collect(), form.clone());
     let request = Request { client: *from, fields, form, idle: *idle, paid: *paid, ..request };
     let who = user.as_ref().map(|name| Who { name: name.clone(), groups: groups.clone() });
     let settings = config.read()?.settings;

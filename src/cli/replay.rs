@@ -105,6 +105,9 @@ fn decisions(changes: &[Change], with: &str, config: Option<&Path>) -> String {
     };
     let (same, other) = (sum(true), sum(false));
     let than = config.map_or("as before".to_owned(), |config| format!("as {} does", config.display()));
+    if (same, other) == (0, 0) {
+        return format!("{with} can decide none of them.");
+    }
     if other == 0 {
         return format!("{with} decides all {same} {than}.");
     }

@@ -245,12 +245,13 @@ async fn set_password(world: &World, whose: &Whose) -> Result<Told, Failure> {
 
 async fn reset_mfa(world: &World, whose: &Whose) -> Result<Told, Failure> {
     let removed = administer::reset_mfa(world, &whose.login_id).await.map_err(Failure::refused)?;
-    let factors = output::count(usize::try_from(removed).unwrap_or(usize::MAX), "second factor", "second factors");
+    let login_id = &whose.login_id;
+    let factors = match usize::try_from(removed).unwrap_or(usize::MAX) {
+        0 => format!("{login_id} had no second factor"),
+        some => format!("removed {} of {login_id}", output::count(some, "second factor", "second factors")),
+    };
     Ok(Told {
-        text: format!(
-            "removed {factors} of {}; their sessions ended, and a new one can be set up within a day",
-            whose.login_id
-        ),
+        text: format!("{factors}; their sessions ended, and a new one can be set up within a day"),
         value: json!({ "login_id": whose.login_id.as_str(), "done": "reset", "removed": removed }),
     })
 }

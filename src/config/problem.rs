@@ -29,12 +29,14 @@ pub enum Unreadable {
         name: String,
     },
     /// TOML is UTF-8.
-    #[error("{name}:{line}: not UTF-8; save the file as UTF-8 (UTF-16 and Latin-1 are not TOML)")]
+    #[error("{name}:{line}:{column}: not UTF-8; save the file as UTF-8 (UTF-16 and Latin-1 are not TOML)")]
     NotUtf8 {
         /// The file.
         name: String,
         /// Where the first byte stands that is not.
         line: usize,
+        /// In characters, from 1.
+        column: usize,
     },
 }
 
@@ -46,12 +48,12 @@ impl Unreadable {
 
     /// The same for programs, as [`Problems::listed`] has it.
     pub fn listed(&self) -> Value {
-        let line = match self {
-            Self::NotUtf8 { line, .. } => Some(line),
-            Self::Io { .. } | Self::TooLarge { .. } => None,
+        let (line, column) = match self {
+            Self::NotUtf8 { line, column, .. } => (Some(line), Some(column)),
+            Self::Io { .. } | Self::TooLarge { .. } => (None, None),
         };
         json!({
-            "severity": "error", "code": Code::Unreadable.id(), "line": line, "column": null,
+            "severity": "error", "code": Code::Unreadable.id(), "line": line, "column": column,
             "title": self.to_string(), "label": null, "help": null, "also": null,
         })
     }
@@ -80,7 +82,8 @@ impl Source {
             Ok(text) => Ok(Self::new(&name, text)),
             Err(error) => {
                 let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
-                Err(Unreadable::NotUtf8 { name, line: before.split(|byte| *byte == b'\n').count() })
+                let (line, column) = end_of(&String::from_utf8_lossy(before));
+                Err(Unreadable::NotUtf8 { name, line, column })
             }
         }
     }
@@ -100,6 +103,14 @@ impl Source {
     pub fn text(&self) -> &str {
         &self.text
     }
+}
+
+/// Line and column of what follows this text.
+fn end_of(before: &str) -> (usize, usize) {
+    let last = before.rsplit('\n').next().unwrap_or_default();
+    // A mark at the very beginning is no column.
+    let last = last.strip_prefix('\u{feff}').unwrap_or(last);
+    (before.split('\n').count(), last.chars().count() + 1)
 }
 
 /// What kind of problem it is. The ids are stable: people search for them.
@@ -275,10 +286,7 @@ impl Problems {
 
     /// Line and column of where a span begins.
     pub fn place(&self, at: &Range<usize>) -> (usize, usize) {
-        let before = self.file.text().get(..at.start).unwrap_or(self.file.text());
-        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
-        (1 + before.bytes().filter(|byte| *byte == b'\n').count(), column)
+        end_of(self.file.text().get(..at.start).unwrap_or(self.file.text()))
     }
 
     /// Each problem, for programs.

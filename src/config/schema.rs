@@ -130,6 +130,8 @@ fn reference(shape: &Shape) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{Problems, Reading, Source, problem::Code, read};
+    use std::{fs, io, path::Path};
 
     /// As much of JSON Schema as this one uses.
     fn fits(schema: &Value, whole: &Value, value: &Value) -> Result<(), String> {
@@ -190,6 +192,56 @@ mod tests {
             let text = shipped.replacen(right, wrong, 1);
             assert!(fits(&schema, &schema, &document(&text)).is_err(), "{wrong}");
         }
+    }
+
+    /// Knows every variable, and no file.
+    struct Filled;
+
+    impl crate::config::Environment for Filled {
+        fn variable(&self, _: &str) -> Option<String> {
+            Some("value-value-value-value-value-val".to_owned())
+        }
+
+        fn file(&self, _: &Path) -> io::Result<String> {
+            Err(io::ErrorKind::NotFound.into())
+        }
+    }
+
+    /// The config files that `tests/config.rs` reads: text, name, and what the reader says.
+    fn drawn() -> impl Iterator<Item = (String, String, Result<Reading, Problems>)> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/config");
+        let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let paths = paths.filter(|path| path.extension().is_some_and(|extension| extension == "toml"));
+        paths.filter_map(|path| {
+            let source = Source::load(&path).ok()?;
+            let read = read(&source, Path::new("/"), &Filled);
+            Some((source.text().to_owned(), path.display().to_string(), read))
+        })
+    }
+
+    #[test]
+    fn whatever_is_read_without_an_error_fits() {
+        let (schema, mut seen) = (json(), 0);
+
+        for (text, name, _) in drawn().filter(|(.., read)| read.is_ok()) {
+            fits(&schema, &schema, &document(&text)).unwrap_or_else(|why| panic!("{name}: {why}"));
+            seen += 1;
+        }
+        assert!(seen > 15, "{seen}");
+    }
+
+    #[test]
+    fn no_unknown_key_and_no_wrong_type_fits() {
+        let (schema, mut seen) = (json(), 0);
+        let is_plain = |problems: &Problems| {
+            problems.iter().any(|problem| matches!(problem.code, Code::UnknownKey | Code::WrongType))
+        };
+
+        for (text, name, _) in drawn().filter(|(.., read)| read.as_ref().is_err_and(is_plain)) {
+            assert!(fits(&schema, &schema, &document(&text)).is_err(), "{name}");
+            seen += 1;
+        }
+        assert!(seen > 10, "{seen}");
     }
 
     #[test]

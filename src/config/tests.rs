@@ -259,7 +259,7 @@ fn files_that_are_no_text_are_refused() {
     let path = folder.path().join("config.toml");
 
     std::fs::write(&path, b"a = 1\nb = \"\xe9\"\n").unwrap();
-    assert!(Source::load(&path).unwrap_err().to_string().contains("config.toml:2: not UTF-8"));
+    assert!(Source::load(&path).unwrap_err().to_string().contains("config.toml:2:6: not UTF-8"));
     std::fs::write(&path, vec![b' '; (1 << 20) + 1]).unwrap();
     assert!(matches!(Source::load(&path), Err(Unreadable::TooLarge { .. })));
     assert!(matches!(Source::load(folder.path()), Err(Unreadable::Io { .. })));
