@@ -37,6 +37,7 @@ use doorward::{
         proxy::{
             assertions::{About, Assertions},
             body::RequestBody,
+            fields::Left,
             outgoing::{self, IdentityNames, IdentityValues, Onward, Protocol},
             tokens::Tokens,
             visitors::{Known, Seen, Visitors},
@@ -178,7 +179,7 @@ impl Scene {
             method: "GET",
             path,
             query: self.uri.query(),
-            fields: &self.headers,
+            fields: &Left { headers: &self.headers, names: &self.names },
             client,
             form: Form::Unread,
             visitor: None,

@@ -12,14 +12,17 @@ use super::{
     settings::{AppSettings, Assertion, Health, HostHeader, IdentityHeaders, Origin, Scheme, StepUp, Upstream},
     values::{app_name, file, header_name, host_pattern, one_of, probe_path, some_time, truth, upstream, words},
 };
-use crate::domain::{
-    policy::{
-        Policy,
-        call::Network,
-        route::{App, Route},
+use crate::{
+    domain::{
+        policy::{
+            Policy,
+            call::Network,
+            route::{App, Route},
+        },
+        session::Level,
+        target::{Allowed, HostPattern},
     },
-    session::Level,
-    target::{Allowed, HostPattern},
+    edge::proxy::outgoing::IdentityNames,
 };
 use std::{ops::Range, path::PathBuf, sync::Arc};
 
@@ -59,8 +62,10 @@ fn app(section: &Section<'_>, around: &Around<'_>, taken: &mut Taken) -> Option<
     let minimum = section.maybe(&key::MINIMUM, |value| levels::minimum_of_app(value, around.levels));
     let floor = section.maybe(&key::MFA, |value| one_of(value, &[("required", Level::Mfa)]));
     let allowed = section.read(&key::ALLOW_IN_PATH, allowed);
-    let routes = section.read(&key::ROUTE, |value| routes::routes(value, around));
-    let towards = towards(section);
+    let identity = identity(section);
+    let names = identity.as_ref().map_or_else(IdentityNames::remote, IdentityHeaders::names);
+    let routes = section.read(&key::ROUTE, |value| routes::routes(value, around, names.stripped()));
+    let towards = towards(section, identity);
     let (name, fallback, minimum, routes, floor) = (name?, fallback?, minimum?, routes?, floor?);
     let at_own = fallback.as_ref().map(|(policy, at)| (policy, at));
     let floors: Vec<_> = around.minimum.into_iter().chain(&minimum).collect();
@@ -100,12 +105,11 @@ fn app(section: &Section<'_>, around: &Around<'_>, taken: &mut Taken) -> Option<
 }
 
 /// Reads the proxy's side of an app; what comes back waits for the side that decides.
-fn towards(section: &Section<'_>) -> Option<impl FnOnce(App) -> AppSettings> {
+fn towards(section: &Section<'_>, identity: Option<IdentityHeaders>) -> Option<impl FnOnce(App) -> AppSettings> {
     use keys::app as key;
     let upstreams = section
         .read(&key::UPSTREAM, |value| value.some(|value| upstream(value).inspect(|at| lints::upstream(at, value))));
     let upstream_ca = upstream_ca(section, upstreams.as_deref());
-    let identity = identity(section);
     let spoken = programs::spoken(section);
     let bearer = programs::bearer(section);
     let cors = section.maybe(&key::CORS, programs::cors);

@@ -18,7 +18,7 @@ use crate::domain::{
     policy::{
         Decision, Policy, Visitor, WhyAnonymous, WhyDenied,
         call::{Call, Fields, Form, Mismatch},
-        route::{App, Route, Unsettled},
+        route::{App, Route},
     },
     session::{Activity, Authentication, Identity, Session, SessionId, Standing},
     target::{Authority, CanonicalPath, path::check_query},
@@ -203,9 +203,7 @@ fn follow(settings: &Settings, facts: &Facts<'_>, told: &mut Explanation) -> (Ou
                 format!("no route fits, and the app `{}` has no `policy` of its own", app.name),
             );
         }
-        Err(why @ (Unsettled::Unclear { .. } | Unsettled::Unasked | Unsettled::Unread)) => {
-            return (Outcome::Refuse, why.to_string());
-        }
+        Err(why) => return (Outcome::Refuse, why.to_string()),
     };
     told.policy = Some(matched.policy.name.clone());
     if facts.foreign && recorded::is_asked_who(app, matched.policy, &call) {

@@ -2,7 +2,7 @@ use super::*;
 use crate::{
     config::{ProcessEnvironment, Source, read},
     domain::{
-        policy::call::extract::Reads,
+        policy::{call::extract::Reads, route::Unsettled},
         record::{Record, Sender},
         risk::Signal,
     },

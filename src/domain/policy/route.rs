@@ -153,6 +153,15 @@ impl Matched<'_> {
     pub fn traffic(&self) -> Traffic {
         self.route.map_or(Traffic::Person, |(_, route)| route.traffic)
     }
+
+    fn streams(&self) -> Streams {
+        self.route.map_or(Streams::default(), |(_, route)| route.streams)
+    }
+
+    /// Whether it makes no difference which of the two a request is for.
+    fn is_as_good_as(&self, other: &Matched<'_>) -> bool {
+        self.policy == other.policy && self.traffic() == other.traffic() && self.streams() == other.streams()
+    }
 }
 
 /// Why nobody can say yet which route a request is for.
@@ -170,6 +179,12 @@ pub enum Unsettled {
         /// The route's place in the app.
         route: usize,
     },
+    /// Its path can be read in two ways, and not the same holds for both.
+    #[error("servers would read its path in two ways, and not the same policy holds for both")]
+    Path,
+    /// Servers that raise its method to capital letters would see another one than routes name.
+    #[error("its method is not in capital letters")]
+    Method,
 }
 
 impl Matched<'_> {
@@ -194,7 +209,23 @@ impl Apps {
 
 impl App {
     /// The first route that fits, or the app's own policy. `None` is "not found": nothing goes upstream.
+    ///
+    /// Where servers differ on what the path is, the same must hold for whatever they make of it.
     pub fn matched<'a>(&'a self, call: &Call<'_>) -> Result<Option<Matched<'a>>, Unsettled> {
+        if call.method.bytes().any(|byte| byte.is_ascii_lowercase()) {
+            return Err(Unsettled::Method);
+        }
+        let Some(matched) = self.first_fit(call)? else { return Ok(None) };
+        for reading in call.path.readings() {
+            let other = self.first_fit(&Call { path: &reading, ..*call })?;
+            if !other.is_some_and(|other| matched.is_as_good_as(&other)) {
+                return Err(Unsettled::Path);
+            }
+        }
+        Ok(Some(matched))
+    }
+
+    fn first_fit<'a>(&'a self, call: &Call<'_>) -> Result<Option<Matched<'a>>, Unsettled> {
         let mut first: Option<(usize, &Route, Result<(), Mismatch>)> = None;
         for places in self.routes.index.candidates(call.path) {
             let nearer = places.iter().take_while(|place| first.is_none_or(|(first, ..)| **place < first));

@@ -1,6 +1,8 @@
 //! What was decided, told: to the log, to the counters, and to the records where they are kept.
 
-use super::{Asked, Proxy, Served, body::RequestBody, challenge::is_own_origin, kind::Kind, visitors::Seen};
+use super::{
+    Asked, Proxy, Served, body::RequestBody, challenge::is_own_origin, fields::Left, kind::Kind, visitors::Seen,
+};
 use crate::{
     domain::{
         policy::{Decision, route::Matched},
@@ -90,7 +92,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             host: asked.authority.to_string(),
             method: asked.method.as_str().to_owned(),
             path: path.to_owned(),
-            extract: served.reads.extract(asked.query, asked.headers),
+            extract: served.reads.extract(asked.query, &Left { headers: asked.headers, names: &served.names }),
             client: asked.client,
             sender: seen.map(|seen| Sender::from(&seen.visitor())),
             foreign: asked.kind == Kind::WebSocket && !is_own_origin(asked),

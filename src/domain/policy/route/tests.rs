@@ -83,13 +83,53 @@ fn the_first_match_decides_and_the_app_has_the_last_word() {
 fn a_method_never_lowers_protection() {
     let policy = |method, path| policy_of(&payroll(), method, path);
 
-    for method in ["GET", "HEAD", "OPTIONS", "FROBNICATE", "get"] {
+    for method in ["GET", "HEAD", "OPTIONS", "FROBNICATE"] {
         assert_eq!(policy(method, "/reports/1").as_deref(), Some("reports"), "{method}");
     }
     assert_eq!(policy("HEAD", "/healthz").as_deref(), Some("public"));
     for (method, path) in [("OPTIONS", "/healthz"), ("POST", "/healthz"), ("GET", "/Healthz"), ("GET", "/healthz/")] {
         assert_eq!(policy(method, path).as_deref(), Some("standard"), "{method} {path}");
     }
+}
+
+#[test]
+fn a_method_in_another_letter_case_is_refused() {
+    let app = payroll();
+    for (method, path) in [("post", "/transfers/1"), ("Put", "/transfers/1"), ("get", "/healthz"), ("patcH", "/x")] {
+        let path = CanonicalPath::parse(path, Allowed::default()).unwrap();
+        assert_eq!(app.matched(&call(method, &path)).unwrap_err(), Unsettled::Method, "{method}");
+    }
+}
+
+const LENIENT: Allowed = Allowed { semicolon: true, encoded_slash: true };
+
+#[test]
+fn a_path_that_servers_read_in_two_ways_is_refused_where_that_matters() {
+    let public = policy("public", Access::Public);
+    let admin = protecting("admin");
+    let app = app(
+        vec![
+            route(&[], "/admin/**", &admin),
+            Route { streams: Streams::Obey, ..route(&[], "/feed/**", &protecting("standard")) },
+            route(&[], "/assets/**", &public),
+        ],
+        Some(protecting("standard")),
+    );
+    let decided = |path: &str| {
+        let path = CanonicalPath::parse(path, LENIENT).unwrap();
+        app.matched(&call("GET", &path)).map(|matched| matched.unwrap().policy.name.clone())
+    };
+
+    for path in ["/admin;x=1/users", "/admin%2Fusers", "/admin%3Bx", "/Admin;/x", "/assets%2Fapp.js"] {
+        assert_eq!(decided(path), Err(Unsettled::Path), "{path}");
+    }
+    assert_eq!(decided("/feed;v=1"), Err(Unsettled::Path), "the policy is the same, what holds of streams is not");
+    for path in ["/x;/admin", "/x%2F;/admin"] {
+        assert_eq!(decided(path).as_deref(), Ok("standard"), "{path}");
+    }
+    assert_eq!(decided("/admin/x;v=1/a%2Fb").as_deref(), Ok("admin"));
+    assert_eq!(decided("/orders;v=1/a%2Fb").as_deref(), Ok("standard"));
+    assert_eq!(decided("/assets/app.js;jsessionid=1").as_deref(), Ok("public"));
 }
 
 #[test]
