@@ -78,6 +78,31 @@ fn no_drawing_holds_a_secret() {
 }
 
 #[test]
+fn a_file_of_ten_mebibytes_is_refused_and_one_with_ten_thousand_routes_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.toml");
+    fs::write(&path, "#".repeat(10 << 20)).unwrap();
+    let why = Source::load(&path).unwrap_err().to_string();
+    assert!(why.ends_with("config.toml is larger than 8 MiB; is it really the config file?"), "{why}");
+
+    let route = |at| {
+        format!(
+            "[[app.route]]\npath = \"/accounts/department-{at}/index.php\"\nmethods = [\"POST\", \"PUT\", \"DELETE\"]\n\
+             query = {{ action = \"transfer\", step = \"confirm\" }}\nlabel = \"transfers of the department {at}\"\n\
+             networks = [\"office\"]\ngroups = [\"department-{at}\"]\npolicy = \"standard\"\n\n"
+        )
+    };
+    let before = "[tls]\ncertificates = [{ cert = \"a.pem\", key = \"a.key\" }]\n[portal]\nurl = \"https://auth.example.com\"\n\
+                  [networks]\noffice = [\"10.0.0.0/8\"]\n[policy.standard]\nlevel = \"mfa\"\n[[app]]\nname = \"payroll\"\n\
+                  host = \"payroll.example.com\"\nupstream = [\"http://127.0.0.1:9000\"]\n";
+    fs::write(&path, [before, &(0..10_000).map(route).collect::<String>()].concat()).unwrap();
+
+    let reading = config::read(&Source::load(&path).unwrap(), Path::new("/"), &OneSecret);
+
+    assert_eq!(reading.unwrap_or_else(|problems| panic!("{problems}")).settings.apps[0].app.routes.len(), 10_000);
+}
+
+#[test]
 fn the_reference_is_what_the_reader_knows() {
     keep(&at("docs/config.md"), &reference::markdown()).unwrap_or_else(|diff| panic!("{diff}"));
 }

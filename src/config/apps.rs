@@ -8,7 +8,7 @@ use super::{
     problem::{Code, Problem},
     programs,
     reader::{Fault, Section, Value},
-    routes,
+    routes::{self, LENIENT, Written},
     settings::{AppSettings, Assertion, Health, HostHeader, IdentityHeaders, Origin, Scheme, StepUp, Upstream},
     values::{app_name, file, header_name, host_pattern, one_of, probe_path, some_time, truth, upstream, words},
 };
@@ -69,12 +69,13 @@ fn app(section: &Section<'_>, around: &Around<'_>, taken: &mut Taken) -> Option<
     let (name, fallback, minimum, routes, floor) = (name?, fallback?, minimum?, routes?, floor?);
     let at_own = fallback.as_ref().map(|(policy, at)| (policy, at));
     let floors: Vec<_> = around.minimum.into_iter().chain(&minimum).collect();
-    lints::minimums(
-        routes.iter().map(|route| (&route.route.policy, &route.policy_at)).chain(at_own),
-        &floors,
-        section.reader,
-    );
-    lints::routes(&routes, at_own, section.reader);
+    let lifted = |policy: &Arc<Policy>| match floor {
+        Some(level) => Arc::new(policy.at_least(level)),
+        None => Arc::clone(policy),
+    };
+    let places = routes.iter().map(|route| (&route.route.policy, &route.policy_at)).chain(at_own);
+    lints::minimums(places.map(|(policy, at)| (lifted(policy), at)), &floors, section.reader);
+    lints::routes(&routes, allowed.unwrap_or(LENIENT), at_own, section.reader);
     let fallback = fallback.map(|(policy, _)| policy);
     if fallback.is_none() && routes.is_empty() {
         let problem =
@@ -82,12 +83,9 @@ fn app(section: &Section<'_>, around: &Around<'_>, taken: &mut Taken) -> Option<
         section.reader.note(problem.help("every request to it is \"not found\"; write `policy = \"…\"`"));
     }
     let title = title?.unwrap_or_else(|| capitalised(&name));
-    let lifted =
-        |policy: Arc<Policy>| floor.map_or_else(|| Arc::clone(&policy), |level| Arc::new(policy.at_least(level)));
-    let fallback = fallback.map(lifted);
-    let routes: Vec<_> = routes.into_iter().map(|written| written.route).collect();
+    let fallback = fallback.as_ref().map(lifted);
     let routes: Vec<_> =
-        routes.into_iter().map(|route| Route { policy: lifted(Arc::clone(&route.policy)), ..route }).collect();
+        routes.into_iter().map(|Written { route, .. }| Route { policy: lifted(&route.policy), ..route }).collect();
     let app = App {
         name,
         title,

@@ -3,7 +3,7 @@
 use super::{
     apps::Around,
     keys, people,
-    problem::Code,
+    problem::{Code, Problem},
     reader::{Fault, Section, Value},
     suggest::{listed, nearest},
     values::{network, words},
@@ -25,6 +25,11 @@ use jiff::{civil::Weekday, tz::TimeZone};
 pub(super) fn networks(value: &Value<'_>) -> Option<Vec<Network>> {
     let read = |(name, _, value): (&str, _, Value<'_>)| {
         let nets: Vec<IpNet> = value.some(nets)?.into_iter().flatten().collect();
+        if nets.is_empty() {
+            let title = format!("no address is in the network `{name}`");
+            let problem = Problem::new(Code::Lax, title, value.at.clone(), "routes for it are never reached");
+            value.reader.note(problem.help("its files hold nothing but remarks"));
+        }
         Some(Network { name: name.to_owned(), nets: nets.into() })
     };
     let read: Vec<_> = value.entries("[networks]")?.into_iter().map(read).collect();

@@ -156,7 +156,8 @@ fn ahead(value: &Value<'_>) -> Option<Ahead> {
     })
 }
 
-const LENIENT: Allowed = Allowed { semicolon: true, encoded_slash: true };
+/// All that an app can allow.
+pub(super) const LENIENT: Allowed = Allowed { semicolon: true, encoded_slash: true };
 
 /// What holds for the request that a form will be sent with: label and policy. It must be clear from method and path.
 fn found_ahead(ahead: &Ahead, drafts: &[Draft], at: &Value<'_>) -> Option<(Option<String>, Arc<Policy>)> {

@@ -47,6 +47,16 @@ fn the_shipped_file_is_right_and_its_tests_hold() {
     reading.run_tests().unwrap_or_else(|problems| panic!("{problems}"));
 }
 
+#[test]
+fn a_network_with_nobody_in_it_is_told() {
+    let text = [LEAST, "[networks]\nnobody = [\"file:nobody.txt\"]\n"].concat();
+    let files = [(PathBuf::from("/etc/doorward/nobody.txt"), "# nobody yet\n\n")].into();
+
+    let warnings = read_with(&text, &Pretend { files, ..Pretend::default() }).unwrap().warnings;
+
+    assert!(warnings.to_string().contains("no address is in the network `nobody`"), "{warnings}");
+}
+
 /// The least that can be written.
 const LEAST: &str = r#"
 tls.certificates = [{ cert = "a.pem", key = "/keys/a.key" }]
