@@ -180,5 +180,6 @@ fn what_the_shipped_file_comments_out_can_be_written() {
 
     let reading = config::read(&Source::new("config.toml", &text), Path::new("/"), &OneSecret);
 
-    assert!(reading.unwrap_or_else(|problems| panic!("{problems}")).warnings.is_empty());
+    let warnings = reading.unwrap_or_else(|problems| panic!("{problems}")).warnings;
+    assert!(warnings.is_empty(), "{warnings}");
 }

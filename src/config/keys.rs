@@ -235,7 +235,7 @@ shapes! {
         GROUPS "groups" ("list of text") Value("[]"), "Groups of which people must be in one; nobody is left out where it is empty.";
         USERS "users" ("list of login ids") Value("[]"), "Login ids of which theirs must be one; nobody is left out where it is empty. Beside `groups` both must hold.";
         ALLOW "allow" ("{ groups, users, any_of, all_of, not }") Absent("`groups` and `users` decide alone"), "Who may pass, put together. Beside `groups` and `users` all must hold.";
-        RISK "risk" ("{ ask, level, deny }") Absent("the risk of a sign-in does not matter"), "What it asks of sessions whose sign-in was unlike earlier ones.";
+        RISK "risk" ("{ ask, level, deny, on }") Absent("the risk of a sign-in does not matter"), "What it asks of sessions whose sign-in was unlike earlier ones.";
         MESSAGE "message" ("text") Absent("the page names only the app"), "What people read whom this policy never lets pass: whom to ask.";
         MODE "mode" ("\"enforce\" or \"report\"") Value(r#""enforce""#), "`report` forwards every request, and logs and counts what would have been refused.";
     }
@@ -248,6 +248,7 @@ shapes! {
         ASK "ask" ("number") Absent("no more is asked for"), "From this score on the session must have reached `level`; a step-up does it.";
         LEVEL "level" ("\"mfa\" or \"phishing-resistant\"") Value(r#""mfa""#), "What answers the risk.";
         DENY "deny" ("number") Absent("nobody is refused"), "From this score on nobody passes, whatever they prove.";
+        ON "on" ("table") Absent("only the score counts"), "What a signal does here, whatever the score: `require` asks for `level`, `deny` lets nobody pass. `notify` belongs into `[risk.on]`: a sign-in is told to its owner once, where it happens.";
     }
     allow "allow = { … }" "A set of people. All keys that are written must hold." {
         GROUPS "groups" ("list of text") Absent("any group, or none"), "Whoever is in one of these.";

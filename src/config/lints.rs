@@ -215,7 +215,7 @@ fn asks_less(policy: &Policy, other: &Policy) -> bool {
                 || is_longer(own.max_age, asked.max_age)
                 || is_longer(own.idle, asked.idle)
                 || asked.who.as_ref().is_some_and(|who| own.who.as_ref() != Some(who))
-                || asked.risk.is_some_and(|ceiling| own.risk != Some(ceiling))
+                || asked.risk.as_ref().is_some_and(|ceiling| own.risk.as_ref() != Some(ceiling))
         }
         (Access::Require(_), Access::Deny) => true,
         (Access::Deny | Access::Public, _) | (_, Access::Public) => false,

@@ -3,17 +3,17 @@
 use super::{
     keys,
     levels::{Demanded, Levels},
+    offers::{self, Offer},
     people,
     problem::{Code, Problem},
     reader::{Fault, Reader, Section, Value},
     risk,
-    settings::{Mfa, RiskSettings},
+    settings::RiskSettings,
     suggest::{listed, nearest},
     values::{method, one_of, some_time, truth, words},
 };
 use crate::domain::{
-    factor::Method,
-    policy::{Access, Freshness, Mode, Policy, Requirement, Strength, Within, once::Receipt},
+    policy::{Access, Freshness, Mode, Policy, Requirement, Within, once::Receipt},
     session::{Level, Limits},
 };
 use std::{cell::Cell, ops::Range, sync::Arc, time::Duration};
@@ -112,13 +112,13 @@ impl Policies {
             if let (Some(at), Some(policy)) = (&known.risk_at, &known.policy)
                 && let Access::Require(Requirement { level, risk: Some(ceiling), .. }) = &policy.access
             {
-                risk::check_ceiling(&known.name, (*ceiling, level.floor()), at, risk, reader);
+                risk::check_ceiling(&known.name, (ceiling, level.floor()), at, risk, reader);
             }
         }
     }
 
-    /// Warns of policies that nobody uses, and of those that nobody can meet.
-    pub(super) fn lint(&self, mfa: Option<&Mfa>, reader: &Reader<'_>) {
+    /// Warns of policies that nobody uses, that nobody can meet, or that ask for less than it looks.
+    pub(super) fn lint(&self, offer: Option<&Offer<'_>>, reader: &Reader<'_>) {
         for known in &self.0 {
             let (Some(at), Some(policy)) = (&known.at, &known.policy) else { continue };
             if known.used.get() == Used::Never {
@@ -131,11 +131,28 @@ impl Policies {
                 reader
                     .note(problem.help("leave `mode` out once the log and `doorward_reported_total` show no surprise"));
             }
-            if let Some(why) = mfa.and_then(|mfa| unmeetable(&policy.access, mfa)) {
-                let title = format!("nobody can meet the policy `{}`", known.name);
-                reader.note(Problem::new(Code::Unmeetable, title, at.clone(), why).help("see `[mfa]`"));
+            let (Access::Require(requirement), Some(offer)) = (&policy.access, offer) else { continue };
+            if let Some(unmet) = offer.unmet(requirement) {
+                let title = format!("{} can meet the policy `{}`", unmet.who, known.name);
+                reader.note(Problem::new(Code::Unmeetable, title, at.clone(), unmet.why).help("see `[mfa]`"));
+            }
+            if offers::is_weak_pair(requirement) {
+                let title = format!("the proofs that the policy `{}` asks for are of one factor", known.name);
+                let problem = Problem::new(Code::Lax, title, at.clone(), "amounts to no more than `login`");
+                reader.note(problem.help(
+                    "two methods of one kind, or of one mailbox, are one factor; name methods of two, or write `level = \"mfa\"`",
+                ));
             }
         }
+    }
+
+    /// The first policy in use that asks for two factors.
+    pub(super) fn asking_for_two(&self) -> Option<&str> {
+        let asks = |known: &&Known| match known.policy.as_deref().map(|policy| &policy.access) {
+            Some(Access::Require(requirement)) => requirement.level.floor() >= Level::Mfa,
+            _ => false,
+        };
+        self.0.iter().filter(|known| known.used.get() == Used::Somewhere).find(asks).map(|known| known.name.as_str())
     }
 }
 
@@ -260,40 +277,4 @@ fn fresh(value: &Value<'_>) -> Option<Freshness> {
         }
     };
     Some(Freshness { any, within })
-}
-
-fn unmeetable(access: &Access, mfa: &Mfa) -> Option<String> {
-    let Access::Require(Requirement { level, fresh, .. }) = access else { return None };
-    if level.floor() >= Level::Mfa && mfa.requirements.are_none() {
-        return Some("`mfa.requirement` is \"disabled\", so nobody has a second factor".to_owned());
-    }
-    if level.floor() >= Level::Mfa && mfa.methods.iter().all(|method| method.is_mail()) {
-        return Some("`mfa.methods` has only e-mail, which is no second factor: it can reset the password".to_owned());
-    }
-    if level.floor() == Level::PhishingResistant && !mfa.methods.iter().any(|method| method.resists_phishing()) {
-        return Some("`mfa.methods` has no \"passkey\"".to_owned());
-    }
-    let available = |method: &Method| match method {
-        Method::Password => true,
-        Method::RecoveryCode => mfa.recovery_codes > 0,
-        Method::Totp
-        | Method::Passkey
-        | Method::SecurityKey
-        | Method::EmailCode
-        | Method::EmailLink
-        | Method::SmsCode
-        | Method::VoiceCode => mfa.methods.contains(method),
-    };
-    let methods: Vec<_> = Method::ALL.iter().copied().filter(available).collect();
-    if !Strength::Level(level.floor()).met_by(&methods) {
-        let names = listed(methods.iter().map(|method| method.name()));
-        return Some(format!("what people can have, {names}, never amounts to {}", level.floor()));
-    }
-    let parts = match level {
-        Strength::Level(_) => &[][..],
-        Strength::Custom(custom) => custom.all_of.as_slice(),
-    };
-    let asked = parts.iter().chain(fresh.iter().map(|fresh| &fresh.any));
-    let lacking = asked.into_iter().find(|any| !any.iter().any(available))?;
-    Some(format!("`mfa.methods` has none of {}", listed(lacking.iter().map(|method| method.name()))))
 }

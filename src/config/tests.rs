@@ -270,9 +270,36 @@ fn files_that_are_no_text_are_refused() {
 
     std::fs::write(&path, b"a = 1\nb = \"\xe9\"\n").unwrap();
     assert!(Source::load(&path).unwrap_err().to_string().contains("config.toml:2: not UTF-8"));
-    std::fs::write(&path, vec![b' '; (1 << 20) + 1]).unwrap();
+    std::fs::write(&path, vec![b' '; (8 << 20) + 1]).unwrap();
     assert!(matches!(Source::load(&path), Err(Unreadable::TooLarge { .. })));
     assert!(matches!(Source::load(folder.path()), Err(Unreadable::Io { .. })));
+}
+
+#[test]
+fn a_test_says_which_signal_showed_and_explain_says_what_that_does() {
+    let policy = "[risk]\ngeo = \"map\"\n[policy.careful]\nlevel = \"login\"\n\
+                  risk = { deny = 90, on = { new-country = \"deny\", new-device = \"require\" } }\n";
+    let case = |signal: &str, did: &str, expect: &str| {
+        format!(
+            "[[test]]\nname = \"{signal}: {expect}\"\nrequest = \"GET https://payroll.example.com/\"\n\
+             risk = [\"{signal}\"]\ndid = [{did}]\nexpect = \"{expect}\"\n"
+        )
+    };
+    let (alone, both) = ("\"password 1m ago\"", "\"password 1m ago\", \"totp 1m ago\"");
+    let cases = [
+        case("new-network", alone, "forward"),
+        case("new-device", alone, "step-up"),
+        case("new-device", both, "forward"),
+        case("new-country", both, "deny"),
+    ];
+    let text = [&LEAST.replace("policy = \"deny\"", "policy = \"careful\""), policy, &cases.concat()].concat();
+
+    let reading = read_text(&text).unwrap_or_else(|problems| panic!("{problems}"));
+
+    reading.run_tests().unwrap_or_else(|problems| panic!("{problems}"));
+    let case = reading.cases.last().unwrap();
+    let told = explain::explain(&reading.settings, &case.request, None, &case.did, case.risk.as_ref(), case.now);
+    insta::assert_snapshot!(told.clauses.last().unwrap().demands, @"no new-device, or level mfa; risk below 90, whatever is proven; no new-country, whatever is proven");
 }
 
 #[test]

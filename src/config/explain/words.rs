@@ -10,12 +10,12 @@ use crate::{
             once::{Fingerprint, Receipt, Unpaid},
             route::Route,
         },
-        risk::Assessment,
+        risk::{Assessment, Score, Signal},
         session::{Authentication, Level, Session, proven},
         time::Timestamp,
     },
 };
-use std::{fmt, time::Duration};
+use std::{collections::BTreeSet, fmt, time::Duration};
 
 pub(super) fn visitor(visitor: &Visitor, did: &[Did]) -> String {
     let identity = match visitor {
@@ -139,22 +139,24 @@ pub(super) fn clauses(policy: &Policy, visitor: &Visitor, paid: Option<&Paid>, n
     let fresh = fresh.into_iter().map(|fresh| freshness(fresh, &identity.session, now));
     let idle = requirement.idle.map(|max| idleness(max, identity.session.quiet(now)));
     let once = once.into_iter().map(|fresh| payment(fresh, paid));
-    let risk = requirement.risk.map(|ceiling| ceiling_clause(ceiling, requirement, &identity.session, now));
+    let risk = requirement.risk.as_ref().map(|ceiling| ceiling_clause(ceiling, requirement, &identity.session, now));
     who.into_iter().chain([level(requirement, proofs, now)]).chain(risk).chain(fresh).chain(idle).chain(once).collect()
 }
 
-/// `risk below 40, or level mfa; below 80 at any level`.
-fn ceiling_clause(ceiling: Ceiling, requirement: &Requirement, session: &Session, now: Timestamp) -> Clause {
-    let asks = ceiling.ask.map(|ask| format!("risk below {ask}, or level {}", ceiling.level));
-    let denies = ceiling.deny.map(|deny| format!("risk below {deny}, whatever is proven"));
-    let demands: Vec<_> = asks.into_iter().chain(denies).collect();
+/// `risk below 40, or level mfa; risk below 80, whatever is proven; no new-country, whatever is proven`.
+fn ceiling_clause(ceiling: &Ceiling, requirement: &Requirement, session: &Session, now: Timestamp) -> Clause {
+    let (or_level, in_any_case) = (format!(", or level {}", ceiling.level), ", whatever is proven".to_owned());
+    let below = |score: Option<Score>, tail: &String| score.map(|score| format!("risk below {score}{tail}"));
+    let without = |signals: &BTreeSet<Signal>, tail: &String| {
+        let names: Vec<_> = signals.iter().map(|signal| signal.name()).collect();
+        (!names.is_empty()).then(|| format!("no {}{tail}", names.join(" or ")))
+    };
+    let asks = [below(ceiling.ask, &or_level), without(&ceiling.ask_on, &or_level)];
+    let denies = [below(ceiling.deny, &in_any_case), without(&ceiling.deny_on, &in_any_case)];
+    let demands: Vec<_> = asks.into_iter().chain(denies).flatten().collect();
     let risky = Requirement { level: ceiling.level.into(), fresh: Vec::new(), ..requirement.clone() };
-    let is_answered = ceiling.asks(session.risk.score).is_none() || risky.missing(session, now).is_ok();
-    Clause {
-        demands: demands.join("; "),
-        saw: risk(&session.risk),
-        met: is_answered && !ceiling.denies(session.risk.score),
-    }
+    let is_answered = ceiling.asks(&session.risk).is_none() || risky.missing(session, now).is_ok();
+    Clause { demands: demands.join("; "), saw: risk(&session.risk), met: is_answered && !ceiling.denies(&session.risk) }
 }
 
 fn level(requirement: &Requirement, proofs: &[Authentication], now: Timestamp) -> Clause {
