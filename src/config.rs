@@ -158,17 +158,10 @@ fn settings(root: &Section<'_>) -> Option<(Settings, Vec<Case>)> {
     let sms = root.maybe(&key::SMS, |value| messages::phone(&value.section(keys::sms::SHAPE)?));
     let voice = root.maybe(&key::VOICE, |value| messages::phone(&value.section(keys::voice::SHAPE)?));
     let records = root.maybe(&key::RECORDS, |value| records::records(&value.section(keys::records::SHAPE)?));
-    let is_written = |key| root.written(key).is_some();
-    let has_mail = is_written(&key::MAIL);
+    let has_mail = root.written(&key::MAIL).is_some();
     let sign_up =
         or_default(&key::SIGN_UP, keys::sign_up::SHAPE).and_then(|section| sections::sign_up(&section, has_mail));
-    let (sms_is_set_up, voice_is_set_up) = (is_written(&key::SMS), is_written(&key::VOICE));
-    let offer =
-        mfa.as_ref().map(|mfa| offers::Offer { mfa, mail: has_mail, sms: sms_is_set_up, voice: voice_is_set_up });
-    policies.lint(offer.as_ref(), root.reader);
-    if let (Some(mfa), Some(section)) = (&mfa, or_default(&key::MFA, keys::mfa::SHAPE)) {
-        offers::lint_mail(&section, mfa, &policies);
-    }
+    offers::lint(root, mfa.as_ref(), &policies);
     levels.lint(root.reader);
     if let Some(risk) = &risk {
         risk::check_requirement(root, mfa.as_ref(), risk.as_ref());

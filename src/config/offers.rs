@@ -24,6 +24,24 @@ pub(super) struct Offer<'a> {
     pub(super) voice: bool,
 }
 
+/// Warns of policies that are not what they look like, and of methods that raise nobody to the level that one asks for
+/// (row 15).
+pub(super) fn lint(root: &Section<'_>, mfa: Option<&Mfa>, policies: &Policies) {
+    let is_set_up = |key| root.written(key).is_some();
+    let (mail, sms, voice) = (is_set_up(&keys::root::MAIL), is_set_up(&keys::root::SMS), is_set_up(&keys::root::VOICE));
+    policies.lint(mfa.map(|mfa| Offer { mfa, mail, sms, voice }).as_ref(), root.reader);
+    let written = || root.written(&keys::root::MFA)?.section(keys::mfa::SHAPE)?.written(&keys::mfa::METHODS);
+    let (Some(mfa), Some(value), Some(policy)) = (mfa, written(), policies.asking_for_two()) else { return };
+    let mails: Vec<_> = mfa.methods.iter().filter(|method| method.is_mail()).map(|method| method.name()).collect();
+    // Where there is nothing else, that has been said.
+    if !mails.is_empty() && mails.len() < mfa.methods.len() {
+        let title = format!("whoever has nothing but {} can't meet the policy `{policy}`", listed(mails));
+        let label = "beside the password it resets, mail is no second factor";
+        let problem = Problem::new(Code::Lax, title, value.at, label);
+        root.reader.note(problem.help("leave it out, and people set up something that counts"));
+    }
+}
+
 /// Whom a policy keeps out for good.
 pub(super) struct Unmet {
     pub(super) who: String,
@@ -128,17 +146,4 @@ pub(super) fn is_weak_pair(requirement: &Requirement) -> bool {
     both.all_of.len() > 1
         && requirement.level.floor() < Level::Mfa
         && Strength::Custom(Arc::new(both)).floor() < Level::Mfa
-}
-
-/// Warns of methods that raise nobody to the level that a policy asks for (row 15).
-pub(super) fn lint_mail(section: &Section<'_>, mfa: &Mfa, policies: &Policies) {
-    let (Some(value), Some(policy)) = (section.written(&keys::mfa::METHODS), policies.asking_for_two()) else { return };
-    let mails: Vec<_> = mfa.methods.iter().filter(|method| method.is_mail()).map(|method| method.name()).collect();
-    // Where there is nothing else, that has been said.
-    if !mails.is_empty() && mails.len() < mfa.methods.len() {
-        let title = format!("whoever has nothing but {} can't meet the policy `{policy}`", listed(mails));
-        let problem =
-            Problem::new(Code::Lax, title, value.at, "beside the password it resets, mail is no second factor");
-        section.reader.note(problem.help("leave it out, and people set up something that counts"));
-    }
 }

@@ -70,6 +70,43 @@ async fn what_servers_may_read_in_two_ways_gets_past_no_route() {
     assert_eq!(recorder.last().line(), "GET /shop;v=1/a%2Fb", "what no route tells apart goes on as it came");
 }
 
+/// PA-08: what stands behind a question mark or a hash names no path.
+#[tokio::test]
+async fn pa_08_a_query_or_fragment_leads_to_no_other_route() {
+    let recorder = Recorder::start().await;
+    let gateway = gateway(&recorder).await;
+
+    for (line, expected) in [
+        ("GET /admin?/files/1", "403"),
+        ("GET /admin?x=/public&y=%2Fpublic", "403"),
+        ("GET /admin/?", "403"),
+        ("GET /shop?/admin", "200"),
+        ("GET /shop?path=/../admin/", "200"),
+        ("GET /shop#/admin", "400"),
+        ("GET /admin#/shop", "400"),
+        ("GET /shop%3F/admin", "400"),
+        ("GET /shop%23/admin", "400"),
+    ] {
+        assert_eq!(status(&ask(&gateway, APP, line, "").await), expected, "{line}");
+    }
+}
+
+/// PA-14: what a client calls itself opens nothing.
+#[tokio::test]
+async fn pa_14_a_probe_is_known_by_its_path_and_never_by_its_user_agent() {
+    let recorder = Recorder::start().await;
+    let gateway = gateway(&recorder).await;
+
+    for agent in ["kube-probe/1.30", "ELB-HealthChecker/2.0", "GoogleHC/1.0", "letsencrypt validation server", ""] {
+        for path in ["/admin/healthz", "/files/.well-known/acme-challenge/x"] {
+            let said = ask(&gateway, APP, &format!("GET {path}"), &format!("User-Agent: {agent}\r\n")).await;
+            assert_eq!(status(&said), "403", "{agent} {path}");
+        }
+    }
+    assert!(recorder.is_untouched());
+    assert_eq!(status(&ask(&gateway, APP, "GET /healthz", "User-Agent: curl\r\n").await), "200");
+}
+
 /// ID-06: a field that the application will not get decides nothing.
 #[tokio::test]
 async fn a_field_that_is_nominated_away_decides_nothing() {

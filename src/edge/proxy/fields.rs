@@ -20,8 +20,8 @@ impl Fields for Left<'_> {
     fn each(&self, see: &mut dyn FnMut(&str, &[u8])) {
         let doomed = hop::doomed(self.headers, |folded| self.names.stripped().has(folded));
         let has_token = bearer::holds_ours(self.headers);
-        let is_left = |name| !doomed.contains(name) && !(has_token && *name == AUTHORIZATION);
-        for (name, value) in self.headers.iter().filter(|(name, _)| is_left(name)) {
+        let is_gone = |name| doomed.contains(name) || (has_token && *name == AUTHORIZATION);
+        for (name, value) in self.headers.iter().filter(|(name, _)| !is_gone(name)) {
             see(name.as_str(), value.as_bytes());
         }
     }

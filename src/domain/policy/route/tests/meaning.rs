@@ -20,10 +20,24 @@ struct Row {
     form: Option<&'static str>,
     /// What `x-mode` must be.
     field: Option<&'static str>,
-    office_only: bool,
-    by_day_only: bool,
-    staff_only: bool,
-    ann_only: bool,
+    only: Vec<Only>,
+}
+
+/// For what else it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Only {
+    FromTheOffice,
+    ByDay,
+    ForStaff,
+    ForAnn,
+}
+
+/// Who sends it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sender {
+    NobodyLooked,
+    Stranger,
+    Known(&'static str, &'static [&'static str]),
 }
 
 /// What is sent of a parameter, and what that says.
@@ -73,8 +87,7 @@ struct Sent {
     body: Body,
     client: Option<&'static str>,
     at_night: bool,
-    /// Login id and groups, if anybody looked.
-    who: Option<Option<(&'static str, &'static [&'static str])>>,
+    who: Sender,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -213,19 +226,20 @@ fn meaning(rows: &[Row], sent: &Sent, path: &str) -> Meaning {
         let known = all(&[
             row.query.map_or(Answer::Yes, |wanted| asked(&sent.query, wanted)),
             row.field.map_or(Answer::Yes, |wanted| field_says(&sent.fields, wanted)),
-            yes(!row.office_only || sent.client.is_some_and(|client| client.starts_with("10."))),
-            yes(!row.by_day_only || !sent.at_night),
+            yes(!row.only.contains(&Only::FromTheOffice) || sent.client.is_some_and(|client| client.starts_with("10."))),
+            yes(!row.only.contains(&Only::ByDay) || !sent.at_night),
         ]);
         if known == Answer::No {
             continue;
         }
-        if row.staff_only || row.ann_only {
-            let Some(who) = sent.who else { return Meaning::Unasked };
-            let is_staff = who.is_some_and(|(_, groups)| groups.contains(&"staff"));
-            let is_ann = who.is_some_and(|(name, _)| name == "ann");
-            if (row.staff_only && !is_staff) || (row.ann_only && !is_ann) {
-                continue;
-            }
+        let (for_staff, for_ann) = (row.only.contains(&Only::ForStaff), row.only.contains(&Only::ForAnn));
+        let (name, groups) = match sent.who {
+            Sender::NobodyLooked if for_staff || for_ann => return Meaning::Unasked,
+            Sender::NobodyLooked | Sender::Stranger => ("", &[][..]),
+            Sender::Known(name, groups) => (name, groups),
+        };
+        if (for_staff && !groups.contains(&"staff")) || (for_ann && name != "ann") {
+            continue;
         }
         let by_form = match row.form.map(|wanted| sent.body.says(&sent.query, wanted)) {
             None => Answer::Yes,
@@ -250,8 +264,8 @@ impl Row {
     fn route(&self, at: usize) -> Route {
         let access = if self.opens { Access::Public } else { Access::Require(Requirement::at(Level::Mfa)) };
         let who = [
-            self.staff_only.then(|| Who::Groups(vec!["staff".into()])),
-            self.ann_only.then(|| Who::Users(vec![LoginId::parse("ann").unwrap()])),
+            self.only.contains(&Only::ForStaff).then(|| Who::Groups(vec!["staff".into()])),
+            self.only.contains(&Only::ForAnn).then(|| Who::Users(vec![LoginId::parse("ann").unwrap()])),
         ];
         let who: Vec<_> = who.into_iter().flatten().collect();
         let office = crate::domain::policy::call::Network {
@@ -264,8 +278,13 @@ impl Row {
             query: wanted("action", self.query),
             fields: wanted("x-mode", self.field),
             form: wanted("op", self.form),
-            networks: self.office_only.then_some(office).into_iter().collect(),
-            hours: self.by_day_only.then(|| Hours { days, from: 6 * 60, to: 18 * 60, zone: TimeZone::UTC }),
+            networks: self.only.contains(&Only::FromTheOffice).then_some(office).into_iter().collect(),
+            hours: self.only.contains(&Only::ByDay).then(|| Hours {
+                days,
+                from: 6 * 60,
+                to: 18 * 60,
+                zone: TimeZone::UTC,
+            }),
             who: (!who.is_empty()).then_some(Who::AllOf(who)),
         };
         let policy = policy(&at.to_string(), access);
@@ -293,10 +312,11 @@ fn with_call<T>(sent: &Sent, path: &CanonicalPath<'_>, then: impl FnOnce(&Call<'
         _ => String::new(),
     };
     let fields: Vec<_> = sent.fields.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
-    let visitor = sent.who.map(|who| match who {
-        Some((name, groups)) => somebody(name, groups),
-        None => Visitor::Anonymous(WhyAnonymous::NoCookie),
-    });
+    let visitor = match sent.who {
+        Sender::NobodyLooked => None,
+        Sender::Stranger => Some(Visitor::Anonymous(WhyAnonymous::NoCookie)),
+        Sender::Known(name, groups) => Some(somebody(name, groups)),
+    };
     then(&Call {
         method: sent.method,
         path,
@@ -338,26 +358,22 @@ fn any_rows() -> impl Strategy<Value = Vec<Row>> {
         "/a:b",
         "/a/b*c/**",
     ];
+    const ONLY: &[Only] = &[Only::FromTheOffice, Only::ByDay, Only::ForStaff, Only::ForAnn];
     const METHODS: &[&[&str]] = &[&[], &[], &["GET"], &["POST"], &["GET", "POST"], &["HEAD", "DELETE"]];
     let what = (one_of(METHODS), one_of(GLOBS), any::<bool>(), any::<bool>());
-    let few = || prop::bool::weighted(0.15);
     let values = || prop_oneof![3 => Just(None), 2 => one_of(&[Some("delete"), Some("view"), Some("*")])];
     let asks = (values(), values(), prop_oneof![4 => Just(None), 1 => one_of(&[Some("1"), Some("*")])]);
-    let row = (what, asks, (few(), few(), few(), few()));
-    let row =
-        row.prop_map(|((methods, glob, opens, case_sensitive), (query, form, field), (office, day, staff, ann))| Row {
-            methods,
-            glob,
-            opens,
-            case_sensitive,
-            query,
-            form,
-            field,
-            office_only: office,
-            by_day_only: day,
-            staff_only: staff,
-            ann_only: ann,
-        });
+    let only = prop_oneof![2 => Just(Vec::new()), 1 => prop::sample::subsequence(ONLY, 1..3)];
+    let row = (what, asks, only).prop_map(|((methods, glob, opens, case_sensitive), (query, form, field), only)| Row {
+        methods,
+        glob,
+        opens,
+        case_sensitive,
+        query,
+        form,
+        field,
+        only,
+    });
     prop::collection::vec(row, 0..8)
 }
 
@@ -383,13 +399,12 @@ fn any_sent() -> impl Strategy<Value = Sent> {
         "/a/bXc/d",
         "/a/bc",
     ];
-    type Who = Option<Option<(&'static str, &'static [&'static str])>>;
-    const WHO: &[Who] = &[
-        None,
-        Some(None),
-        Some(Some(("ann", &["staff"]))),
-        Some(Some(("ann", &[]))),
-        Some(Some(("bob", &["staff", "audit"]))),
+    const WHO: &[Sender] = &[
+        Sender::NobodyLooked,
+        Sender::Stranger,
+        Sender::Known("ann", &["staff"]),
+        Sender::Known("ann", &[]),
+        Sender::Known("bob", &["staff", "audit"]),
     ];
     const FIELDS: &[&[(&str, &str)]] = &[
         &[],
@@ -473,7 +488,7 @@ proptest! {
         let app = table(&rows, true);
         let Ok(path) = CanonicalPath::parse(&raw, LENIENT) else { return Ok(()) };
         let sent = Sent {
-            method: "GET", path: "", query: vec![], fields: vec![], body: Body::None, client: None, at_night: false, who: Some(None),
+            method: "GET", path: "", query: vec![], fields: vec![], body: Body::None, client: None, at_night: false, who: Sender::Stranger,
         };
         with_call(&sent, &path, |call| {
             let Ok(Some(matched)) = app.matched(call) else { return Ok(()) };
@@ -519,6 +534,10 @@ proptest! {
         let plain = plain.trim_end_matches('.');
         let wildcard = plain.split_once('.').map(|(_, parent)| format!("*.{parent}"));
         let naive = patterns.iter().find(|pattern| **pattern == plain).or_else(|| patterns.iter().find(|pattern| Some(pattern.to_string()) == wildcard));
-        prop_assert_eq!(table.find(&Host::parse(host).unwrap()), naive);
+        let found = Host::parse(host).unwrap();
+        prop_assert_eq!(table.find(&found), naive);
+        // HO-05: certificates are chosen by the pattern, applications by the table.
+        let is_matched = patterns.iter().any(|pattern| HostPattern::parse(pattern).unwrap().matches(&found));
+        prop_assert_eq!(is_matched, naive.is_some());
     }
 }
