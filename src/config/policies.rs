@@ -13,7 +13,7 @@ use super::{
     values::{method, one_of, some_time, truth, words},
 };
 use crate::domain::{
-    policy::{Access, Freshness, Mode, Policy, Requirement, Within, once::Receipt},
+    policy::{Access, Freshness, Mode, Policy, Requirement, Strength, Within, once::Receipt},
     session::{Level, Limits},
 };
 use std::{cell::Cell, ops::Range, sync::Arc, time::Duration};
@@ -169,6 +169,7 @@ fn policy(name: &str, section: &Section<'_>, levels: &Levels, session: Option<&L
     });
     let max_age = section.maybe(&key::MAX_AGE, |value| max_age(value, session));
     let idle = section.maybe(&key::IDLE, |value| idle(value, session));
+    let remember = section.read(&key::REMEMBER, truth);
     let who = people::named(section, &key::GROUPS, &key::USERS);
     let allow = section.maybe(&key::ALLOW, people::allow);
     let risk = section.maybe(&key::RISK, risk::ceiling);
@@ -176,7 +177,7 @@ fn policy(name: &str, section: &Section<'_>, levels: &Levels, session: Option<&L
     let mode = section.read(&key::MODE, mode);
     let (level, max_age, fresh, idle) = (level?, max_age?, fresh?.unwrap_or_default(), idle?);
     let who = people::all(who?.into_iter().chain(allow?).collect());
-    let (risk, message, mode) = (risk?, message?, mode?);
+    let (risk, message, mode, remember) = (risk?, message?, mode?, remember?);
     if let (2.., Some(value)) = (fresh.iter().filter(|fresh| fresh.is_once()).count(), section.written(&key::FRESH)) {
         let fault = Fault::new("two clauses say `once`", "expected one at most");
         let fault =
@@ -187,6 +188,7 @@ fn policy(name: &str, section: &Section<'_>, levels: &Levels, session: Option<&L
         (&key::FRESH, !fresh.is_empty()),
         (&key::MAX_AGE, max_age.is_some()),
         (&key::IDLE, idle.is_some()),
+        (&key::REMEMBER, !remember),
         (&key::GROUPS, who.is_some()),
         (&key::USERS, who.is_some()),
         (&key::ALLOW, who.is_some()),
@@ -194,7 +196,13 @@ fn policy(name: &str, section: &Section<'_>, levels: &Levels, session: Option<&L
         (&key::MESSAGE, message.is_some()),
     ];
     let access = match level {
-        Demanded::Require(level) => Access::Require(Requirement { level, max_age, fresh, idle, who, risk }),
+        Demanded::Require(level) => {
+            if level.floor() >= Level::Mfa {
+                tells_of_remembering(section, &level);
+            }
+            let level = if remember { level } else { level.at_least(Level::Mfa) };
+            Access::Require(Requirement { level, max_age, fresh, idle, who, risk })
+        }
         Demanded::Public => {
             forbid(section, &demands, "a public policy can't demand anything", "nobody is asked who they are")?;
             Access::Public
@@ -207,6 +215,15 @@ fn policy(name: &str, section: &Section<'_>, levels: &Levels, session: Option<&L
         }
     };
     Some(Policy { name: name.to_owned(), access, mode, message })
+}
+
+/// Warns where it does not matter what is said of remembered browsers: their sessions hold a password alone.
+fn tells_of_remembering(section: &Section<'_>, level: &Strength) {
+    if let Some(value) = section.written(&keys::policy::REMEMBER) {
+        let title = "`remember` changes nothing here";
+        let label = format!("`{level}` takes the second step, in a remembered browser too");
+        section.reader.note(Problem::new(Code::Lax, title, value.at, label).help("leave it out"));
+    }
 }
 
 fn forbid(section: &Section<'_>, demands: &[(&keys::Key, bool)], title: &str, label: &str) -> Option<()> {
