@@ -175,7 +175,13 @@ fn follow(settings: &Settings, facts: &Facts<'_>, told: &mut Explanation) -> (Ou
     told.app = Some(app.name.clone());
     let path = match CanonicalPath::parse(facts.path, app.allowed) {
         Ok(path) => path,
-        Err(why) => return (Outcome::Refuse, why.to_string()),
+        Err(why) => {
+            // Of what the path is to other servers, the tries say nothing.
+            for tried in told.tries.iter_mut().filter(|tried| tried.decides) {
+                (tried.decides, tried.mismatch) = (false, Some("it fits the path as it is written".to_owned()));
+            }
+            return (Outcome::Refuse, why.to_string());
+        }
     };
     told.path = Some(path.as_str().to_owned());
     if let Some(Err(why)) = facts.query.map(check_query) {

@@ -48,6 +48,25 @@ fn the_shipped_file_is_right_and_its_tests_hold() {
 }
 
 #[test]
+fn a_path_that_servers_read_in_two_ways_is_explained_as_refused() {
+    let routes = "policy = \"open\", allow_in_path = [\";\"], route = [{ path = \"/admin/**\", policy = \"deny\" }]";
+    let text = [&LEAST.replace("policy = \"deny\"", routes), "[policy.open]\nlevel = \"public\"\n"].concat();
+    let settings = read_text(&text).unwrap_or_else(|problems| panic!("{problems}")).settings;
+    let told = |path: &str| {
+        let request = explain::Request::parse(&format!("GET https://payroll.example.com{path}")).unwrap();
+        explain::explain(&settings, &request, None, &[], None, crate::domain::time::Timestamp::from_millis(0))
+    };
+
+    assert_eq!(told("/shop;x=1").outcome, explain::Outcome::Forward);
+    for path in ["/admin;x=1/users", "/x/;/admin"] {
+        let told = told(path);
+        assert_eq!(told.outcome, explain::Outcome::Refuse, "{told}");
+        assert!(told.tries.iter().all(|tried| !tried.decides), "{told}");
+    }
+    insta::assert_snapshot!(told("/admin;x=1/users").why, @"servers would read its path in two ways, and not the same policy holds for both");
+}
+
+#[test]
 fn a_network_with_nobody_in_it_is_told() {
     let text = [LEAST, "[networks]\nnobody = [\"file:nobody.txt\"]\n"].concat();
     let files = [(PathBuf::from("/etc/doorward/nobody.txt"), "# nobody yet\n\n")].into();

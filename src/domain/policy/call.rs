@@ -18,7 +18,7 @@ pub struct Call<'a> {
     pub path: &'a CanonicalPath<'a>,
     /// What follows the question mark, as it was sent.
     pub query: Option<&'a str>,
-    /// Its header fields.
+    /// Its header fields, as the application gets them.
     pub fields: &'a dyn Fields,
     /// For whom it is made, where that is known.
     pub client: Option<IpAddr>,
