@@ -25,6 +25,7 @@ mod levels;
 mod lints;
 mod messages;
 mod mfa;
+mod offers;
 mod people;
 mod policies;
 pub mod problem;
@@ -159,7 +160,7 @@ fn settings(root: &Section<'_>) -> Option<(Settings, Vec<Case>)> {
     let has_mail = root.written(&key::MAIL).is_some();
     let sign_up =
         or_default(&key::SIGN_UP, keys::sign_up::SHAPE).and_then(|section| sections::sign_up(&section, has_mail));
-    policies.lint(mfa.as_ref(), root.reader);
+    offers::lint(root, mfa.as_ref(), &policies);
     levels.lint(root.reader);
     if let Some(risk) = &risk {
         risk::check_requirement(root, mfa.as_ref(), risk.as_ref());

@@ -157,7 +157,7 @@ fn a_file_of_ten_megabytes_is_not_read() {
     let path = folder.path().join("config.toml");
     fs::write(&path, "# much\n".repeat(10 << 20 >> 3)).unwrap();
 
-    assert_eq!(report(&path, folder.path()), "config.toml is larger than 1 MiB; is it really the config file?\n");
+    assert_eq!(report(&path, folder.path()), "config.toml is larger than 8 MiB; is it really the config file?\n");
 }
 
 #[test]
@@ -168,6 +168,27 @@ fn no_drawing_holds_a_secret() {
             assert!(!fs::read_to_string(&path).unwrap().contains("hunter2"), "{}", path.display());
         }
     }
+}
+
+#[test]
+fn a_file_with_ten_thousand_routes_is_read() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("config.toml");
+    let route = |at| {
+        format!(
+            "[[app.route]]\npath = \"/accounts/department-{at}/index.php\"\nmethods = [\"POST\", \"PUT\", \"DELETE\"]\n\
+             query = {{ action = \"transfer\", step = \"confirm\" }}\nlabel = \"transfers of the department {at}\"\n\
+             networks = [\"office\"]\ngroups = [\"department-{at}\"]\npolicy = \"standard\"\n\n"
+        )
+    };
+    let before = "[tls]\ncertificates = [{ cert = \"a.pem\", key = \"a.key\" }]\n[portal]\nurl = \"https://auth.example.com\"\n\
+                  [networks]\noffice = [\"10.0.0.0/8\"]\n[policy.standard]\nlevel = \"mfa\"\n[[app]]\nname = \"payroll\"\n\
+                  host = \"payroll.example.com\"\nupstream = [\"http://127.0.0.1:9000\"]\n";
+    fs::write(&path, [before, &(0..10_000).map(route).collect::<String>()].concat()).unwrap();
+
+    let reading = config::read(&Source::load(&path).unwrap(), Path::new("/"), &OneSecret);
+
+    assert_eq!(reading.unwrap_or_else(|problems| panic!("{problems}")).settings.apps[0].app.routes.len(), 10_000);
 }
 
 #[test]
@@ -248,5 +269,6 @@ fn what_the_shipped_file_comments_out_can_be_written() {
 
     let reading = config::read(&Source::new("config.toml", &text), Path::new("/"), &OneSecret);
 
-    assert!(reading.unwrap_or_else(|problems| panic!("{problems}")).warnings.is_empty());
+    let warnings = reading.unwrap_or_else(|problems| panic!("{problems}")).warnings;
+    assert!(warnings.is_empty(), "{warnings}");
 }

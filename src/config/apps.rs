@@ -9,18 +9,21 @@ use super::{
     problem::{Code, Problem},
     programs,
     reader::{Fault, Section, Value},
-    routes,
+    routes::{self, LENIENT, Written},
     settings::{AppSettings, Assertion, Health, HostHeader, IdentityHeaders, Origin, Scheme, StepUp, Upstream},
     values::{app_name, file, header_name, host_pattern, one_of, probe_path, some_time, truth, upstream, words},
 };
-use crate::domain::{
-    policy::{
-        Policy,
-        call::Network,
-        route::{App, Route},
+use crate::{
+    domain::{
+        policy::{
+            Policy,
+            call::Network,
+            route::{App, Route},
+        },
+        session::Level,
+        target::{Allowed, HostPattern},
     },
-    session::Level,
-    target::{Allowed, HostPattern},
+    edge::proxy::outgoing::IdentityNames,
 };
 use std::{ops::Range, path::PathBuf, sync::Arc};
 
@@ -60,17 +63,20 @@ fn app(section: &Section<'_>, around: &Around<'_>, taken: &mut Taken) -> Option<
     let minimum = section.maybe(&key::MINIMUM, |value| levels::minimum_of_app(value, around.levels));
     let floor = section.maybe(&key::MFA, |value| one_of(value, &[("required", Level::Mfa)]));
     let allowed = section.read(&key::ALLOW_IN_PATH, allowed);
-    let routes = section.read(&key::ROUTE, |value| routes::routes(value, around));
-    let towards = towards(section);
+    let identity = identity(section);
+    let names = identity.as_ref().map_or_else(IdentityNames::remote, IdentityHeaders::names);
+    let routes = section.read(&key::ROUTE, |value| routes::routes(value, around, names.stripped()));
+    let towards = towards(section, identity);
     let (name, fallback, minimum, routes, floor) = (name?, fallback?, minimum?, routes?, floor?);
     let at_own = fallback.as_ref().map(|(policy, at)| (policy, at));
     let floors: Vec<_> = around.minimum.into_iter().chain(&minimum).collect();
-    lints::minimums(
-        routes.iter().map(|route| (&route.route.policy, &route.policy_at)).chain(at_own),
-        &floors,
-        section.reader,
-    );
-    lints::routes(&routes, at_own, section.reader);
+    let lifted = |policy: &Arc<Policy>| match floor {
+        Some(level) => Arc::new(policy.at_least(level)),
+        None => Arc::clone(policy),
+    };
+    let places = routes.iter().map(|route| (&route.route.policy, &route.policy_at)).chain(at_own);
+    lints::minimums(places.map(|(policy, at)| (lifted(policy), at)), &floors, section.reader);
+    lints::routes(&routes, allowed.unwrap_or(LENIENT), at_own, section.reader);
     let fallback = fallback.map(|(policy, _)| policy);
     if fallback.is_none() && routes.is_empty() {
         let problem =
@@ -78,12 +84,9 @@ fn app(section: &Section<'_>, around: &Around<'_>, taken: &mut Taken) -> Option<
         section.reader.note(problem.help("every request to it is \"not found\"; write `policy = \"…\"`"));
     }
     let title = title?.unwrap_or_else(|| capitalised(&name));
-    let lifted =
-        |policy: Arc<Policy>| floor.map_or_else(|| Arc::clone(&policy), |level| Arc::new(policy.at_least(level)));
-    let fallback = fallback.map(lifted);
-    let routes: Vec<_> = routes.into_iter().map(|written| written.route).collect();
+    let fallback = fallback.as_ref().map(lifted);
     let routes: Vec<_> =
-        routes.into_iter().map(|route| Route { policy: lifted(Arc::clone(&route.policy)), ..route }).collect();
+        routes.into_iter().map(|Written { route, .. }| Route { policy: lifted(&route.policy), ..route }).collect();
     let app = App {
         name,
         title,
@@ -101,12 +104,11 @@ fn app(section: &Section<'_>, around: &Around<'_>, taken: &mut Taken) -> Option<
 }
 
 /// Reads the proxy's side of an app; what comes back waits for the side that decides.
-fn towards(section: &Section<'_>) -> Option<impl FnOnce(App) -> AppSettings> {
+fn towards(section: &Section<'_>, identity: Option<IdentityHeaders>) -> Option<impl FnOnce(App) -> AppSettings> {
     use keys::app as key;
     let upstreams = section
         .read(&key::UPSTREAM, |value| value.some(|value| upstream(value).inspect(|at| lints::upstream(at, value))));
     let upstream_ca = upstream_ca(section, upstreams.as_deref());
-    let identity = identity(section);
     let spoken = programs::spoken(section);
     let bearer = programs::bearer(section);
     let cors = section.maybe(&key::CORS, programs::cors);

@@ -3,14 +3,20 @@
 use super::{
     apps::Around,
     keys, people,
-    problem::Code,
+    problem::{Code, Problem},
     reader::{Fault, Section, Value},
     suggest::{listed, nearest},
     values::{network, words},
 };
-use crate::domain::policy::{
-    call::{Conditions, Named, Network, Wanted},
-    hours::{self, Hours},
+use crate::{
+    domain::policy::{
+        call::{Conditions, Named, Network, Wanted},
+        hours::{self, Hours},
+    },
+    edge::http::{
+        fold::{StripList, fold},
+        hop,
+    },
 };
 use ipnet::IpNet;
 use jiff::{civil::Weekday, tz::TimeZone};
@@ -19,6 +25,11 @@ use jiff::{civil::Weekday, tz::TimeZone};
 pub(super) fn networks(value: &Value<'_>) -> Option<Vec<Network>> {
     let read = |(name, _, value): (&str, _, Value<'_>)| {
         let nets: Vec<IpNet> = value.some(nets)?.into_iter().flatten().collect();
+        if nets.is_empty() {
+            let title = format!("no address is in the network `{name}`");
+            let problem = Problem::new(Code::Lax, title, value.at.clone(), "routes for it are never reached");
+            value.reader.note(problem.help("its files hold nothing but remarks"));
+        }
         Some(Network { name: name.to_owned(), nets: nets.into() })
     };
     let read: Vec<_> = value.entries("[networks]")?.into_iter().map(read).collect();
@@ -54,10 +65,12 @@ fn nets(value: &Value<'_>) -> Option<Vec<IpNet>> {
 }
 
 /// Reads the conditions of a route.
-pub(super) fn conditions(section: &Section<'_>, around: &Around<'_>) -> Option<Conditions> {
+pub(super) fn conditions(section: &Section<'_>, around: &Around<'_>, stripped: &StripList) -> Option<Conditions> {
     use keys::route as key;
     let query = section.maybe(&key::QUERY, |value| named(value, "query = { action = \"delete\" }", parameter));
-    let fields = section.maybe(&key::HEADERS, |value| named(value, "headers = { accept = \"text/html\" }", field));
+    let fields = section.maybe(&key::HEADERS, |value| {
+        named(value, "headers = { accept = \"text/html\" }", |name| field(name, stripped))
+    });
     let form = section.maybe(&key::FORM, |value| named(value, "form = { op = \"transfer\" }", parameter));
     let networks = section.read(&key::NETWORKS, |value| value.list(|value| network_named(value, around.networks)));
     let hours = section.maybe(&key::HOURS, hours);
@@ -72,7 +85,7 @@ pub(super) fn conditions(section: &Section<'_>, around: &Around<'_>) -> Option<C
     })
 }
 
-fn named(value: &Value<'_>, write: &str, name_of: fn(&str) -> Result<String, Fault>) -> Option<Vec<Named>> {
+fn named(value: &Value<'_>, write: &str, name_of: impl Fn(&str) -> Result<String, Fault>) -> Option<Vec<Named>> {
     let read = |(name, at, value): (&str, std::ops::Range<usize>, Value<'_>)| {
         let name = match name_of(name) {
             Ok(name) => Some(name),
@@ -101,33 +114,25 @@ fn parameter(name: &str) -> Result<String, Fault> {
     Ok(name.to_owned())
 }
 
-/// Fields that mean the connection or the gateway itself, or that it removes from every request.
+/// Fields that say how a body is framed, that the gateway writes itself, or that hold its own cookie.
 const NOT_ASKED_FOR: &[&str] = &[
-    "connection",
     "content-length",
     "cookie",
-    "forwarded",
     "host",
-    "keep-alive",
-    "proxy-authorization",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
+    "traceparent",
+    "tracestate",
     // What decides about protection must not be a word that every client makes up (PA-14).
     "user-agent",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-proto",
-    "x-real-ip",
 ];
 
-fn field(name: &str) -> Result<String, Fault> {
+/// A field that reaches the application as a client sends it. What is removed from every request is never there.
+fn field(name: &str, stripped: &StripList) -> Result<String, Fault> {
     let name = name.to_ascii_lowercase();
     if http::HeaderName::from_bytes(name.as_bytes()).is_err() {
         return Err(Fault::new("this is no header name", "expected letters, digits and hyphens"));
     }
-    if NOT_ASKED_FOR.contains(&name.as_str()) {
+    let folded = fold(&name);
+    if NOT_ASKED_FOR.contains(&&*folded) || hop::is_of_connection(&folded) || stripped.has(&folded) {
         let fault =
             Fault::new("routes can't ask for this header", "it is the gateway's, the connection's, or anybody's");
         return Err(fault.help("a client's address is `networks`, its host is `hosts`"));

@@ -23,7 +23,7 @@ use crate::{
         time::Timestamp,
         user::{LoginId, User, UserId},
     },
-    edge::proxy::beforehand::ReadForm,
+    edge::proxy::{beforehand::ReadForm, fields::Left},
 };
 use clauses::Paid;
 use serde::Serialize;
@@ -139,17 +139,18 @@ pub fn explain(
         path: None,
         tries: Vec::new(),
     };
-    let (fields, form) = request.sent();
+    let (headers, form) = request.sent();
+    let names = way::names(settings, &request.authority);
     let facts = Facts {
         method: request.method.as_str(),
         authority: &request.authority,
         path: &request.path,
         query: request.query.as_deref(),
-        fields: &fields,
+        fields: &Left { headers: &headers, names: &names },
         client: request.client,
         form: ReadForm::seen(Some(&form)),
         paid: request.paid.map(|did| Paid::By(did, now - did.ago)),
-        whence: Whence::Described(&request.method, &fields),
+        whence: Whence::Described(&request.method, &headers),
         visitor: Some(&visitor),
         now,
     };

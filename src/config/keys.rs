@@ -235,10 +235,11 @@ shapes! {
         FRESH "fresh" ("{ any, within, once } or a list of them") Absent("a proof of any age will do"), "How recent a proof must be. All of a list must hold; they are asked for in its order.";
         MAX_AGE "max_age" ("duration") Absent("as long as the session lives"), "How old a proof may be that counts towards `level`: a session limit of this policy, shorter than `session.lifetime`.";
         IDLE "idle" ("duration") Absent("as long as `session.idle` says"), "For how long nobody may have used the browser, at least two minutes and less than `session.idle`. Who was away for longer is asked who is there, and no laxer route makes good for it. Routes with `background = true` and open streams are no use.";
+        REMEMBER "remember" ("true or false") Value("true"), "Whether a remembered browser does, whose sign-in is spared the second step. `false` wants that step made: the level is `mfa` at least. From `mfa` on it changes nothing.";
         GROUPS "groups" ("list of text") Value("[]"), "Groups of which people must be in one; nobody is left out where it is empty.";
         USERS "users" ("list of login ids") Value("[]"), "Login ids of which theirs must be one; nobody is left out where it is empty. Beside `groups` both must hold.";
         ALLOW "allow" ("{ groups, users, any_of, all_of, not }") Absent("`groups` and `users` decide alone"), "Who may pass, put together. Beside `groups` and `users` all must hold.";
-        RISK "risk" ("{ ask, level, deny }") Absent("the risk of a sign-in does not matter"), "What it asks of sessions whose sign-in was unlike earlier ones.";
+        RISK "risk" ("{ ask, level, deny, on }") Absent("the risk of a sign-in does not matter"), "What it asks of sessions whose sign-in was unlike earlier ones.";
         MESSAGE "message" ("text") Absent("the page names only the app"), "What people read whom this policy never lets pass: whom to ask.";
         MODE "mode" ("\"enforce\" or \"report\"") Value(r#""enforce""#), "`report` forwards every request, and logs and counts what would have been refused.";
     }
@@ -251,6 +252,7 @@ shapes! {
         ASK "ask" ("number") Absent("no more is asked for"), "From this score on the session must have reached `level`; a step-up does it.";
         LEVEL "level" ("\"mfa\" or \"phishing-resistant\"") Value(r#""mfa""#), "What answers the risk.";
         DENY "deny" ("number") Absent("nobody is refused"), "From this score on nobody passes, whatever they prove.";
+        ON "on" ("table") Absent("only the score counts"), "What a signal does here, whatever the score: `require` asks for `level`, `deny` lets nobody pass. `notify` belongs into `[risk.on]`: a sign-in is told to its owner once, where it happens.";
     }
     allow "allow = { … }" "A set of people. All keys that are written must hold." {
         GROUPS "groups" ("list of text") Absent("any group, or none"), "Whoever is in one of these.";

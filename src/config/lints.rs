@@ -7,8 +7,11 @@ use super::{
     routes::{Overlap, Written},
     settings::{Scheme, Upstream},
 };
-use crate::domain::policy::{Access, Policy, index::Index, route::Route};
-use std::{net::IpAddr, ops::Range, sync::Arc};
+use crate::domain::{
+    policy::{Access, Policy, index::Index, route::Route},
+    target::{Allowed, CanonicalPath},
+};
+use std::{net::IpAddr, ops::Range, sync::Arc, time::Duration};
 
 /// Names that never leave a machine, a cluster or a house.
 const INTERNAL: &[&str] = &["localhost", "local", "internal", "lan", "home.arpa", "test", "svc", "cluster.local"];
@@ -33,12 +36,12 @@ pub(super) fn upstream(upstream: &Upstream, value: &Value<'_>) {
 
 /// Complains of each place whose policy goes below one of these.
 pub(super) fn minimums<'a>(
-    places: impl Iterator<Item = (&'a Arc<Policy>, &'a Range<usize>)>,
+    places: impl Iterator<Item = (Arc<Policy>, &'a Range<usize>)>,
     floors: &[&Minimum],
     reader: &Reader<'_>,
 ) {
     for (policy, at) in places {
-        let undercut = floors.iter().find_map(|floor| Some((floor, floor.undercut_by(policy)?)));
+        let undercut = floors.iter().find_map(|floor| Some((floor, floor.undercut_by(&policy)?)));
         let Some((floor, why)) = undercut else { continue };
         let problem = Problem::new(Code::BelowMinimum, "this goes below the minimum", at.clone(), why);
         let help = if policy.is_public() {
@@ -52,15 +55,27 @@ pub(super) fn minimums<'a>(
 
 /// Compares each route with the earlier ones, and with where requests go that it lets by.
 ///
-/// Only a glob of one piece can cover another, and only one that begins like it: so few are compared, however many there are.
-pub(super) fn routes(routes: &[Written], fallback: Option<(&Arc<Policy>, &Range<usize>)>, reader: &Reader<'_>) {
-    let mut covering = Index::default();
+/// Indexes find those few that can matter to it, however many there are.
+pub(super) fn routes(
+    routes: &[Written],
+    allowed: Allowed,
+    fallback: Option<(&Arc<Policy>, &Range<usize>)>,
+    reader: &Reader<'_>,
+) {
+    let (mut taking, mut opening) = (Index::default(), Index::default());
     for (position, later) in routes.iter().enumerate() {
-        let mut above: Vec<_> = covering.above(&later.route.path).flatten().copied().collect();
-        above.sort_unstable();
-        overlaps(later, || above.iter().filter_map(|&place| routes.get(place)), reader);
-        if later.route.path.is_anchored() {
-            covering.add(position, &later.route.path);
+        let own = &later.route;
+        let earlier = Earlier { routes, taking: &taking, opening: &opening };
+        if let Err(why) = CanonicalPath::parse(own.path.as_str(), allowed) {
+            let title = "no request reaches this route";
+            let problem = Problem::new(Code::UnreachableRoute, title, later.at.clone(), why.to_string());
+            reader.note(problem.help("such requests get 400, unless the app says `allow_in_path`"));
+        } else {
+            earlier.overlaps(later, reader);
+        }
+        taking.add(position, &own.path, &own.conditions);
+        if own.policy.opens() && later.overlap == Overlap::Mistake {
+            opening.add(position, &own.path, &own.conditions);
         }
         tells_of_its_mode(later, reader);
         tells_of_its_form(later, reader);
@@ -68,48 +83,81 @@ pub(super) fn routes(routes: &[Written], fallback: Option<(&Arc<Policy>, &Range<
     let mut catching = Index::default();
     for (position, route) in routes.iter().enumerate().rev() {
         let own = &route.route;
-        if own.conditions.is_empty() && own.path.is_anchored() {
-            catching.add(position, &own.path);
-        } else if !own.conditions.is_empty() {
-            let after = catching.above(&own.path).flatten().filter_map(|&place| Some((place, routes.get(place)?)));
-            let next = after.filter(|(_, next)| next.route.path.covers(&own.path)).min_by_key(|(place, _)| *place);
-            let next = next.map(|(_, next)| (&next.route.policy, &next.at, next.overlap));
-            lets_by(route, next.or(fallback.map(|(policy, at)| (policy, at, Overlap::Mistake))), reader);
+        if own.conditions.is_empty() {
+            catching.add(position, &own.path, &own.conditions);
+            continue;
+        }
+        let mut after: Vec<usize> = Vec::new();
+        catching.above(&own.path, &own.conditions, &mut |places| after.extend(places));
+        let after = after.into_iter().filter_map(|place| Some((place, routes.get(place)?)));
+        let next = after.filter(|(_, next)| next.route.catches(own)).min_by_key(|(place, _)| *place);
+        let next = next.map(|(_, next)| (&next.route.policy, &next.at, next.overlap));
+        lets_by(route, next.or(fallback.map(|(policy, at)| (policy, at, Overlap::Mistake))), reader);
+    }
+}
+
+/// The routes before one.
+struct Earlier<'a> {
+    routes: &'a [Written],
+    /// All of them.
+    taking: &'a Index,
+    /// Those that open something and don't say that they mean to.
+    opening: &'a Index,
+}
+
+impl<'a> Earlier<'a> {
+    fn first(&self, places: Vec<usize>, is_it: impl Fn(&Route) -> bool) -> Option<&'a Written> {
+        let first = places.into_iter().filter(|&place| self.routes.get(place).is_some_and(|it| is_it(&it.route))).min();
+        first.and_then(|first| self.routes.get(first))
+    }
+
+    fn overlaps(&self, later: &Written, reader: &Reader<'_>) {
+        let own = &later.route;
+        let (mut above, mut around) = (Vec::new(), Vec::new());
+        self.taking.above(&own.path, &own.conditions, &mut |places| above.extend(places));
+        if !own.policy.opens() {
+            self.opening.around(&own.path, &mut |places| around.extend(places));
+        }
+        let for_all = |earlier: &Route| earlier.conditions.is_empty() && earlier.hides(own);
+        if let Some(hiding) = self.first(around.clone(), for_all) {
+            reader.note(hidden(later, hiding));
+        } else if let Some(taking) = self.first(above, |earlier| earlier.takes_all(own)) {
+            let title = "no request reaches this route";
+            let problem = Problem::new(Code::UnreachableRoute, title, later.at.clone(), "never decides");
+            reader.note(
+                problem
+                    .also(taking.at.clone(), "everything there is taken by this route")
+                    .help("the first match decides: put the narrower route first"),
+            );
+        } else if let Some(hiding) = self.first(around, |earlier| earlier.hides(own)) {
+            let title = "some requests get past a route that protects";
+            let problem = Problem::new(Code::HiddenForSome, title, later.at.clone(), "not everybody is asked here");
+            reader.note(
+                problem
+                    .also(hiding.at.clone(), "this public route takes those that meet its conditions")
+                    .help("put the protecting route first, or write `overlap = \"intended\"` in the public one"),
+            );
         }
     }
 }
 
-fn overlaps<'a, I: Iterator<Item = &'a Written>>(later: &Written, earlier: impl Fn() -> I, reader: &Reader<'_>) {
-    let hides = |earlier: &&Written| earlier.overlap == Overlap::Mistake && earlier.route.hides(&later.route);
-    if let Some(hiding) = earlier().filter(|earlier| earlier.route.conditions.is_empty()).find(hides) {
-        let only_reports = !hiding.route.policy.is_public();
-        let what = if only_reports { "a route that only reports" } else { "a public route" };
-        let code = if only_reports { Code::HiddenForSome } else { Code::Hidden };
-        let problem =
-            Problem::new(code, format!("{what} hides one that protects"), later.at.clone(), "anybody gets in here");
-        let first = if only_reports { "this route comes first" } else { "this public route comes first" };
-        reader.note(
-            problem
-                .also(hiding.at.clone(), first)
-                .help("put the protecting route first, or write `overlap = \"intended\"` in the public one"),
-        );
-    } else if let Some(taking) = earlier().find(|earlier| earlier.route.takes_all(&later.route)) {
-        let title = "no request reaches this route";
-        let problem = Problem::new(Code::UnreachableRoute, title, later.at.clone(), "never decides");
-        reader.note(
-            problem
-                .also(taking.at.clone(), "everything there is taken by this route")
-                .help("the first match decides: put the narrower route first"),
-        );
-    } else if let Some(hiding) = earlier().find(hides) {
-        let title = "some requests get past a route that protects";
-        let problem = Problem::new(Code::HiddenForSome, title, later.at.clone(), "not everybody is asked here");
-        reader.note(
-            problem
-                .also(hiding.at.clone(), "this public route takes those that meet its conditions")
-                .help("put the protecting route first, or write `overlap = \"intended\"` in the public one"),
-        );
-    }
+/// Says of a route that an earlier one opens all of it, or some of its paths or methods.
+fn hidden(later: &Written, hiding: &Written) -> Problem {
+    let only_reports = !hiding.route.policy.is_public();
+    let code = if only_reports { Code::HiddenForSome } else { Code::Hidden };
+    let (what, first) = if only_reports {
+        ("a route that only reports", "this route comes first")
+    } else {
+        ("a public route", "this public route comes first")
+    };
+    let (hides, label) = if hiding.route.covers(&later.route) && hiding.route.has_methods_of(&later.route) {
+        ("hides one that protects", "anybody gets in here")
+    } else {
+        ("hides a part of one that protects", "anybody gets in where both fit")
+    };
+    Problem::new(code, format!("{what} {hides}"), later.at.clone(), label)
+        .also(hiding.at.clone(), first)
+        .help("put the protecting route first, or write `overlap = \"intended\"` in the public one")
 }
 
 /// Warns of a route where nothing is enforced.
@@ -121,14 +169,14 @@ fn tells_of_its_mode(written: &Written, reader: &Reader<'_>) {
     }
 }
 
-/// Warns of a form that is looked for where none is sent.
+/// Warns of a form that is looked for where no browser sends one. Other clients may.
 fn tells_of_its_form(written: &Written, reader: &Reader<'_>) {
     let Route { methods, conditions, .. } = &written.route;
     let is_read_only = !methods.is_empty() && methods.iter().all(|method| matches!(method.as_str(), "GET" | "HEAD"));
     if is_read_only && !conditions.form.is_empty() {
-        let title = "no request reaches this route";
-        let problem = Problem::new(Code::UnreachableRoute, title, written.at.clone(), "GET brings no form");
-        reader.note(problem.help("what a form sends with GET is its `query`"));
+        let title = "no browser sends a form like that";
+        let problem = Problem::new(Code::Lax, title, written.at.clone(), "with GET its fields are in the query");
+        reader.note(problem.help("ask for them by `query`, or name the method that sends the form"));
     }
 }
 
@@ -159,12 +207,20 @@ fn asks_less(policy: &Policy, other: &Policy) -> bool {
     match (&policy.access, &other.access) {
         _ if policy.opens() || other.opens() => !other.opens(),
         (Access::Require(own), Access::Require(asked)) => {
+            let is_longer = |own: Option<Duration>, asked: Option<Duration>| {
+                asked.is_some_and(|asked| own.is_none_or(|own| own > asked))
+            };
             !own.level.is_at_least(&asked.level)
                 || asked.fresh.iter().any(|fresh| !own.fresh.contains(fresh))
-                || asked.idle.is_some_and(|max| own.idle.is_none_or(|own| own > max))
-                || asked.risk.is_some_and(|ceiling| own.risk != Some(ceiling))
+                || is_longer(own.max_age, asked.max_age)
+                || is_longer(own.idle, asked.idle)
+                || asked.who.as_ref().is_some_and(|who| own.who.as_ref() != Some(who))
+                || asked.risk.as_ref().is_some_and(|ceiling| own.risk.as_ref() != Some(ceiling))
         }
         (Access::Require(_), Access::Deny) => true,
         (Access::Deny | Access::Public, _) | (_, Access::Public) => false,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,9 @@ use super::{
     keys::{self, Key},
     problem::{Code, Problem},
     reader::{Fault, Section, Value},
-    values::{file, one_of, secret, some_time, split_origin, text, verb, words},
+    values::{
+        file, gives_away, one_of, secret, some_time, split_origin, tell_of_secret, text, text_or_file, verb, words,
+    },
 };
 use crate::{
     adapters::{
@@ -121,6 +123,9 @@ pub(super) fn phone(section: &Section<'_>) -> Option<Phone> {
     let headers = section.read(&key::HEADERS, |value| value.list(header));
     let content = section.read(&key::CONTENT_TYPE, |value| one_of(value, KINDS));
     let body = section.maybe(&key::BODY, text);
+    for key in [&key::URL, &key::BODY] {
+        section.written(key).iter().filter(|value| value.as_str().is_some_and(holds_secret)).for_each(tell_of_secret);
+    }
     let timeout = section.read(&key::TIMEOUT, some_time);
 
     let preset_keys = [&key::ACCOUNT, &key::TOKEN, &key::FROM];
@@ -160,7 +165,10 @@ fn needed<T>(section: &Section<'_>, key: &Key, value: Option<T>) -> Option<T> {
 }
 
 fn header(value: &Value<'_>) -> Option<(HeaderName, HeaderValue)> {
-    let text = secret(value)?;
+    if value.as_str().and_then(|text| text.split_once(':')).is_some_and(|(name, content)| gives_away(name, content)) {
+        tell_of_secret(value);
+    }
+    let text = text_or_file(value)?;
     let read = text.split_once(':').and_then(|(name, content)| {
         let mut content = HeaderValue::from_str(content.trim()).ok()?;
         content.set_sensitive(true);
@@ -172,6 +180,26 @@ fn header(value: &Value<'_>) -> Option<(HeaderName, HeaderValue)> {
         }
         Some(read) => Some(read),
         None => value.fail(Fault::new("this is no header field", "expected a name, a colon and a value")),
+    }
+}
+
+/// Whether JSON, a form or the query of a URL has a key of some service written out in it.
+fn holds_secret(text: &str) -> bool {
+    if let Ok(json) = serde_json::from_str(text) {
+        return json_holds_secret(&json);
+    }
+    let query = text.split_once('?').map_or(text, |(_, query)| query);
+    query.split('&').filter_map(|part| part.split_once('=')).any(|(name, content)| gives_away(name, content))
+}
+
+fn json_holds_secret(json: &serde_json::Value) -> bool {
+    match json {
+        serde_json::Value::Object(fields) => fields.iter().any(|(name, content)| match content.as_str() {
+            Some(text) => gives_away(name, text),
+            None => json_holds_secret(content),
+        }),
+        serde_json::Value::Array(list) => list.iter().any(json_holds_secret),
+        _ => false,
     }
 }
 

@@ -48,13 +48,23 @@ pub(super) fn group_methods(value: &Value<'_>, methods: Option<&[Method]>) -> Op
     read.into_iter().collect()
 }
 
-/// Warns of second steps that are weaker than they look (OB-04), and of a grace that nobody needs.
+/// Warns of second steps that are weaker than they look (OB-04, WA-10), and of a grace that nobody needs.
 pub(super) fn lint(section: &Section<'_>, requirements: &Requirements, methods: &[Method], grace: Option<Duration>) {
-    if let Some(value) = section.written(&keys::mfa::METHODS)
-        && let Some((title, label)) = weakness(methods)
-    {
-        let help = "offer \"passkey\", \"security-key\" or \"totp\" too";
-        value.reader.note(Problem::new(Code::Lax, title, value.at.clone(), label).help(help));
+    if let Some(value) = section.written(&keys::mfa::METHODS) {
+        let note = |title, label, help: &str| {
+            value.reader.note(Problem::new(Code::Lax, title, value.at.clone(), label).help(help));
+        };
+        if let Some((title, label)) = weakness(methods) {
+            note(title, label, "offer \"passkey\", \"security-key\" or \"totp\" too");
+        } else if !methods.iter().any(|method| matches!(method, Method::Passkey | Method::SecurityKey)) {
+            // SP 800-63B 2.2.2 wants one on offer (WA-10).
+            let label = "such a page gets every code";
+            note(
+                "no method here withstands a page that looks like the portal",
+                label,
+                "offer \"passkey\" or \"security-key\" too",
+            );
+        }
     }
     let is_required = requirements.groups.values().any(|requirement| *requirement == Requirement::Required)
         || requirements.everybody == Requirement::Required;

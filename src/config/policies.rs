@@ -3,16 +3,16 @@
 use super::{
     keys,
     levels::{Demanded, Levels},
+    offers::{self, Offer},
     people,
     problem::{Code, Problem},
     reader::{Fault, Reader, Section, Value},
     risk,
-    settings::{Mfa, RiskSettings},
+    settings::RiskSettings,
     suggest::{listed, nearest},
     values::{method, one_of, some_time, truth, words},
 };
 use crate::domain::{
-    factor::Method,
     policy::{Access, Freshness, Mode, Policy, Requirement, Strength, Within, once::Receipt},
     session::{Level, Limits},
 };
@@ -112,13 +112,13 @@ impl Policies {
             if let (Some(at), Some(policy)) = (&known.risk_at, &known.policy)
                 && let Access::Require(Requirement { level, risk: Some(ceiling), .. }) = &policy.access
             {
-                risk::check_ceiling(&known.name, (*ceiling, level.floor()), at, risk, reader);
+                risk::check_ceiling(&known.name, (ceiling, level.floor()), at, risk, reader);
             }
         }
     }
 
-    /// Warns of policies that nobody uses, and of those that nobody can meet.
-    pub(super) fn lint(&self, mfa: Option<&Mfa>, reader: &Reader<'_>) {
+    /// Warns of policies that nobody uses, that nobody can meet, or that ask for less than it looks.
+    pub(super) fn lint(&self, offer: Option<&Offer<'_>>, reader: &Reader<'_>) {
         for known in &self.0 {
             let (Some(at), Some(policy)) = (&known.at, &known.policy) else { continue };
             if known.used.get() == Used::Never {
@@ -131,11 +131,28 @@ impl Policies {
                 reader
                     .note(problem.help("leave `mode` out once the log and `doorward_reported_total` show no surprise"));
             }
-            if let Some(why) = mfa.and_then(|mfa| unmeetable(&policy.access, mfa)) {
-                let title = format!("nobody can meet the policy `{}`", known.name);
-                reader.note(Problem::new(Code::Unmeetable, title, at.clone(), why).help("see `[mfa]`"));
+            let (Access::Require(requirement), Some(offer)) = (&policy.access, offer) else { continue };
+            if let Some(unmet) = offer.unmet(requirement) {
+                let title = format!("{} can meet the policy `{}`", unmet.who, known.name);
+                reader.note(Problem::new(Code::Unmeetable, title, at.clone(), unmet.why).help("see `[mfa]`"));
+            }
+            if offers::is_weak_pair(requirement) {
+                let title = format!("the proofs that the policy `{}` asks for are of one factor", known.name);
+                let problem = Problem::new(Code::Lax, title, at.clone(), "amounts to no more than `login`");
+                reader.note(problem.help(
+                    "two methods of one kind, or of one mailbox, are one factor; name methods of two, or write `level = \"mfa\"`",
+                ));
             }
         }
+    }
+
+    /// The first policy in use that asks for two factors.
+    pub(super) fn asking_for_two(&self) -> Option<&str> {
+        let asks = |known: &&Known| match known.policy.as_deref().map(|policy| &policy.access) {
+            Some(Access::Require(requirement)) => requirement.level.floor() >= Level::Mfa,
+            _ => false,
+        };
+        self.0.iter().filter(|known| known.used.get() == Used::Somewhere).find(asks).map(|known| known.name.as_str())
     }
 }
 
@@ -152,6 +169,7 @@ fn policy(name: &str, section: &Section<'_>, levels: &Levels, session: Option<&L
     });
     let max_age = section.maybe(&key::MAX_AGE, |value| max_age(value, session));
     let idle = section.maybe(&key::IDLE, |value| idle(value, session));
+    let remember = section.read(&key::REMEMBER, truth);
     let who = people::named(section, &key::GROUPS, &key::USERS);
     let allow = section.maybe(&key::ALLOW, people::allow);
     let risk = section.maybe(&key::RISK, risk::ceiling);
@@ -159,7 +177,7 @@ fn policy(name: &str, section: &Section<'_>, levels: &Levels, session: Option<&L
     let mode = section.read(&key::MODE, mode);
     let (level, max_age, fresh, idle) = (level?, max_age?, fresh?.unwrap_or_default(), idle?);
     let who = people::all(who?.into_iter().chain(allow?).collect());
-    let (risk, message, mode) = (risk?, message?, mode?);
+    let (risk, message, mode, remember) = (risk?, message?, mode?, remember?);
     if let (2.., Some(value)) = (fresh.iter().filter(|fresh| fresh.is_once()).count(), section.written(&key::FRESH)) {
         let fault = Fault::new("two clauses say `once`", "expected one at most");
         let fault =
@@ -170,6 +188,7 @@ fn policy(name: &str, section: &Section<'_>, levels: &Levels, session: Option<&L
         (&key::FRESH, !fresh.is_empty()),
         (&key::MAX_AGE, max_age.is_some()),
         (&key::IDLE, idle.is_some()),
+        (&key::REMEMBER, !remember),
         (&key::GROUPS, who.is_some()),
         (&key::USERS, who.is_some()),
         (&key::ALLOW, who.is_some()),
@@ -177,7 +196,13 @@ fn policy(name: &str, section: &Section<'_>, levels: &Levels, session: Option<&L
         (&key::MESSAGE, message.is_some()),
     ];
     let access = match level {
-        Demanded::Require(level) => Access::Require(Requirement { level, max_age, fresh, idle, who, risk }),
+        Demanded::Require(level) => {
+            if level.floor() >= Level::Mfa {
+                tells_of_remembering(section, &level);
+            }
+            let level = if remember { level } else { level.at_least(Level::Mfa) };
+            Access::Require(Requirement { level, max_age, fresh, idle, who, risk })
+        }
         Demanded::Public => {
             forbid(section, &demands, "a public policy can't demand anything", "nobody is asked who they are")?;
             Access::Public
@@ -190,6 +215,15 @@ fn policy(name: &str, section: &Section<'_>, levels: &Levels, session: Option<&L
         }
     };
     Some(Policy { name: name.to_owned(), access, mode, message })
+}
+
+/// Warns where it does not matter what is said of remembered browsers: their sessions hold a password alone.
+fn tells_of_remembering(section: &Section<'_>, level: &Strength) {
+    if let Some(value) = section.written(&keys::policy::REMEMBER) {
+        let title = "`remember` changes nothing here";
+        let label = format!("`{level}` takes the second step, in a remembered browser too");
+        section.reader.note(Problem::new(Code::Lax, title, value.at, label).help("leave it out"));
+    }
 }
 
 fn forbid(section: &Section<'_>, demands: &[(&keys::Key, bool)], title: &str, label: &str) -> Option<()> {
@@ -260,40 +294,4 @@ fn fresh(value: &Value<'_>) -> Option<Freshness> {
         }
     };
     Some(Freshness { any, within })
-}
-
-fn unmeetable(access: &Access, mfa: &Mfa) -> Option<String> {
-    let Access::Require(Requirement { level, fresh, .. }) = access else { return None };
-    if level.floor() >= Level::Mfa && mfa.requirements.are_none() {
-        return Some("`mfa.requirement` is \"disabled\", so nobody has a second factor".to_owned());
-    }
-    if level.floor() >= Level::Mfa && mfa.methods.iter().all(|method| method.is_mail()) {
-        return Some("`mfa.methods` has only e-mail, which is no second factor: it can reset the password".to_owned());
-    }
-    if level.floor() == Level::PhishingResistant && !mfa.methods.iter().any(|method| method.resists_phishing()) {
-        return Some("`mfa.methods` has no \"passkey\"".to_owned());
-    }
-    let available = |method: &Method| match method {
-        Method::Password => true,
-        Method::RecoveryCode => mfa.recovery_codes > 0,
-        Method::Totp
-        | Method::Passkey
-        | Method::SecurityKey
-        | Method::EmailCode
-        | Method::EmailLink
-        | Method::SmsCode
-        | Method::VoiceCode => mfa.methods.contains(method),
-    };
-    let methods: Vec<_> = Method::ALL.iter().copied().filter(available).collect();
-    if !Strength::Level(level.floor()).met_by(&methods) {
-        let names = listed(methods.iter().map(|method| method.name()));
-        return Some(format!("what people can have, {names}, never amounts to {}", level.floor()));
-    }
-    let parts = match level {
-        Strength::Level(_) => &[][..],
-        Strength::Custom(custom) => custom.all_of.as_slice(),
-    };
-    let asked = parts.iter().chain(fresh.iter().map(|fresh| &fresh.any));
-    let lacking = asked.into_iter().find(|any| !any.iter().any(available))?;
-    Some(format!("`mfa.methods` has none of {}", listed(lacking.iter().map(|method| method.name()))))
 }

@@ -60,8 +60,8 @@ impl Unreadable {
 }
 
 impl Source {
-    /// Larger files are refused.
-    pub const BYTES_MAX: u64 = 1 << 20;
+    /// Larger files are refused: ten thousand routes with all that can be said of them take half of it.
+    pub const BYTES_MAX: u64 = 8 << 20;
 
     /// A text under a name. A byte order mark is dropped, so that columns count from what people see.
     pub fn new(name: &str, text: &str) -> Self {

@@ -69,6 +69,16 @@ fn act(value: &Value<'_>) -> Option<Act> {
     )
 }
 
+/// What a signal of the sign-in can do to each request: letters would be one for each.
+fn act_at_request(value: &Value<'_>) -> Option<Act> {
+    if value.as_str() == Some(Act::Notify.name()) {
+        let fault = Fault::new("a policy sends no letters", "expected \"require\" or \"deny\"");
+        return value
+            .fail(fault.help("a sign-in is told to its owner once, where it happens: write it into `[risk.on]`"));
+    }
+    one_of(value, &[(Act::Require.name(), Act::Require), (Act::Deny.name(), Act::Deny)])
+}
+
 fn score(value: &Value<'_>) -> Option<Score> {
     let score = u8::try_from(value.number()?).ok().and_then(Score::new);
     score.or_else(|| value.fail(Fault::new("this is no score", "expected 0 to 100")))
@@ -92,10 +102,17 @@ pub(super) fn ceiling(value: &Value<'_>) -> Option<Ceiling> {
     let ask = section.maybe(&key::ASK, threshold);
     let level = section.read(&key::LEVEL, |value| one_of(value, &levels));
     let deny = section.maybe(&key::DENY, threshold);
-    let ceiling = Ceiling { ask: ask?, level: level?, deny: deny? };
+    let calling = table(&section, &key::ON, keys::risk_on::SHAPE);
+    let on = calling.and_then(|table| each_signal(&table, |key| table.maybe(key, act_at_request)));
+    let on: Vec<_> = on?.into_iter().filter_map(|(signal, act)| Some((signal, act?))).collect();
+    let doing = |wanted| on.iter().filter(|(_, act)| *act == wanted).map(|(signal, _)| *signal).collect();
+    let (ask_on, deny_on) = (doing(Act::Require), doing(Act::Deny));
+    let ceiling = Ceiling { ask: ask?, level: level?, deny: deny?, ask_on, deny_on };
     let contradiction = |fault: Fault| value.fail(Fault { code: Code::Contradiction, ..fault });
     match (ceiling.ask, ceiling.deny) {
-        (None, None) => contradiction(Fault::new("this asks for nothing", "expected `ask`, `deny` or both")),
+        (None, None) if on.is_empty() => {
+            contradiction(Fault::new("this asks for nothing", "expected `ask`, `deny` or `on`"))
+        }
         (Some(ask), Some(deny)) if deny <= ask => contradiction(
             Fault::new("nobody is ever asked", "who reaches `ask` is refused already")
                 .help("`deny` must be more than `ask`; leave `ask` out otherwise"),
@@ -138,8 +155,7 @@ impl RiskSettings {
         for (signal, key) in signals_of(table).filter(|(signal, _)| !self.can_show(*signal)) {
             // A weight of nothing says that it is not meant to.
             if let Some(value) = table.written(key).filter(|_| self.matters(signal)) {
-                let needs = if signal == Signal::ListedAddress { "listed" } else { "geo" };
-                lax(&value, format!("the signal `{signal}` never shows"), format!("needs `{needs}`"));
+                lax(&value, format!("the signal `{signal}` never shows"), format!("needs `{}`", needs(signal)));
             }
         }
     }
@@ -164,10 +180,16 @@ impl RiskSettings {
         if self.rules.on.get(&Signal::RecentFailures) == Some(&Act::Deny)
             && let Some(value) = calling.written(&keys::risk_on::RECENT_FAILURES)
         {
-            let title = "strangers can keep people out by typing wrong passwords for them";
-            lax(&value, title, "anybody makes this signal show");
+            lax(&value, STRANGERS, "anybody makes this signal show");
         }
     }
+}
+
+const STRANGERS: &str = "strangers can keep people out by typing wrong passwords for them";
+
+/// The key without which a signal never shows.
+fn needs(signal: Signal) -> &'static str {
+    if signal == Signal::ListedAddress { "listed" } else { "geo" }
 }
 
 fn lax(value: &Value<'_>, title: impl Into<String>, label: impl Into<String>) {
@@ -204,7 +226,7 @@ pub(super) fn check_requirement(root: &Section<'_>, mfa: Option<&Mfa>, risk: Opt
 /// What is wrong with a policy's ceiling, beside what else the file says.
 pub(super) fn check_ceiling(
     name: &str,
-    (ceiling, floor): (Ceiling, Level),
+    (ceiling, floor): (&Ceiling, Level),
     at: &Range<usize>,
     risk: Option<&RiskSettings>,
     reader: &Reader<'_>,
@@ -217,7 +239,15 @@ pub(super) fn check_ceiling(
     if ceiling.ask.max(ceiling.deny) > Some(risk.highest()) {
         let title = format!("no sign-in is as risky as the policy `{name}` asks");
         note(Code::Lax, title, format!("all that can show weighs {}", risk.highest()));
-    } else if ceiling.ask.is_some() && floor >= ceiling.level {
+    } else if let Some(silent) = ceiling.ask_on.union(&ceiling.deny_on).find(|signal| !risk.can_show(**signal)) {
+        note(
+            Code::Lax,
+            format!("the signal `{silent}` of the policy `{name}` never shows"),
+            format!("needs `{}` in `[risk]`", needs(*silent)),
+        );
+    } else if ceiling.deny_on.contains(&Signal::RecentFailures) {
+        note(Code::Lax, STRANGERS.to_owned(), "anybody makes this signal show".to_owned());
+    } else if ceiling.ever_asks() && floor >= ceiling.level {
         let title = format!("the policy `{name}` asks no more of a risky sign-in than of any");
         note(Code::Lax, title, format!("everybody who passes has reached {}", ceiling.level));
     }

@@ -9,15 +9,18 @@ use super::{
     reader::{Fault, Section, Value},
     values::{one_of, truth, verb, words},
 };
-use crate::domain::{
-    policy::{
-        Mode, Policy,
-        call::{Call, Form, Mismatch, NoFields},
-        glob::PathGlob,
-        route::{Route, Streams, Traffic},
+use crate::{
+    domain::{
+        policy::{
+            Mode, Policy,
+            call::{Call, Form, Mismatch, NoFields},
+            glob::PathGlob,
+            route::{Route, Streams, Traffic},
+        },
+        target::{Allowed, CanonicalPath},
+        time::Timestamp,
     },
-    target::{Allowed, CanonicalPath},
-    time::Timestamp,
+    edge::http::fold::StripList,
 };
 use std::{ops::Range, sync::Arc};
 
@@ -59,8 +62,11 @@ struct Draft {
 }
 
 /// Reads an app's routes.
-pub(super) fn routes(value: &Value<'_>, around: &Around<'_>) -> Option<Vec<Written>> {
-    let drafts: Vec<_> = value.sections(keys::route::SHAPE)?.iter().map(|section| draft(section, around)).collect();
+///
+/// `stripped` is what no client may send to the app, so that no route can ask for it.
+pub(super) fn routes(value: &Value<'_>, around: &Around<'_>, stripped: &StripList) -> Option<Vec<Written>> {
+    let sections = value.sections(keys::route::SHAPE)?;
+    let drafts: Vec<_> = sections.iter().map(|section| draft(section, around, stripped)).collect();
     let drafts = drafts.into_iter().collect::<Option<Vec<_>>>()?;
     let resolved: Vec<_> = drafts
         .iter()
@@ -72,7 +78,7 @@ pub(super) fn routes(value: &Value<'_>, around: &Around<'_>) -> Option<Vec<Writt
     drafts.into_iter().zip(resolved).map(|(draft, ahead)| Some(settled(draft.written, ahead?))).collect()
 }
 
-fn draft(section: &Section<'_>, around: &Around<'_>) -> Option<Draft> {
+fn draft(section: &Section<'_>, around: &Around<'_>, stripped: &StripList) -> Option<Draft> {
     use keys::route as key;
     let path = section.read(&key::PATH, glob);
     let methods = section.read(&key::METHODS, |value| value.list(verb));
@@ -83,7 +89,7 @@ fn draft(section: &Section<'_>, around: &Around<'_>) -> Option<Draft> {
         section.read(&key::STREAMS, |value| one_of(value, &[("session", Streams::Session), ("obey", Streams::Obey)]));
     let background = section.read(&key::BACKGROUND, truth);
     let overlap = section.maybe(&key::OVERLAP, |value| one_of(value, &[("intended", Overlap::Intended)]));
-    let conditions = conditions(section, around);
+    let conditions = conditions(section, around, stripped);
     let mode = section.maybe(&key::MODE, |value| Some((mode(value)?, value.at.clone())));
     let at = section.written(&key::PATH).map(|value| value.at);
     let (path, at, holds, mode) = (path?, at?, holds?, mode?);
@@ -150,7 +156,8 @@ fn ahead(value: &Value<'_>) -> Option<Ahead> {
     })
 }
 
-const LENIENT: Allowed = Allowed { semicolon: true, encoded_slash: true };
+/// All that an app can allow.
+pub(super) const LENIENT: Allowed = Allowed { semicolon: true, encoded_slash: true };
 
 /// What holds for the request that a form will be sent with: label and policy. It must be clear from method and path.
 fn found_ahead(ahead: &Ahead, drafts: &[Draft], at: &Value<'_>) -> Option<(Option<String>, Arc<Policy>)> {

@@ -9,7 +9,7 @@ use super::{
     settings::{Certificate, LogFormat, Mfa, Password, Portal, Server, SignUpSettings, Store, StoreUrl, Tls},
     values::{
         accent, duration, file, network, one_of, origin, path, privacy_url, secret, size, socket_address, some_time,
-        support_url, words,
+        support_url, text_or_file, words,
     },
 };
 use crate::{
@@ -80,12 +80,6 @@ fn admin_key(value: &Value<'_>) -> Option<Secret> {
             Fault::new("this key could be guessed or not be sent", "expected 32 visible ASCII characters or more");
         return value.fail(fault.help("`openssl rand -hex 32` makes one"));
     }
-    if value.as_str().is_some_and(|text| !text.starts_with("file:") && !text.contains("${")) {
-        let title = "a key stands in the config file";
-        let problem =
-            Problem::new(Code::Lax, title, value.at.clone(), "whoever reads this file can manage the gateway");
-        value.reader.note(problem.help("write \"file:/run/secrets/admin-key\" or \"${ADMIN_KEY}\""));
-    }
     Some(Secret::new(key.into_bytes()))
 }
 
@@ -155,7 +149,7 @@ fn holds_password(url: &str) -> bool {
 }
 
 fn store_url(value: &Value<'_>) -> Option<StoreUrl> {
-    let text = secret(value)?;
+    let text = text_or_file(value)?;
     match text.split_once(':') {
         Some(("sqlite", path)) if !path.is_empty() => {
             Some(StoreUrl::Sqlite(value.reader.folder.join(path.strip_prefix("//").unwrap_or(path))))

@@ -23,6 +23,7 @@ use crate::{
         session::Limits,
         target::Host,
     },
+    edge::proxy::outgoing::{IdentityNames, Names},
     flows::hold,
 };
 use http::HeaderName;
@@ -321,6 +322,15 @@ pub struct IdentityHeaders {
     pub groups: HeaderName,
     /// Whether `Doorward-Assertion` goes with them.
     pub assertion: Assertion,
+}
+
+impl IdentityHeaders {
+    /// These names, and what no client may send because of them.
+    pub fn names(&self) -> IdentityNames {
+        let [user, name, email, groups] =
+            [&self.user, &self.name, &self.email, &self.groups].map(|name| Some(name.clone()));
+        IdentityNames::new(Names { user, name, email, groups })
+    }
 }
 
 /// Whether the signed assertion is sent.

@@ -10,13 +10,13 @@ use crate::domain::{
     session::Level,
 };
 use proptest::prelude::*;
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, path::PathBuf, time::Duration};
 
 /// Variables and files that exist only here.
 #[derive(Default)]
 struct Pretend {
     variables: HashMap<&'static str, &'static str>,
-    files: HashMap<std::path::PathBuf, &'static str>,
+    files: HashMap<PathBuf, &'static str>,
 }
 
 impl Environment for Pretend {
@@ -45,6 +45,35 @@ fn the_shipped_file_is_right_and_its_tests_hold() {
 
     assert!(reading.warnings.is_empty(), "{}", reading.warnings);
     reading.run_tests().unwrap_or_else(|problems| panic!("{problems}"));
+}
+
+#[test]
+fn a_path_that_servers_read_in_two_ways_is_explained_as_refused() {
+    let routes = "policy = \"open\", allow_in_path = [\";\"], route = [{ path = \"/admin/**\", policy = \"deny\" }]";
+    let text = [&LEAST.replace("policy = \"deny\"", routes), "[policy.open]\nlevel = \"public\"\n"].concat();
+    let settings = read_text(&text).unwrap_or_else(|problems| panic!("{problems}")).settings;
+    let told = |path: &str| {
+        let request = explain::Request::parse(&format!("GET https://payroll.example.com{path}")).unwrap();
+        explain::explain(&settings, &request, None, &[], None, crate::domain::time::Timestamp::from_millis(0))
+    };
+
+    assert_eq!(told("/shop;x=1").outcome, explain::Outcome::Forward);
+    for path in ["/admin;x=1/users", "/x/;/admin"] {
+        let told = told(path);
+        assert_eq!(told.outcome, explain::Outcome::Refuse, "{told}");
+        assert!(told.way.tries.iter().all(|tried| !tried.decides), "{told}");
+    }
+    insta::assert_snapshot!(told("/admin;x=1/users").why, @"servers would read its path in two ways, and not the same policy holds for both");
+}
+
+#[test]
+fn a_network_with_nobody_in_it_is_told() {
+    let text = [LEAST, "[networks]\nnobody = [\"file:nobody.txt\"]\n"].concat();
+    let files = [(PathBuf::from("/etc/doorward/nobody.txt"), "# nobody yet\n\n")].into();
+
+    let warnings = read_with(&text, &Pretend { files, ..Pretend::default() }).unwrap().warnings;
+
+    assert!(warnings.to_string().contains("no address is in the network `nobody`"), "{warnings}");
 }
 
 /// The least that can be written.
@@ -260,9 +289,36 @@ fn files_that_are_no_text_are_refused() {
 
     std::fs::write(&path, b"a = 1\nb = \"\xe9\"\n").unwrap();
     assert!(Source::load(&path).unwrap_err().to_string().contains("config.toml:2:6: not UTF-8"));
-    std::fs::write(&path, vec![b' '; (1 << 20) + 1]).unwrap();
+    std::fs::write(&path, vec![b' '; (8 << 20) + 1]).unwrap();
     assert!(matches!(Source::load(&path), Err(Unreadable::TooLarge { .. })));
     assert!(matches!(Source::load(folder.path()), Err(Unreadable::Io { .. })));
+}
+
+#[test]
+fn a_test_says_which_signal_showed_and_explain_says_what_that_does() {
+    let policy = "[risk]\ngeo = \"map\"\n[policy.careful]\nlevel = \"login\"\n\
+                  risk = { deny = 90, on = { new-country = \"deny\", new-device = \"require\" } }\n";
+    let case = |signal: &str, did: &str, expect: &str| {
+        format!(
+            "[[test]]\nname = \"{signal}: {expect}\"\nrequest = \"GET https://payroll.example.com/\"\n\
+             risk = [\"{signal}\"]\ndid = [{did}]\nexpect = \"{expect}\"\n"
+        )
+    };
+    let (alone, both) = ("\"password 1m ago\"", "\"password 1m ago\", \"totp 1m ago\"");
+    let cases = [
+        case("new-network", alone, "forward"),
+        case("new-device", alone, "step-up"),
+        case("new-device", both, "forward"),
+        case("new-country", both, "deny"),
+    ];
+    let text = [&LEAST.replace("policy = \"deny\"", "policy = \"careful\""), policy, &cases.concat()].concat();
+
+    let reading = read_text(&text).unwrap_or_else(|problems| panic!("{problems}"));
+
+    reading.run_tests().unwrap_or_else(|problems| panic!("{problems}"));
+    let case = reading.cases.last().unwrap();
+    let told = explain::explain(&reading.settings, &case.request, None, &case.did, case.risk.as_ref(), case.now);
+    insta::assert_snapshot!(told.clauses.last().unwrap().demands, @"no new-device, or level mfa; risk below 90, whatever is proven; no new-country, whatever is proven");
 }
 
 #[test]

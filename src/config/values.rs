@@ -3,7 +3,7 @@
 use super::{
     duration,
     files::{Holds, Named},
-    problem::Code,
+    problem::{Code, Problem},
     reader::{Fault, Value},
     settings::{Accent, Origin, Scheme, Upstream},
     suggest::{either, nearest},
@@ -344,8 +344,35 @@ pub(super) fn probe_path(value: &Value<'_>) -> Option<String> {
     })
 }
 
-/// A text, or `file:PATH` for what stands in that file.
+/// A secret: it should stand in a file of its own, or come from the environment.
 pub(super) fn secret(value: &Value<'_>) -> Option<String> {
+    if value.as_str().is_some_and(is_written_out) {
+        tell_of_secret(value);
+    }
+    text_or_file(value)
+}
+
+/// Warns of a secret that whoever reads the config file knows.
+pub(super) fn tell_of_secret(value: &Value<'_>) {
+    let title = "a secret stands in the config file";
+    let problem = Problem::new(Code::Lax, title, value.at.clone(), "whoever reads this file knows it");
+    value.reader.note(problem.help("write \"file:/run/secrets/NAME\", or \"${NAME}\" for a variable"));
+}
+
+/// Whether a text is what it says, and not where to find that.
+fn is_written_out(text: &str) -> bool {
+    !text.is_empty() && !text.starts_with("file:") && !text.contains("${")
+}
+
+/// Whether something of this name holds a secret, and this one is written out. What is between `{` and `}` is filled in later.
+pub(super) fn gives_away(name: &str, content: &str) -> bool {
+    const NAMES: &[&str] = &["auth", "key", "token", "secret", "passw", "credential"];
+    let name = name.to_ascii_lowercase();
+    NAMES.iter().any(|known| name.contains(known)) && is_written_out(content) && !content.contains('{')
+}
+
+/// A text, or `file:PATH` for what stands in that file.
+pub(super) fn text_or_file(value: &Value<'_>) -> Option<String> {
     let text = value.text()?;
     let Some(name) = text.strip_prefix("file:") else { return Some(text) };
     match value.reader.environment.file(&value.reader.folder.join(name)) {

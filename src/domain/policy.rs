@@ -342,7 +342,7 @@ impl Policy {
         if requirement.who.as_ref().is_some_and(|who| !who.includes(&identity.user)) {
             return Decision::Deny(WhyDenied::Who);
         }
-        if requirement.risk.is_some_and(|ceiling| ceiling.denies(identity.session.risk.score)) {
+        if requirement.risk.as_ref().is_some_and(|ceiling| ceiling.denies(&identity.session.risk)) {
             return Decision::Deny(WhyDenied::Risk);
         }
         match requirement.missing(&identity.session, now) {
@@ -401,7 +401,7 @@ impl Requirement {
             }
         };
         lacks(&self.level, None)?;
-        if let Some(level) = self.risk.and_then(|ceiling| ceiling.asks(session.risk.score)) {
+        if let Some(level) = self.risk.as_ref().and_then(|ceiling| ceiling.asks(&session.risk)) {
             lacks(&level.into(), Some(session.risk.score))?;
         }
         match self.fresh.iter().find_map(|fresh| fresh.missing(session, now)) {

@@ -9,7 +9,6 @@ pub mod browser;
 pub mod client;
 pub mod cookies;
 pub mod ended;
-mod fields;
 pub mod fold;
 pub mod forwarded;
 #[cfg(test)]

@@ -8,7 +8,7 @@
 //! # Invariants
 //!
 //! - Nothing is sent to an application without an [`Admission`](crate::domain::policy::Admission).
-//! - The path that policy saw is the path the application receives.
+//! - The path that policy saw is the path the application receives, and of header fields it saw none that the application does not.
 //! - What only the gateway may say is removed from every request, whatever route it takes.
 
 pub mod answer;
@@ -22,6 +22,7 @@ mod deliver;
 mod demand;
 pub mod done_page;
 pub mod failure;
+pub mod fields;
 mod form_action;
 pub mod grpc;
 pub mod head;

@@ -131,7 +131,7 @@ fn a_program_is_told_too_of_a_file_that_can_not_be_read() {
 
     let (line, title) = told(Some(b"[portal]\nname = \"\xe9\"\n"));
     assert!(line == 2 && title.contains("not UTF-8"), "{title}");
-    assert!(told(Some(&vec![b'#'; 10 << 20])).1.contains("larger than 1 MiB"));
+    assert!(told(Some(&vec![b'#'; 10 << 20])).1.contains("larger than 8 MiB"));
     assert!(told(None).1.contains("No such file"));
 }
 

@@ -56,6 +56,31 @@ async fn ho_04_a_connection_serves_only_hosts_of_its_certificate() {
     }
 }
 
+/// HO-05: certificate, connection and application are found by one reading of a host and of a star.
+#[tokio::test]
+async fn ho_05_a_wildcard_is_one_label_for_certificates_and_for_applications() {
+    let app = Recorder::start().await;
+    let site = Site::new(env!("CARGO_BIN_EXE_doorward"), &["*.wild.localhost"]);
+    let policy = "\n[policy.standard]\nlevel = \"public\"\n";
+    let wild = self::app("wild", &app.url()).replace("wild.localhost", "*.wild.localhost");
+    site.configure(&[&site.preamble(), policy, &wild].concat());
+    let gateway = site.start().await;
+    let port = gateway.site.https;
+
+    for host in ["a.wild.localhost", "A.Wild.LOCALHOST", "a.wild.localhost.", &format!("b.wild.localhost:{port}")] {
+        assert_eq!(asked(&gateway, "a.wild.localhost", host).await, "200", "{host}");
+    }
+    let before = app.requests().len();
+    for host in ["wild.localhost", "a.b.wild.localhost", "awild.localhost", "*.wild.localhost"] {
+        let answer = asked(&gateway, "a.wild.localhost", host).await;
+        assert!(matches!(&*answer, "400" | "421"), "{host}: {answer}");
+    }
+    for host in ["wild.localhost", "a.b.wild.localhost", "awild.localhost"] {
+        assert!(tls(&gateway.site.authority, host, port, "http/1.1").await.is_err(), "{host}");
+    }
+    assert_eq!(app.requests().len(), before);
+}
+
 #[tokio::test]
 async fn pa_11_a_host_without_an_application_is_not_found() {
     let app = Recorder::start().await;

@@ -97,7 +97,6 @@ async fn forged_fields_reach_no_application_on_any_route() {
         ("OPTIONS /public/", ""),
         ("POST /private", &*signed_in),
         ("HEAD /public/healthz", ""),
-        ("get /public/", ""),
     ] {
         ask(&gateway, APP, line, &[&forged(), cookie].concat()).await;
         let seen = app.last();

@@ -16,6 +16,7 @@ mod http2;
 mod http2_upstream;
 mod identity;
 mod idle;
+mod matching;
 mod memory;
 mod once;
 mod operations;

@@ -69,6 +69,25 @@ async fn a_remembered_browser_is_spared_one_step_of_one_kind() {
     assert!(elsewhere.is_at("/challenge/totp"), "{elsewhere:?}");
 }
 
+/// Row 12: a policy may want the second step of everybody who comes, whatever their browser is spared.
+#[tokio::test]
+async fn a_policy_may_not_take_a_remembered_browser() {
+    let site = Site::new(env!("CARGO_BIN_EXE_doorward"), &[APP]);
+    let rules = rules(&[APP], &upstream().await);
+    let rules =
+        rules.replace("[policy.strong]\nlevel = \"mfa\"", "[policy.strong]\nlevel = \"login\"\nremember = false");
+    site.configure(&[site.preamble(), rules].concat());
+    let ann = Person::add(&site, "ann", &[]);
+    let gateway = site.start().await;
+    let client = gateway.client();
+    remembered(&gateway, &client, &ann).await;
+
+    let page = with_password(&gateway, &client, &ann, "/page").await;
+    assert_eq!(page.url.as_str(), gateway.url(APP, "/page"), "{page:?}");
+    let page = visit(&client, &gateway.url(APP, "/strong/1")).await;
+    assert!(page.is_at("/challenge/totp") && page.text.contains("asks for a second step"), "{page:?}");
+}
+
 #[tokio::test]
 async fn the_secret_is_new_kept_hashed_and_in_one_cookie() {
     let (gateway, ann) = house(|site| Person::add(site, "ann", &[])).await;

@@ -16,13 +16,18 @@ const LISTED: &str = "198.51.100.7";
 
 /// A gateway that assesses sign-ins, and asks for a second factor only where they are risky. All of Britain is one country.
 async fn house<T>(risk: &str, people: impl FnOnce(&Site) -> T) -> (Gateway, T) {
+    strict_house(risk, "ask = 10, deny = 60", people).await
+}
+
+/// The same, where the stricter policy makes this of a sign-in's risk.
+async fn strict_house<T>(risk: &str, ceiling: &str, people: impl FnOnce(&Site) -> T) -> (Gateway, T) {
     let site = Site::new(env!("CARGO_BIN_EXE_doorward"), &[APP]);
     let map = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/GeoLite2-City-Test.mmdb");
     let preamble = site.preamble().replace("[server]", "[server]\ntrusted_proxies = [\"127.0.0.0/8\"]");
     let rules = rules(&[APP], &upstream().await).replace("\"optional\"", "\"risk-based\"");
     let rules = rules.replace(
         "[policy.strong]\nlevel = \"mfa\"",
-        "[policy.strong]\nlevel = \"login\"\nrisk = { ask = 10, deny = 60 }",
+        &format!("[policy.strong]\nlevel = \"login\"\nrisk = {{ {ceiling} }}"),
     );
     let watched = format!(
         "[networks]\nhidden = [\"198.51.100.0/24\"]\n\n[risk]\ngeo = \"{}\"\nlisted = [\"hidden\"]\n{risk}\n",
@@ -123,6 +128,31 @@ async fn a_policy_asks_for_a_second_factor_where_the_sign_in_was_risky_and_refus
     let page = visit(&away, &gateway.url(APP, "/strong/1")).await;
     assert_eq!(page.status, StatusCode::FORBIDDEN);
     assert!(page.text.contains("open this page</h1>"), "{page:?}");
+}
+
+/// Row 9: what a policy makes of a signal by itself, whatever it weighs.
+#[tokio::test]
+async fn a_policy_asks_for_a_second_factor_or_refuses_at_a_signal_that_weighs_nothing() {
+    let weights = "weights = { new-device = 0, new-network = 0, new-country = 0, impossible-travel = 0 }";
+    let risk = &format!("{weights}\non = {{ recent-failures = \"require\" }}");
+    let ceiling = "on = { new-network = \"require\", new-country = \"deny\" }";
+    let (gateway, ann) = strict_house(risk, ceiling, |site| Person::add(site, "ann", &[])).await;
+    let home = at(&gateway, LONDON);
+    let page = enter(&gateway, &home, &ann, "/strong/1").await;
+    assert_eq!(page.text, "GET /strong/1 for ann", "{page:?}");
+
+    let cottage = at(&gateway, BOXFORD);
+    let page = enter(&gateway, &cottage, &ann, "/page").await;
+    assert!(is_let_in(&gateway, &page), "{page:?}");
+    let page = visit(&cottage, &gateway.url(APP, "/strong/1")).await;
+    assert!(page.is_at("/challenge/totp") && page.text.contains("like your others"), "{page:?}");
+    let page = ann.type_code(&cottage, &page).await;
+    assert_eq!(page.text, "GET /strong/1 for ann", "{page:?}");
+
+    let away = at(&gateway, MILTON);
+    let page = enter(&gateway, &away, &ann, "/page").await;
+    assert!(is_let_in(&gateway, &page), "{page:?}");
+    assert_eq!(visit(&away, &gateway.url(APP, "/strong/1")).await.status, StatusCode::FORBIDDEN);
 }
 
 #[tokio::test]

@@ -8,11 +8,12 @@ use crate::{
             Access, Ceiling, Freshness, Policy, Requirement, Strength, Visitor, Within,
             once::{Fingerprint, Receipt, Unpaid},
         },
+        risk::{Score, Signal},
         session::{Identity, Level, Session, proven},
         time::Timestamp,
     },
 };
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 /// What a clause saw of somebody who is not signed in.
 const NOBODY: &str = "nobody signed in";
@@ -50,22 +51,28 @@ pub(super) fn of(policy: &Policy, visitor: &Visitor, paid: Option<&Paid>, now: T
         Clause::new("people", who.to_string(), saw, met)
     });
     let (once, fresh): (Vec<_>, Vec<_>) = requirement.fresh.iter().partition(|fresh| fresh.is_once());
-    let risk = requirement.risk.map(|ceiling| risk(ceiling, requirement, session, now));
+    let risk = requirement.risk.as_ref().map(|ceiling| risk(ceiling, requirement, session, now));
     let fresh = fresh.into_iter().map(|fresh| freshness(fresh, session, now));
     let idle = requirement.idle.map(|max| idleness(max, session.map(|session| session.quiet(now))));
     let once = once.into_iter().map(|fresh| payment(fresh, identity, paid));
     who.into_iter().chain([level(requirement, session, now)]).chain(risk).chain(fresh).chain(idle).chain(once).collect()
 }
 
-/// `risk below 40, or level mfa; below 80 at any level`.
-fn risk(ceiling: Ceiling, requirement: &Requirement, session: Option<&Session>, now: Timestamp) -> Clause {
-    let asks = ceiling.ask.map(|ask| format!("risk below {ask}, or level {}", ceiling.level));
-    let denies = ceiling.deny.map(|deny| format!("risk below {deny}, whatever is proven"));
-    let demands = asks.into_iter().chain(denies).collect::<Vec<_>>().join("; ");
+/// `risk below 40, or level mfa; risk below 80, whatever is proven; no new-country, whatever is proven`.
+fn risk(ceiling: &Ceiling, requirement: &Requirement, session: Option<&Session>, now: Timestamp) -> Clause {
+    let (or_level, in_any_case) = (format!(", or level {}", ceiling.level), ", whatever is proven".to_owned());
+    let below = |score: Option<Score>, tail: &String| score.map(|score| format!("risk below {score}{tail}"));
+    let without = |signals: &BTreeSet<Signal>, tail: &String| {
+        let names: Vec<_> = signals.iter().map(|signal| signal.name()).collect();
+        (!names.is_empty()).then(|| format!("no {}{tail}", names.join(" or ")))
+    };
+    let asks = [below(ceiling.ask, &or_level), without(&ceiling.ask_on, &or_level)];
+    let denies = [below(ceiling.deny, &in_any_case), without(&ceiling.deny_on, &in_any_case)];
+    let demands = asks.into_iter().chain(denies).flatten().collect::<Vec<_>>().join("; ");
     let Some(session) = session else { return Clause::new("risk", demands, NOBODY, false) };
     let risky = Requirement { level: ceiling.level.into(), fresh: Vec::new(), ..requirement.clone() };
-    let is_answered = ceiling.asks(session.risk.score).is_none() || risky.missing(session, now).is_ok();
-    let met = is_answered && !ceiling.denies(session.risk.score);
+    let is_answered = ceiling.asks(&session.risk).is_none() || risky.missing(session, now).is_ok();
+    let met = is_answered && !ceiling.denies(&session.risk);
     Clause::new("risk", demands, session.risk.to_string(), met)
 }
 

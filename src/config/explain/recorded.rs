@@ -200,12 +200,15 @@ pub(super) fn unfit(extract: &Extract, route: &Route, fit: Result<(), Mismatch>,
 impl Known {
     /// The route that a record is for, if what is recorded tells.
     fn matched(&self, record: &Record, call: &Call<'_>) -> Result<Result<Option<Matched<'_>>, Unsettled>, Undecided> {
-        if record.extract.untold(&self.named).is_none() {
-            return match self.app.matched(call) {
-                Err(Unsettled::Unasked) => Err(Undecided::Sender),
-                Err(Unsettled::Unread) => Err(Undecided::Form),
-                settled => Ok(settled),
-            };
+        let settled = self.app.matched(call);
+        match (record.extract.untold(&self.named), settled) {
+            (Some(_), Err(why @ Unsettled::Method)) => return Ok(Err(why)),
+            // Where servers differ on the path, all that is named would have to be told for each reading.
+            (Some(untold), _) if !call.path.readings().is_empty() => return Err(Undecided::Untold(untold)),
+            (Some(_), _) => {}
+            (None, Err(Unsettled::Unasked)) => return Err(Undecided::Sender),
+            (None, Err(Unsettled::Unread)) => return Err(Undecided::Form),
+            (None, settled) => return Ok(settled),
         }
         for (place, route, fit) in self.app.tries(call) {
             match unfit(&record.extract, route, fit, call) {

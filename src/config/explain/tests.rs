@@ -306,6 +306,7 @@ fn a_form_and_a_time_away_are_seen() {
 fn recorded_as(settings: &Settings, request: &Request, visitor: &Visitor, at: Timestamp, outcome: Outcome) -> Record {
     let AppSettings { app, cors, .. } = settings.apps[0].as_ref();
     let (fields, form) = request.sent();
+    let left = Left { headers: &fields, names: &way::names(settings, &request.authority) };
     let authority = Authority::parse(&request.authority).unwrap();
     Record {
         id: "7F3K-9QXA-2MT4".into(),
@@ -314,7 +315,7 @@ fn recorded_as(settings: &Settings, request: &Request, visitor: &Visitor, at: Ti
         host: request.authority.clone(),
         method: request.method.to_string(),
         path: request.path.clone(),
-        extract: Arc::new(Reads::of(app)).extract(request.query.as_deref(), &fields),
+        extract: Arc::new(Reads::of(app)).extract(request.query.as_deref(), &left),
         form: Verdicts::of(app, ReadForm::seen(Some(&form)), request.query.as_deref()),
         client: request.client.unwrap(),
         sender: Some(Sender::from(visitor)),

@@ -12,7 +12,7 @@ use crate::{
             Decision, Policy, Visitor, WhyAnonymous, WhyDenied,
             call::{Call, Fields, Form, Mismatch, extract::Extract},
             demand::Demand,
-            route::{App, Apps, Route},
+            route::{App, Apps, Route, Unsettled},
         },
         record::Demanded,
         target::{Authority, CanonicalPath, path::check_query},
@@ -21,6 +21,7 @@ use crate::{
     edge::proxy::{
         bearer,
         head::{Head, Preflight},
+        outgoing::IdentityNames,
     },
 };
 use http::{HeaderMap, Method};
@@ -104,7 +105,12 @@ pub(super) fn follow(settings: &Settings, facts: &Facts<'_>, way: &mut Way) -> E
             let why = format!("no route fits, and the app `{}` has no `policy` of its own", app.name);
             return (Outcome::NotFound, why).into();
         }
-        Err(unsettled) => return (Outcome::Refuse, unsettled.to_string()).into(),
+        Err(unsettled) => {
+            if unsettled == Unsettled::Path {
+                way.tries.iter_mut().for_each(Try::fits_one_reading);
+            }
+            return (Outcome::Refuse, unsettled.to_string()).into();
+        }
     };
     let (policy, head) = (matched.policy, facts.head(&authority));
     let is_foreign = match (facts.whence, &head) {
@@ -164,6 +170,13 @@ fn written<'s>(settings: &'s Settings, app: &Arc<App>) -> Option<&'s AppSettings
     settings.apps.iter().find(|written| Arc::ptr_eq(&written.app, app)).map(Arc::as_ref)
 }
 
+/// What the app of this authority calls people by, which no client may; where there is none, it does not matter.
+pub(super) fn names(settings: &Settings, authority: &str) -> IdentityNames {
+    let routing = settings.routing();
+    let app = Authority::parse(authority).ok().and_then(|authority| routing.find(&authority.host));
+    app.and_then(|app| written(settings, app)).map_or_else(IdentityNames::remote, |written| written.identity.names())
+}
+
 fn nowhere(settings: &Settings, Authority { host, .. }: &Authority) -> (Outcome, String) {
     let patterns = settings.apps.iter().flat_map(|settings| &settings.app.hosts);
     let hosts: Vec<_> = patterns.map(ToString::to_string).collect();
@@ -203,6 +216,17 @@ fn tries(app: &App, call: &Call<'_>, whence: Whence<'_>) -> Vec<Try> {
         Try { route: words::route(route), path, label: route.label.clone(), part, mismatch, decides }
     };
     app.tries(call).map(tell).collect()
+}
+
+impl Try {
+    /// Takes the decision from a route that only some servers would find for the path.
+    fn fits_one_reading(&mut self) {
+        if self.decides {
+            (self.decides, self.part) = (false, Some("path"));
+            self.mismatch =
+                Some("it fits the path as it is written, which servers read in more ways than one".to_owned());
+        }
+    }
 }
 
 impl Facts<'_> {

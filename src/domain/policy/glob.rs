@@ -2,6 +2,8 @@
 //!
 //! Matching is on decoded segments: `%3A` in a request is the `:` of a rule, since an application reads it so.
 
+mod relations;
+
 use crate::domain::target::path::{Allowed, CanonicalPath, NotCanonical, decode_segment};
 
 /// A glob over canonical paths.
@@ -63,15 +65,7 @@ impl PathGlob {
         if compare == Compare::Loosely && text.len() > 1 {
             text = text.strip_suffix('/').unwrap_or(text);
         }
-        let mut segments = self.segments.as_slice();
-        if compare == Compare::Loosely
-            && let [rest @ .., Segment::Pieces(last)] = segments
-            && !rest.is_empty()
-            && is_empty_segment(last)
-        {
-            segments = rest;
-        }
-        matches_from(segments, text.strip_prefix('/').unwrap_or(text), compare)
+        matches_from(self.compared(compare), text.strip_prefix('/').unwrap_or(text), compare)
     }
 
     /// Whether this is a literal path, or a literal path and everything below it: the only forms a rule that opens
@@ -84,24 +78,31 @@ impl PathGlob {
         }
     }
 
-    /// The literal segments that every path of this glob begins with, in lower case.
-    pub fn literal_prefix(&self) -> impl Iterator<Item = Vec<u8>> {
+    /// What it begins with, segment by segment, as far as an index can follow: to a `**`, or a last slash.
+    pub fn steps(&self) -> impl Iterator<Item = Step> {
         self.segments.iter().map_while(|segment| match segment {
             Segment::Pieces(pieces) => match pieces.as_slice() {
-                [only] if !only.is_empty() => Some(only.to_ascii_lowercase()),
-                _ => None,
+                [only] if only.is_empty() => None,
+                [only] => Some(Step::Literal(only.to_ascii_lowercase())),
+                _ => Some(Step::Any),
             },
             Segment::AnyDepth => None,
         })
     }
 
-    /// Whether every path of `other` is also one of this anchored glob's. May say no where it is so, never the reverse.
-    pub fn covers(&self, other: &Self) -> bool {
-        match self.segments.as_slice() {
-            [prefix @ .., Segment::AnyDepth] => other.segments.starts_with(prefix),
-            all => all == other.segments,
-        }
+    /// Whether there may be segments behind its [`steps`](Self::steps).
+    pub fn goes_deeper(&self) -> bool {
+        self.steps().count() < self.segments.len()
     }
+}
+
+/// One segment, as an index sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// This, in lower case.
+    Literal(Vec<u8>),
+    /// Something with a star.
+    Any,
 }
 
 /// Matches like a shell does: a star takes as little as it can, and on a mismatch the last star takes one more. That
@@ -243,21 +244,10 @@ mod tests {
     }
 
     #[test]
-    fn covering_is_told_for_anchored_globs() {
-        let glob = |text| PathGlob::parse(text).unwrap();
+    fn what_opens_something_is_anchored() {
+        let is_anchored = |text| PathGlob::parse(text).unwrap().is_anchored();
 
-        assert!(
-            glob("/api/**").covers(&glob("/api/admin/*"))
-                && glob("/**").covers(&glob("/x"))
-                && glob("/a").covers(&glob("/a"))
-        );
-        assert!(
-            !glob("/api/**").covers(&glob("/apis"))
-                && !glob("/a").covers(&glob("/a/b"))
-                && !glob("/a/**").covers(&glob("/**"))
-        );
-        assert!(glob("/a/b").is_anchored() && glob("/a/**").is_anchored());
-        assert!(!glob("/*.css").is_anchored() && !glob("/**/a").is_anchored());
+        assert!(is_anchored("/a/b") && is_anchored("/a/**") && !is_anchored("/*.css") && !is_anchored("/**/a"));
     }
 
     /// What a glob means, written for clarity: every split of the path is tried.

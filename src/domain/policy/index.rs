@@ -1,42 +1,246 @@
-//! Finds the few routes of many that a path can fit, by the literal segments that their globs begin with.
+//! Finds the few routes of many that a call can fit: by the segments that their globs begin with, and then by the first
+//! parameter of the query that they ask for, since legacy applications put everything behind one path.
 //!
-//! Letter case is ignored here, so that the index serves exact and loose routes alike: it proposes, the glob decides.
+//! Letter case is ignored here, so that the index serves exact and loose routes alike: it proposes, the route decides.
+//!
+//! # Invariants
+//!
+//! - Whatever fits is proposed; so is whatever would fit if the query were read otherwise.
 
-use super::glob::PathGlob;
+use super::{
+    call::{
+        Conditions, Wanted,
+        query::{Part, Query, folded, folded_value},
+    },
+    glob::{PathGlob, Step},
+};
 use crate::domain::target::{CanonicalPath, path::decode_segment};
 use std::collections::HashMap;
 
-/// A tree of segments. At each node stand the places of the globs whose literal beginning ends there, in order.
+/// A tree of segments. At each node stand the places of the globs that can be followed so far, in order.
 #[derive(Debug, Default)]
 pub struct Index {
-    here: Vec<usize>,
+    here: Bucket,
     below: HashMap<Vec<u8>, Index>,
+    /// Below any segment.
+    any: Option<Box<Index>>,
+}
+
+/// Places of one node.
+#[derive(Debug, Default)]
+struct Bucket {
+    /// Those that ask for no parameter.
+    plain: Vec<usize>,
+    /// The others, by the folded name of the first one that they ask for.
+    by_name: HashMap<String, Vec<Asking>>,
+}
+
+/// Places that ask first for a parameter of this name.
+#[derive(Debug)]
+struct Asking {
+    name: String,
+    all: Vec<usize>,
+    /// Those that any value will do for.
+    anything: Vec<usize>,
+    /// The others, by the folded value.
+    by_value: HashMap<String, Vec<usize>>,
 }
 
 impl Index {
-    /// Adds the glob at this place. Lists are in the order in which places come.
-    pub fn add(&mut self, place: usize, glob: &PathGlob) {
-        glob.literal_prefix().fold(self, |node, segment| node.below.entry(segment).or_default()).here.push(place);
+    /// Adds a route at this place. Places are added in order.
+    pub fn add(&mut self, place: usize, glob: &PathGlob, conditions: &Conditions) {
+        let mut node = self;
+        for step in glob.steps() {
+            node = match step {
+                Step::Literal(segment) => node.below.entry(segment).or_default(),
+                Step::Any => node.any.get_or_insert_default(),
+            };
+        }
+        node.here.add(place, conditions);
     }
 
-    /// Places of every glob that can fit `path`, a list for each segment that it shares.
-    pub fn candidates<'a>(&'a self, path: &CanonicalPath<'_>) -> impl Iterator<Item = &'a [usize]> {
-        let mut segments = path.as_str().split('/').skip(1);
-        let step = move |node: &&'a Self| {
-            let segment = segments.next()?;
-            let decoded = decode_segment(segment);
-            if decoded.iter().any(u8::is_ascii_uppercase) {
-                return node.below.get(&decoded.to_ascii_lowercase());
+    /// Shows places of every route that can fit a call of this path and query, list by list.
+    pub fn propose<'a>(&'a self, path: &CanonicalPath<'_>, query: &Query<'_>, see: &mut impl FnMut(&'a [usize])) {
+        let segments = path.as_str().split('/').skip(1);
+        self.follow(segments, query, see);
+    }
+
+    fn follow<'a, 'p>(
+        &'a self,
+        mut segments: impl Iterator<Item = &'p str> + Clone,
+        query: &Query<'_>,
+        see: &mut impl FnMut(&'a [usize]),
+    ) {
+        self.here.propose(query, see);
+        let Some(segment) = segments.next() else { return };
+        if let Some(node) = self.literal(&decode_segment(segment)) {
+            node.follow(segments.clone(), query, see);
+        }
+        if let Some(node) = &self.any {
+            node.follow(segments, query, see);
+        }
+    }
+
+    fn literal(&self, segment: &[u8]) -> Option<&Self> {
+        if segment.iter().any(u8::is_ascii_uppercase) {
+            return self.below.get(&segment.to_ascii_lowercase());
+        }
+        self.below.get(segment)
+    }
+
+    /// Shows places of every route that may take all that a route of this glob and these conditions is for.
+    pub fn above<'a>(&'a self, glob: &PathGlob, conditions: &Conditions, see: &mut impl FnMut(&'a [usize])) {
+        self.climb(&glob.steps().collect::<Vec<_>>(), conditions, see);
+    }
+
+    fn climb<'a>(&'a self, steps: &[Step], conditions: &Conditions, see: &mut impl FnMut(&'a [usize])) {
+        self.here.above(conditions, see);
+        let Some((step, rest)) = steps.split_first() else { return };
+        if let Step::Literal(segment) = step
+            && let Some(node) = self.below.get(segment)
+        {
+            node.climb(rest, conditions, see);
+        }
+        if let Some(node) = &self.any {
+            node.climb(rest, conditions, see);
+        }
+    }
+
+    /// Shows places of every route whose paths may be some of this glob's, whatever they ask for beside.
+    pub fn around<'a>(&'a self, glob: &PathGlob, see: &mut impl FnMut(&'a [usize])) {
+        self.search(&glob.steps().collect::<Vec<_>>(), glob.goes_deeper(), see);
+    }
+
+    fn search<'a>(&'a self, steps: &[Step], deeper: bool, see: &mut impl FnMut(&'a [usize])) {
+        self.here.all(see);
+        let nodes = self.below.values().chain(self.any.as_deref());
+        match steps.split_first() {
+            None if deeper => nodes.for_each(|node| node.search(&[], deeper, see)),
+            // A last slash is a segment too, of which nothing is written.
+            None => self.any.iter().for_each(|node| node.here.all(see)),
+            Some((Step::Any, rest)) => nodes.for_each(|node| node.search(rest, deeper, see)),
+            Some((Step::Literal(segment), rest)) => {
+                let nodes = self.below.get(segment).into_iter().chain(self.any.as_deref());
+                nodes.for_each(|node| node.search(rest, deeper, see));
             }
-            node.below.get(decoded.as_ref())
-        };
-        std::iter::successors(Some(self), step).map(|node| node.here.as_slice())
+        }
+    }
+}
+
+impl Bucket {
+    fn add(&mut self, place: usize, conditions: &Conditions) {
+        let Some(first) = conditions.query.first() else { return self.plain.push(place) };
+        let named = self.by_name.entry(folded(&first.name).collect()).or_default();
+        let at = named.iter().position(|asking| asking.name == first.name).unwrap_or_else(|| {
+            let (all, anything, by_value) = Default::default();
+            named.push(Asking { name: first.name.clone(), all, anything, by_value });
+            named.len() - 1
+        });
+        if let Some(asking) = named.get_mut(at) {
+            asking.all.push(place);
+            match &first.wanted {
+                Wanted::Anything => asking.anything.push(place),
+                Wanted::Text(text) => asking.by_value.entry(folded_value(text)).or_default().push(place),
+            }
+        }
     }
 
-    /// Places of every glob that may cover `glob`, a list for each literal segment that they share.
-    pub fn above(&self, glob: &PathGlob) -> impl Iterator<Item = &[usize]> {
-        let mut prefix: Vec<_> = glob.literal_prefix().collect();
-        prefix.reverse();
-        std::iter::successors(Some(self), move |node| node.below.get(&prefix.pop()?)).map(|node| node.here.as_slice())
+    /// Of those that ask for a parameter, the ones that the query does not surely gainsay.
+    fn propose<'a>(&'a self, query: &Query<'_>, see: &mut impl FnMut(&'a [usize])) {
+        see(&self.plain);
+        if self.by_name.is_empty() {
+            return;
+        }
+        for part in query.parts() {
+            match part {
+                Part::Pair(Some(name), value) => self.propose_by(name, value.as_deref(), see),
+                Part::Pair(None, _) => self.all(see),
+                Part::Names(names) => names.iter().for_each(|name| match name {
+                    Some(name) => self.of(name).for_each(|asking| see(&asking.all)),
+                    None => self.all(see),
+                }),
+            }
+        }
+    }
+
+    fn propose_by<'a>(&'a self, name: &str, value: Option<&str>, see: &mut impl FnMut(&'a [usize])) {
+        for asking in self.of(name) {
+            match value {
+                Some(value) if asking.name == name => asking.with(&folded_value(value), see),
+                // Nobody can tell what such a spelling says.
+                _ => see(&asking.all),
+            }
+        }
+    }
+
+    fn above<'a>(&'a self, conditions: &Conditions, see: &mut impl FnMut(&'a [usize])) {
+        see(&self.plain);
+        for named in &conditions.query {
+            let value = match &named.wanted {
+                Wanted::Text(text) => Some(folded_value(text)),
+                Wanted::Anything => None,
+            };
+            for asking in self.of(&named.name).filter(|asking| asking.name == named.name) {
+                match &value {
+                    Some(value) => asking.with(value, see),
+                    None => see(&asking.anything),
+                }
+            }
+        }
+    }
+
+    fn of(&self, name: &str) -> impl Iterator<Item = &Asking> {
+        self.by_name.get(&folded(name).collect::<String>()).into_iter().flatten()
+    }
+
+    fn all<'a>(&'a self, see: &mut impl FnMut(&'a [usize])) {
+        see(&self.plain);
+        self.by_name.values().flatten().for_each(|asking| see(&asking.all));
+    }
+}
+
+impl Asking {
+    fn with<'a>(&'a self, value: &str, see: &mut impl FnMut(&'a [usize])) {
+        see(&self.anything);
+        if let Some(places) = self.by_value.get(value) {
+            see(places);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{policy::call::Named, target::Allowed};
+
+    const MANY: usize = 10_000;
+
+    /// How many of many routes are looked at for a request.
+    fn looked_at(
+        glob: impl Fn(usize) -> String,
+        action: impl Fn(usize) -> Option<String>,
+        path: &str,
+        query: &str,
+    ) -> usize {
+        let mut index = Index::default();
+        for place in 0..MANY {
+            let named = |text| Named { name: "action".into(), wanted: Wanted::Text(text) };
+            let conditions =
+                Conditions { query: action(place).map(named).into_iter().collect(), ..Conditions::default() };
+            index.add(place, &PathGlob::parse(&glob(place)).unwrap(), &conditions);
+        }
+        let path = CanonicalPath::parse(path, Allowed::default()).unwrap();
+        let mut count = 0;
+        index.propose(&path, &Query::of(Some(query)), &mut |places| count += places.len());
+        count
+    }
+
+    #[test]
+    fn few_of_many_routes_are_looked_at() {
+        assert_eq!(looked_at(|at| format!("/api/v{at}/**"), |_| None, "/api/v77/x", ""), 1);
+        assert_eq!(looked_at(|at| format!("/*/reports/v{at}"), |_| None, "/eu/reports/V77", ""), 1);
+        let by_action = |query| looked_at(|_| "/index.php".into(), |at| Some(format!("a{at}")), "/index.php", query);
+        assert_eq!((by_action("x=1&action=a77"), by_action("x=1"), by_action("action=a77&action=A78")), (1, 0, 2));
+        assert_eq!(by_action("Action=a77"), MANY, "the first of them says that nobody can tell");
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     CustomLevel, Mode, Policy, Strength,
-    call::{Call, Conditions, Mismatch},
+    call::{Call, Conditions, Mismatch, Read},
     demand::{Demand, Wish},
     glob::{Compare, PathGlob},
     index::Index,
@@ -84,7 +84,7 @@ impl From<Vec<Route>> for Routes {
     fn from(list: Vec<Route>) -> Self {
         let mut index = Index::default();
         for (place, route) in list.iter().enumerate() {
-            index.add(place, &route.path);
+            index.add(place, &route.path, &route.conditions);
         }
         Self { list, index }
     }
@@ -153,6 +153,15 @@ impl Matched<'_> {
     pub fn traffic(&self) -> Traffic {
         self.route.map_or(Traffic::Person, |(_, route)| route.traffic)
     }
+
+    fn streams(&self) -> Streams {
+        self.route.map_or(Streams::default(), |(_, route)| route.streams)
+    }
+
+    /// Whether it makes no difference which of the two a request is for.
+    fn is_as_good_as(&self, other: &Matched<'_>) -> bool {
+        self.policy == other.policy && self.traffic() == other.traffic() && self.streams() == other.streams()
+    }
 }
 
 /// Why nobody can say yet which route a request is for.
@@ -170,6 +179,12 @@ pub enum Unsettled {
         /// The route's place in the app.
         route: usize,
     },
+    /// Its path can be read in two ways, and not the same holds for both.
+    #[error("servers would read its path in two ways, and not the same policy holds for both")]
+    Path,
+    /// Servers that raise its method to capital letters would see another one than routes name.
+    #[error("its method is not in capital letters")]
+    Method,
 }
 
 impl Matched<'_> {
@@ -194,16 +209,33 @@ impl Apps {
 
 impl App {
     /// The first route that fits, or the app's own policy. `None` is "not found": nothing goes upstream.
+    ///
+    /// Where servers differ on what the path is, the same must hold for whatever they make of it.
     pub fn matched<'a>(&'a self, call: &Call<'_>) -> Result<Option<Matched<'a>>, Unsettled> {
-        let mut first: Option<(usize, &Route, Result<(), Mismatch>)> = None;
-        for places in self.routes.index.candidates(call.path) {
-            let nearer = places.iter().take_while(|place| first.is_none_or(|(first, ..)| **place < first));
-            let fitting =
-                nearer.filter_map(|&place| self.routes.get(place).map(|route| (place, route, route.fits(call)))).find(
-                    |(.., fit)| matches!(fit, Ok(()) | Err(Mismatch::Unasked | Mismatch::Unread | Mismatch::Unclear)),
-                );
-            first = fitting.or(first);
+        if call.method.bytes().any(|byte| byte.is_ascii_lowercase()) {
+            return Err(Unsettled::Method);
         }
+        let Some(matched) = self.first_fit(call)? else { return Ok(None) };
+        for reading in call.path.readings() {
+            let other = self.first_fit(&Call { path: &reading, ..*call })?;
+            if !other.is_some_and(|other| matched.is_as_good_as(&other)) {
+                return Err(Unsettled::Path);
+            }
+        }
+        Ok(Some(matched))
+    }
+
+    fn first_fit<'a>(&'a self, call: &Call<'_>) -> Result<Option<Matched<'a>>, Unsettled> {
+        let read = Read::of(call);
+        let mut first: Option<(usize, &Route, Result<(), Mismatch>)> = None;
+        self.routes.index.propose(call.path, &read.query, &mut |places| {
+            let nearer = places.iter().take_while(|place| first.is_none_or(|(first, ..)| **place < first));
+            let tried = nearer.filter_map(|&place| self.routes.get(place).map(|route| (place, route)));
+            let fitting = tried.map(|(place, route)| (place, route, route.fits_read(call, &read))).find(|(.., fit)| {
+                matches!(fit, Ok(()) | Err(Mismatch::Unasked | Mismatch::Unread | Mismatch::Unclear))
+            });
+            first = fitting.or(first);
+        });
         match first {
             Some((_, _, Err(Mismatch::Unasked))) => Err(Unsettled::Unasked),
             Some((_, _, Err(Mismatch::Unread))) => Err(Unsettled::Unread),
@@ -216,7 +248,8 @@ impl App {
     /// Every route in order with its verdict: what `explain` prints. The first that fits is what
     /// [`matched`](Self::matched) finds.
     pub fn tries<'a>(&'a self, call: &Call<'_>) -> impl Iterator<Item = (usize, &'a Route, Result<(), Mismatch>)> {
-        self.routes.iter().enumerate().map(move |(at, route)| (at, route, route.fits(call)))
+        let read = Read::of(call);
+        self.routes.iter().enumerate().map(move |(at, route)| (at, route, route.fits_read(call, &read)))
     }
 
     /// The policy of that name, if this app enforces it anywhere. Where one route asks early for what another wants, theirs
@@ -248,38 +281,67 @@ impl App {
 impl Route {
     /// Whether this route is for such a request.
     pub fn fits(&self, call: &Call<'_>) -> Result<(), Mismatch> {
+        self.fits_read(call, &Read::of(call))
+    }
+
+    fn fits_read(&self, call: &Call<'_>, read: &Read<'_>) -> Result<(), Mismatch> {
         if !self.path.matches(call.path, self.compare()) {
             return Err(Mismatch::Path);
         }
         let method = call.method;
         if self.methods.is_empty() || self.lists(method) || (self.lists("GET") && self.judged_like_get(method)) {
-            self.conditions.fit(call)
+            self.conditions.fit_read(call, read)
         } else {
             Err(Mismatch::Method)
         }
     }
 
-    /// Whether this route opens, for some requests at least, all of what the later `other` would protect (PA-10).
+    /// Whether this route opens what the later `other` would protect, for some requests at least, and is no exception to it: one
+    /// for paths that are few of the other's (PA-10).
     pub fn hides(&self, other: &Self) -> bool {
-        self.policy.opens() && !other.policy.opens() && self.path.covers(&other.path) && self.has_methods_of(other)
+        self.policy.opens()
+            && !other.policy.opens()
+            && self.shares_methods_with(other)
+            && self.path.meets(self.compare(), &other.path, other.compare())
+            && !self.conditions.exclude(&other.conditions)
+            && (self.covers(other) || !other.path.covers(other.compare(), &self.path, self.compare()))
+    }
+
+    /// Whether this later route may be where requests go that miss the conditions of `other`.
+    pub fn catches(&self, other: &Self) -> bool {
+        self.covers(other) && self.shares_methods_with(other)
+    }
+
+    /// Whether it has all of another's paths, but for their spelling.
+    pub fn covers(&self, other: &Self) -> bool {
+        self.path.covers(Compare::Loosely, &other.path, Compare::Loosely)
     }
 
     /// Whether no request gets past this route to the later `other`. May say no where it is so, never the reverse.
     pub fn takes_all(&self, other: &Self) -> bool {
         // A rule that opens GET leaves OPTIONS to a later one that protects GET (PA-12).
         let is_as_wide = !self.policy.opens() || other.policy.opens();
-        let has_its_spellings = self.compare() == Compare::Loosely || other.compare() == Compare::Exactly;
-        let has_its_paths = self.path.is_anchored() && self.path.covers(&other.path);
-        let has_its_calls = self.conditions.is_empty() || self.conditions == other.conditions;
-        is_as_wide && self.has_methods_of(other) && has_its_spellings && has_its_paths && has_its_calls
+        is_as_wide
+            && self.has_methods_of(other)
+            && self.conditions.ask_no_more_than(&other.conditions)
+            && self.path.covers(self.compare(), &other.path, other.compare())
     }
 
     fn compare(&self) -> Compare {
         if self.policy.opens() || self.case_sensitive { Compare::Exactly } else { Compare::Loosely }
     }
 
-    fn has_methods_of(&self, other: &Self) -> bool {
+    /// Whether it names all methods that another is for.
+    pub fn has_methods_of(&self, other: &Self) -> bool {
         self.methods.is_empty() || (!other.methods.is_empty() && other.methods.iter().all(|method| self.lists(method)))
+    }
+
+    fn shares_methods_with(&self, other: &Self) -> bool {
+        let has = |method: &str| self.lists(method) || (method == "HEAD" && self.lists("GET"));
+        self.methods.is_empty()
+            || other.methods.is_empty()
+            || other.methods.iter().any(|method| has(method))
+            || self.methods.iter().any(|method| method == "HEAD" && other.lists("GET"))
     }
 
     fn lists(&self, method: &str) -> bool {

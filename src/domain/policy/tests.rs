@@ -2,7 +2,7 @@ use super::{strength::tests::any_strength, *};
 use crate::domain::{
     factor::FactorId,
     place::Place,
-    risk::{Assessment, Score},
+    risk::{Assessment, Score, Signal},
     session::{Activity, Session, SessionId},
     user::{LoginId, User, UserId},
 };
@@ -26,14 +26,27 @@ fn locked_visitor(proofs: &[Authentication], locked_at: Option<Timestamp>) -> Vi
 
 /// Somebody whose session was last used so.
 fn visitor_after(activity: Activity, proofs: &[Authentication], locked_at: Option<Timestamp>) -> Visitor {
-    any_visitor(activity, proofs, locked_at, 50)
+    any_visitor(activity, proofs, locked_at, scored(50))
 }
 
 fn risky_visitor(proofs: &[Authentication], locked_at: Option<Timestamp>, risk: u8) -> Visitor {
-    any_visitor(Activity::begun(NOON), proofs, locked_at, risk)
+    any_visitor(Activity::begun(NOON), proofs, locked_at, scored(risk))
 }
 
-fn any_visitor(activity: Activity, proofs: &[Authentication], locked_at: Option<Timestamp>, risk: u8) -> Visitor {
+fn visitor_of_risk(proofs: &[Authentication], risk: Assessment) -> Visitor {
+    any_visitor(Activity::begun(NOON), proofs, None, risk)
+}
+
+fn scored(risk: u8) -> Assessment {
+    Assessment { score: score(risk), signals: vec![] }
+}
+
+fn any_visitor(
+    activity: Activity,
+    proofs: &[Authentication],
+    locked_at: Option<Timestamp>,
+    risk: Assessment,
+) -> Visitor {
     let user = UserId(Uuid::nil());
     Visitor::SignedIn(Arc::new(Identity {
         user: User {
@@ -55,7 +68,7 @@ fn any_visitor(activity: Activity, proofs: &[Authentication], locked_at: Option<
             activity,
             locked_at,
             place: Place::default(),
-            risk: Assessment { score: score(risk), signals: vec![] },
+            risk,
         },
     }))
 }
@@ -216,16 +229,45 @@ fn any_policy() -> impl Strategy<Value = Policy> {
 
 fn any_ceiling() -> impl Strategy<Value = Ceiling> {
     let threshold = || prop::option::of((1u8..=100).prop_map(score));
-    (threshold(), prop::sample::select(Level::ALL), threshold()).prop_map(|(ask, level, deny)| Ceiling {
-        ask,
-        level,
-        deny,
-    })
+    let signals = || any_signals().prop_map(|signals| signals.into_iter().collect());
+    (threshold(), prop::sample::select(Level::ALL), threshold(), signals(), signals())
+        .prop_map(|(ask, level, deny, ask_on, deny_on)| Ceiling { ask, level, deny, ask_on, deny_on })
+}
+
+fn any_signals() -> impl Strategy<Value = Vec<Signal>> {
+    prop::sample::subsequence(Signal::ALL, 0..=Signal::ALL.len())
+}
+
+/// From these scores on.
+fn ceiling(ask: u8, deny: Option<u8>) -> Ceiling {
+    let (ask_on, deny_on) = Default::default();
+    Ceiling { ask: Some(score(ask)), level: Level::Mfa, deny: deny.map(score), ask_on, deny_on }
+}
+
+#[test]
+fn a_signal_does_what_the_policy_says_whatever_it_weighs() {
+    let on = |signal| std::collections::BTreeSet::from([signal]);
+    let risk =
+        Ceiling { ask: None, ask_on: on(Signal::NewDevice), deny_on: on(Signal::NewCountry), ..ceiling(1, None) };
+    let policy = requires(Requirement { risk: Some(risk), ..Requirement::at(Level::Login) });
+    let decided = |methods: &[Method], signals: &[Signal]| {
+        let proofs: Vec<_> = methods.iter().map(|method| proof(*method, NOON)).collect();
+        policy.decide(&visitor_of_risk(&proofs, Assessment { score: score(0), signals: signals.to_vec() }), NOON)
+    };
+    let (alone, both) = (&[Method::Password][..], &[Method::Password, Method::Totp][..]);
+
+    assert!(matches!(decided(alone, &[Signal::NewNetwork]), Decision::Admit(_)));
+    assert!(matches!(
+        decided(alone, &[Signal::NewNetwork, Signal::NewDevice]),
+        Decision::StepUp(Missing::Level { risk: Some(_), .. })
+    ));
+    assert!(matches!(decided(both, &[Signal::NewDevice]), Decision::Admit(_)));
+    assert!(matches!(decided(both, &[Signal::NewDevice, Signal::NewCountry]), Decision::Deny(WhyDenied::Risk)));
 }
 
 #[test]
 fn a_risky_sign_in_takes_a_second_factor_and_a_riskier_one_is_refused() {
-    let risk = Some(Ceiling { ask: Some(score(40)), level: Level::Mfa, deny: Some(score(80)) });
+    let risk = Some(ceiling(40, Some(80)));
     let policy = requires(Requirement { risk, ..Requirement::at(Level::Login) });
     let decided = |methods: &[Method], risk| {
         let proofs: Vec<_> = methods.iter().map(|method| proof(*method, NOON)).collect();
@@ -247,7 +289,7 @@ fn a_risky_sign_in_takes_a_second_factor_and_a_riskier_one_is_refused() {
 
 #[test]
 fn what_is_too_old_to_count_answers_no_risk() {
-    let risk = Some(Ceiling { ask: Some(score(40)), level: Level::Mfa, deny: None });
+    let risk = Some(ceiling(40, None));
     let policy = requires(Requirement { risk, max_age: Some(60 * MINUTE), ..Requirement::at(Level::Login) });
     let proofs = |age| [proof(Method::Password, NOON), proof(Method::Totp, NOON - age)];
 
@@ -391,11 +433,13 @@ proptest! {
     fn a_riskier_sign_in_never_admits_more(
         policy in any_policy(),
         proofs in prop::collection::vec(any_proof(), 0..6),
-        risk in 0u8..=100,
-        more in 0u8..=100,
+        (risk, more) in (0u8..=100, 0u8..=100),
+        (signals, others) in (any_signals(), any_signals()),
     ) {
-        let admits = |risk| matches!(policy.decide(&risky_visitor(&proofs, None, risk), NOON), Decision::Admit(_));
-        prop_assert!(admits(risk.min(more)) >= admits(risk.max(more)));
+        let decided = |risk| policy.decide(&visitor_of_risk(&proofs, risk), NOON);
+        let admits = |score, signals| matches!(decided(Assessment { score, signals }), Decision::Admit(_));
+        let all = [signals.clone(), others].concat();
+        prop_assert!(admits(score(risk.min(more)), signals) >= admits(score(risk.max(more)), all));
     }
 
     #[test]

@@ -23,6 +23,9 @@ pub enum NotCanonical {
     /// `.`, `..` or nothing between two slashes.
     #[error("the path has a segment that is empty or dots")]
     DotSegment,
+    /// Some servers would take it for one of the gateway's own.
+    #[error("some servers would read one of the gateway's own paths")]
+    Reserved,
     /// The decoded path is not UTF-8.
     #[error("the decoded path is not UTF-8")]
     NotUtf8,
@@ -41,6 +44,9 @@ pub struct Allowed {
 ///
 /// Escapes of unreserved characters are decoded once, other escapes are upper case, everything else is as it was
 /// sent. There are no dot segments and no empty ones but a last one.
+///
+/// With a character that an application [allows](Allowed) there are servers that read another path than is written here:
+/// [`readings`](Self::readings). None of those has dot segments either, and none is one of the gateway's own paths.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CanonicalPath<'a>(Cow<'a, str>);
 
@@ -58,7 +64,35 @@ impl<'a> CanonicalPath<'a> {
         }
         let path = if raw.contains('%') { Cow::Owned(settle_escapes(raw, allowed)?) } else { Cow::Borrowed(raw) };
         check_segments(&path)?;
-        Ok(Self(path))
+        let path = Self(path);
+        for reading in path.readings() {
+            if reading.as_str().split('/').any(|segment| matches!(segment, "." | "..")) {
+                return Err(NotCanonical::DotSegment);
+            }
+            if reading.below_reserved().is_some() && path.below_reserved().is_none() {
+                return Err(NotCanonical::Reserved);
+            }
+        }
+        Ok(path)
+    }
+
+    /// What other servers read there: Java's cut each segment at its `;`, others only the last one or the whole path, some
+    /// decode before they cut, some take `%2F` for a slash, and some two slashes for one. Nothing for most paths.
+    pub fn readings(&self) -> Vec<CanonicalPath<'static>> {
+        if !self.0.contains(';') && !self.0.contains("%2F") && !self.0.contains("%3B") {
+            return Vec::new();
+        }
+        let mut known = vec![self.0.clone().into_owned()];
+        let mut next = 0;
+        while let Some(path) = known.get(next) {
+            for reading in OTHER_READINGS.map(|read| read(path)) {
+                if !known.contains(&reading) {
+                    known.push(reading);
+                }
+            }
+            next += 1;
+        }
+        known.into_iter().skip(1).map(|path| CanonicalPath(Cow::Owned(path))).collect()
     }
 
     /// The canonical text.
@@ -77,6 +111,27 @@ impl<'a> CanonicalPath<'a> {
     pub fn is_as_sent(&self) -> bool {
         matches!(self.0, Cow::Borrowed(_))
     }
+}
+
+/// What servers do to a path that others don't. Some do several, one after the other.
+const OTHER_READINGS: [fn(&str) -> String; 6] = [
+    |path| path.split('/').map(before_semicolon).collect::<Vec<_>>().join("/"),
+    |path| match path.rsplit_once('/') {
+        Some((rest, last)) => format!("{rest}/{}", before_semicolon(last)),
+        None => path.to_owned(),
+    },
+    |path| before_semicolon(path).to_owned(),
+    |path| path.replace("%2F", "/"),
+    |path| path.replace("%3B", ";"),
+    |path| {
+        let segments: Vec<_> = path.split('/').skip(1).filter(|segment| !segment.is_empty()).collect();
+        let last = if path.ends_with('/') && !segments.is_empty() { "/" } else { "" };
+        format!("/{}{last}", segments.join("/"))
+    },
+];
+
+fn before_semicolon(text: &str) -> &str {
+    text.split(';').next().unwrap_or_default()
 }
 
 /// What the paths begin with that the gateway keeps for itself on every app host (PA-13).
@@ -149,7 +204,7 @@ fn check_segments(path: &str) -> Result<(), NotCanonical> {
     let mut segments = path.split('/').skip(1).peekable();
     while let Some(segment) = segments.next() {
         // What some servers cut at the semicolon must not be dots either.
-        let name = segment.split(';').next().unwrap_or_default();
+        let name = before_semicolon(segment);
         let is_last = segments.peek().is_none();
         if matches!(name, "." | "..") || (name.is_empty() && !(is_last && segment.is_empty())) {
             return Err(NotCanonical::DotSegment);
@@ -260,6 +315,28 @@ mod tests {
     }
 
     #[test]
+    fn what_an_application_allows_is_read_in_other_ways_by_other_servers() {
+        let lenient = Allowed { semicolon: true, encoded_slash: true };
+        let readings = |raw| {
+            let path = CanonicalPath::parse(raw, lenient).unwrap();
+            path.readings().iter().map(|path| path.as_str().to_owned()).collect::<Vec<_>>()
+        };
+
+        assert_eq!(readings("/admin/users"), Vec::<String>::new());
+        assert_eq!(readings("/admin;x=1/users"), ["/admin/users", "/admin"]);
+        assert_eq!(readings("/admin%2fusers"), ["/admin/users"]);
+        assert!(readings("/a;b%2Fc;d/e;f").contains(&"/a/c/e".to_owned()));
+        assert!(readings("/admin%3Bx/users").contains(&"/admin/users".to_owned()));
+        assert!(readings("/admin%2F%2Fusers").contains(&"/admin/users".to_owned()));
+        for raw in ["/a%2F..%2Fadmin", "/a/..%2Fadmin", "/a/..%3Bx/admin", "/a/%2E%2e;x"] {
+            assert!(CanonicalPath::parse(raw, lenient).is_err(), "{raw}");
+        }
+        for raw in ["/.doorward%2Fcallback", "/.doorward;x/callback", "/%2F.doorward/x", "/.DOORWARD%3B/x"] {
+            assert_eq!(CanonicalPath::parse(raw, lenient), Err(NotCanonical::Reserved), "{raw}");
+        }
+    }
+
+    #[test]
     fn no_spelling_of_the_reserved_prefix_is_an_applications() {
         let below = |raw| CanonicalPath::parse(raw, STRICT).unwrap().below_reserved().map(str::to_owned);
 
@@ -277,6 +354,17 @@ mod tests {
         fn the_canonical_form_is_canonical(raw in "/[ -~]{0,24}") {
             if let Ok(once) = canonical(&raw) {
                 prop_assert_eq!(canonical(&once), Ok(once.clone()));
+            }
+        }
+
+        /// What one server makes of another's reading is one of the readings, so that none is missed.
+        #[test]
+        fn no_server_reads_anything_else(raw in "/([a-b;/]|%2F|%3B|\\.){0,12}") {
+            let Ok(path) = CanonicalPath::parse(&raw, Allowed { semicolon: true, encoded_slash: true }) else { return Ok(()) };
+            let readings = path.readings();
+            for reading in &readings {
+                let further = reading.readings();
+                prop_assert!(further.iter().all(|one| readings.contains(one) || *one == path));
             }
         }
 

@@ -25,7 +25,30 @@ const HOP_BY_HOP: &[&str] = &[
 /// Spellings that application servers fold into one of them, or into `Content-Length`, go too. Gateway fields
 /// are added afterwards, so no nomination can remove them.
 pub fn remove(headers: &mut HeaderMap, also: impl Fn(&str) -> bool) {
-    let mut doomed: Vec<HeaderName> = headers
+    for name in doomed(headers, also) {
+        headers.remove(name);
+    }
+}
+
+/// What [`remove`] removes.
+pub fn doomed(headers: &HeaderMap, also: impl Fn(&str) -> bool) -> Vec<HeaderName> {
+    let mut doomed: Vec<_> = nominated(headers).collect();
+    let ends_here = |name: &&HeaderName| {
+        let folded = fold(name.as_str());
+        is_of_connection(&folded) || (folded == "content-length" && folded != name.as_str()) || also(&folded)
+    };
+    doomed.extend(headers.keys().filter(ends_here).cloned());
+    doomed
+}
+
+/// Whether a field of this [folded](fold) name belongs to one connection.
+pub fn is_of_connection(folded: &str) -> bool {
+    HOP_BY_HOP.contains(&folded)
+}
+
+/// The fields that `Connection` names.
+pub fn nominated(headers: &HeaderMap) -> impl Iterator<Item = HeaderName> {
+    headers
         .get_all(header::CONNECTION)
         .iter()
         .flat_map(|value| value.as_bytes().split(|&byte| byte == b','))
@@ -33,15 +56,6 @@ pub fn remove(headers: &mut HeaderMap, also: impl Fn(&str) -> bool) {
         // The two that everybody sends: one is no field, and the other goes anyway.
         .filter(|option| !option.eq_ignore_ascii_case(b"close") && !option.eq_ignore_ascii_case(b"keep-alive"))
         .filter_map(|option| HeaderName::from_bytes(option).ok())
-        .collect();
-    let ends_here = |name: &&HeaderName| {
-        let folded = fold(name.as_str());
-        HOP_BY_HOP.contains(&&*folded) || (folded == "content-length" && folded != name.as_str()) || also(&folded)
-    };
-    doomed.extend(headers.keys().filter(ends_here).cloned());
-    for name in doomed {
-        headers.remove(name);
-    }
 }
 
 #[cfg(test)]

@@ -81,9 +81,14 @@ pub fn find(headers: &HeaderMap) -> Brought<'_> {
 
 /// Removes every credential that holds a token of ours (ID-11). The application's pass byte for byte.
 pub fn remove_ours(headers: &mut HeaderMap) {
-    if headers.get_all(AUTHORIZATION).iter().any(could_be_ours) {
+    if holds_ours(headers) {
         headers.remove(AUTHORIZATION);
     }
+}
+
+/// Whether there is one.
+pub fn holds_ours(headers: &HeaderMap) -> bool {
+    headers.get_all(AUTHORIZATION).iter().any(could_be_ours)
 }
 
 fn could_be_ours(value: &HeaderValue) -> bool {

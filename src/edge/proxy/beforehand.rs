@@ -20,7 +20,7 @@ use crate::{
         secret::sha256,
         target::CanonicalPath,
     },
-    edge::http::refusal::Refusal,
+    edge::http::{hop, refusal::Refusal},
     flows::hold::{self, Found, LostPart},
     ports::{StoreError, upstream::Upstream},
 };
@@ -153,6 +153,10 @@ async fn whole(body: &mut RequestBody, bytes_max: u64) -> Result<Bytes, BodyErro
 
 /// Whether every application reads such a body as a form with fields, and in one way.
 pub fn is_urlencoded(headers: &HeaderMap) -> bool {
+    // What is nominated never reaches the application, which would then have to guess.
+    if hop::nominated(headers).any(|name| name == header::CONTENT_TYPE) {
+        return false;
+    }
     let mut types = headers.get_all(header::CONTENT_TYPE).iter();
     let (Some(kind), None) = (types.next().and_then(|value| value.to_str().ok()), types.next()) else { return false };
     let (kind, parameters) = kind.split_once(';').unwrap_or((kind, ""));
@@ -185,8 +189,9 @@ mod tests {
             (&[(header::CONTENT_TYPE, "multipart/form-data; boundary=x")], false),
             (&[(header::CONTENT_TYPE, "text/plain")], false),
             (&[form.clone(), form.clone()], false),
-            (&[form, (header::CONTENT_ENCODING, "gzip")], false),
+            (&[form.clone(), (header::CONTENT_ENCODING, "gzip")], false),
             (&[], false),
+            (&[(header::CONNECTION, "close, content-type"), form], false),
         ] {
             assert_eq!(is_urlencoded(&headers(fields)), expected, "{fields:?}");
         }

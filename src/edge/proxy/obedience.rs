@@ -1,6 +1,9 @@
 //! What a stream goes on being asked for while it is open: what its request would be asked for if it came now.
 
-use super::serve::{Arrival, Proxy, Served};
+use super::{
+    fields::Left,
+    serve::{Arrival, Proxy, Served},
+};
 use crate::domain::{
     policy::{
         Decision, Policy, Visitor,
@@ -71,13 +74,14 @@ impl Obedience {
 
     /// The policy of its route. A request that has none any more is not let through.
     fn find(&self, apps: &ByHost<Arc<Served>>, visitor: &Visitor, now: Timestamp) -> Option<Arc<Policy>> {
-        let app = &apps.find(&self.host)?.app;
+        let served = apps.find(&self.host)?;
+        let app = &served.app;
         let path = CanonicalPath::parse(&self.path, app.allowed).ok()?;
         let call = Call {
             method: self.method.as_str(),
             path: &path,
             query: self.query.as_deref(),
-            fields: &self.fields,
+            fields: &Left { headers: &self.fields, names: &served.names },
             client: Some(self.client),
             // Nobody knows any more: what depends on it is not let through.
             form: Form::Unread,

@@ -5,6 +5,7 @@ use super::{
     answer::Own,
     beforehand::ReadForm,
     body::{BodyError, RequestBody},
+    fields::Left,
     head::Head,
     visitors::Seen,
 };
@@ -156,7 +157,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             host: asked.authority.to_string(),
             method: asked.method.as_str().to_owned(),
             path: known.path.to_owned(),
-            extract: served.reads.extract(asked.query, asked.headers),
+            extract: served.reads.extract(asked.query, &Left { headers: asked.headers, names: &served.names }),
             form: Verdicts::of(&served.app, form, asked.query),
             client: asked.client,
             sender: known.visitor.as_ref().map(Sender::from),

@@ -9,7 +9,9 @@ use super::{
     challenge::{Lack, asks},
     cors::Cors,
     deliver::{Brought, restore},
-    failure, form_action, grpc,
+    failure,
+    fields::Left,
+    form_action, grpc,
     head::Head,
     hold::is_own_form,
     incoming,
@@ -332,8 +334,8 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
     ) -> Result<(Matched<'a>, Option<Seen>, Option<ReadForm>), Box<Own>> {
         let now = self.world.clock.now();
         let matched = |visitor: Option<&Visitor>, form: Option<&ReadForm>| {
-            let (method, client, fields, form) =
-                (asked.method.as_str(), Some(asked.client), asked.headers, ReadForm::seen(form));
+            let (method, client, form) = (asked.method.as_str(), Some(asked.client), ReadForm::seen(form));
+            let fields = &Left { headers: asked.headers, names: &served.names };
             served.app.matched(&Call { method, path, query, fields, client, form, visitor, now })
         };
         let stuck = |stuck: Box<Stuck>| Box::new(self.give_up(served, asked, path.as_str(), *stuck));

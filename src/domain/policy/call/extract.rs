@@ -5,7 +5,10 @@
 //! - Every condition that was known when it was kept says of the extract what it said of the request.
 //! - A value is kept only where a condition compares it with a text. Of everything else there is a name at most.
 
-use super::{Conditions, Fields, Named, Wanted, decoded, folds_to_same, loosely_same};
+use super::{
+    Conditions, Fields, Named, Wanted, folds_to_same,
+    query::{decoded, loosely_same},
+};
 use crate::domain::{policy::route::App, target::path::check_query};
 use serde::{Deserialize, Serialize};
 use std::{fmt, sync::Arc};

@@ -5,7 +5,7 @@
 //! - Every condition on forms that was known when they were kept says the same again.
 //! - No text of a form is kept, only whether it was the one that a condition wants.
 
-use super::{Form, Named, Said, Wanted};
+use super::{Form, Named, Read, Said, Wanted};
 use crate::domain::policy::route::App;
 use serde::{Deserialize, Serialize};
 
@@ -26,9 +26,9 @@ struct Verdict {
 impl Verdicts {
     /// What the routes of `app` make of this form, which came with this query. Nothing, where nobody looked into it.
     pub fn of(app: &App, form: Form<'_>, query: Option<&str>) -> Self {
-        let mut verdicts = Self::default();
+        let (mut verdicts, read) = (Self::default(), Read::new(query, form));
         for named in app.routes.iter().flat_map(|route| &route.conditions.form) {
-            if let (None, Some(said)) = (verdicts.said(named), named.said_by_form(form, query)) {
+            if let (None, Some(said)) = (verdicts.said(named), named.said_by_form(form, &read)) {
                 let wanted = wanted_of(named).map(str::to_owned);
                 verdicts.0.push(Verdict { name: named.name.clone(), wanted, said });
             }

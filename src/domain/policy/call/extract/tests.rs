@@ -6,6 +6,10 @@ fn named(name: &str, wanted: &str) -> Named {
     Named { name: name.into(), wanted }
 }
 
+fn said(named: &Named, query: &str) -> crate::domain::policy::call::Said {
+    named.said_by_query(&crate::domain::policy::call::query::Query::of(Some(query)))
+}
+
 fn reads(query: &[&Named], fields: &[&Named]) -> Arc<Reads> {
     let owned = |named: &[&Named]| named.iter().map(|&named| named.clone()).collect();
     let mut reads = Reads::default();
@@ -94,7 +98,7 @@ proptest! {
         let reads = reads(&conditions.each_ref(), &[]);
         let extract = reads.extract(Some(&query), &crate::domain::policy::call::NoFields);
         for named in &conditions {
-            let (whole, kept) = (named.said_by_query(Some(&query)), named.said_by_query(Some(&extract.query())));
+            let (whole, kept) = (said(named, &query), said(named, &extract.query()));
             prop_assert_eq!(whole, kept, "{}: {:?}", query, extract);
             let asked = Conditions { query: vec![named.clone()], ..Conditions::default() };
             prop_assert_eq!(extract.untold(&asked), None);
@@ -108,7 +112,7 @@ proptest! {
         let (extract, asked) = (reads.extract(Some(&query), &crate::domain::policy::call::NoFields), named("action", wanted));
         let conditions = Conditions { query: vec![asked.clone()], ..Conditions::default() };
         if extract.untold(&conditions).is_none() {
-            prop_assert_eq!(asked.said_by_query(Some(&query)), asked.said_by_query(Some(&extract.query())), "{:?}", extract);
+            prop_assert_eq!(said(&asked, &query), said(&asked, &extract.query()), "{:?}", extract);
         }
     }
 
