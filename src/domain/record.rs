@@ -7,6 +7,8 @@
 //!
 //! - Under the policies that made it, a record is decided again as the request was.
 
+mod written;
+
 use crate::domain::{
     event::by_name,
     factor::{FactorId, Method},
@@ -24,6 +26,7 @@ use crate::domain::{
 use serde::{Deserialize, Serialize};
 use std::{fmt, net::IpAddr, time::Duration};
 use uuid::Uuid;
+use written::{instant, login_id, maybe_instant};
 
 /// What becomes of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -311,57 +314,6 @@ impl Person {
             created_at: self.since,
         };
         Identity { user, session }
-    }
-}
-
-/// Instants as RFC 3339 has them, to the millisecond.
-mod instant {
-    use super::Timestamp;
-    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
-    use std::borrow::Cow;
-
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
-    pub(super) fn serialize<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
-        // Only the ends of time are out of range, and nothing was decided then.
-        let at = jiff::Timestamp::from_millisecond(at.as_millis()).unwrap_or_default();
-        serializer.collect_str(&at.strftime("%Y-%m-%dT%H:%M:%S.%3fZ"))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
-        let text = Cow::<str>::deserialize(deserializer)?;
-        let at: jiff::Timestamp = text.parse().map_err(D::Error::custom)?;
-        Ok(Timestamp::from_millis(at.as_millisecond()))
-    }
-}
-
-mod maybe_instant {
-    use super::{Timestamp, instant};
-    use serde::{Deserializer, Serializer};
-
-    #[expect(clippy::ref_option, reason = "serde hands out references")]
-    pub(super) fn serialize<S: Serializer>(at: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
-        match at {
-            Some(at) => instant::serialize(at, serializer),
-            None => serializer.serialize_none(),
-        }
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
-        instant::deserialize(deserializer).map(Some)
-    }
-}
-
-mod login_id {
-    use super::LoginId;
-    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
-    use std::borrow::Cow;
-
-    pub(super) fn serialize<S: Serializer>(user: &LoginId, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(user.as_str())
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<LoginId, D::Error> {
-        LoginId::parse(&Cow::<str>::deserialize(deserializer)?).map_err(D::Error::custom)
     }
 }
 

@@ -359,11 +359,16 @@ async fn whatever_is_sent_is_explained_as_it_was_decided() {
             assert_decided_again(&settings, &judge, record);
         }
     }
+    assert_the_program_says_so(&gateway.site, &records);
+}
+
+/// That `explain --id` knows a record of each outcome, and says the same.
+fn assert_the_program_says_so(site: &Site, records: &HashMap<String, Record>) {
     for outcome in [Outcome::Forward, Outcome::Report, Outcome::SignIn, Outcome::StepUp, Outcome::Deny, Outcome::Refuse]
     {
         let record = records.values().find(|record| record.outcome == outcome && record.hitch.is_none());
         let record = record.unwrap_or_else(|| panic!("nothing came to {outcome}"));
-        let output = gateway.site.run(&["explain", "--id", &record.id, "--json"], "");
+        let output = site.run(&["explain", "--id", &record.id, "--json"], "");
         let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!(
             (&told["same"], &told["explanation"]["outcome"]),
