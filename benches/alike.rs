@@ -125,6 +125,7 @@ async fn world(folder: &Path) -> World {
             limits: Limits { lifetime: Duration::from_hours(12), idle: Duration::from_hours(1) },
             sign_up: SignUp::Open,
             requirements: Requirements::default(),
+            asking: Vec::new(),
             recovery_codes: 10,
             risk: None,
             methods: vec![Method::Passkey, Method::Totp],

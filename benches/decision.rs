@@ -116,6 +116,7 @@ impl Scene {
                 limits: Limits { lifetime: Duration::from_hours(12), idle: Duration::from_hours(1) },
                 sign_up: SignUp::Open,
                 requirements: Requirements::default(),
+                asking: Vec::new(),
                 recovery_codes: 10,
                 risk: None,
                 first_factor: FirstFactor::Operator,

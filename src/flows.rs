@@ -10,6 +10,7 @@ pub mod contacts;
 pub mod devices;
 pub mod enroll;
 pub mod factors;
+pub mod first_factor;
 pub mod grace;
 pub mod hold;
 pub mod journey;
@@ -35,6 +36,7 @@ use crate::{
         language::Language,
         password::Policy as PasswordPolicy,
         place::Place,
+        policy::Policy,
         secret::Token,
         session::Limits,
         throttle::{ACCOUNT, ADDRESS, BudgetKey, Closed, Lane, Schedule},
@@ -88,6 +90,8 @@ pub struct Settings {
     pub sign_up: SignUp,
     /// Whom signing in takes how much from.
     pub requirements: Requirements,
+    /// Policies of applications that ask for more than a password.
+    pub asking: Vec<Arc<Policy>>,
     /// Recovery codes in a set; none are made or taken where it is zero.
     pub recovery_codes: u8,
     /// What they want to know of sign-ins; nothing where there is none.

@@ -3,7 +3,7 @@
 use super::{
     keys,
     levels::{self, Levels, Minimum},
-    lints,
+    lints, mfa,
     policies::Policies,
     problem::{Code, Problem},
     programs,
@@ -18,7 +18,6 @@ use crate::domain::{
         call::Network,
         route::{App, Route},
     },
-    session::Level,
     target::{Allowed, HostPattern},
 };
 use std::{ops::Range, path::PathBuf, sync::Arc};
@@ -57,7 +56,7 @@ fn app(section: &Section<'_>, around: &Around<'_>, taken: &mut Taken) -> Option<
     let hosts = hosts(section, around.portal, &mut taken.hosts);
     let fallback = section.maybe(&key::POLICY, |value| Some((around.policies.find(value)?, value.at.clone())));
     let minimum = section.maybe(&key::MINIMUM, |value| levels::minimum_of_app(value, around.levels));
-    let floor = section.maybe(&key::MFA, |value| one_of(value, &[("required", Level::Mfa)]));
+    let floor = section.maybe(&key::MFA, mfa::of_app);
     let allowed = section.read(&key::ALLOW_IN_PATH, allowed);
     let routes = section.read(&key::ROUTE, |value| routes::routes(value, around));
     let towards = towards(section);

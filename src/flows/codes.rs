@@ -292,7 +292,7 @@ fn content(
         return Content::Link { url: url.into(), purpose: LinkPurpose::SignIn, lifetime, asked };
     }
     let purpose = match purpose {
-        SentPurpose::Prove => CodePurpose::Prove,
+        SentPurpose::Prove | SentPurpose::SetUp => CodePurpose::Prove,
         SentPurpose::Verify(_) => CodePurpose::Verify,
     };
     Content::Code { code: secret.to_text(), purpose, lifetime, asked }

@@ -3,14 +3,13 @@
 use super::{
     Caller, World,
     challenge::{ChallengeError, held},
-    codes, enroll, notices,
+    first_factor::{self, Takes},
+    notices,
     sessions::{Bearer, Full},
 };
 use crate::{
     domain::{
         change::{Change, Grounds},
-        contact::{Channel, Kind},
-        enrolment::{FirstFactor, Requirement as SignInRequirement},
         event::What,
         factor::{FactorId, Method},
         policy::Missing,
@@ -50,6 +49,9 @@ pub enum ChangeError {
     /// The first second factor takes an operator's approval (EN-04).
     #[error("a first second factor may not be set up with the password alone")]
     NeedsOperator,
+    /// The first second factor takes a code from the account's mailbox, or an operator's approval.
+    #[error("a first second factor takes a code from the mailbox first")]
+    NeedsMailbox,
     /// The operator does not want such factors.
     #[error("this method is not among `mfa.methods`")]
     NotOffered,
@@ -104,15 +106,16 @@ pub async fn may_add(world: &World, bearer: &Bearer, method: Method) -> Result<(
     if let Some(Ok(Grounds::Recovery)) = grounds {
         return Ok((account.user, Right::Recovered));
     }
-    let count = second_factors(world, user.id).await?.len();
-    let mut right = Right::Fresh;
-    if count == 0 {
-        if enroll::is_open(world, &account).await? {
-            right = Right::First;
-        } else if !has_more_than_a_password(world, user.id).await? {
-            return Err(ChangeError::NeedsOperator);
+    let right = match first_factor::takes_of(world, bearer, &account).await? {
+        Takes::Proof => Right::Fresh,
+        Takes::Approval => Right::First,
+        Takes::Operator => return Err(ChangeError::NeedsOperator),
+        Takes::Mailbox => {
+            let stale = grounds.and_then(Result::err).map(ChangeError::NeedsProof);
+            return Err(stale.unwrap_or(ChangeError::NeedsMailbox));
         }
-    }
+    };
+    let count = second_factors(world, user.id).await?.len();
     match grounds {
         // Whose password was right a moment ago.
         None if right == Right::First => Ok((account.user, right)),
@@ -121,25 +124,6 @@ pub async fn may_add(world: &World, bearer: &Bearer, method: Method) -> Result<(
         Some(Ok(_)) if count >= SECOND_FACTORS_MAX => Err(ChangeError::TooMany),
         Some(Ok(_)) => Ok((account.user, right)),
     }
-}
-
-/// Whether this account has what lets its owner enrol more without an operator (EN-04). Mail resets the password, so a
-/// mailbox is more than that only where the operator says so.
-pub(super) async fn has_more_than_a_password(world: &World, user: UserId) -> Result<bool, StoreError> {
-    let is_more = |method: &Method| world.settings.first_factor == FirstFactor::Mailbox || !method.is_mail();
-    Ok(codes::methods_of(world, user).await?.iter().any(is_more) || !second_factors(world, user).await?.is_empty())
-}
-
-/// Whether this account may be reached at a new address of this kind, where that makes it a factor: as the first one only if
-/// an operator lets it, like any other (EN-04).
-pub(super) async fn may_be_reached(world: &World, user: UserId, kind: Kind) -> Result<bool, ChallengeError> {
-    let is_sent_there = |method: &Method| method.channel().map(Channel::kind) == Some(kind);
-    let opens_more = kind == Kind::Phone || world.settings.first_factor == FirstFactor::Mailbox;
-    let account = world.store.account(user).await?.ok_or(ChallengeError::Gone)?;
-    if !opens_more || !world.settings.methods_of(&account.user.groups).iter().any(is_sent_there) {
-        return Ok(true);
-    }
-    Ok(has_more_than_a_password(world, user).await? || enroll::is_open(world, &account).await?)
 }
 
 /// What this session lacks for a change to how its owner signs in.
@@ -183,10 +167,7 @@ pub async fn primary(world: &World, user: UserId) -> Result<Option<SecondFactor>
 
 /// Whether the last second factor of an account stays.
 pub fn last_factor(world: &World, user: &User) -> LastFactor {
-    match world.settings.requirements.of(&user.groups) {
-        SignInRequirement::Required => LastFactor::Stays,
-        SignInRequirement::Optional | SignInRequirement::RiskBased | SignInRequirement::Disabled => LastFactor::MayGo,
-    }
+    if first_factor::requires(world, user) { LastFactor::Stays } else { LastFactor::MayGo }
 }
 
 /// One of one's own second factors, if nothing is missing for a change to it.

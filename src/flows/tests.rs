@@ -9,6 +9,7 @@ mod devices;
 mod enroll;
 mod factors;
 mod failing_store;
+mod first_factor;
 mod gated;
 mod grace;
 mod hold;
@@ -226,6 +227,7 @@ impl Scene {
                 limits: LIMITS,
                 sign_up: SignUp::Open,
                 requirements: Requirements { everybody: requirement, groups: BTreeMap::new() },
+                asking: Vec::new(),
                 origin: ORIGIN.to_owned(),
                 recovery_codes: 10,
                 risk: None,

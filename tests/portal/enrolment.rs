@@ -3,6 +3,7 @@
 use crate::house::{APP, rules, upstream};
 use reqwest::{Client, StatusCode};
 use serde_json::Value;
+use sqlx::{Connection as _, SqliteConnection};
 use support::{
     gateway::{Gateway, PORTAL, Site},
     outbox::{Outbox, cargo},
@@ -148,6 +149,70 @@ async fn a_mailbox_opens_the_first_set_up_and_the_way_back_is_kept() {
     let onward = follow(&client, &page, "/login?to=").await;
 
     assert_eq!((onward.url.as_str(), &*onward.text), (&*gateway.url(APP, "/strong/page"), "GET /strong/page for ann"));
+}
+
+/// Ends the day in which a new account may set up its first second step.
+async fn the_day_is_over(site: &Site) {
+    let url = format!("sqlite:{}/doorward.db", site.folder().display());
+    let mut store = SqliteConnection::connect(&url).await.unwrap();
+    sqlx::query("UPDATE accounts SET enrol_until = 1").execute(&mut store).await.unwrap();
+}
+
+/// Row 8: the mailbox opens the set-up though mail is no way to sign in here; what it opens is used up.
+#[tokio::test]
+async fn a_code_from_the_mailbox_comes_before_the_first_second_step() {
+    let site = site("requirement = \"required\"\nfirst_factor = \"mailbox\"\ngrace = \"7d\"", |rules| rules).await;
+    let (outbox, mut ann) = (Outbox::of(&site), Person::add_with_mail(&site, "ann", ADDRESS));
+    the_day_is_over(&site).await;
+    let gateway = site.start().await;
+    let client = gateway.client();
+
+    let reminder = ann.type_password(&client, &visit(&client, &gateway.url(APP, "/strong/page")).await).await;
+    assert!(reminder.is_at("/enroll"), "{reminder:?}");
+    let page = follow(&client, &reminder, "/enroll/totp?to=").await;
+    assert!(page.is_at("/enroll/mailbox") && page.text.contains("Send a code to a…@example.com"), "{page:?}");
+    let page = page.submit(&client, "/enroll/mailbox/send", &[]).await;
+    let letter = outbox.take(ADDRESS, "your code").await;
+    let code = cargo(&letter);
+    let wrong = if code == "000000" { "000001" } else { "000000" };
+    let page = page.submit(&client, "/enroll/mailbox", &[("code", wrong)]).await;
+    assert_eq!(page.status, StatusCode::FORBIDDEN);
+    assert!(at(&gateway, &client, "/enroll/totp").await.is_at("/enroll/mailbox"), "a wrong one opens nothing");
+    let page = page.submit(&client, "/enroll/mailbox", &[("code", code)]).await;
+    assert!(page.is_at("/enroll"), "{page:?}");
+    let page = set_up(&client, &follow(&client, &page, "/enroll/totp?to=").await, &mut ann).await;
+    let onward = follow(&client, &page, "/login?to=").await;
+
+    assert_eq!((onward.url.as_str(), &*onward.text), (&*gateway.url(APP, "/strong/page"), "GET /strong/page for ann"));
+    assert!(outbox.take(ADDRESS, "a way to sign in was added").await.contains("authenticator app"));
+    let activity = at(&gateway, &client, "/account/activity").await;
+    assert!(activity.text.contains("A code from your mailbox opened setting up the second step"), "{}", activity.text);
+}
+
+/// Row 8: where a second factor is nobody's duty, a password from a moment ago adds the first; nowhere else.
+#[tokio::test]
+async fn a_password_adds_the_first_second_step_where_nothing_asks_for_one() {
+    let without_routes = |rules: String| rules.split("  [[app.route]]").next().unwrap().to_owned();
+    let open = site("requirement = \"optional\"", without_routes).await;
+    let mut ann = Person::add_with_mail(&open, "ann", ADDRESS);
+    the_day_is_over(&open).await;
+    let outbox = Outbox::of(&open);
+    let gateway = open.start().await;
+    let client = gateway.client();
+    ann.visit(&client, &gateway.url(APP, "/page")).await;
+    let page = set_up(&client, &at(&gateway, &client, "/enroll/totp").await, &mut ann).await;
+    assert!(page.text.contains("<h1>Keep these recovery codes</h1>"), "{page:?}");
+    assert!(outbox.take(ADDRESS, "a way to sign in was added").await.contains("authenticator app"));
+
+    let strict = site("requirement = \"optional\"", |rules| rules).await;
+    let bob = Person::add_without_app(&strict, "bob", &[]);
+    the_day_is_over(&strict).await;
+    let gateway = strict.start().await;
+    let client = gateway.client();
+    bob.visit(&client, &gateway.url(APP, "/page")).await;
+    let refused = at(&gateway, &client, "/enroll/totp").await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN, "an app asks for more: {refused:?}");
+    assert!(refused.text.contains("A password alone isn"), "{}", refused.text);
 }
 
 /// Row 15: the checker says so to whoever writes the config.

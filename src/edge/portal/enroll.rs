@@ -1,6 +1,7 @@
 //! `/enroll`: adding a way to prove who one is.
 
 pub mod choose;
+pub mod mailbox;
 pub mod passkey;
 pub mod refused;
 pub mod reminder;

@@ -11,6 +11,7 @@ mod enroll;
 mod factors;
 mod login;
 mod logout;
+mod mailbox;
 mod passkeys;
 mod password;
 mod recovery_codes;
@@ -94,6 +95,8 @@ pub fn router(desk: Arc<Desk>) -> Router {
         .merge(sign_up::router())
         .route("/enroll", get(enroll::choose))
         .route("/enroll/reminder", get(reminder::show))
+        .route(mailbox::PATH, get(mailbox::show).post(mailbox::submit))
+        .route("/enroll/mailbox/send", post(mailbox::send))
         .route("/enroll/totp", get(enroll::show).post(enroll::submit))
         .route("/recovery-codes", get(recovery_codes::elsewhere).post(recovery_codes::make))
         .route("/recovery-codes.txt", post(recovery_codes::download))

@@ -430,7 +430,7 @@ async fn a_mailbox_sets_up_no_first_factor_unless_the_operator_says_so() {
 
 #[tokio::test]
 async fn a_password_alone_gives_no_phone_that_would_be_the_first_factor() {
-    let mut scene = Scene::offering(&[Method::SmsCode]);
+    let mut scene = Scene::offering(&[Method::SmsCode]).asked_for_more();
     scene.world.settings.requirements.everybody = Requirement::Optional;
     let ann = scene.add(ANN).await;
     scene.reach(&ann, MAIL).await;

@@ -44,11 +44,13 @@ pub enum SentPurpose {
     Prove,
     /// To show that an address is theirs.
     Verify(Kind),
+    /// To open setting up the first second factor.
+    SetUp,
 }
 
 impl SentPurpose {
     /// Every purpose.
-    pub const ALL: &[Self] = &[Self::Prove, Self::Verify(Kind::Email), Self::Verify(Kind::Phone)];
+    pub const ALL: &[Self] = &[Self::Prove, Self::Verify(Kind::Email), Self::Verify(Kind::Phone), Self::SetUp];
 
     /// The name in tables and seals.
     pub const fn name(self) -> &'static str {
@@ -56,6 +58,7 @@ impl SentPurpose {
             Self::Prove => "prove",
             Self::Verify(Kind::Email) => "verify-email",
             Self::Verify(Kind::Phone) => "verify-phone",
+            Self::SetUp => "set-up",
         }
     }
 

@@ -3,7 +3,7 @@
 use super::{
     Carried, Desk, Fields, Reply, Visit,
     challenge::{CodeForm, not_sent, on_its_way, shown, status},
-    enroll, onward, see_other,
+    enroll, mailbox, onward, see_other,
     way::Errand,
 };
 use crate::{
@@ -156,6 +156,7 @@ async fn refuse(
     let notice = match error {
         ContactError::NeedsProof(_) => return onward("/challenge", Some(&Errand::Contact(kind).name())),
         ContactError::NotOffered => return see_other("/account"),
+        ContactError::NeedsMailbox => return onward(mailbox::PATH, None),
         ContactError::NeedsOperator => {
             let login_id = full.identity.user.login_id.as_str();
             return enroll::refused(desk, visit, None, login_id, WhyRefused::NeedsOperator);

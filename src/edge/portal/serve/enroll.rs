@@ -4,7 +4,7 @@ use super::{
     Desk, Fields, Reply, Visit,
     challenge::{CodeForm, kept, reason_of, shown, status},
     login::Link,
-    onward, see_other,
+    mailbox, onward, see_other,
     way::Errand,
 };
 use crate::{
@@ -206,6 +206,7 @@ pub(super) fn refuse(
     let refused = |why| refused(desk, visit, to, login_id(bearer), why);
     match (error, bearer) {
         (ChangeError::NeedsProof(_), _) => onward("/challenge", Some(&errand.name_on(to))),
+        (ChangeError::NeedsMailbox, _) => onward(mailbox::PATH, to),
         (ChangeError::NeedsOperator, _) => refused(WhyRefused::NeedsOperator),
         (ChangeError::NotOffered, _) => refused(WhyRefused::NotOffered),
         (ChangeError::TooMany, _) => refused(WhyRefused::TooMany),

@@ -123,6 +123,7 @@ async fn refuse(desk: &Desk, visit: &Visit, full: &Full, id: Uuid, error: Change
         // It went in another tab, or it is somebody else's.
         ChangeError::Unknown
         | ChangeError::NeedsOperator
+        | ChangeError::NeedsMailbox
         | ChangeError::NotOffered
         | ChangeError::TooMany
         | ChangeError::Challenge(_) => see_other("/account"),
