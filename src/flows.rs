@@ -17,6 +17,7 @@ pub mod journey;
 pub mod notices;
 pub mod passkeys;
 pub mod password;
+pub mod phones;
 pub mod receipts;
 pub mod recovery;
 pub mod risk;

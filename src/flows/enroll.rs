@@ -7,6 +7,7 @@
 use super::{
     Caller, World,
     challenge::{ChallengeError, record, totp_seal},
+    codes,
     factors::{ChangeError, Right, called, may_add},
     notices,
     sessions::Bearer,
@@ -47,12 +48,16 @@ pub struct Offer {
 }
 
 /// What people set up by themselves, strongest first.
-pub const SET_UP: [Method; 3] = [Method::Passkey, Method::SecurityKey, Method::Totp];
+pub const SET_UP: [Method; 5] =
+    [Method::Passkey, Method::SecurityKey, Method::Totp, Method::SmsCode, Method::VoiceCode];
 
 /// What this bearer may set up by themselves, now or after one more proof or a code from their mailbox, strongest first.
 pub async fn enrollable(world: &World, bearer: &Bearer) -> Result<Vec<Method>, StoreError> {
+    let Some(user) = bearer.user() else { return Ok(Vec::new()) };
     let mut methods = Vec::new();
-    for method in SET_UP {
+    // There is one number, and what it serves it serves already.
+    let sent = codes::methods_of(world, user.id).await?;
+    for method in SET_UP.into_iter().filter(|method| !sent.contains(method)) {
         match may_add(world, bearer, method).await {
             Ok(_) | Err(ChangeError::NeedsProof(_) | ChangeError::NeedsMailbox) => methods.push(method),
             Err(ChangeError::Challenge(ChallengeError::Store(error))) => return Err(error),

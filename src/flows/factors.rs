@@ -4,12 +4,13 @@ use super::{
     Caller, World,
     challenge::{ChallengeError, held},
     first_factor::{self, Takes},
-    notices,
+    notices, phones,
     sessions::{Bearer, Full},
 };
 use crate::{
     domain::{
         change::{Change, Grounds},
+        contact::Channel,
         event::What,
         factor::{FactorId, Method},
         policy::Missing,
@@ -55,6 +56,9 @@ pub enum ChangeError {
     /// The operator does not want such factors.
     #[error("this method is not among `mfa.methods`")]
     NotOffered,
+    /// A phone number takes a verified e-mail address first.
+    #[error("there is no verified e-mail address yet")]
+    EmailFirst,
     /// There are [`SECOND_FACTORS_MAX`].
     #[error("the account has {SECOND_FACTORS_MAX} second factors already")]
     TooMany,
@@ -99,8 +103,19 @@ pub async fn may_add(world: &World, bearer: &Bearer, method: Method) -> Result<(
     if !world.settings.methods_of(&account.user.groups).contains(&method) {
         return Err(ChangeError::NotOffered);
     }
+    let is_sent = method.channel().is_some();
+    if let Some(channel) = method.channel() {
+        // Mail is verified as an address, and is one from then on.
+        if channel == Channel::Email || !world.messenger.reaches(channel) {
+            return Err(ChangeError::NotOffered);
+        }
+        if !phones::has_mailbox(world, user.id).await? {
+            return Err(ChangeError::EmailFirst);
+        }
+    }
+    let change = if is_sent { Change::Account } else { Change::Factors };
     let grounds = match bearer {
-        Bearer::Full(full) => Some(grounds(world, full, Change::Factors).await?),
+        Bearer::Full(full) => Some(grounds(world, full, change).await?),
         Bearer::Half(_) | Bearer::Nobody(_) => None,
     };
     if let Some(Ok(Grounds::Recovery)) = grounds {
@@ -121,7 +136,7 @@ pub async fn may_add(world: &World, bearer: &Bearer, method: Method) -> Result<(
         None if right == Right::First => Ok((account.user, right)),
         None => Err(ChallengeError::Gone.into()),
         Some(Err(missing)) => Err(ChangeError::NeedsProof(missing)),
-        Some(Ok(_)) if count >= SECOND_FACTORS_MAX => Err(ChangeError::TooMany),
+        Some(Ok(_)) if count >= SECOND_FACTORS_MAX && !is_sent => Err(ChangeError::TooMany),
         Some(Ok(_)) => Ok((account.user, right)),
     }
 }

@@ -19,6 +19,7 @@ mod lost;
 mod machine;
 mod passkeys;
 mod password;
+mod phones;
 mod receipts;
 mod recovery;
 mod risk;

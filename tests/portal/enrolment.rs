@@ -4,10 +4,11 @@ use crate::house::{APP, rules, upstream};
 use reqwest::{Client, StatusCode};
 use serde_json::Value;
 use sqlx::{Connection as _, SqliteConnection};
+use std::{fs, path::Path};
 use support::{
     gateway::{Gateway, PORTAL, Site},
     outbox::{Outbox, cargo},
-    person::{Page, Person, visit},
+    person::{PASSWORD, Page, Person, visit},
 };
 
 const ADDRESS: &str = "ann@example.com";
@@ -308,6 +309,13 @@ async fn the_account_lists_every_way_to_sign_in() {
     assert!(account.text.contains("Second step of a sign-in, nothing more · last used just now"), "{}", account.text);
 }
 
+/// The code in the one text message that was put into this folder.
+fn texted_code(folder: &Path) -> String {
+    let text = fs::read_dir(folder).unwrap().map(|file| fs::read_to_string(file.unwrap().path()).unwrap());
+    let text: String = text.collect();
+    text.split(|c: char| !c.is_ascii_digit()).find(|digits| digits.len() == 6).unwrap().to_owned()
+}
+
 /// Row 14: nothing is sent to an address before its owner has shown that it is theirs, and a phone comes after the mailbox.
 #[tokio::test]
 async fn a_phone_takes_a_mailbox_that_is_known_and_counts_once_its_code_is_back() {
@@ -336,12 +344,42 @@ async fn a_phone_takes_a_mailbox_that_is_known_and_counts_once_its_code_is_back(
     let phone = phone.submit(&client, "/account/phone", &[("address", "+44 20 7946 0000")]).await;
     let account = at(&gateway, &client, "/account").await;
     assert!(!account.text.contains("also a way to sign in"), "{}", account.text);
-    let text = std::fs::read_dir(&texts).unwrap().map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap());
-    let text: String = text.collect();
-    let code = text.split(|c: char| !c.is_ascii_digit()).find(|digits| digits.len() == 6).unwrap();
-    phone.submit(&client, "/account/phone/confirm", &[("code", code)]).await;
+    phone.submit(&client, "/account/phone/confirm", &[("code", &texted_code(&texts))]).await;
 
     let account = at(&gateway, &client, "/account").await;
     assert!(account.text.contains("Second step, weaker than the others"), "{}", account.text);
     assert!(account.text.contains("<h2 id=\"recovery-codes\">"), "whose only second step is a phone may have codes");
+}
+
+/// Row 8, row 14: a house whose only second step is a text message leads somebody to it in the middle of their sign-in.
+#[tokio::test]
+async fn a_phone_is_set_up_in_the_middle_of_a_sign_in() {
+    let mfa =
+        "requirement = \"required\"\nmethods = [\"totp\", \"sms-code\"]\ngroup_methods = { field = [\"sms-code\"] }";
+    let texted = |rules| [rules, "\n[sms]\ncountries = [\"+44\"]\nurl = \"outbox:texts\"\n".to_owned()].concat();
+    let site = site(mfa, texted).await;
+    let texts = site.folder().join("texts");
+    operator(&site, &["user", "add", "ann", "--email", ADDRESS, "--group", "field"], &format!("{PASSWORD}\n"));
+    let bob = Person::add_without_app(&site, "bob", &["field"]);
+    let gateway = site.start().await;
+    let client = gateway.client();
+    let ann = Person::known("ann");
+
+    let page = ann.type_password(&client, &visit(&client, &gateway.url(APP, "/strong/page")).await).await;
+    assert!(page.is_at("/enroll/sms-code"), "{page:?}");
+    let page = page.submit(&client, "/enroll/sms-code", &[("address", "020 7946 0000")]).await;
+    assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY, "{page:?}");
+    let page = page.submit(&client, "/enroll/sms-code", &[("address", "+44 20 7946 0000")]).await;
+    let code = texted_code(&texts);
+    let page = page.submit(&client, "/enroll/sms-code/confirm", &[("code", &code)]).await;
+    assert!(page.text.contains("<h1>Keep these recovery codes</h1>"), "{page:?}");
+    let onward = follow(&client, &page, "/login?to=").await;
+    assert_eq!((onward.url.as_str(), &*onward.text), (&*gateway.url(APP, "/strong/page"), "GET /strong/page for ann"));
+
+    // Who has no mailbox is told what is missing, and whom to ask.
+    let client = gateway.client();
+    let page = bob.type_password(&client, &visit(&client, &gateway.url(APP, "/page")).await).await;
+    assert_eq!((page.status, page.url.path()), (StatusCode::FORBIDDEN, "/enroll/sms-code"));
+    assert!(page.text.contains("<h1>An e-mail address comes first</h1>"), "{}", page.text);
+    assert!(page.text.contains("The people who run sign-in at Doorward can add it."), "{}", page.text);
 }

@@ -3,6 +3,7 @@
 pub mod choose;
 pub mod mailbox;
 pub mod passkey;
+pub mod phone;
 pub mod refused;
 pub mod reminder;
 pub mod totp;

@@ -14,6 +14,7 @@ mod logout;
 mod mailbox;
 mod passkeys;
 mod password;
+mod phones;
 mod recovery_codes;
 mod reminder;
 mod sessions;
@@ -92,6 +93,7 @@ pub fn router(desk: Arc<Desk>) -> Router {
         .route("/challenge/{method}", get(challenge::show).post(challenge::submit))
         .route("/challenge/{method}/send", post(challenge::send))
         .merge(contacts::router())
+        .merge(phones::router())
         .merge(sign_up::router())
         .route("/enroll", get(enroll::choose))
         .route("/enroll/reminder", get(reminder::show))

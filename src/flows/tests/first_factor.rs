@@ -147,7 +147,7 @@ async fn a_code_from_the_mailbox_opens_the_set_up_once_and_no_method_has_to_be_m
     let refused = scene.adds(&half).await;
     assert!(matches!(refused, Err(ChangeError::NeedsMailbox)), "{refused:?}");
     let bearer = scene.bearer(&half).await;
-    assert_eq!(enroll::enrollable(&scene.world, &bearer).await.unwrap(), enroll::SET_UP, "after a code");
+    assert_eq!(enroll::enrollable(&scene.world, &bearer).await.unwrap(), scene.world.settings.methods, "after a code");
 
     scene.ask_mailbox(&half).await.unwrap();
     let message = scene.last_message();

@@ -210,6 +210,7 @@ gated!(ContactStore {
     fn contacts(user: UserId) -> Vec<Contact>;
     fn use_contact(contact: FactorId, now: Timestamp) -> ();
     fn put_contact(contact: &Contact) -> ();
+    fn put_first_contact(contact: &Contact, now: Timestamp) -> Added;
     fn remove_contact(user: UserId, contact: FactorId, last: LastFactor) -> bool;
     fn put_code(code: &SentCode) -> ();
     fn code(browser: TokenHash, purpose: SentPurpose) -> Option<SentCode>;

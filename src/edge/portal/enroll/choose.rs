@@ -84,6 +84,7 @@ mod tests {
         let transfers = Reason::Fresh { app: "Payroll", before: Some("transfers"), within: None, latest: None };
         let states = vec![
             ("required", required),
+            ("phones", EnrollChoicePage { methods: &[Method::SmsCode, Method::VoiceCode], ..required }),
             ("offered", EnrollChoicePage { necessity: Necessity::Offered, ..required }),
             ("asked", asked(Reason::Level { app: "Payroll" }, Kept::Nothing)),
             ("asked_before_a_form", EnrollChoicePage { methods: &[Method::Totp], ..asked(transfers, Kept::Form) }),

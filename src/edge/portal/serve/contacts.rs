@@ -9,6 +9,7 @@ use super::{
 use crate::{
     domain::{
         contact::{Contact, Kind},
+        factor::Method,
         secret::Token,
     },
     edge::portal::{
@@ -201,7 +202,8 @@ async fn page(
         Some(ContactNotice::Proof(notice)) => status(Some(notice)),
     };
     let (user, methods) = (&full.identity.user, desk.world.settings.methods_of(&full.identity.user.groups));
-    let stronger: Vec<_> = flows::enroll::SET_UP.into_iter().filter(|method| methods.contains(method)).collect();
+    let is_stronger = |method: &Method| method.channel().is_none() && methods.contains(method);
+    let stronger: Vec<_> = flows::enroll::SET_UP.into_iter().filter(is_stronger).collect();
     desk.form_page(visit, None, |hidden| {
         let (frame, login_id, current) = (desk.frame(), user.login_id.as_str(), current.as_deref());
         let stronger = if kind == Kind::Phone { stronger.as_slice() } else { &[] };

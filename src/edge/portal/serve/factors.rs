@@ -124,6 +124,7 @@ async fn refuse(desk: &Desk, visit: &Visit, full: &Full, id: Uuid, error: Change
         ChangeError::Unknown
         | ChangeError::NeedsOperator
         | ChangeError::NeedsMailbox
+        | ChangeError::EmailFirst
         | ChangeError::NotOffered
         | ChangeError::TooMany
         | ChangeError::Challenge(_) => see_other("/account"),

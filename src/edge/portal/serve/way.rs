@@ -5,7 +5,7 @@ use crate::{
     domain::{
         change::Change,
         contact::Kind,
-        factor::KeyKind,
+        factor::{KeyKind, Method},
         policy::{
             Decision, Missing, Policy, Visitor,
             call::{Call, Form, Mismatch, NoFields},
@@ -57,6 +57,8 @@ pub(super) enum Errand {
     AddKey(KeyKind),
     /// To set up an authenticator app.
     AddTotp,
+    /// To set up a phone number, for codes that come by this method.
+    AddPhone(Method),
     /// To change a second factor.
     Factor(Uuid),
     /// To end other sessions.
@@ -78,6 +80,7 @@ impl Errand {
             Self::AddKey(KeyKind::Passkey) => "add-passkey".to_owned(),
             Self::AddKey(KeyKind::SecurityKey) => "add-security-key".to_owned(),
             Self::AddTotp => "add-totp".to_owned(),
+            Self::AddPhone(method) => format!("add-{method}"),
             Self::Factor(id) => format!("{FACTOR}{id}"),
             Self::Sessions => "sessions".to_owned(),
             Self::Contact(Kind::Email) => "email".to_owned(),
@@ -90,7 +93,7 @@ impl Errand {
     pub(super) const fn change(self) -> Change {
         match self {
             Self::AddKey(_) | Self::AddTotp | Self::Factor(_) | Self::Sessions => Change::Factors,
-            Self::Account | Self::Contact(_) | Self::ChangePassword => Change::Account,
+            Self::Account | Self::AddPhone(_) | Self::Contact(_) | Self::ChangePassword => Change::Account,
         }
     }
 
@@ -107,7 +110,8 @@ impl Errand {
         let keys = KeyKind::ALL.iter().copied().map(Self::AddKey);
         let contacts = Kind::ALL.iter().copied().map(Self::Contact);
         let plain = [Self::Account, Self::AddTotp, Self::Sessions, Self::ChangePassword];
-        plain.into_iter().chain(keys).chain(contacts).chain(factor).find(|errand| to == errand.name())
+        let phones = [Method::SmsCode, Method::VoiceCode].map(Self::AddPhone);
+        plain.into_iter().chain(keys).chain(phones).chain(contacts).chain(factor).find(|errand| to == errand.name())
     }
 
     /// Where it is run.
@@ -117,6 +121,7 @@ impl Errand {
             Self::AddKey(KeyKind::Passkey) => "/enroll/passkey".to_owned(),
             Self::AddKey(KeyKind::SecurityKey) => "/enroll/security-key".to_owned(),
             Self::AddTotp => "/enroll/totp".to_owned(),
+            Self::AddPhone(method) => format!("/enroll/{method}"),
             Self::Factor(id) => format!("/account/factors/{id}"),
             Self::Sessions => "/account#sessions".to_owned(),
             Self::Contact(Kind::Email) => "/account/email".to_owned(),
