@@ -116,6 +116,7 @@ async fn world(folder: &Path) -> World {
         geography: Arc::new(Nowhere),
         settings: flows::Settings {
             countries: Vec::new(),
+            per_hour: std::collections::BTreeMap::new(),
             first_factor: FirstFactor::Operator,
             group_methods: std::collections::BTreeMap::new(),
             grace: None,

@@ -126,6 +126,7 @@ impl Scene {
                 methods: vec![Method::Passkey, Method::Totp],
                 hold: doorward::flows::hold::Limits { body_max: 0, total_max: 0 },
                 countries: Vec::new(),
+                per_hour: std::collections::BTreeMap::new(),
                 passwords: PasswordPolicy::default(),
                 names: Vec::new(),
                 origin: "https://localhost".to_owned(),

@@ -105,6 +105,8 @@ pub struct Settings {
     pub hold: hold::Limits,
     /// Whose numbers may be texted or called, by channel.
     pub countries: Vec<(Channel, NumberPrefix)>,
+    /// How many messages go to the phones of one country in an hour, by channel.
+    pub per_hour: BTreeMap<Channel, u32>,
     /// What the first second factor takes beside the password.
     pub first_factor: FirstFactor,
     /// For how long somebody may sign in without the second factor that is required of them, from their first sign-in under

@@ -2,6 +2,8 @@
 //!
 //! An address proves nothing until something that was sent to it came back, or an operator vouched for it.
 
+mod calling_code;
+
 use crate::domain::{
     factor::{FactorId, Method},
     spelling,

@@ -4,7 +4,7 @@
 //! guesses are all counted (TH-03). This module says what a charge costs; the store decides who may charge.
 
 use crate::domain::{
-    contact::{Address, NumberPrefix},
+    contact::{Address, Channel, PhoneNumber},
     secret::{TokenHash, sha256},
     time::Timestamp,
     user::{LoginId, UserId},
@@ -85,6 +85,18 @@ pub const SENDS_LOST: Schedule = Schedule {
     locked_at: u32::MAX,
     forgotten_after: Duration::from_hours(1),
 };
+
+/// Messages to the phones of one country in one hour of the clock, whatever becomes of them: whoever owns the numbers types
+/// the codes in, too.
+pub const fn sends_in_an_hour(most: u32) -> Schedule {
+    Schedule {
+        free: most,
+        delay_first: Duration::from_hours(1),
+        delay_max: Duration::from_hours(1),
+        locked_at: u32::MAX,
+        forgotten_after: Duration::from_hours(1),
+    }
+}
 
 /// Links to one account, whoever asks for them: one in any minute, five in any hour (OB-03).
 pub const LINKS: Schedule = Schedule {
@@ -182,8 +194,15 @@ impl BudgetKey {
     }
 
     /// Codes sent to one country.
-    pub fn sends_to_country(prefix: &NumberPrefix) -> Self {
-        Self { text: format!("sends:country:{}", prefix.as_str()), owner: None }
+    pub fn sends_to_country(number: &PhoneNumber) -> Self {
+        Self { text: format!("sends:country:{}", number.calling_code()), owner: None }
+    }
+
+    /// Messages sent to one country in this hour of the clock, against [`sends_in_an_hour`]. Two keys take turns: the one of
+    /// the hour before last has been left alone for an hour, and begins anew.
+    pub fn sends_of_the_hour(channel: Channel, number: &PhoneNumber, now: Timestamp) -> Self {
+        let turn = now.as_secs() / 3600 % 2;
+        Self { text: format!("sends:hour:{channel}:{}:{turn}", number.calling_code()), owner: None }
     }
 
     /// Wrong answers from an address.

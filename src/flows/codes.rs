@@ -18,11 +18,11 @@ use super::{
 };
 use crate::{
     domain::{
-        contact::{Address, Contact},
+        contact::{Address, Channel, Contact},
         factor::{FactorId, Method, sent::Sent},
         secret::Token,
         session::Authentication,
-        throttle::{BudgetKey, Closed, SEND_PACE, SENDS, SENDS_LOST, Schedule},
+        throttle::{BudgetKey, Closed, SEND_PACE, SENDS, SENDS_LOST, Schedule, sends_in_an_hour},
         user::{User, UserId},
     },
     ports::{
@@ -176,12 +176,13 @@ pub(super) async fn dispatch(
     if matches!(&address, Address::Phone(number) if !world.settings.may_reach(channel, number)) {
         return Err(SendError::Country);
     }
-    charge(world, user.id, &address, caller).await?;
+    charge(world, user.id, channel, &address, caller).await?;
     let secret = draw(world, method);
     let content = content(world, purpose, method, onward, &secret, caller);
     let language = user.language.or(caller.language).unwrap_or(world.settings.language);
     if let Err(error) = world.messenger.send(Message { channel, to: address.clone(), language, content }).await {
-        for key in paid_by_owner(user.id, &address).into_iter().map(|(key, _)| key) {
+        let unpaid = paid_by_owner(user.id, &address).into_iter().chain(paid_by_hour(world, channel, &address));
+        for (key, _) in unpaid {
             world.store.refund(&key).await?;
         }
         return Err(error.into());
@@ -232,7 +233,7 @@ pub(super) async fn take(world: &World, code: &SentCode, typed: &str, caller: &C
         return Err(refused(world, code.user, code.method, ChallengeError::AlreadyUsed, caller).await);
     }
     charged.succeeded().await?;
-    for key in paid_by_all(world, &code.address, caller) {
+    for key in paid_by_all(&code.address, caller) {
         world.store.refund(&key).await?;
     }
     Ok(())
@@ -298,29 +299,41 @@ fn content(
     Content::Code { code: secret.to_text(), purpose, lifetime, asked }
 }
 
-async fn charge(world: &World, user: UserId, address: &Address, caller: &Caller) -> Result<(), TryError> {
-    for (key, schedule) in paid_by_owner(user, address) {
-        world.charge_one(key, schedule).await?;
+async fn charge(
+    world: &World,
+    user: UserId,
+    channel: Channel,
+    address: &Address,
+    caller: &Caller,
+) -> Result<(), TryError> {
+    for (key, schedule) in paid_by_owner(user, address).into_iter().chain(paid_by_hour(world, channel, address)) {
+        world.charge_one(key, &schedule).await?;
     }
-    for key in paid_by_all(world, address, caller) {
+    for key in paid_by_all(address, caller) {
         world.charge_one(key, &SENDS_LOST).await?;
     }
     Ok(())
 }
 
 /// Budgets that account and address have to themselves.
-fn paid_by_owner(user: UserId, address: &Address) -> Vec<(BudgetKey, &'static Schedule)> {
-    let keys = BudgetKey::sends_to(user).into_iter().zip([&SEND_PACE, &SENDS]);
-    keys.chain(BudgetKey::sends_to_address(address).into_iter().zip([&SEND_PACE, &SENDS])).collect()
+fn paid_by_owner(user: UserId, address: &Address) -> Vec<(BudgetKey, Schedule)> {
+    let keys = BudgetKey::sends_to(user).into_iter().zip([SEND_PACE, SENDS]);
+    keys.chain(BudgetKey::sends_to_address(address).into_iter().zip([SEND_PACE, SENDS])).collect()
+}
+
+/// The budget of the country a number is in, for this hour. Only what was not sent is taken back: a code that is typed in may
+/// have come to the phone of whoever earns money with it.
+fn paid_by_hour(world: &World, channel: Channel, address: &Address) -> Option<(BudgetKey, Schedule)> {
+    let Address::Phone(number) = address else { return None };
+    let most = world.settings.per_hour.get(&channel)?;
+    Some((BudgetKey::sends_of_the_hour(channel, number, world.now()), sends_in_an_hour(*most)))
 }
 
 /// Budgets that many people share: of the network that asks, and of the country a number is in.
-fn paid_by_all(world: &World, address: &Address, caller: &Caller) -> Vec<BudgetKey> {
-    let mut keys = vec![BudgetKey::sends_from(caller.address)];
-    if let Address::Phone(number) = address {
-        let prefixes = world.settings.countries.iter().map(|(_, prefix)| prefix);
-        let country = prefixes.filter(|prefix| prefix.covers(number)).max_by_key(|prefix| prefix.as_str().len());
-        keys.extend(country.map(BudgetKey::sends_to_country));
-    }
-    keys
+fn paid_by_all(address: &Address, caller: &Caller) -> Vec<BudgetKey> {
+    let country = match address {
+        Address::Phone(number) => Some(BudgetKey::sends_to_country(number)),
+        Address::Email(_) => None,
+    };
+    [BudgetKey::sends_from(caller.address)].into_iter().chain(country).collect()
 }

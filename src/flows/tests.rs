@@ -28,6 +28,7 @@ mod sessions;
 mod sign_in;
 mod sign_up;
 mod throttle;
+mod toll;
 
 use super::{
     Caller, Settings, World,
@@ -239,6 +240,7 @@ impl Scene {
                 grace: None,
                 remember: Some(Duration::from_hours(30 * 24)),
                 countries: NumberPrefix::parse("+44").map(|prefix| (Channel::Sms, prefix)).into_iter().collect(),
+                per_hour: BTreeMap::new(),
                 passwords: PasswordPolicy::default(),
                 names: vec!["Example Corp".to_owned(), "Payroll".to_owned()],
             },

@@ -129,6 +129,10 @@ pub fn flow_settings(settings: &Settings) -> flows::Settings {
             .flat_map(|(channel, phone)| phone.iter().map(move |phone| (channel, phone)))
             .flat_map(|(channel, phone)| phone.countries.iter().map(move |prefix| (channel, prefix.clone())))
             .collect(),
+        per_hour: [(Channel::Sms, &settings.sms), (Channel::Voice, &settings.voice)]
+            .into_iter()
+            .filter_map(|(channel, phone)| Some((channel, phone.as_ref()?.per_hour)))
+            .collect(),
         first_factor: settings.mfa.first_factor,
         remember: settings.mfa.remember,
     }
