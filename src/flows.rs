@@ -14,6 +14,7 @@ pub mod first_factor;
 pub mod grace;
 pub mod hold;
 pub mod journey;
+pub mod judgement;
 pub mod notices;
 pub mod passkeys;
 pub mod password;

@@ -58,6 +58,15 @@ pub const CEREMONIES: Schedule = Schedule {
     forgotten_after: Duration::from_mins(10),
 };
 
+/// Passwords that one address may have judged while they are typed. Each takes some work, and who types fast asks often.
+pub const JUDGEMENTS: Schedule = Schedule {
+    free: 120,
+    delay_first: Duration::from_secs(2),
+    delay_max: Duration::from_secs(2),
+    locked_at: u32::MAX,
+    forgotten_after: Duration::from_mins(10),
+};
+
 /// Codes and links to one account, and to one address: one a minute (OB-03).
 pub const SEND_PACE: Schedule = Schedule {
     free: 1,
@@ -213,6 +222,11 @@ impl BudgetKey {
     /// Challenges to passkeys that an address asked for.
     pub fn ceremonies(address: IpAddr) -> Self {
         Self { text: format!("ceremonies:{}", network(address)), owner: None }
+    }
+
+    /// Passwords that an address has judged.
+    pub fn judgements(address: IpAddr) -> Self {
+        Self { text: format!("judgements:{}", network(address)), owner: None }
     }
 
     /// Links to choose a new password, for an account.

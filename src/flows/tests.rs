@@ -14,6 +14,7 @@ mod gated;
 mod grace;
 mod hold;
 mod journey;
+mod judgement;
 mod languages;
 mod lost;
 mod machine;

@@ -9,6 +9,7 @@ mod contacts;
 mod devices;
 mod enroll;
 mod factors;
+mod judgement;
 mod login;
 mod logout;
 mod mailbox;
@@ -117,6 +118,7 @@ pub fn router(desk: Arc<Desk>) -> Router {
         .route("/account/devices/forget", post(devices::forget))
         .route("/not-me", get(devices::ask).post(devices::end))
         .route("/account/password", get(password::show_change).post(password::change))
+        .route("/password/judgement", post(judgement::judge))
         .route("/.well-known/change-password", get(password::well_known))
         .route("/forgot", get(password::show_forgot).post(password::request))
         .route("/reset", get(password::show_reset).post(password::reset))
