@@ -63,6 +63,11 @@ impl Frame<'_> {
         assets::PASSWORD_SCRIPT.url(self.base)
     }
 
+    /// Where the script is that copies and prints recovery codes.
+    pub fn codes_script_url(&self) -> String {
+        assets::CODES_SCRIPT.url(self.base)
+    }
+
     /// Where the tab's icon is.
     pub fn icon_url(&self) -> String {
         assets::ICON.url(self.base)
