@@ -65,13 +65,24 @@ pub async fn list(world: &World, user: UserId) -> Result<Vec<Device>, StoreError
 }
 
 /// Forgets one of somebody's devices; `false` if they have none of that id. It takes no fresh proof: less is open then.
-pub async fn forget(world: &World, user: UserId, device: DeviceId) -> Result<bool, StoreError> {
-    world.store.forget_device(user, device).await
+pub async fn forget(world: &World, user: &User, device: DeviceId, caller: &Caller) -> Result<bool, StoreError> {
+    let is_forgotten = world.store.forget_device(user.id, device).await?;
+    forgotten(world, user, is_forgotten.into(), caller).await?;
+    Ok(is_forgotten)
 }
 
 /// Forgets all of somebody's devices. Returns how many.
-pub async fn forget_all(world: &World, user: UserId) -> Result<u64, StoreError> {
-    world.store.forget_devices(user).await
+pub async fn forget_all(world: &World, user: &User, caller: &Caller) -> Result<u64, StoreError> {
+    let count = world.store.forget_devices(user.id).await?;
+    forgotten(world, user, count, caller).await?;
+    Ok(count)
+}
+
+async fn forgotten(world: &World, user: &User, count: u64, caller: &Caller) -> Result<(), StoreError> {
+    if count > 0 {
+        notices::tell(world, user, Notice::BrowsersForgotten { count }, caller).await?;
+    }
+    Ok(())
 }
 
 /// Makes the browser of a sign-in a known one, and tells the account's owner where it was not, or where the sign-in's risk

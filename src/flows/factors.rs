@@ -204,8 +204,9 @@ pub async fn rename(world: &World, full: &Full, id: FactorId, typed: &str, calle
     if !world.store.rename_factor(full.identity.user.id, id, &name).await? {
         return Err(ChangeError::Unknown);
     }
-    let what = What::FactorRenamed { method, from: factor.name, to: name };
-    Ok(world.record(full.identity.user.id, what, caller).await?)
+    let (user, from) = (&full.identity.user, factor.name);
+    world.record(user.id, What::FactorRenamed { method, from: from.clone(), to: name.clone() }, caller).await?;
+    Ok(notices::tell(world, user, Notice::FactorRenamed { method, from, to: name }, caller).await?)
 }
 
 /// Removes one of one's own second factors; not the last of any kind where one is required.
@@ -227,8 +228,9 @@ pub async fn set_primary(world: &World, full: &Full, id: FactorId, caller: &Call
     if !world.store.set_primary(full.identity.user.id, id).await? {
         return Err(ChangeError::Unknown);
     }
-    let what = What::PrimaryChosen { method: factor.method, name: factor.name };
-    Ok(world.record(full.identity.user.id, what, caller).await?)
+    let (user, method, name) = (&full.identity.user, factor.method, factor.name);
+    world.record(user.id, What::PrimaryChosen { method, name: name.clone() }, caller).await?;
+    Ok(notices::tell(world, user, Notice::FactorFirst { method, name }, caller).await?)
 }
 
 /// What a factor is called, whatever was typed.

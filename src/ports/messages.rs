@@ -131,6 +131,32 @@ pub enum Notice {
         /// What its owner called it.
         name: String,
     },
+    /// One of its ways is called something else.
+    FactorRenamed {
+        /// Which kind.
+        method: Method,
+        /// What its owner called it.
+        from: String,
+        /// What they call it now.
+        to: String,
+    },
+    /// One of its ways is asked for first from now on.
+    FactorFirst {
+        /// Which kind.
+        method: Method,
+        /// What its owner calls it.
+        name: String,
+    },
+    /// Sessions of it were ended by whoever is signed in to it.
+    SessionsEnded {
+        /// How many.
+        count: u64,
+    },
+    /// Browsers that spared it the second step do so no longer, as whoever is signed in to it wants.
+    BrowsersForgotten {
+        /// How many.
+        count: u64,
+    },
     /// It has new recovery codes; the old ones are void.
     RecoveryCodesReplaced,
     /// Somebody used a recovery code (RC-03).

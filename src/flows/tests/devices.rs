@@ -209,8 +209,8 @@ async fn every_change_to_how_one_signs_in_forgets_it() {
             "sign out" => drop(sessions::sign_out_everywhere(world, ann.id, &anywhere()).await.unwrap()),
             "operator" => assert_eq!(administer::forget_devices(world, &login()).await.unwrap(), 1),
             "app" => drop(administer::enroll_totp(world, &login()).await.unwrap()),
-            "one" => assert!(devices::forget(world, ann.id, device).await.unwrap()),
-            _ => assert_eq!(devices::forget_all(world, ann.id).await.unwrap(), 1),
+            "one" => assert!(devices::forget(world, &ann, device, &anywhere()).await.unwrap()),
+            _ => assert_eq!(devices::forget_all(world, &ann, &anywhere()).await.unwrap(), 1),
         }
         assert!(scene.spared(&browser).await.is_none(), "{change}");
         assert_eq!(devices::list(world, ann.id).await.unwrap(), [], "{change}");

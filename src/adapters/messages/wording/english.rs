@@ -104,6 +104,32 @@ impl Tongue for English {
                 "a way to sign in was removed",
                 format!("{} can no longer be used to sign in to {account}.", self.named(*method, name)),
             ),
+            Notice::FactorRenamed { method, from, to } => (
+                "a way to sign in was renamed",
+                format!("{} of {account} is now called “{to}”.", self.named(*method, from)),
+            ),
+            Notice::FactorFirst { method, name } => (
+                "another way to sign in comes first",
+                format!("{} is now asked for first when somebody signs in to {account}.", self.named(*method, name)),
+            ),
+            Notice::SessionsEnded { count } => (
+                "sessions were ended",
+                match count {
+                    1 => format!("A session of {account} was ended on its account page."),
+                    count => format!("{count} sessions of {account} were ended on its account page."),
+                },
+            ),
+            Notice::BrowsersForgotten { count } => (
+                "a browser was forgotten",
+                match count {
+                    1 => format!(
+                        "A remembered browser of {account} was forgotten: signing in there takes the second step again."
+                    ),
+                    count => format!(
+                        "{count} remembered browsers of {account} were forgotten: signing in there takes the second step again."
+                    ),
+                },
+            ),
             Notice::RecoveryCodesReplaced => (
                 "new recovery codes",
                 format!("New recovery codes were made for {account}. The old ones no longer work."),

@@ -120,6 +120,36 @@ impl Tongue for French {
                 "un moyen de connexion a été supprimé",
                 format!("{} ne peut plus servir à se connecter au {account}.", self.named(*method, name)),
             ),
+            Notice::FactorRenamed { method, from, to } => (
+                "un moyen de connexion a été renommé",
+                format!("{} du {account} s'appelle désormais «\u{a0}{to}\u{a0}».", self.named(*method, from)),
+            ),
+            Notice::FactorFirst { method, name } => (
+                "un autre moyen de connexion passe en premier",
+                format!(
+                    "Désormais, la connexion au {account} demande d'abord ceci\u{a0}: {}.",
+                    self.named(*method, name)
+                ),
+            ),
+            Notice::SessionsEnded { count } => (
+                "des sessions ont été fermées",
+                match count {
+                    1 => format!("Une session du {account} a été fermée depuis la page du compte."),
+                    count => format!("{count} sessions du {account} ont été fermées depuis la page du compte."),
+                },
+            ),
+            Notice::BrowsersForgotten { count } => (
+                "un navigateur n'est plus mémorisé",
+                match count {
+                    1 => format!(
+                        "Un navigateur du {account} n'est plus mémorisé\u{a0}: s'y connecter demande de nouveau la seconde étape."
+                    ),
+                    count => format!(
+                        "{count} navigateurs du {account} ne sont plus mémorisés\u{a0}: s'y connecter demande de nouveau la \
+                         seconde étape."
+                    ),
+                },
+            ),
             Notice::RecoveryCodesReplaced => (
                 "nouveaux codes de secours",
                 format!(

@@ -109,6 +109,31 @@ impl Tongue for German {
                 "Anmeldemöglichkeit entfernt",
                 format!("{} kann nicht mehr zur Anmeldung beim {account} verwendet werden.", self.named(*method, name)),
             ),
+            Notice::FactorRenamed { method, from, to } => {
+                ("Anmeldemöglichkeit umbenannt", format!("{} {its} heißt jetzt „{to}“.", self.named(*method, from)))
+            }
+            Notice::FactorFirst { method, name } => (
+                "Andere Anmeldemöglichkeit zuerst",
+                format!("{} wird bei der Anmeldung beim {account} jetzt zuerst verlangt.", self.named(*method, name)),
+            ),
+            Notice::SessionsEnded { count } => (
+                "Sitzungen beendet",
+                match count {
+                    1 => format!("Eine Sitzung {its} wurde auf der Kontoseite beendet."),
+                    count => format!("{count} Sitzungen {its} wurden auf der Kontoseite beendet."),
+                },
+            ),
+            Notice::BrowsersForgotten { count } => (
+                "Browser nicht mehr gemerkt",
+                match count {
+                    1 => format!(
+                        "Ein Browser {its} ist nicht mehr gemerkt: Die Anmeldung dort verlangt wieder den zweiten Schritt."
+                    ),
+                    count => format!(
+                        "{count} Browser {its} sind nicht mehr gemerkt: Die Anmeldung dort verlangt wieder den zweiten Schritt."
+                    ),
+                },
+            ),
             Notice::RecoveryCodesReplaced => (
                 "Neue Wiederherstellungscodes",
                 format!("Für das {account} wurden neue Wiederherstellungscodes erstellt. Die alten gelten nicht mehr."),

@@ -109,6 +109,33 @@ impl Tongue for Spanish {
                 "se ha eliminado una forma de entrar",
                 format!("{} ya no sirve para entrar en {account}.", self.named(*method, name)),
             ),
+            Notice::FactorRenamed { method, from, to } => (
+                "se ha cambiado el nombre de una forma de entrar",
+                format!("{} de {account} se llama ahora «{to}».", self.named(*method, from)),
+            ),
+            Notice::FactorFirst { method, name } => (
+                "otra forma de entrar va primero",
+                format!("Para entrar en {account} se pide ahora primero lo siguiente: {}.", self.named(*method, name)),
+            ),
+            Notice::SessionsEnded { count } => (
+                "se han cerrado sesiones",
+                match count {
+                    1 => format!("Se ha cerrado una sesión de {account} desde la página de la cuenta."),
+                    count => format!("Se han cerrado {count} sesiones de {account} desde la página de la cuenta."),
+                },
+            ),
+            Notice::BrowsersForgotten { count } => (
+                "ya no se recuerda un navegador",
+                match count {
+                    1 => format!(
+                        "Ya no se recuerda un navegador de {account}: entrar desde él requiere de nuevo el segundo paso."
+                    ),
+                    count => format!(
+                        "Ya no se recuerdan {count} navegadores de {account}: entrar desde ellos requiere de nuevo el segundo \
+                         paso."
+                    ),
+                },
+            ),
             Notice::RecoveryCodesReplaced => (
                 "nuevos códigos de recuperación",
                 format!("Se han creado nuevos códigos de recuperación para {account}. Los anteriores ya no sirven."),

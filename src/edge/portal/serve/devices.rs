@@ -80,17 +80,17 @@ pub(super) async fn forget(State(desk): State<Arc<Desk>>, visit: Visit, Fields(f
         return *refusal;
     }
     let user = match sessions::recognise(&desk.world, visit.token.as_ref()).await {
-        Ok(Bearer::Full(full)) => full.identity.user.id,
+        Ok(Bearer::Full(full)) => full.identity.user,
         Ok(Bearer::Half(_) | Bearer::Nobody(_)) => return onward("/login", None),
         Err(error) => return desk.unavailable(&error),
     };
     let forgotten = match form.device {
-        Some(device) => devices::forget(&desk.world, user, DeviceId(device)).await.map(u64::from),
-        None => devices::forget_all(&desk.world, user).await,
+        Some(device) => devices::forget(&desk.world, &user, DeviceId(device), &visit.caller).await.map(u64::from),
+        None => devices::forget_all(&desk.world, &user, &visit.caller).await,
     };
     match forgotten {
         Ok(count) => {
-            tracing::info!(user.id = %user.0, count, client = %visit.caller.address, "remembered browsers forgotten");
+            tracing::info!(user.id = %user.id.0, count, client = %visit.caller.address, "remembered browsers forgotten");
             see_other("/account/devices")
         }
         Err(error) => desk.unavailable(&error),

@@ -142,7 +142,7 @@ impl Book {
 
     pub(super) async fn forget_devices(&mut self, browser: usize) {
         let Some(full) = self.full(browser).await else { return };
-        devices::forget_all(&self.scene.world, full.identity.user.id).await.unwrap();
+        devices::forget_all(&self.scene.world, &full.identity.user, &self.caller(browser)).await.unwrap();
         self.forget(full.identity.user.id);
     }
 }
