@@ -3,6 +3,7 @@
 use super::{
     Caller, World,
     challenge::{ChallengeError, held},
+    codes,
     first_factor::{self, Takes},
     notices, phones,
     sessions::{Bearer, Full},
@@ -172,12 +173,21 @@ pub async fn second_factors(world: &World, user: UserId) -> Result<Vec<SecondFac
     Ok(keys.chain(apps).collect())
 }
 
-/// The second factor that somebody chose to be asked for first, while they have it.
-pub async fn primary(world: &World, user: UserId) -> Result<Option<SecondFactor>, StoreError> {
+/// What somebody chose to be asked for first, while they have it: by which methods, the first choice first.
+pub async fn primary(world: &World, user: UserId) -> Result<Vec<Method>, StoreError> {
     match world.store.primary(user).await? {
-        Some(id) => Ok(second_factors(world, user).await?.into_iter().find(|factor| factor.id == id)),
-        None => Ok(None),
+        Some(id) => Ok(way(world, user, id).await?.map(|(methods, _)| methods).unwrap_or_default()),
+        None => Ok(Vec::new()),
     }
+}
+
+/// How somebody proves who they are by this factor, a second factor or an address of theirs, and what it is called.
+async fn way(world: &World, user: UserId, id: FactorId) -> Result<Option<(Vec<Method>, String)>, StoreError> {
+    if let Some(factor) = second_factors(world, user).await?.into_iter().find(|factor| factor.id == id) {
+        return Ok(Some((vec![factor.method], factor.name)));
+    }
+    let reached = codes::reached(world, user).await?.into_iter().find(|reached| reached.contact.id == id);
+    Ok(reached.map(|reached| (reached.methods, reached.contact.address.masked())))
 }
 
 /// Whether the last second factor of an account stays.
@@ -222,13 +232,17 @@ pub async fn remove(world: &World, full: &Full, id: FactorId, caller: &Caller) -
     Ok(notices::tell(world, user, Notice::FactorRemoved { method, name }, caller).await?)
 }
 
-/// Has oneself asked for this second factor first from now on.
+/// Has oneself asked for this second factor first from now on; what is sent to a phone or a mailbox is one of them here.
 pub async fn set_primary(world: &World, full: &Full, id: FactorId, caller: &Caller) -> Result<(), ChangeError> {
-    let factor = to_change(world, full, id).await?;
-    if !world.store.set_primary(full.identity.user.id, id).await? {
+    if let Some(missing) = missing_for_change(world, full, Change::Factors).await? {
+        return Err(ChangeError::NeedsProof(missing));
+    }
+    let user = &full.identity.user;
+    let (methods, name) = way(world, user.id, id).await?.ok_or(ChangeError::Unknown)?;
+    let method = methods.first().copied().ok_or(ChangeError::Unknown)?;
+    if !world.store.set_primary(user.id, id).await? {
         return Err(ChangeError::Unknown);
     }
-    let (user, method, name) = (&full.identity.user, factor.method, factor.name);
     world.record(user.id, What::PrimaryChosen { method, name: name.clone() }, caller).await?;
     Ok(notices::tell(world, user, Notice::FactorFirst { method, name }, caller).await?)
 }

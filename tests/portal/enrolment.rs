@@ -309,6 +309,11 @@ async fn the_account_lists_every_way_to_sign_in() {
     assert!(account.text.contains("Second step of a sign-in, nothing more · last used just now"), "{}", account.text);
 }
 
+/// The same rules where text messages are put into a folder.
+fn texting(rules: String) -> String {
+    rules + "\n[sms]\ncountries = [\"+44\"]\nurl = \"outbox:texts\"\n"
+}
+
 /// The code in the one text message that was put into this folder.
 fn texted_code(folder: &Path) -> String {
     let text = fs::read_dir(folder).unwrap().map(|file| fs::read_to_string(file.unwrap().path()).unwrap());
@@ -320,9 +325,7 @@ fn texted_code(folder: &Path) -> String {
 #[tokio::test]
 async fn a_phone_takes_a_mailbox_that_is_known_and_counts_once_its_code_is_back() {
     let mfa = "requirement = \"optional\"\nmethods = [\"totp\", \"sms-code\"]";
-    let site =
-        site(mfa, |rules| [rules, "\n[sms]\ncountries = [\"+44\"]\nurl = \"outbox:texts\"\n".to_owned()].concat())
-            .await;
+    let site = site(mfa, texting).await;
     let texts = site.folder().join("texts");
     let (bob, ann) = (Person::add_without_app(&site, "bob", &[]), Person::add_with_mail(&site, "ann", ADDRESS));
     let gateway = site.start().await;
@@ -356,8 +359,7 @@ async fn a_phone_takes_a_mailbox_that_is_known_and_counts_once_its_code_is_back(
 async fn a_phone_is_set_up_in_the_middle_of_a_sign_in() {
     let mfa =
         "requirement = \"required\"\nmethods = [\"totp\", \"sms-code\"]\ngroup_methods = { field = [\"sms-code\"] }";
-    let texted = |rules| [rules, "\n[sms]\ncountries = [\"+44\"]\nurl = \"outbox:texts\"\n".to_owned()].concat();
-    let site = site(mfa, texted).await;
+    let site = site(mfa, texting).await;
     let texts = site.folder().join("texts");
     operator(&site, &["user", "add", "ann", "--email", ADDRESS, "--group", "field"], &format!("{PASSWORD}\n"));
     let bob = Person::add_without_app(&site, "bob", &["field"]);
@@ -382,4 +384,28 @@ async fn a_phone_is_set_up_in_the_middle_of_a_sign_in() {
     assert_eq!((page.status, page.url.path()), (StatusCode::FORBIDDEN, "/enroll/sms-code"));
     assert!(page.text.contains("<h1>An e-mail address comes first</h1>"), "{}", page.text);
     assert!(page.text.contains("The people who run sign-in at Doorward can add it."), "{}", page.text);
+}
+
+/// Row 11: what is sent to a phone can be asked for first, too.
+#[tokio::test]
+async fn a_phone_can_be_asked_for_before_an_app() {
+    let site = site("requirement = \"required\"\nmethods = [\"totp\", \"sms-code\"]", texting).await;
+    let (outbox, texts) = (Outbox::of(&site), site.folder().join("texts"));
+    let ann = Person::add_with_mail(&site, "ann", ADDRESS).with_app(&site);
+    let gateway = site.start().await;
+    let client = gateway.client();
+    ann.visit(&client, &gateway.url(APP, "/page")).await;
+    let page = at(&gateway, &client, "/enroll/sms-code").await;
+    let page = page.submit(&client, "/enroll/sms-code", &[("address", "+44 20 7946 0000")]).await;
+    page.submit(&client, "/enroll/sms-code/confirm", &[("code", &texted_code(&texts))]).await;
+
+    let phone = at(&gateway, &client, "/account/phone").await;
+    let (_, form) = phone.text.split_once("action=\"/account/factors/").unwrap();
+    let form = format!("/account/factors/{}", form.split('"').next().unwrap());
+    let account = phone.submit(&client, &form, &[]).await;
+    assert!(account.text.contains("weaker than the others · asked for first"), "{}", account.text);
+    assert!(outbox.take(ADDRESS, "another way to sign in comes first").await.contains("phone number"));
+    let client = gateway.client();
+    let page = ann.type_password(&client, &at(&gateway, &client, "/login").await).await;
+    assert!(page.is_at("/challenge/sms-code"), "{page:?}");
 }

@@ -3,7 +3,7 @@
 use super::{
     Carried, Desk, Fields, Reply, Visit,
     challenge::{CodeForm, not_sent, on_its_way, shown, status},
-    enroll, mailbox, onward, see_other,
+    enroll, factors, mailbox, onward, see_other,
     way::Errand,
 };
 use crate::{
@@ -192,6 +192,13 @@ async fn page(
         Err(error) => return desk.unavailable(&error),
     };
     let current = current.as_ref().filter(|contact| contact.verified_at.is_some());
+    let place = match current {
+        Some(contact) => match factors::order_of(desk, full, contact.id).await {
+            Ok(order) => order.map(|order| (contact.id.0, order)),
+            Err(error) => return desk.unavailable(&error),
+        },
+        None => None,
+    };
     let address = |contact: &Contact| contact.address.as_str().to_owned();
     let current = current.map(address);
     let pending = sent.as_ref().map(|sent| Pending { address: sent.address.as_str(), sent: on_its_way(desk, sent) });
@@ -207,6 +214,9 @@ async fn page(
     desk.form_page(visit, None, |hidden| {
         let (frame, login_id, current) = (desk.frame(), user.login_id.as_str(), current.as_deref());
         let stronger = if kind == Kind::Phone { stronger.as_slice() } else { &[] };
-        desk.page(code, &ContactPage { frame, hidden, login_id, kind, current, pending, typed, stronger, notice })
+        desk.page(
+            code,
+            &ContactPage { frame, hidden, login_id, kind, current, place, pending, typed, stronger, notice },
+        )
     })
 }
