@@ -343,7 +343,11 @@ async fn a_phone_takes_a_mailbox_that_is_known_and_counts_once_its_code_is_back(
     let client = gateway.client();
     ann.visit(&client, &gateway.url(APP, "/page")).await;
     let phone = at(&gateway, &client, "/account/phone").await;
-    assert!(phone.text.contains("It is the weaker way") && phone.text.contains("href=\"/enroll/totp\""), "{phone:?}");
+    assert!(
+        phone.text.contains("A phone number is the weakest second step")
+            && phone.text.contains("href=\"/enroll/totp\""),
+        "{phone:?}"
+    );
     let phone = phone.submit(&client, "/account/phone", &[("address", "+44 20 7946 0000")]).await;
     let account = at(&gateway, &client, "/account").await;
     assert!(!account.text.contains("also a way to sign in"), "{}", account.text);

@@ -71,6 +71,12 @@ pub static CODES_SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
     Asset::new("codes", "js", "text/javascript; charset=utf-8", bytes)
 });
 
+/// What counts down to when another code can be sent.
+pub static RESEND_SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
+    let bytes = Bytes::from_static(include_bytes!("../../../static/resend.js"));
+    Asset::new("resend", "js", "text/javascript; charset=utf-8", bytes)
+});
+
 /// What browsers show in a tab.
 pub static ICON: LazyLock<Asset> = LazyLock::new(|| {
     let bytes = Bytes::from_static(include_bytes!("../../../static/icon.svg"));
@@ -80,7 +86,7 @@ pub static ICON: LazyLock<Asset> = LazyLock::new(|| {
 /// The file that a request's path on such a host names; `theme` is the operator's own.
 pub fn find<'a>(base: Base, path: &str, theme: Option<&'a Asset>) -> Option<&'a Asset> {
     let name = path.strip_prefix(base.prefix())?;
-    let ours = [&*STYLE, &*SCRIPT, &*PASSWORD_SCRIPT, &*CODES_SCRIPT, &*SEND, &*DONE, &*ICON];
+    let ours = [&*STYLE, &*SCRIPT, &*PASSWORD_SCRIPT, &*CODES_SCRIPT, &*RESEND_SCRIPT, &*SEND, &*DONE, &*ICON];
     ours.into_iter().chain(theme).find(|asset| asset.name == name)
 }
 

@@ -68,6 +68,11 @@ impl Frame<'_> {
         assets::CODES_SCRIPT.url(self.base)
     }
 
+    /// Where the script is that counts down to the next code.
+    pub fn resend_script_url(&self) -> String {
+        assets::RESEND_SCRIPT.url(self.base)
+    }
+
     /// Where the tab's icon is.
     pub fn icon_url(&self) -> String {
         assets::ICON.url(self.base)

@@ -62,6 +62,11 @@ pub enum ContactNotice {
 }
 
 impl ContactPage<'_> {
+    /// Whether a script counts down to the next code.
+    pub(in crate::edge::portal) fn counts(&self) -> bool {
+        self.pending.is_some_and(|pending| pending.sent.waits())
+    }
+
     /// What is wrong with a code, for the words that all pages with codes share.
     fn proof_notice(&self) -> Option<ProofNotice> {
         match self.notice {

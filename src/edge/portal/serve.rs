@@ -228,6 +228,11 @@ impl Desk {
         respond(status, page, &self.content.with_script()).map(Body::from)
     }
 
+    /// A page that our script counts down on, if it `counts`.
+    fn counting_page(&self, status: StatusCode, page: &impl Template, counts: bool) -> Reply {
+        if counts { self.scripted_page(status, page) } else { self.page(status, page) }
+    }
+
     fn message(&self, status: StatusCode, message: Message) -> Reply {
         self.message_to(status, message, "/login")
     }

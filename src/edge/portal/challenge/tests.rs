@@ -27,6 +27,7 @@ fn second_step(method: Method, action: &'static str) -> ChallengePage<'static> {
         delivery: None,
         notice: None,
         remember: None,
+        ends: None,
     }
 }
 
@@ -42,6 +43,7 @@ fn every_state_of_a_code_from_an_app_is_worded() {
     let unlabelled = Reason::Fresh { app: "Payroll", before: None, within: Some(Duration::from_mins(1)), latest: None };
     let states = vec![
         ("totp_second_step", first),
+        ("totp_second_step_ends", ChallengePage { ends: Some(gallery::in_five_minutes()), ..first }),
         ("totp_level", because(Reason::Level { app: "Payroll" })),
         ("totp_risk", because(Reason::Risk { app: "Payroll" })),
         ("totp_stale", stale),

@@ -24,6 +24,13 @@ pub struct EnrollMailboxPage<'a> {
     pub notice: Option<ProofNotice>,
 }
 
+impl EnrollMailboxPage<'_> {
+    /// Whether a script counts down to the next code.
+    pub(in crate::edge::portal) fn counts(&self) -> bool {
+        self.sent.is_some_and(OnItsWay::waits)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

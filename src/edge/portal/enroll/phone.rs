@@ -26,6 +26,8 @@ pub struct EnrollPhonePage<'a> {
     pub method: Method,
     /// The number that a code is on its way to.
     pub pending: Option<Pending<'a>>,
+    /// Whether they could set up something stronger.
+    pub has_stronger: bool,
     /// Kept across a failed try.
     pub typed: &'a str,
     /// What was wrong.
@@ -42,6 +44,11 @@ pub enum PhoneNotice {
 }
 
 impl EnrollPhonePage<'_> {
+    /// Whether a script counts down to the next code.
+    pub(in crate::edge::portal) fn counts(&self) -> bool {
+        self.pending.is_some_and(|pending| pending.sent.waits())
+    }
+
     /// What is wrong with a code, for the words that all pages with codes share.
     fn proof_notice(&self) -> Option<ProofNotice> {
         match self.notice {
@@ -67,6 +74,7 @@ mod tests {
             login_id: gallery::ANN,
             method: Method::SmsCode,
             pending: None,
+            has_stronger: true,
             typed: "",
             notice: None,
         };
@@ -79,7 +87,7 @@ mod tests {
             ("country", EnrollPhonePage { typed: "+1 202 555 0100", notice: Some(country), ..blank }),
             ("texted", pending),
             ("wrong", EnrollPhonePage { notice: Some(PhoneNotice::Proof(ProofNotice::Wrong)), ..pending }),
-            ("to_call", EnrollPhonePage { method: Method::VoiceCode, ..blank }),
+            ("to_call", EnrollPhonePage { has_stronger: false, method: Method::VoiceCode, ..blank }),
             ("called", EnrollPhonePage { method: Method::VoiceCode, ..pending }),
         ];
 

@@ -214,9 +214,7 @@ async fn page(
     desk.form_page(visit, None, |hidden| {
         let (frame, login_id, current) = (desk.frame(), user.login_id.as_str(), current.as_deref());
         let stronger = if kind == Kind::Phone { stronger.as_slice() } else { &[] };
-        desk.page(
-            code,
-            &ContactPage { frame, hidden, login_id, kind, current, place, pending, typed, stronger, notice },
-        )
+        let page = ContactPage { frame, hidden, login_id, kind, current, place, pending, typed, stronger, notice };
+        desk.counting_page(code, &page, page.counts())
     })
 }

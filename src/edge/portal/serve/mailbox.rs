@@ -115,6 +115,7 @@ async fn page(
     let (login_id, sent) = (login_id(bearer), sent.as_ref().map(|sent| on_its_way(desk, sent)));
     Ok(desk.form_page(visit, to, |hidden| {
         let (frame, mailbox) = (desk.frame(), mailbox.as_str());
-        desk.page(status(notice), &EnrollMailboxPage { frame, hidden, login_id, mailbox, sent, notice })
+        let page = EnrollMailboxPage { frame, hidden, login_id, mailbox, sent, notice };
+        desk.counting_page(status(notice), &page, page.counts())
     }))
 }

@@ -170,6 +170,7 @@ async fn page(desk: &Desk, visit: &Visit, guest: &Guest<'_>, notice: Option<Phon
         Err(error) => return desk.unavailable(&error),
     };
     let pending = sent.as_ref().map(|sent| Pending { address: sent.address.as_str(), sent: on_its_way(desk, sent) });
+    let has_stronger = enroll::may_have(desk, bearer).iter().any(|method| method.channel().is_none());
     let code = match notice {
         None => StatusCode::OK,
         Some(PhoneNotice::NotAnAddress) => StatusCode::UNPROCESSABLE_ENTITY,
@@ -177,6 +178,7 @@ async fn page(desk: &Desk, visit: &Visit, guest: &Guest<'_>, notice: Option<Phon
     };
     desk.form_page(visit, *to, |hidden| {
         let (frame, login_id, method) = (desk.frame(), login_id(bearer), *method);
-        desk.page(code, &EnrollPhonePage { frame, hidden, login_id, method, pending, typed, notice })
+        let page = EnrollPhonePage { frame, hidden, login_id, method, pending, has_stronger, typed, notice };
+        desk.counting_page(code, &page, page.counts())
     })
 }

@@ -169,6 +169,7 @@ async fn confirm(desk: &Desk, visit: &Visit, full: &Full, notice: Option<ProofNo
             delivery: None,
             notice,
             remember: None,
+            ends: None,
         };
         desk.page(status(notice), &page)
     })
