@@ -5,12 +5,15 @@
 //! whatever asks for a second factor, or for a fresh one, still asks (RD-02, SU-01).
 
 use super::{
-    Caller, World, notices, risk,
-    sessions::{Bearer, recognise},
+    Caller, World,
+    factors::{ChangeError, NAME_CHARS_MAX, missing_for_change},
+    notices, risk,
+    sessions::{Bearer, Full, recognise},
     sign_in::Opened,
 };
 use crate::{
     domain::{
+        change::Change,
         contact::{Address, Channel},
         factor::Method,
         risk::Act,
@@ -62,6 +65,16 @@ pub async fn list(world: &World, user: UserId) -> Result<Vec<Device>, StoreError
         Some(kept_for) => world.store.devices(user, world.now() - kept_for).await,
         None => Ok(Vec::new()),
     }
+}
+
+/// Calls one of somebody's devices something else, after a fresh proof: who made a browser remembered that is not theirs is not
+/// to hide it among the others. `false` if they have none of that id; an empty name changes nothing.
+pub async fn rename(world: &World, full: &Full, device: DeviceId, typed: &str) -> Result<bool, ChangeError> {
+    if let Some(missing) = missing_for_change(world, full, Change::Factors).await? {
+        return Err(ChangeError::NeedsProof(missing));
+    }
+    let name: String = typed.trim().chars().filter(|c| !c.is_control()).take(NAME_CHARS_MAX).collect();
+    Ok(!name.is_empty() && world.store.rename_device(full.identity.user.id, device, &name).await?)
 }
 
 /// Forgets one of somebody's devices; `false` if they have none of that id. It takes no fresh proof: less is open then.

@@ -116,6 +116,7 @@ pub fn router(desk: Arc<Desk>) -> Router {
         .route("/account/lock", post(sessions::lock))
         .route("/account/devices", get(devices::show))
         .route("/account/devices/forget", post(devices::forget))
+        .route("/account/devices/rename", post(devices::rename))
         .route("/not-me", get(devices::ask).post(devices::end))
         .route("/account/password", get(password::show_change).post(password::change))
         .route("/password/judgement", post(judgement::judge))

@@ -183,6 +183,7 @@ gated!(DeviceStore {
     fn remember_device(device: &Device, session: SessionId, old: Option<TokenHash>) -> bool;
     fn open_remembered_session(session: &Session, token: TokenHash, browser: TokenHash, since: Timestamp) -> bool;
     fn devices(user: UserId, since: Timestamp) -> Vec<Device>;
+    fn rename_device(user: UserId, device: DeviceId, name: &str) -> bool;
     fn forget_device(user: UserId, device: DeviceId) -> bool;
     fn forget_devices(user: UserId) -> u64;
     fn open_undo(undo: &Undo) -> ();

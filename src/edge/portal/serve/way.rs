@@ -63,6 +63,8 @@ pub(super) enum Errand {
     Factor(Uuid),
     /// To end other sessions.
     Sessions,
+    /// To rename a remembered browser.
+    Devices,
     /// To change an address.
     Contact(Kind),
     /// To change their password.
@@ -83,6 +85,7 @@ impl Errand {
             Self::AddPhone(method) => format!("add-{method}"),
             Self::Factor(id) => format!("{FACTOR}{id}"),
             Self::Sessions => "sessions".to_owned(),
+            Self::Devices => "devices".to_owned(),
             Self::Contact(Kind::Email) => "email".to_owned(),
             Self::Contact(Kind::Phone) => "phone".to_owned(),
             Self::ChangePassword => "change-password".to_owned(),
@@ -92,7 +95,7 @@ impl Errand {
     /// What it changes.
     pub(super) const fn change(self) -> Change {
         match self {
-            Self::AddKey(_) | Self::AddTotp | Self::Factor(_) | Self::Sessions => Change::Factors,
+            Self::AddKey(_) | Self::AddTotp | Self::Factor(_) | Self::Sessions | Self::Devices => Change::Factors,
             Self::Account | Self::AddPhone(_) | Self::Contact(_) | Self::ChangePassword => Change::Account,
         }
     }
@@ -109,7 +112,7 @@ impl Errand {
         let factor = to.strip_prefix(FACTOR).and_then(|id| Uuid::parse_str(id).ok()).map(Self::Factor);
         let keys = KeyKind::ALL.iter().copied().map(Self::AddKey);
         let contacts = Kind::ALL.iter().copied().map(Self::Contact);
-        let plain = [Self::Account, Self::AddTotp, Self::Sessions, Self::ChangePassword];
+        let plain = [Self::Account, Self::AddTotp, Self::Sessions, Self::Devices, Self::ChangePassword];
         let phones = [Method::SmsCode, Method::VoiceCode].map(Self::AddPhone);
         plain.into_iter().chain(keys).chain(phones).chain(contacts).chain(factor).find(|errand| to == errand.name())
     }
@@ -124,6 +127,7 @@ impl Errand {
             Self::AddPhone(method) => format!("/enroll/{method}"),
             Self::Factor(id) => format!("/account/factors/{id}"),
             Self::Sessions => "/account#sessions".to_owned(),
+            Self::Devices => "/account/devices".to_owned(),
             Self::Contact(Kind::Email) => "/account/email".to_owned(),
             Self::Contact(Kind::Phone) => "/account/phone".to_owned(),
             Self::ChangePassword => "/account/password".to_owned(),
