@@ -24,7 +24,7 @@ use crate::{
     },
     ports::{
         StoreError,
-        messages::Notice,
+        messages::{Notice, OwnAct},
         store::{Device, DeviceId, Undo},
     },
 };
@@ -93,7 +93,7 @@ pub async fn forget_all(world: &World, user: &User, caller: &Caller) -> Result<u
 
 async fn forgotten(world: &World, user: &User, count: u64, caller: &Caller) -> Result<(), StoreError> {
     if count > 0 {
-        notices::tell(world, user, Notice::BrowsersForgotten { count }, caller).await?;
+        notices::tell(world, user, Notice::OfOwner(OwnAct::BrowsersForgotten { count }), caller).await?;
     }
     Ok(())
 }

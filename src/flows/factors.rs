@@ -18,7 +18,12 @@ use crate::{
         time::Timestamp,
         user::{User, UserId},
     },
-    ports::{StoreError, messages::Notice, passkeys::PasskeyError, store::LastFactor},
+    ports::{
+        StoreError,
+        messages::{Notice, OwnAct},
+        passkeys::PasskeyError,
+        store::LastFactor,
+    },
 };
 
 /// Most second factors of one account. Each authenticator app is one more code that a guess may hit.
@@ -216,7 +221,7 @@ pub async fn rename(world: &World, full: &Full, id: FactorId, typed: &str, calle
     }
     let (user, from) = (&full.identity.user, factor.name);
     world.record(user.id, What::FactorRenamed { method, from: from.clone(), to: name.clone() }, caller).await?;
-    Ok(notices::tell(world, user, Notice::FactorRenamed { method, from, to: name }, caller).await?)
+    Ok(notices::tell(world, user, Notice::OfOwner(OwnAct::FactorRenamed { method, from, to: name }), caller).await?)
 }
 
 /// Removes one of one's own second factors; not the last of any kind where one is required.
@@ -244,7 +249,7 @@ pub async fn set_primary(world: &World, full: &Full, id: FactorId, caller: &Call
         return Err(ChangeError::Unknown);
     }
     world.record(user.id, What::PrimaryChosen { method, name: name.clone() }, caller).await?;
-    Ok(notices::tell(world, user, Notice::FactorFirst { method, name }, caller).await?)
+    Ok(notices::tell(world, user, Notice::OfOwner(OwnAct::FactorFirst { method, name }), caller).await?)
 }
 
 /// What a factor is called, whatever was typed.

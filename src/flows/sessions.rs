@@ -22,7 +22,7 @@ use crate::{
     },
     ports::{
         StoreError,
-        messages::Notice,
+        messages::{Notice, OwnAct},
         store::{Account, Attempt, Handoff, Held, PasswordReset, Undo},
     },
 };
@@ -177,7 +177,7 @@ pub async fn sign_out_everywhere(world: &World, user: UserId, caller: &Caller) -
     if count > 1
         && let Some(account) = world.store.account(user).await?
     {
-        notices::tell(world, &account.user, Notice::SessionsEnded { count }, caller).await?;
+        notices::tell(world, &account.user, Notice::OfOwner(OwnAct::SessionsEnded { count }), caller).await?;
     }
     Ok(count)
 }
@@ -219,7 +219,7 @@ pub async fn end_others(world: &World, full: &Full, caller: &Caller) -> Result<u
 /// Writes down that sessions were ended, and tells their owner.
 async fn ended(world: &World, user: &User, count: u64, caller: &Caller) -> Result<(), StoreError> {
     world.record(user.id, What::SessionsEnded { count }, caller).await?;
-    notices::tell(world, user, Notice::SessionsEnded { count }, caller).await
+    notices::tell(world, user, Notice::OfOwner(OwnAct::SessionsEnded { count }), caller).await
 }
 
 /// Ends the freshness of whatever was proven in this session; its level stays. It asks for no proof: nobody who locks

@@ -205,9 +205,7 @@ pub(crate) async fn says(page: &WebDriver, text: &str) {
 pub(crate) async fn comes_to_say(page: &WebDriver, element: &str, text: &str) {
     let found = page.find(By::Css(element.to_owned())).await.unwrap();
     let told = found.wait_until().wait(PATIENCE, POLL).has_text(text.to_owned()).await;
-    if told.is_err() {
-        panic!("not {text:?} but {:?} at {}", found.text().await, url(page).await);
-    }
+    assert!(told.is_ok(), "not {text:?} but {:?} at {}", found.text().await, url(page).await);
 }
 
 /// Goes to a page until it asks for a fresh code.

@@ -45,13 +45,16 @@ impl PhoneService {
     /// What it was asked to send by this channel, `sms` or `voice`, once there is something. It is forgotten then.
     pub async fn take(&self, channel: &str) -> Value {
         let path = format!("/{channel}");
+        let found = || {
+            let mut asked = self.asked.lock().unwrap();
+            let at = asked.iter().position(|(of, _)| *of == path)?;
+            Some(asked.remove(at).1)
+        };
         let waiting = async {
             loop {
-                let mut asked = self.asked.lock().unwrap();
-                if let Some(at) = asked.iter().position(|(of, _)| *of == path) {
-                    return asked.remove(at).1;
+                if let Some(message) = found() {
+                    return message;
                 }
-                drop(asked);
                 sleep(POLL).await;
             }
         };

@@ -23,7 +23,7 @@ use crate::{
         sessions::{end_other, end_others, lock, others, sign_out_everywhere},
         sign_in::{Opened, Outcome},
     },
-    ports::messages::Notice,
+    ports::messages::{Notice, OwnAct},
 };
 use std::sync::Arc;
 
@@ -354,11 +354,11 @@ async fn whatever_changes_is_told_once_and_what_changes_nothing_is_not() {
     assert_eq!(
         scene.notices_sent(),
         [
-            Notice::FactorRenamed { method, from: app, to: "Phone".to_owned() },
-            Notice::SessionsEnded { count: 1 },
-            Notice::BrowsersForgotten { count: 1 },
-            Notice::SessionsEnded { count: 2 },
-            Notice::FactorFirst { method, name: "Phone".to_owned() },
+            Notice::OfOwner(OwnAct::FactorRenamed { method, from: app, to: "Phone".to_owned() }),
+            Notice::OfOwner(OwnAct::SessionsEnded { count: 1 }),
+            Notice::OfOwner(OwnAct::BrowsersForgotten { count: 1 }),
+            Notice::OfOwner(OwnAct::SessionsEnded { count: 2 }),
+            Notice::OfOwner(OwnAct::FactorFirst { method, name: "Phone".to_owned() }),
         ],
         "and to sign out of one's only browser is no news"
     );
