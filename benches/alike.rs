@@ -116,6 +116,7 @@ async fn world(folder: &Path) -> World {
         geography: Arc::new(Nowhere),
         settings: flows::Settings {
             countries: Vec::new(),
+            per_hour: std::collections::BTreeMap::new(),
             first_factor: FirstFactor::Operator,
             group_methods: std::collections::BTreeMap::new(),
             grace: None,
@@ -125,6 +126,7 @@ async fn world(folder: &Path) -> World {
             limits: Limits { lifetime: Duration::from_hours(12), idle: Duration::from_hours(1) },
             sign_up: SignUp::Open,
             requirements: Requirements::default(),
+            asking: Vec::new(),
             recovery_codes: 10,
             risk: None,
             methods: vec![Method::Passkey, Method::Totp],

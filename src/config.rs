@@ -134,7 +134,8 @@ fn settings(root: &Section<'_>) -> Option<(Settings, Vec<Case>)> {
     let server = or_default(&key::SERVER, keys::server::SHAPE).and_then(|section| sections::server(&section));
     let store = or_default(&key::STORE, keys::store::SHAPE).and_then(|section| sections::store(&section));
     let session = or_default(&key::SESSION, keys::session::SHAPE).and_then(|section| sections::session(&section));
-    let mfa = or_default(&key::MFA, keys::mfa::SHAPE).and_then(|section| sections::mfa(&section));
+    let has_mail = root.written(&key::MAIL).is_some();
+    let mfa = or_default(&key::MFA, keys::mfa::SHAPE).and_then(|section| sections::mfa(&section, has_mail));
     let hold = or_default(&key::HOLD, keys::hold::SHAPE).and_then(|section| sections::hold(&section));
     let password = or_default(&key::PASSWORD, keys::password::SHAPE).and_then(|section| sections::password(&section));
     let tls = root.read(&key::TLS, |value| sections::tls(&value.section(keys::tls::SHAPE)?));
@@ -157,7 +158,6 @@ fn settings(root: &Section<'_>) -> Option<(Settings, Vec<Case>)> {
     let sms = root.maybe(&key::SMS, |value| messages::phone(&value.section(keys::sms::SHAPE)?));
     let voice = root.maybe(&key::VOICE, |value| messages::phone(&value.section(keys::voice::SHAPE)?));
     let records = root.maybe(&key::RECORDS, |value| records::records(&value.section(keys::records::SHAPE)?));
-    let has_mail = root.written(&key::MAIL).is_some();
     let sign_up =
         or_default(&key::SIGN_UP, keys::sign_up::SHAPE).and_then(|section| sections::sign_up(&section, has_mail));
     offers::lint(root, mfa.as_ref(), &policies);

@@ -18,6 +18,7 @@ pub mod record;
 pub mod risk;
 pub mod secret;
 pub mod session;
+mod spelling;
 pub mod target;
 pub mod throttle;
 pub mod time;

@@ -10,12 +10,15 @@ pub mod contacts;
 pub mod devices;
 pub mod enroll;
 pub mod factors;
+pub mod first_factor;
 pub mod grace;
 pub mod hold;
 pub mod journey;
+pub mod judgement;
 pub mod notices;
 pub mod passkeys;
 pub mod password;
+pub mod phones;
 pub mod receipts;
 pub mod recovery;
 pub mod risk;
@@ -35,6 +38,7 @@ use crate::{
         language::Language,
         password::Policy as PasswordPolicy,
         place::Place,
+        policy::Policy,
         secret::Token,
         session::{Authentication, Limits},
         throttle::{ACCOUNT, ADDRESS, BudgetKey, CLOSINGS, Closed, Lane, Schedule},
@@ -88,6 +92,8 @@ pub struct Settings {
     pub sign_up: SignUp,
     /// Whom signing in takes how much from.
     pub requirements: Requirements,
+    /// Policies of applications that ask for more than a password.
+    pub asking: Vec<Arc<Policy>>,
     /// Recovery codes in a set; none are made or taken where it is zero.
     pub recovery_codes: u8,
     /// What they want to know of sign-ins; nothing where there is none.
@@ -100,6 +106,8 @@ pub struct Settings {
     pub hold: hold::Limits,
     /// Whose numbers may be texted or called, by channel.
     pub countries: Vec<(Channel, NumberPrefix)>,
+    /// How many messages go to the phones of one country in an hour, by channel.
+    pub per_hour: BTreeMap<Channel, u32>,
     /// What the first second factor takes beside the password.
     pub first_factor: FirstFactor,
     /// For how long somebody may sign in without the second factor that is required of them, from their first sign-in under

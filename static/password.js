@@ -1,5 +1,5 @@
-// Lets people see what they type as a password, and counts the characters that a new one still needs. Nothing is sent: how
-// good a password is, the server says when it gets it.
+// Lets people see what they type as a password, counts the characters that a new one still needs, and then asks the server what it
+// will say of it. That is said again, to everybody, when the form is sent.
 (() => {
   "use strict";
   for (const input of document.querySelectorAll(".secret input")) {
@@ -19,13 +19,33 @@
   }
 
   const input = document.querySelector("input[autocomplete=new-password]");
-  const count = document.querySelector(".count");
-  if (!input || !count) return;
+  const verdict = document.querySelector(".verdict");
+  if (!input || !verdict) return;
+  const { csrf, token, name } = input.form.elements;
+  let pause;
+  let asked;
+
+  const judge = async () => {
+    asked = new AbortController();
+    const fields = { csrf: csrf.value, token: token?.value ?? "", name: name?.value ?? "", password: input.value };
+    try {
+      const reply = await fetch("/password/judgement", { method: "POST", body: new URLSearchParams(fields), signal: asked.signal });
+      if (reply.ok) verdict.textContent = (await reply.json()).words;
+    } catch {
+      // The server says it when it gets the form.
+    }
+  };
+
   input.addEventListener("input", () => {
+    clearTimeout(pause);
+    asked?.abort();
     const typed = [...input.value.normalize("NFKC")].length;
     const left = input.minLength - typed;
-    if (typed === 0) count.textContent = "";
-    else if (left > 0) count.textContent = left === 1 ? "1 more character" : `${left} more characters`;
-    else count.textContent = "Long enough";
+    if (typed === 0) verdict.textContent = "";
+    else if (left > 0) verdict.textContent = left === 1 ? "1 more character" : `${left} more characters`;
+    else {
+      verdict.textContent = "Long enough";
+      pause = setTimeout(judge, 400);
+    }
   });
 })();

@@ -4,7 +4,7 @@ use super::{
     files::Holds,
     keys,
     levels::{self, Levels, Minimum},
-    lints,
+    lints, mfa,
     policies::Policies,
     problem::{Code, Problem},
     programs,
@@ -20,7 +20,6 @@ use crate::{
             call::Network,
             route::{App, Route},
         },
-        session::Level,
         target::{Allowed, HostPattern},
     },
     edge::proxy::outgoing::IdentityNames,
@@ -61,7 +60,7 @@ fn app(section: &Section<'_>, around: &Around<'_>, taken: &mut Taken) -> Option<
     let hosts = hosts(section, around.portal, &mut taken.hosts);
     let fallback = section.maybe(&key::POLICY, |value| Some((around.policies.find(value)?, value.at.clone())));
     let minimum = section.maybe(&key::MINIMUM, |value| levels::minimum_of_app(value, around.levels));
-    let floor = section.maybe(&key::MFA, |value| one_of(value, &[("required", Level::Mfa)]));
+    let floor = section.maybe(&key::MFA, mfa::of_app);
     let allowed = section.read(&key::ALLOW_IN_PATH, allowed);
     let identity = identity(section);
     let names = identity.as_ref().map_or_else(IdentityNames::remote, IdentityHeaders::names);

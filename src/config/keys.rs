@@ -128,11 +128,11 @@ shapes! {
     mfa "[mfa]" "Second factors." {
         REQUIREMENT "requirement" ("\"required\", \"optional\", \"risk-based\" or \"disabled\"") Value(r#""required""#), "Whom signing in takes one from: everybody, whoever enrolled one, whose sign-in reaches `risk.require`, nobody.";
         GROUPS "groups" ("table: group = requirement") Absent("nobody is treated otherwise"), "What holds for the members of a group besides: `finance = \"required\"`. The strictest that fits somebody holds, so a group only adds to `requirement`.";
-        FIRST_FACTOR "first_factor" ("\"operator\" or \"mailbox\"") Value(r#""operator""#), "What the first second factor takes beside the password: an operator's word (the day after `user add` or `user reset-mfa`, or an invitation), or a code from the account's mailbox too. Mail resets passwords, so with `mailbox` whoever reads the mail of somebody who has no second factor can get to `mfa`.";
+        FIRST_FACTOR "first_factor" ("\"operator\" or \"mailbox\"") Value(r#""operator""#), "What the first second factor takes beside the password, of whomever signing in or an app asks for more than that: an operator's word (the day after `user add` or `user reset-mfa`, or an invitation), or a code from the account's mailbox too, wherever `[mail]` is set up. Mail resets passwords, so with `mailbox` whoever reads the mail of somebody who has no second factor can get to `mfa`. Who is asked for nothing more needs a password from a moment ago.";
         METHODS "methods" ("list of methods") Value(r#"["passkey", "security-key", "totp"]"#), "What may be enrolled: `passkey`, `security-key`, `totp`, `sms-code`, `voice-code`, `email-code`, `email-link`. Codes and links go to addresses that are known to be somebody's. Mail is never `mfa` beside a password, for it can reset it; phone numbers can be taken over, so offer something stronger too.";
         GROUP_METHODS "group_methods" ("table: group = list of methods") Absent("everybody may enrol all of `methods`"), "What the members of a group may enrol of it: `finance = [\"passkey\"]`. Who is in several such groups may enrol what all of them may. For an app, write a `[level.NAME]` and ask for it.";
         GRACE "grace" ("duration or \"off\"") Value(r#""off""#),
-            "How long somebody may sign in without the second factor that is required of them, from their first sign-in under the requirement on; at most 90 days. They are reminded at each sign-in. It makes no session stronger: what asks for `mfa` asks them too. Nor does it open `first_factor`. New passwords have `password.min_length_alone` then.";
+            "How long somebody may sign in without the second factor that is required of them, from their first sign-in under the requirement on; at most 90 days. They are reminded at each sign-in. It makes no session stronger: what asks for `mfa` asks them too. Nor does it open the set-up: use it with `first_factor = \"mailbox\"`. New passwords have `password.min_length_alone` then.";
         RECOVERY_CODES "recovery_codes" ("number") Value("10"), "Codes for the day a phone is lost, shown once after the first enrolment; 0 switches them off.";
         REMEMBER "remember" ("duration or \"off\"") Value(r#""30d""#),
             "How long a browser may spare its user the second step of a sign-in, if they tick that there; at most 30 days. It never counts where a policy asks for `mfa` or a fresh proof.";
@@ -178,6 +178,7 @@ shapes! {
     }
     sms "[sms]" "How text messages leave." {
         COUNTRIES "countries" ("list of prefixes") Required, "Whose numbers may be texted: `[\"+44\", \"+353\"]`. Some numbers abroad earn their owners money with each message; `[\"+\"]` is the whole world.";
+        PER_HOUR "per_hour" ("number") Value("300"), "How many text messages go to one country (`+44`, `+1`) in an hour of the clock, whoever asks and whether or not the codes come back. What more are asked for wait for the next hour: people are told to use another way.";
         URL "url" ("URL or \"outbox:FOLDER\"") Absent("the preset's own"), "Whom to ask. `outbox:FOLDER` writes a file for each instead, to try things out.";
         PRESET "preset" ("\"twilio\"") Absent("`url` and `body` say it all"), "A service that is known: needs `account`, `token` and `from`.";
         ACCOUNT "account" ("text") Absent("no preset"), "The preset's account.";
@@ -191,6 +192,7 @@ shapes! {
     }
     voice "[voice]" "How calls are made that read a code out." {
         COUNTRIES "countries" ("list of prefixes") Required, "Whose numbers may be called: `[\"+44\", \"+353\"]`. Some numbers abroad earn their owners money with each call; `[\"+\"]` is the whole world.";
+        PER_HOUR "per_hour" ("number") Value("300"), "How many calls are made to one country (`+44`, `+1`) in an hour of the clock, whoever asks and whether or not the codes come back. What more are asked for wait for the next hour: people are told to use another way.";
         URL "url" ("URL or \"outbox:FOLDER\"") Absent("the preset's own"), "Whom to ask. `outbox:FOLDER` writes a file for each instead, to try things out.";
         PRESET "preset" ("\"twilio\"") Absent("`url` and `body` say it all"), "A service that is known: needs `account`, `token` and `from`.";
         ACCOUNT "account" ("text") Absent("no preset"), "The preset's account.";
@@ -271,7 +273,7 @@ shapes! {
         UPSTREAM_HTTP "upstream_http" ("\"1.1\" or \"2\"") Value(r#""1.1""#), "What its servers speak. `2` is HTTP/2 and nothing else, over TLS by ALPN and without TLS by prior knowledge: what gRPC needs. Trailers then pass, WebSockets do not.";
         POLICY "policy" ("policy name") Absent("what no route names is not found"), "What holds where no route fits.";
         MINIMUM "minimum" ("level name or { level, public }") Absent("`[minimum]` holds alone"), "What no route of this app may go below, beside `[minimum]`.";
-        MFA "mfa" ("\"required\"") Absent("its policies say it all"), "Lifts every policy that holds in it to level `mfa`, public routes excepted.";
+        MFA "mfa" ("\"required\"") Absent("its policies say it all"), "Lifts every policy that holds in it to level `mfa`, public routes excepted. What else `mfa.requirement` knows, an app's policies say: nothing, or with `risk` what a risky sign-in must prove.";
         ALLOW_IN_PATH "allow_in_path" ("list of \";\" and \"%2F\"") Value("[]"), "Characters that servers read differently and this application needs.";
         HEADERS "headers" ("preset or { user, name, email, groups }") Value(r#""default""#),
             "Names under which it is told who is there; presets: `default`, `authelia`, `oauth2-proxy`, `grafana`.";

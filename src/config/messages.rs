@@ -114,6 +114,7 @@ pub(super) fn phone(section: &Section<'_>) -> Option<Phone> {
     use keys::sms as key;
     hide(section, &[&key::URL, &key::TOKEN, &key::HEADERS, &key::BODY]);
     let countries = section.read(&key::COUNTRIES, |value| value.some(prefix));
+    let per_hour = section.read(&key::PER_HOUR, per_hour);
     let url = section.maybe(&key::URL, phone_url);
     let preset = section.maybe(&key::PRESET, |value| one_of(value, &[("twilio", ())]));
     let account = section.maybe(&key::ACCOUNT, words);
@@ -154,7 +155,7 @@ pub(super) fn phone(section: &Section<'_>) -> Option<Phone> {
         }
         (None, None) => return needed(section, &key::URL, None),
     };
-    Some(Phone { route, countries: countries?, timeout: timeout? })
+    Some(Phone { route, countries: countries?, per_hour: per_hour?, timeout: timeout? })
 }
 
 const KINDS: &[(&str, BodyKind)] = &[("json", BodyKind::Json), ("form", BodyKind::Form), ("plain", BodyKind::Plain)];
@@ -236,6 +237,11 @@ fn phone_url(value: &Value<'_>) -> Option<PhoneUrl> {
         value.reader.note(problem.help("write \"https://\""));
     }
     Some(PhoneUrl::Http(text))
+}
+
+fn per_hour(value: &Value<'_>) -> Option<u32> {
+    let most = u32::try_from(value.number()?).ok().filter(|most| *most > 0);
+    most.or_else(|| value.fail(Fault::new("this is no number of messages", "expected 1 or more")))
 }
 
 fn prefix(value: &Value<'_>) -> Option<NumberPrefix> {

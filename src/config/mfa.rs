@@ -1,15 +1,17 @@
-//! What `[mfa]` says of grace and of groups, and what of it is weaker than it looks.
+//! What `[mfa]` says of grace, of groups and of apps, and what of it is weaker, or does less, than it looks.
 
 use super::{
     keys,
     problem::{Code, Problem},
     reader::{Fault, Section, Value},
     sections::second_factor,
-    values::some_time,
+    settings::Mfa,
+    values::{one_of, some_time},
 };
 use crate::domain::{
-    enrolment::{Requirement, Requirements},
+    enrolment::{FirstFactor, Requirement},
     factor::Method,
+    session::Level,
 };
 use std::{collections::BTreeMap, time::Duration};
 
@@ -27,6 +29,27 @@ pub(super) fn grace(value: &Value<'_>) -> Option<Option<Duration>> {
         return value.fail(fault.help("write \"90d\" or less, or `requirement = \"optional\"`"));
     }
     Some(Some(lasts))
+}
+
+/// Reads what an app takes beside what its policies say. There is one such thing: the other words that `requirement` knows
+/// are said by policies, route by route.
+pub(super) fn of_app(value: &Value<'_>) -> Option<Level> {
+    let (why, help) = match value.as_str() {
+        Some("risk-based") => (
+            "a policy says it, with the score from which it holds",
+            "write for example `risk = { ask = 40, level = \"mfa\" }` in its policies",
+        ),
+        Some("optional") => (
+            "who has a second factor is asked for it by `mfa.requirement`",
+            "leave this out: the app's policies say what it takes",
+        ),
+        Some("disabled") => (
+            "an app takes no less than its policies say",
+            "leave this out, and point its routes at a policy with `level = \"login\"`",
+        ),
+        _ => return one_of(value, &[("required", Level::Mfa)]),
+    };
+    value.fail(Fault::new("this is no requirement of an app", why).help(help))
 }
 
 /// Reads what groups may enrol of `methods`.
@@ -48,8 +71,9 @@ pub(super) fn group_methods(value: &Value<'_>, methods: Option<&[Method]>) -> Op
     read.into_iter().collect()
 }
 
-/// Warns of second steps that are weaker than they look (OB-04, WA-10), and of a grace that nobody needs.
-pub(super) fn lint(section: &Section<'_>, requirements: &Requirements, methods: &[Method], grace: Option<Duration>) {
+/// Warns of second steps that are weaker than they look (OB-04, WA-10), and of what people can't use, or need not.
+pub(super) fn lint(section: &Section<'_>, mfa: &Mfa, has_mail: bool) {
+    let Mfa { requirements, first_factor, methods, grace, .. } = mfa;
     if let Some(value) = section.written(&keys::mfa::METHODS) {
         let note = |title, label, help: &str| {
             value.reader.note(Problem::new(Code::Lax, title, value.at.clone(), label).help(help));
@@ -66,12 +90,31 @@ pub(super) fn lint(section: &Section<'_>, requirements: &Requirements, methods: 
             );
         }
     }
+    if let Some(value) = section.written(&keys::mfa::FIRST_FACTOR)
+        && *first_factor == FirstFactor::Mailbox
+        && !has_mail
+    {
+        let title = "no mailbox opens anything here";
+        let problem = Problem::new(Code::Lax, title, value.at.clone(), "no code can be sent");
+        value.reader.note(problem.help("write `[mail]`, or \"operator\" here"));
+    }
     let is_required = requirements.groups.values().any(|requirement| *requirement == Requirement::Required)
         || requirements.everybody == Requirement::Required;
-    if let Some(value) = section.written(&keys::mfa::GRACE).filter(|_| grace.is_some() && !is_required) {
-        let title = "nobody needs this grace";
-        let problem = Problem::new(Code::Lax, title, value.at.clone(), "a second factor is required of nobody");
-        value.reader.note(problem.help("write `requirement = \"required\"`, or leave `grace` out"));
+    if let Some(value) = section.written(&keys::mfa::GRACE).filter(|_| grace.is_some()) {
+        let (title, label, help) = match (is_required, first_factor) {
+            (false, _) => (
+                "nobody needs this grace",
+                "a second factor is required of nobody",
+                "write `requirement = \"required\"`, or leave `grace` out",
+            ),
+            (true, FirstFactor::Operator) => (
+                "people can't use this grace by themselves",
+                "the first second factor takes an operator's word",
+                "write `first_factor = \"mailbox\"`, or open the set-up for each of them with `doorward user reset-mfa`",
+            ),
+            (true, FirstFactor::Mailbox) => return,
+        };
+        value.reader.note(Problem::new(Code::Lax, title, value.at.clone(), label).help(help));
     }
 }
 

@@ -193,7 +193,7 @@ pub(super) fn hold(section: &Section<'_>) -> Option<hold::Limits> {
     Some(limits)
 }
 
-pub(super) fn mfa(section: &Section<'_>) -> Option<Mfa> {
+pub(super) fn mfa(section: &Section<'_>, has_mail: bool) -> Option<Mfa> {
     let everybody = section.read(&keys::mfa::REQUIREMENT, requirement);
     let groups = section.maybe(&keys::mfa::GROUPS, group_requirements);
     let first_factor = section.read(&keys::mfa::FIRST_FACTOR, |value| {
@@ -205,17 +205,17 @@ pub(super) fn mfa(section: &Section<'_>) -> Option<Mfa> {
     let recovery_codes = section.read(&keys::mfa::RECOVERY_CODES, recovery_codes);
     let remember = section.read(&keys::mfa::REMEMBER, remember);
     let requirements = Requirements { everybody: everybody?, groups: groups?.unwrap_or_default() };
-    let (methods, grace) = (methods?, grace?);
-    mfa::lint(section, &requirements, &methods, grace);
-    Some(Mfa {
+    let mfa = Mfa {
         requirements,
         first_factor: first_factor?,
-        methods,
+        methods: methods?,
         group_methods: group_methods?.unwrap_or_default(),
-        grace,
+        grace: grace?,
         recovery_codes: recovery_codes?,
         remember: remember?,
-    })
+    };
+    mfa::lint(section, &mfa, has_mail);
+    Some(mfa)
 }
 
 fn requirement(value: &Value<'_>) -> Option<Requirement> {

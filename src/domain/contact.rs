@@ -2,8 +2,11 @@
 //!
 //! An address proves nothing until something that was sent to it came back, or an operator vouched for it.
 
+mod calling_code;
+
 use crate::domain::{
     factor::{FactorId, Method},
+    spelling,
     time::Timestamp,
     user::UserId,
 };
@@ -117,7 +120,7 @@ impl EmailAddress {
     pub fn parse(typed: &str) -> Result<Self, NotAnAddress> {
         let typed: String = typed.trim().nfc().collect();
         let (local, domain) = typed.rsplit_once('@').ok_or(NotAnAddress::Email)?;
-        let Ok(url::Host::Domain(domain)) = url::Host::parse(domain) else { return Err(NotAnAddress::Email) };
+        let domain = spelling::domain(domain).ok_or(NotAnAddress::Email)?;
         let plain = |c: char| !c.is_whitespace() && !c.is_control() && !r#""(),:;<>@[\]"#.contains(c);
         let dots_inside = !local.starts_with('.') && !local.ends_with('.') && !local.contains("..");
         let sound = !local.is_empty() && local.len() <= 64 && local.chars().all(plain) && dots_inside;
@@ -145,10 +148,9 @@ impl EmailAddress {
 impl PhoneNumber {
     /// Reads what was typed; spaces, hyphens, dots, brackets and a leading `00` are how people write numbers.
     pub fn parse(typed: &str) -> Result<Self, NotAnAddress> {
-        let written: String = typed.trim().nfkc().filter(|c| !" -–.()/\u{a0}".contains(*c)).collect();
-        let digits = written.strip_prefix('+').or_else(|| written.strip_prefix("00")).ok_or(NotAnAddress::Phone)?;
-        let dialable = (8..=15).contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_digit());
-        if dialable && !digits.starts_with('0') { Ok(Self(format!("+{digits}"))) } else { Err(NotAnAddress::Phone) }
+        let written: String = typed.trim().nfkc().collect();
+        let written = written.strip_prefix("00").map_or_else(|| written.clone(), |digits| format!("+{digits}"));
+        spelling::number(&written).map(Self).ok_or(NotAnAddress::Phone)
     }
 
     /// `+442079460000`.

@@ -105,6 +105,8 @@ pub enum What {
         /// What it is called.
         name: String,
     },
+    /// A code from the account's mailbox opened setting up the first second factor.
+    SetUpOpened,
     /// There are new recovery codes, and the old ones are void.
     RecoveryCodesReplaced,
     /// A recovery code was used.
@@ -231,6 +233,7 @@ mod tests {
                 What::PrimaryChosen { method, name: name() },
                 r#"{"event":"primary-chosen","method":"totp","name":"Phone"}"#,
             ),
+            (What::SetUpOpened, r#"{"event":"set-up-opened"}"#),
             (What::RecoveryCodesReplaced, r#"{"event":"recovery-codes-replaced"}"#),
             (What::RecoveryCodeUsed { left: 9 }, r#"{"event":"recovery-code-used","left":9}"#),
             (What::ResetRequested, r#"{"event":"reset-requested"}"#),

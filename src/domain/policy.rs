@@ -32,9 +32,10 @@ pub use who::Who;
 use self::once::Unpaid;
 use crate::domain::{
     factor::Method,
-    risk::Score,
+    risk::{Assessment, Score, Signal},
     session::{Authentication, Identity, Level, Limits, Session, Standing, proven},
     time::Timestamp,
+    user::User,
 };
 use serde::{Deserialize, Serialize};
 use std::{sync::Arc, time::Duration};
@@ -286,6 +287,26 @@ impl Policy {
         }
     }
 
+    /// Whether it lets this user pass only with more than a password, after a sign-in of this risk; after an ordinary one
+    /// where that is `None`.
+    pub fn asks_for_more_than_a_password(&self, user: &User, risk: Option<&Assessment>) -> bool {
+        let is_meant = |requirement: &Requirement| requirement.who.as_ref().is_none_or(|who| who.includes(user));
+        self.asked().is_some_and(|asked| is_meant(asked) && !asked.is_met_by_a_password(risk))
+    }
+
+    /// Whether there is anybody whom it asks for more, after any sign-in.
+    pub fn may_ask_for_more_than_a_password(&self) -> bool {
+        let riskiest = Assessment { score: Score::MAX, signals: Signal::ALL.to_vec() };
+        self.asked().is_some_and(|asked| !asked.is_met_by_a_password(Some(&riskiest)))
+    }
+
+    fn asked(&self) -> Option<&Requirement> {
+        match &self.access {
+            Access::Require(requirement) if self.mode == Mode::Enforce => Some(requirement),
+            Access::Require(_) | Access::Public | Access::Deny => None,
+        }
+    }
+
     /// The same policy for a request that nobody has to pay for: all but the clause that asks for that.
     #[must_use]
     pub fn without_once(&self) -> Self {
@@ -408,6 +429,14 @@ impl Requirement {
             Some(missing) => Err(Lack::Some(missing)),
             None => self.missing_presence(session, now).map_or(Ok(()), |missing| Err(Lack::Some(missing))),
         }
+    }
+
+    fn is_met_by_a_password(&self, risk: Option<&Assessment>) -> bool {
+        let password = [Method::Password];
+        let answer = self.risk.as_ref().zip(risk).and_then(|(ceiling, risk)| ceiling.asks(risk));
+        self.level.met_by(&password)
+            && self.fresh.iter().all(|fresh| fresh.any.contains(&Method::Password))
+            && answer.is_none_or(|level| Strength::from(level).met_by(&password))
     }
 
     fn missing_presence(&self, session: &Session, now: Timestamp) -> Option<Missing> {

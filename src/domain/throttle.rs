@@ -4,7 +4,7 @@
 //! guesses are all counted (TH-03). This module says what a charge costs; the store decides who may charge.
 
 use crate::domain::{
-    contact::{Address, Kind, NumberPrefix},
+    contact::{Address, Channel, Kind, PhoneNumber},
     secret::{TokenHash, sha256},
     time::Timestamp,
     user::{LoginId, UserId},
@@ -67,6 +67,15 @@ pub const CLOSINGS: Schedule = Schedule {
     forgotten_after: ACCOUNT.forgotten_after,
 };
 
+/// Passwords that one address may have judged while they are typed. Each takes some work, and who types fast asks often.
+pub const JUDGEMENTS: Schedule = Schedule {
+    free: 120,
+    delay_first: Duration::from_secs(2),
+    delay_max: Duration::from_secs(2),
+    locked_at: u32::MAX,
+    forgotten_after: Duration::from_mins(10),
+};
+
 /// Codes and links to one account, and to one address: one a minute (OB-03).
 pub const SEND_PACE: Schedule = Schedule {
     free: 1,
@@ -97,6 +106,18 @@ pub const SENDS_LOST: Schedule = Schedule {
     locked_at: u32::MAX,
     forgotten_after: Duration::from_hours(1),
 };
+
+/// Messages to the phones of one country in one hour of the clock, whatever becomes of them: whoever owns the numbers types
+/// the codes in, too.
+pub const fn sends_in_an_hour(most: u32) -> Schedule {
+    Schedule {
+        free: most,
+        delay_first: Duration::from_hours(1),
+        delay_max: Duration::from_hours(1),
+        locked_at: u32::MAX,
+        forgotten_after: Duration::from_hours(1),
+    }
+}
 
 /// Links to one account, whoever asks for them: one in any minute, five in any hour (OB-03).
 pub const LINKS: Schedule = Schedule {
@@ -218,8 +239,15 @@ impl BudgetKey {
     }
 
     /// Codes sent to one country.
-    pub fn sends_to_country(prefix: &NumberPrefix) -> Self {
-        Self { text: format!("sends:country:{}", prefix.as_str()), owner: None }
+    pub fn sends_to_country(number: &PhoneNumber) -> Self {
+        Self { text: format!("sends:country:{}", number.calling_code()), owner: None }
+    }
+
+    /// Messages sent to one country in this hour of the clock, against [`sends_in_an_hour`]. Two keys take turns: the one of
+    /// the hour before last has been left alone for an hour, and begins anew.
+    pub fn sends_of_the_hour(channel: Channel, number: &PhoneNumber, now: Timestamp) -> Self {
+        let turn = now.as_secs() / 3600 % 2;
+        Self { text: format!("sends:hour:{channel}:{}:{turn}", number.calling_code()), owner: None }
     }
 
     /// Wrong answers from an address.
@@ -230,6 +258,11 @@ impl BudgetKey {
     /// Challenges to passkeys that an address asked for.
     pub fn ceremonies(address: IpAddr) -> Self {
         Self { text: format!("ceremonies:{}", network(address)), owner: None }
+    }
+
+    /// Passwords that an address has judged.
+    pub fn judgements(address: IpAddr) -> Self {
+        Self { text: format!("judgements:{}", network(address)), owner: None }
     }
 
     /// Links to choose a new password, for an account.

@@ -138,9 +138,8 @@ pub async fn held(world: &World, user: UserId) -> Result<Vec<Method>, StoreError
 /// The same, in the order in which they are offered: first what its owner chose to be asked for first.
 pub async fn offered(world: &World, user: UserId) -> Result<Vec<Method>, StoreError> {
     let mut methods = held(world, user).await?;
-    if let Some(primary) = factors::primary(world, user).await? {
-        methods.sort_by_key(|method| *method != primary.method);
-    }
+    let first = factors::primary(world, user).await?;
+    methods.sort_by_key(|method| !first.contains(method));
     Ok(methods)
 }
 

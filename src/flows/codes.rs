@@ -21,12 +21,12 @@ use super::{
 };
 use crate::{
     domain::{
-        contact::{Address, Contact},
+        contact::{Address, Channel, Contact},
         event::What,
         factor::{FactorId, Method, sent::Sent},
         secret::Token,
         session::Authentication,
-        throttle::{BudgetKey, Closed, Lane, SEND_PACE, SENDS, SENDS_LOST, Schedule},
+        throttle::{BudgetKey, Closed, Lane, SEND_PACE, SENDS, SENDS_LOST, Schedule, sends_in_an_hour},
         user::{User, UserId},
     },
     ports::{
@@ -175,23 +175,24 @@ pub(super) async fn dispatch(
     browser: &Token,
     caller: &Caller,
 ) -> Result<(), SendError> {
-    let paid_by_owner = paid_by_owner(&parcel, world.lane(caller, parcel.user.id).await?);
+    let channel = parcel.method.channel().ok_or(SendError::NotEnrolled)?;
+    let lane = world.lane(caller, parcel.user.id).await?;
+    let paid: Vec<_> = paid_by_owner(&parcel, lane).chain(paid_by_hour(world, channel, &parcel.address)).collect();
     let Parcel { user, purpose, method, address, factor, onward } = parcel;
-    let channel = method.channel().ok_or(SendError::NotEnrolled)?;
     if matches!(&address, Address::Phone(number) if !world.settings.may_reach(channel, number)) {
         return Err(SendError::Country);
     }
-    for (key, schedule) in &paid_by_owner {
+    for (key, schedule) in &paid {
         world.charge_one(key.clone(), schedule).await?;
     }
-    for key in paid_by_all(world, &address, caller) {
+    for key in paid_by_all(&address, caller) {
         world.charge_one(key, &SENDS_LOST).await?;
     }
     let secret = draw(world, method);
     let content = content(world, purpose, method, onward, &secret, caller);
     let language = user.language.or(caller.language).unwrap_or(world.settings.language);
     if let Err(error) = world.messenger.send(Message { channel, to: address.clone(), language, content }).await {
-        for (key, _) in &paid_by_owner {
+        for (key, _) in &paid {
             world.store.refund(key).await?;
         }
         return Err(error.into());
@@ -244,7 +245,7 @@ pub(super) async fn take(world: &World, code: &SentCode, typed: &str, caller: &C
         return Err(refused(world, code.user, code.method, ChallengeError::AlreadyUsed, caller).await);
     }
     charged.succeeded().await?;
-    for key in paid_by_all(world, &code.address, caller) {
+    for key in paid_by_all(&code.address, caller) {
         world.store.refund(&key).await?;
     }
     Ok(())
@@ -304,29 +305,37 @@ fn content(
         return Content::Link { url: url.into(), purpose: LinkPurpose::SignIn, lifetime, asked };
     }
     let purpose = match purpose {
-        SentPurpose::Prove => CodePurpose::Prove,
+        SentPurpose::Prove | SentPurpose::SetUp => CodePurpose::Prove,
         SentPurpose::Verify(_) => CodePurpose::Verify,
     };
     Content::Code { code: secret.to_text(), purpose, lifetime, asked }
 }
 
 /// Budgets that account and address have to themselves.
-fn paid_by_owner(parcel: &Parcel<'_>, lane: Lane) -> Vec<(BudgetKey, &'static Schedule)> {
+fn paid_by_owner(parcel: &Parcel<'_>, lane: Lane) -> impl Iterator<Item = (BudgetKey, Schedule)> {
     let (user, address) = (parcel.user.id, &parcel.address);
     let keys = match parcel.purpose {
-        SentPurpose::Prove => [BudgetKey::sends_to(user, lane), BudgetKey::sends_to_address(address, lane)],
+        SentPurpose::Prove | SentPurpose::SetUp => {
+            [BudgetKey::sends_to(user, lane), BudgetKey::sends_to_address(address, lane)]
+        }
         SentPurpose::Verify(_) => [BudgetKey::verifications_by(user), BudgetKey::verifications_at(address)],
     };
-    keys.into_iter().flat_map(|keys| keys.into_iter().zip([&SEND_PACE, &SENDS])).collect()
+    keys.into_iter().flat_map(|keys| keys.into_iter().zip([SEND_PACE, SENDS]))
+}
+
+/// The budget of the country a number is in, for this hour. Only what was not sent is taken back: a code that is typed in may
+/// have come to the phone of whoever earns money with it.
+fn paid_by_hour(world: &World, channel: Channel, address: &Address) -> Option<(BudgetKey, Schedule)> {
+    let Address::Phone(number) = address else { return None };
+    let most = world.settings.per_hour.get(&channel)?;
+    Some((BudgetKey::sends_of_the_hour(channel, number, world.now()), sends_in_an_hour(*most)))
 }
 
 /// Budgets that many people share: of the network that asks, and of the country a number is in.
-fn paid_by_all(world: &World, address: &Address, caller: &Caller) -> Vec<BudgetKey> {
-    let mut keys = vec![BudgetKey::sends_from(caller.address)];
-    if let Address::Phone(number) = address {
-        let prefixes = world.settings.countries.iter().map(|(_, prefix)| prefix);
-        let country = prefixes.filter(|prefix| prefix.covers(number)).max_by_key(|prefix| prefix.as_str().len());
-        keys.extend(country.map(BudgetKey::sends_to_country));
-    }
-    keys
+fn paid_by_all(address: &Address, caller: &Caller) -> Vec<BudgetKey> {
+    let country = match address {
+        Address::Phone(number) => Some(BudgetKey::sends_to_country(number)),
+        Address::Email(_) => None,
+    };
+    [BudgetKey::sends_from(caller.address)].into_iter().chain(country).collect()
 }

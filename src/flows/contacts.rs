@@ -7,7 +7,8 @@ use super::{
     Caller, World,
     challenge::ChallengeError,
     codes::{self, Parcel, SendError},
-    factors::{may_be_reached, missing_for_change},
+    factors::{last_factor, missing_for_change},
+    first_factor::{self, Takes},
     notices,
     sessions::Full,
 };
@@ -15,11 +16,11 @@ use crate::{
     domain::{
         change::Change,
         contact::{Address, Channel, Contact, Kind, NotAnAddress},
-        enrolment::Requirement,
         event::What,
         factor::{FactorId, Method},
         policy::Missing,
         secret::Token,
+        session::Identity,
         user::User,
     },
     ports::{
@@ -38,6 +39,9 @@ pub enum ContactError {
     /// It would be the first second factor, which takes an operator's approval (EN-04).
     #[error("a first second factor may not be set up with the password alone")]
     NeedsOperator,
+    /// It would be the first second factor, or could open it: a code from the mailbox there is comes first.
+    #[error("a first second factor takes a code from the mailbox first")]
+    NeedsMailbox,
     /// It is no address of that kind.
     #[error(transparent)]
     NotAnAddress(#[from] NotAnAddress),
@@ -97,8 +101,12 @@ pub async fn may_change(world: &World, full: &Full, kind: Kind) -> Result<(), Co
 
 /// Whether this account may have an address of this kind.
 async fn may_have(world: &World, full: &Full, kind: Kind) -> Result<(), ContactError> {
-    if !may_be_reached(world, full.identity.user.id, kind).await? {
-        return Err(ContactError::NeedsOperator);
+    let Identity { user, session } = &full.identity;
+    let account = world.store.account(user.id).await?.ok_or(ChallengeError::Gone)?;
+    match first_factor::may_be_reached(world, &account, kind, &session.risk).await? {
+        Takes::Proof | Takes::Approval => {}
+        Takes::Mailbox => return Err(ContactError::NeedsMailbox),
+        Takes::Operator => return Err(ContactError::NeedsOperator),
     }
     let email = if kind == Kind::Phone { current(world, full, Kind::Email).await? } else { None };
     let is_reached = email.is_some_and(|email| email.verified_at.is_some());
@@ -173,12 +181,7 @@ pub async fn remove(world: &World, full: &Full, kind: Kind, caller: &Caller) -> 
     let user = &full.identity.user;
     let is_factor =
         codes::methods_of(world, user.id).await?.iter().any(|method| method.channel().map(Channel::kind) == Some(kind));
-    let last = match world.settings.requirements.of(&user.groups) {
-        Requirement::Required if is_factor => LastFactor::Stays,
-        Requirement::Required | Requirement::Optional | Requirement::RiskBased | Requirement::Disabled => {
-            LastFactor::MayGo
-        }
-    };
+    let last = if is_factor { last_factor(world, user) } else { LastFactor::MayGo };
     world.store.forget_devices(user.id).await?;
     if !world.store.remove_contact(user.id, contact.id, last).await? {
         return Err(ContactError::Kept);

@@ -7,12 +7,14 @@
 use super::{
     Caller, World,
     challenge::held,
+    factors::{ChangeError, NAME_CHARS_MAX, missing_for_change},
     notices, risk,
-    sessions::{Bearer, recognise},
+    sessions::{Bearer, Full, recognise},
     sign_in::Opened,
 };
 use crate::{
     domain::{
+        change::Change,
         contact::{Address, Channel},
         event::What,
         factor::Method,
@@ -24,7 +26,7 @@ use crate::{
     },
     ports::{
         StoreError,
-        messages::Notice,
+        messages::{Notice, OwnAct},
         store::{Device, DeviceId, Undo},
     },
 };
@@ -70,22 +72,36 @@ pub async fn list(world: &World, user: UserId) -> Result<Vec<Device>, StoreError
     }
 }
 
+/// Calls one of somebody's devices something else, after a fresh proof: who made a browser remembered that is not theirs is not
+/// to hide it among the others. `false` if they have none of that id; an empty name changes nothing.
+pub async fn rename(world: &World, full: &Full, device: DeviceId, typed: &str) -> Result<bool, ChangeError> {
+    if let Some(missing) = missing_for_change(world, full, Change::Factors).await? {
+        return Err(ChangeError::NeedsProof(missing));
+    }
+    let name: String = typed.trim().chars().filter(|c| !c.is_control()).take(NAME_CHARS_MAX).collect();
+    Ok(!name.is_empty() && world.store.rename_device(full.identity.user.id, device, &name).await?)
+}
+
 /// Forgets one of somebody's devices; `false` if they have none of that id. It takes no fresh proof: less is open then.
-pub async fn forget(world: &World, user: UserId, device: DeviceId, caller: &Caller) -> Result<bool, StoreError> {
-    let is_forgotten = world.store.forget_device(user, device).await?;
-    record_forgotten(world, user, u64::from(is_forgotten), caller).await?;
+pub async fn forget(world: &World, user: &User, device: DeviceId, caller: &Caller) -> Result<bool, StoreError> {
+    let is_forgotten = world.store.forget_device(user.id, device).await?;
+    forgotten(world, user, is_forgotten.into(), caller).await?;
     Ok(is_forgotten)
 }
 
 /// Forgets all of somebody's devices. Returns how many.
-pub async fn forget_all(world: &World, user: UserId, caller: &Caller) -> Result<u64, StoreError> {
-    let count = world.store.forget_devices(user).await?;
-    record_forgotten(world, user, count, caller).await?;
+pub async fn forget_all(world: &World, user: &User, caller: &Caller) -> Result<u64, StoreError> {
+    let count = world.store.forget_devices(user.id).await?;
+    forgotten(world, user, count, caller).await?;
     Ok(count)
 }
 
-async fn record_forgotten(world: &World, user: UserId, count: u64, caller: &Caller) -> Result<(), StoreError> {
-    if count == 0 { Ok(()) } else { world.record(user, What::DevicesForgotten { count }, caller).await }
+async fn forgotten(world: &World, user: &User, count: u64, caller: &Caller) -> Result<(), StoreError> {
+    if count > 0 {
+        world.record(user.id, What::DevicesForgotten { count }, caller).await?;
+        notices::tell(world, user, Notice::OfOwner(OwnAct::BrowsersForgotten { count }), caller).await?;
+    }
+    Ok(())
 }
 
 /// Makes the browser of a sign-in a known one, and tells the account's owner where it was not, or where the sign-in's risk

@@ -7,7 +7,8 @@
 use super::{
     Caller, World,
     challenge::{ChallengeError, record, refused, totp_seal},
-    factors::{ChangeError, Right, called, has_more_than_a_password, may_add},
+    codes,
+    factors::{ChangeError, Right, called, may_add},
     notices,
     sessions::Bearer,
 };
@@ -28,7 +29,7 @@ use crate::{
     ports::{
         StoreError,
         messages::Notice,
-        store::{Account, Added, TotpFactor},
+        store::{Added, TotpFactor},
     },
 };
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
@@ -46,22 +47,19 @@ pub struct Offer {
     pub key: Key,
 }
 
-/// Whether this account may set up its first second factor now, with no more than its password: only while the
-/// operator's approval lasts, because a stolen password must not be able to enrol a phone (EN-04).
-pub async fn is_open(world: &World, account: &Account) -> Result<bool, ChallengeError> {
-    let approved = account.enrol_until.is_some_and(|until| world.now() < until);
-    Ok(approved && !has_more_than_a_password(world, account.user.id).await?)
-}
-
 /// What people set up by themselves, strongest first.
-pub const SET_UP: [Method; 3] = [Method::Passkey, Method::SecurityKey, Method::Totp];
+pub const SET_UP: [Method; 5] =
+    [Method::Passkey, Method::SecurityKey, Method::Totp, Method::SmsCode, Method::VoiceCode];
 
-/// What this bearer may set up by themselves, now or after one more proof, strongest first.
+/// What this bearer may set up by themselves, now or after one more proof or a code from their mailbox, strongest first.
 pub async fn enrollable(world: &World, bearer: &Bearer) -> Result<Vec<Method>, StoreError> {
+    let Some(user) = bearer.user() else { return Ok(Vec::new()) };
     let mut methods = Vec::new();
-    for method in SET_UP {
+    // There is one number, and what it serves it serves already.
+    let sent = codes::methods_of(world, user.id).await?;
+    for method in SET_UP.into_iter().filter(|method| !sent.contains(method)) {
         match may_add(world, bearer, method).await {
-            Ok(_) | Err(ChangeError::NeedsProof(_)) => methods.push(method),
+            Ok(_) | Err(ChangeError::NeedsProof(_) | ChangeError::NeedsMailbox) => methods.push(method),
             Err(ChangeError::Challenge(ChallengeError::Store(error))) => return Err(error),
             Err(_) => {}
         }

@@ -3,21 +3,27 @@
 use super::{
     Caller, World,
     challenge::{ChallengeError, held},
-    codes, enroll, notices,
+    codes,
+    first_factor::{self, Takes},
+    notices, phones,
     sessions::{Bearer, Full},
 };
 use crate::{
     domain::{
         change::{Change, Grounds},
-        contact::{Channel, Kind},
-        enrolment::{FirstFactor, Requirement as SignInRequirement},
+        contact::Channel,
         event::What,
         factor::{FactorId, Method},
         policy::Missing,
         time::Timestamp,
         user::{User, UserId},
     },
-    ports::{StoreError, messages::Notice, passkeys::PasskeyError, store::LastFactor},
+    ports::{
+        StoreError,
+        messages::{Notice, OwnAct},
+        passkeys::PasskeyError,
+        store::LastFactor,
+    },
 };
 
 /// Most second factors of one account. Each authenticator app is one more code that a guess may hit.
@@ -50,9 +56,15 @@ pub enum ChangeError {
     /// The first second factor takes an operator's approval (EN-04).
     #[error("a first second factor may not be set up with the password alone")]
     NeedsOperator,
+    /// The first second factor takes a code from the account's mailbox, or an operator's approval.
+    #[error("a first second factor takes a code from the mailbox first")]
+    NeedsMailbox,
     /// The operator does not want such factors.
     #[error("this method is not among `mfa.methods`")]
     NotOffered,
+    /// A phone number takes a verified e-mail address first.
+    #[error("there is no verified e-mail address yet")]
+    EmailFirst,
     /// There are [`SECOND_FACTORS_MAX`].
     #[error("the account has {SECOND_FACTORS_MAX} second factors already")]
     TooMany,
@@ -97,8 +109,19 @@ pub async fn may_add(world: &World, bearer: &Bearer, method: Method) -> Result<(
     if !world.settings.methods_of(&account.user.groups).contains(&method) {
         return Err(ChangeError::NotOffered);
     }
+    let is_sent = method.channel().is_some();
+    if let Some(channel) = method.channel() {
+        // Mail is verified as an address, and is one from then on.
+        if channel == Channel::Email || !world.messenger.reaches(channel) {
+            return Err(ChangeError::NotOffered);
+        }
+        if !phones::has_mailbox(world, user.id).await? {
+            return Err(ChangeError::EmailFirst);
+        }
+    }
+    let change = if is_sent { Change::Account } else { Change::Factors };
     let grounds = match bearer {
-        Bearer::Full(full) => Some(grounds(world, full, Change::Factors).await?),
+        Bearer::Full(full) => Some(grounds(world, full, change).await?),
         Bearer::Half(_) | Bearer::Nobody(_) => None,
     };
     let second_factors = second_factors(world, user.id).await?;
@@ -108,41 +131,23 @@ pub async fn may_add(world: &World, bearer: &Bearer, method: Method) -> Result<(
         let has_room = count < SECOND_FACTORS_MAX || takes_a_place;
         return if has_room { Ok((account.user, Right::Recovered)) } else { Err(ChangeError::TooMany) };
     }
-    let mut right = Right::Fresh;
-    if count == 0 {
-        if enroll::is_open(world, &account).await? {
-            right = Right::First;
-        } else if !has_more_than_a_password(world, user.id).await? {
-            return Err(ChangeError::NeedsOperator);
+    let right = match first_factor::takes_of(world, bearer, &account).await? {
+        Takes::Proof => Right::Fresh,
+        Takes::Approval => Right::First,
+        Takes::Operator => return Err(ChangeError::NeedsOperator),
+        Takes::Mailbox => {
+            let stale = grounds.and_then(Result::err).map(ChangeError::NeedsProof);
+            return Err(stale.unwrap_or(ChangeError::NeedsMailbox));
         }
-    }
+    };
     match grounds {
         // Whose password was right a moment ago.
         None if right == Right::First => Ok((account.user, right)),
         None => Err(ChallengeError::Gone.into()),
         Some(Err(missing)) => Err(ChangeError::NeedsProof(missing)),
-        Some(Ok(_)) if count >= SECOND_FACTORS_MAX => Err(ChangeError::TooMany),
+        Some(Ok(_)) if count >= SECOND_FACTORS_MAX && !is_sent => Err(ChangeError::TooMany),
         Some(Ok(_)) => Ok((account.user, right)),
     }
-}
-
-/// Whether this account has what lets its owner enrol more without an operator (EN-04). Mail resets the password, so a
-/// mailbox is more than that only where the operator says so.
-pub(super) async fn has_more_than_a_password(world: &World, user: UserId) -> Result<bool, StoreError> {
-    let is_more = |method: &Method| world.settings.first_factor == FirstFactor::Mailbox || !method.is_mail();
-    Ok(codes::methods_of(world, user).await?.iter().any(is_more) || !second_factors(world, user).await?.is_empty())
-}
-
-/// Whether this account may be reached at a new address of this kind, where that makes it a factor: as the first one only if
-/// an operator lets it, like any other (EN-04).
-pub(super) async fn may_be_reached(world: &World, user: UserId, kind: Kind) -> Result<bool, ChallengeError> {
-    let is_sent_there = |method: &Method| method.channel().map(Channel::kind) == Some(kind);
-    let opens_more = kind == Kind::Phone || world.settings.first_factor == FirstFactor::Mailbox;
-    let account = world.store.account(user).await?.ok_or(ChallengeError::Gone)?;
-    if !opens_more || !world.settings.methods_of(&account.user.groups).iter().any(is_sent_there) {
-        return Ok(true);
-    }
-    Ok(has_more_than_a_password(world, user).await? || enroll::is_open(world, &account).await?)
 }
 
 /// What this session lacks for a change to how its owner signs in.
@@ -176,20 +181,26 @@ pub async fn second_factors(world: &World, user: UserId) -> Result<Vec<SecondFac
     Ok(keys.chain(apps).collect())
 }
 
-/// The second factor that somebody chose to be asked for first, while they have it.
-pub async fn primary(world: &World, user: UserId) -> Result<Option<SecondFactor>, StoreError> {
+/// What somebody chose to be asked for first, while they have it: by which methods, the first choice first.
+pub async fn primary(world: &World, user: UserId) -> Result<Vec<Method>, StoreError> {
     match world.store.primary(user).await? {
-        Some(id) => Ok(second_factors(world, user).await?.into_iter().find(|factor| factor.id == id)),
-        None => Ok(None),
+        Some(id) => Ok(way(world, user, id).await?.map(|(methods, _)| methods).unwrap_or_default()),
+        None => Ok(Vec::new()),
     }
+}
+
+/// How somebody proves who they are by this factor, a second factor or an address of theirs, and what it is called.
+async fn way(world: &World, user: UserId, id: FactorId) -> Result<Option<(Vec<Method>, String)>, StoreError> {
+    if let Some(factor) = second_factors(world, user).await?.into_iter().find(|factor| factor.id == id) {
+        return Ok(Some((vec![factor.method], factor.name)));
+    }
+    let reached = codes::reached(world, user).await?.into_iter().find(|reached| reached.contact.id == id);
+    Ok(reached.map(|reached| (reached.methods, reached.contact.address.masked())))
 }
 
 /// Whether the last second factor of an account stays.
 pub fn last_factor(world: &World, user: &User) -> LastFactor {
-    match world.settings.requirements.of(&user.groups) {
-        SignInRequirement::Required => LastFactor::Stays,
-        SignInRequirement::Optional | SignInRequirement::RiskBased | SignInRequirement::Disabled => LastFactor::MayGo,
-    }
+    if first_factor::requires(world, user) { LastFactor::Stays } else { LastFactor::MayGo }
 }
 
 /// One of one's own second factors, if nothing is missing for a change to it.
@@ -211,8 +222,9 @@ pub async fn rename(world: &World, full: &Full, id: FactorId, typed: &str, calle
     if !world.store.rename_factor(full.identity.user.id, id, &name).await? {
         return Err(ChangeError::Unknown);
     }
-    let what = What::FactorRenamed { method, from: factor.name, to: name };
-    Ok(world.record(full.identity.user.id, what, caller).await?)
+    let (user, from) = (&full.identity.user, factor.name);
+    world.record(user.id, What::FactorRenamed { method, from: from.clone(), to: name.clone() }, caller).await?;
+    Ok(notices::tell(world, user, Notice::OfOwner(OwnAct::FactorRenamed { method, from, to: name }), caller).await?)
 }
 
 /// Removes one of one's own second factors; not the last of any kind where one is required.
@@ -228,14 +240,19 @@ pub async fn remove(world: &World, full: &Full, id: FactorId, caller: &Caller) -
     Ok(notices::tell(world, user, Notice::FactorRemoved { method, name }, caller).await?)
 }
 
-/// Has oneself asked for this second factor first from now on.
+/// Has oneself asked for this second factor first from now on; what is sent to a phone or a mailbox is one of them here.
 pub async fn set_primary(world: &World, full: &Full, id: FactorId, caller: &Caller) -> Result<(), ChangeError> {
-    let factor = to_change(world, full, id).await?;
-    if !world.store.set_primary(full.identity.user.id, id).await? {
+    if let Some(missing) = missing_for_change(world, full, Change::Factors).await? {
+        return Err(ChangeError::NeedsProof(missing));
+    }
+    let user = &full.identity.user;
+    let (methods, name) = way(world, user.id, id).await?.ok_or(ChangeError::Unknown)?;
+    let method = methods.first().copied().ok_or(ChangeError::Unknown)?;
+    if !world.store.set_primary(user.id, id).await? {
         return Err(ChangeError::Unknown);
     }
-    let what = What::PrimaryChosen { method: factor.method, name: factor.name };
-    Ok(world.record(full.identity.user.id, what, caller).await?)
+    world.record(user.id, What::PrimaryChosen { method, name: name.clone() }, caller).await?;
+    Ok(notices::tell(world, user, Notice::OfOwner(OwnAct::FactorFirst { method, name }), caller).await?)
 }
 
 /// What a factor is called, whatever was typed.

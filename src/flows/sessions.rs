@@ -3,6 +3,7 @@
 use super::{
     BROWSER_KNOWN_FOR, Caller, World,
     factors::{ChangeError, missing_for_change},
+    notices,
 };
 use crate::{
     domain::{
@@ -17,10 +18,11 @@ use crate::{
         session::{Identity, Session, SessionId, Standing},
         target::Host,
         time::Timestamp,
-        user::UserId,
+        user::{User, UserId},
     },
     ports::{
         StoreError,
+        messages::{Notice, OwnAct},
         store::{Account, Attempt, Handoff, Held, PasswordReset, Undo},
     },
 };
@@ -169,6 +171,12 @@ pub async fn sign_out(world: &World, token: &Token, caller: &Caller) -> Result<O
 pub async fn sign_out_everywhere(world: &World, user: UserId, caller: &Caller) -> Result<u64, StoreError> {
     let count = world.store.end_sessions_of(user, None).await?;
     world.record(user, What::SessionsEnded { count }, caller).await?;
+    // Whoever signs out of the one browser they use knows it.
+    if count > 1
+        && let Some(account) = world.store.account(user).await?
+    {
+        notices::tell(world, &account.user, Notice::OfOwner(OwnAct::SessionsEnded { count }), caller).await?;
+    }
     Ok(count)
 }
 
@@ -189,7 +197,7 @@ pub async fn end_other(world: &World, full: &Full, other: SessionId, caller: &Ca
     if !is_own || !world.store.end_session(other).await? {
         return Ok(false);
     }
-    world.record(full.identity.user.id, What::SessionsEnded { count: 1 }, caller).await?;
+    ended(world, &full.identity.user, 1, caller).await?;
     Ok(true)
 }
 
@@ -198,12 +206,18 @@ pub async fn end_others(world: &World, full: &Full, caller: &Caller) -> Result<u
     if let Some(missing) = missing_for_change(world, full, Change::Factors).await? {
         return Err(ChangeError::NeedsProof(missing));
     }
-    let user = full.identity.user.id;
-    let count = world.store.end_sessions_of(user, Some(full.identity.session.id)).await?;
+    let user = &full.identity.user;
+    let count = world.store.end_sessions_of(user.id, Some(full.identity.session.id)).await?;
     if count > 0 {
-        world.record(user, What::SessionsEnded { count }, caller).await?;
+        ended(world, user, count, caller).await?;
     }
     Ok(count)
+}
+
+/// Writes down that sessions were ended, and tells their owner.
+async fn ended(world: &World, user: &User, count: u64, caller: &Caller) -> Result<(), StoreError> {
+    world.record(user.id, What::SessionsEnded { count }, caller).await?;
+    notices::tell(world, user, Notice::OfOwner(OwnAct::SessionsEnded { count }), caller).await
 }
 
 /// Ends the freshness of whatever was proven in this session; its level stays. It asks for no proof: nobody who locks

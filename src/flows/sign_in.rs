@@ -1,6 +1,6 @@
 //! Signing in with a password.
 
-use super::{Caller, TryError, World, devices, grace, risk};
+use super::{Caller, TryError, World, devices, first_factor, grace, risk};
 use crate::{
     domain::{
         enrolment::Requirement,
@@ -51,7 +51,7 @@ pub enum SignInError {
     /// Too many tries.
     #[error("too many tries")]
     Throttled(Closed),
-    /// A second factor is required, there is none, and the operator's time to set one up is over.
+    /// A second factor is required, there is none, and nothing lets them set one up.
     #[error("a second factor is required and may no longer be set up with the password alone")]
     EnrolmentClosed,
     /// The password was right, and the operator lets no sign-in through that is so unlike earlier ones.
@@ -178,7 +178,7 @@ pub(super) async fn admit(
     let next: fn(Token) -> Outcome = match (is_required, enrolled) {
         (false, _) => return first.open(world).await.map(Outcome::Done),
         (true, true) => Outcome::SecondFactor,
-        (true, false) if account.enrol_until.is_some_and(|until| now < until) => Outcome::Enrol,
+        (true, false) if first_factor::may_begin(world, &account).await? => Outcome::Enrol,
         (true, false) => return Err(SignInError::EnrolmentClosed),
     };
     let token = world.entropy.token();

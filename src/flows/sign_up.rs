@@ -223,18 +223,10 @@ pub async fn redeem(
     password: &str,
     caller: &Caller,
 ) -> Result<Outcome, SignUpError> {
-    let Invitation { token, inviter, login_id, name: known_as, email, phone, groups, .. } = look(world, token).await?;
-    let now = world.now();
-    let user = User {
-        id: UserId(world.entropy.id(now)),
-        name: called(name).or(known_as).unwrap_or_else(|| login_id.to_string()),
-        login_id,
-        email: email.as_ref().map(ToString::to_string),
-        groups,
-        language: caller.language,
-        disabled: false,
-        created_at: now,
-    };
+    let invitation = look(world, token).await?;
+    let user = newcomer(world, &invitation, name, caller);
+    let Invitation { token, inviter, email, phone, .. } = invitation;
+    let now = user.created_at;
     let factor = hashed(world, accept(world, &user, password).await?).await?;
     let addresses = email.map(Address::Email).into_iter().chain(phone.map(Address::Phone));
     let contacts: Vec<_> = addresses
@@ -254,6 +246,22 @@ pub async fn redeem(
         }
         Redeemed::Taken => Err(SignUpError::Taken(account.user.login_id)),
         Redeemed::Gone => Err(SignUpError::Gone),
+    }
+}
+
+/// Whom an invitation makes, who wants to be called so.
+pub(super) fn newcomer(world: &World, invitation: &Invitation, name: &str, caller: &Caller) -> User {
+    let Invitation { login_id, name: known_as, email, groups, .. } = invitation;
+    let now = world.now();
+    User {
+        id: UserId(world.entropy.id(now)),
+        name: called(name).or_else(|| known_as.clone()).unwrap_or_else(|| login_id.to_string()),
+        login_id: login_id.clone(),
+        email: email.as_ref().map(ToString::to_string),
+        groups: groups.clone(),
+        language: caller.language,
+        disabled: false,
+        created_at: now,
     }
 }
 

@@ -11,15 +11,18 @@ mod devices;
 mod enroll;
 mod factors;
 mod failing_store;
+mod first_factor;
 mod gated;
 mod grace;
 mod hold;
 mod journey;
+mod judgement;
 mod languages;
 mod lost;
 mod machine;
 mod passkeys;
 mod password;
+mod phones;
 mod receipts;
 mod recovery;
 mod risk;
@@ -28,6 +31,7 @@ mod sessions;
 mod sign_in;
 mod sign_up;
 mod throttle;
+mod toll;
 
 use super::{
     Caller, Settings, World,
@@ -233,6 +237,7 @@ impl Scene {
                 limits: LIMITS,
                 sign_up: SignUp::Open,
                 requirements: Requirements { everybody: requirement, groups: BTreeMap::new() },
+                asking: Vec::new(),
                 origin: ORIGIN.to_owned(),
                 recovery_codes: 10,
                 risk: None,
@@ -243,6 +248,7 @@ impl Scene {
                 grace: None,
                 remember: Some(Duration::from_hours(30 * 24)),
                 countries: NumberPrefix::parse("+44").map(|prefix| (Channel::Sms, prefix)).into_iter().collect(),
+                per_hour: BTreeMap::new(),
                 passwords: PasswordPolicy::default(),
                 names: vec!["Example Corp".to_owned(), "Payroll".to_owned()],
             },

@@ -10,10 +10,12 @@ use crate::{
         store,
         system::{Argon2Hasher, FileVault, SystemClock, SystemEntropy, VaultError},
     },
-    config::settings::{Portal, Settings, StoreUrl},
+    config::settings::{AppSettings, Portal, Settings, StepUp, StoreUrl},
     domain::{
         contact::Channel,
         factor::{KeyKind, Method},
+        policy::{Access, Policy, Requirement},
+        session::Level,
     },
     flows::{self, World, risk},
     ports::{Clock as _, Geography, Store, StoreError},
@@ -110,6 +112,7 @@ pub fn flow_settings(settings: &Settings) -> flows::Settings {
         limits: settings.session,
         sign_up: settings.sign_up.mode,
         requirements: settings.mfa.requirements.clone(),
+        asking: asking(settings),
         recovery_codes: settings.mfa.recovery_codes,
         risk: settings
             .risk
@@ -126,9 +129,31 @@ pub fn flow_settings(settings: &Settings) -> flows::Settings {
             .flat_map(|(channel, phone)| phone.iter().map(move |phone| (channel, phone)))
             .flat_map(|(channel, phone)| phone.countries.iter().map(move |prefix| (channel, prefix.clone())))
             .collect(),
+        per_hour: [(Channel::Sms, &settings.sms), (Channel::Voice, &settings.voice)]
+            .into_iter()
+            .filter_map(|(channel, phone)| Some((channel, phone.as_ref()?.per_hour)))
+            .collect(),
         first_factor: settings.mfa.first_factor,
         remember: settings.mfa.remember,
     }
+}
+
+/// Every policy that asks anybody for more than a password, once; and one for each app that may ask by itself.
+fn asking(settings: &Settings) -> Vec<Arc<Policy>> {
+    let mut asking: Vec<Arc<Policy>> = Vec::new();
+    for AppSettings { app, step_up, .. } in settings.apps.iter().map(Arc::as_ref) {
+        let own = (*step_up == StepUp::Heeded).then(|| {
+            let access = Access::Require(Requirement::at(Level::Mfa));
+            Arc::new(Policy::new(app.name.clone(), access))
+        });
+        let policies = app.routes.iter().map(|route| &route.policy).chain(&app.fallback).cloned();
+        for policy in policies.chain(own) {
+            if policy.may_ask_for_more_than_a_password() && !asking.contains(&policy) {
+                asking.push(policy);
+            }
+        }
+    }
+    asking
 }
 
 fn geography(settings: &Settings) -> Result<Arc<dyn Geography>, NotAMap> {

@@ -147,10 +147,43 @@ pub enum Notice {
     NewBrowser,
     /// An operator did something to it.
     OfOperator(OperatorAct),
+    /// Whoever is signed in to it tidied it up.
+    OfOwner(OwnAct),
     /// Somebody signed in as its owner never did before: from elsewhere, with something new.
     UnusualSignIn,
     /// Somebody knew the password and was kept out, for the same reason.
     SignInRefused,
+}
+
+/// What somebody did on their account page that adds no way to sign in and takes none away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OwnAct {
+    /// One of its ways is called something else.
+    FactorRenamed {
+        /// Which kind.
+        method: Method,
+        /// What its owner called it.
+        from: String,
+        /// What they call it now.
+        to: String,
+    },
+    /// One of its ways is asked for first from now on.
+    FactorFirst {
+        /// Which kind.
+        method: Method,
+        /// What its owner calls it.
+        name: String,
+    },
+    /// Sessions were ended.
+    SessionsEnded {
+        /// How many.
+        count: u64,
+    },
+    /// Browsers that spared the second step do so no longer.
+    BrowsersForgotten {
+        /// How many.
+        count: u64,
+    },
 }
 
 /// What an operator did to an account, that its owner is told.

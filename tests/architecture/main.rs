@@ -35,6 +35,7 @@ const DOMAIN_ORDER: &[&str] = &[
     "form",
     "password",
     "language",
+    "spelling",
     "user",
     "factor",
     "contact",

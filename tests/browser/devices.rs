@@ -1,6 +1,6 @@
 //! A browser that is remembered, and forgotten.
 
-use crate::house::{House, PAYROLL, REPORTS, answer, heading, house, look, press, says, sign_in, url};
+use crate::house::{House, PAYROLL, REPORTS, answer, heading, house, look, press, says, sign_in, type_into, url};
 use support::{
     browser::Scripts,
     person::{PASSWORD, Person},
@@ -66,7 +66,12 @@ async fn remembered(house: &House, page: &WebDriver, ann: &mut Person, may_look:
     says(page, "Chrome on Linux").await;
     says(page, "this one").await;
     look("devices").await;
-    press(page, "Forget Chrome on Linux").await;
+    page.find(By::Css(".row summary")).await.unwrap().click().await.unwrap();
+    look("devices-rename").await;
+    type_into(page, "name-1", "Kitchen laptop").await;
+    press(page, "Save the name").await;
+    says(page, "Kitchen laptop").await;
+    press(page, "Forget Kitchen laptop").await;
     says(page, "None is remembered.").await;
     sign_out(house, page).await;
     page.goto(&plain).await.unwrap();

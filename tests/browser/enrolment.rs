@@ -93,7 +93,7 @@ async fn a_phone_is_offered_behind_what_is_stronger_and_listed_as_weaker() {
         press(page, "Continue").await;
         look(page, "account-ways").await;
         follow(page, "Phone").await;
-        says(page, "It is the weaker way").await;
+        says(page, "A phone number is the weakest second step").await;
         look(page, "phone-weaker").await;
         follow(page, "Set up a passkey").await;
         assert_eq!(heading(page).await, "Set up a passkey");

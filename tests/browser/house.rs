@@ -201,6 +201,13 @@ pub(crate) async fn says(page: &WebDriver, text: &str) {
     assert!(shown.contains(text), "not {text:?} but {shown:?} at {}", url(page).await);
 }
 
+/// Waits until a script of the page that is open has put this into the one element that it keeps for that.
+pub(crate) async fn comes_to_say(page: &WebDriver, element: &str, text: &str) {
+    let found = page.find(By::Css(element.to_owned())).await.unwrap();
+    let told = found.wait_until().wait(PATIENCE, POLL).has_text(text.to_owned()).await;
+    assert!(told.is_ok(), "not {text:?} but {:?} at {}", found.text().await, url(page).await);
+}
+
 /// Goes to a page until it asks for a fresh code.
 pub(crate) async fn until_stale(page: &WebDriver, target: &str) {
     for _ in 0..600 {

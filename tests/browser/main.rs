@@ -13,6 +13,7 @@ mod jupyter;
 mod mail;
 mod passkeys;
 mod password;
+mod phones;
 mod recovery;
 mod security_keys;
 mod sign_up;

@@ -1,6 +1,6 @@
 //! A new password, typed and seen.
 
-use crate::house::{House, PAYROLL, answer, heading, house, look, press, says, sign_in, type_into, url};
+use crate::house::{House, PAYROLL, answer, comes_to_say, heading, house, look, press, says, sign_in, type_into, url};
 use support::{
     browser::Scripts,
     person::{PASSWORD, Person},
@@ -64,7 +64,14 @@ async fn a_password_is_changed_and_can_be_seen_while_it_is_typed() {
         says(page, "2 more characters").await;
         let field = page.find(By::Id("password")).await.unwrap();
         field.send_keys(" under").await.unwrap();
-        says(page, "Long enough").await;
+        comes_to_say(page, ".verdict", "Long enough, and hard to guess.").await;
+        type_into(page, "password", "annpayroll2026").await;
+        let why =
+            "That is mostly your name, or the name of something you sign in to. Choose one that others can't know.";
+        comes_to_say(page, ".verdict", why).await;
+        look(page, "password-judged").await;
+        type_into(page, "password", NEW).await;
+        comes_to_say(page, ".verdict", "Long enough, and hard to guess.").await;
         let show = page.find(By::Css("#password + button")).await.unwrap();
         assert_eq!((kind(page, "password").await, show.text().await.unwrap()), ("password".into(), "Show".into()));
         show.click().await.unwrap();

@@ -1,6 +1,9 @@
 //! The day the phone is gone: codes shown once, used once, and a way to a new app.
 
-use crate::house::{House, PAYROLL, answer, follow, heading, house, look, press, says, sign_in, type_into, url};
+use crate::house::{
+    House, PAYROLL, answer, comes_to_say, follow, heading, house, look, press, says, sign_in, type_into, url,
+};
+use serde_json::json;
 use support::{
     browser::{Scripts, VirtualAuthenticator},
     person::{PASSWORD, Person},
@@ -42,6 +45,36 @@ async fn recover(house: &House, page: &WebDriver, code: &str) {
     answer(page, code).await;
 }
 
+/// Takes the codes along in every way that the page offers: to the clipboard, on paper, or as the browser can by itself.
+async fn taken_along(page: &WebDriver, codes: &[String], has_script: bool) {
+    let offered = async |button: &str| {
+        let found = page.find(By::XPath(format!("//button[normalize-space()='{button}']"))).await.unwrap();
+        found.is_displayed().await.unwrap()
+    };
+    assert_eq!((offered("Copy").await, offered("Print").await), (has_script, has_script));
+    assert!(offered("Download as a text file").await);
+    let tools = page.cdp();
+    tools.send_raw("Emulation.setEmulatedMedia", json!({ "media": "print" })).await.unwrap();
+    let printed = page.find(By::Css("body")).await.unwrap().text().await.unwrap();
+    let lines: Vec<_> = printed.lines().filter(|line| !line.trim().is_empty()).collect();
+    assert_eq!(lines[1], "Keep these recovery codes", "below the organisation's name");
+    assert_eq!(lines[2..], *codes);
+    tools.send_raw("Emulation.setEmulatedMedia", json!({ "media": "" })).await.unwrap();
+    if !has_script {
+        return;
+    }
+    let permission = json!({ "permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"] });
+    tools.send_raw("Browser.grantPermissions", permission).await.unwrap();
+    page.find(By::XPath("//button[normalize-space()='Copy']")).await.unwrap().click().await.unwrap();
+    comes_to_say(page, ".tools > .hint", "Copied. Paste them where you keep them.").await;
+    let read = page.execute_async("navigator.clipboard.readText().then(arguments[0])", Vec::new()).await.unwrap();
+    assert_eq!(read.json().as_str().unwrap(), codes.join("\n"));
+    page.execute("window.print = () => document.body.dataset.printed = 'yes'", Vec::new()).await.unwrap();
+    page.find(By::XPath("//button[normalize-space()='Print']")).await.unwrap().click().await.unwrap();
+    let body = page.find(By::Css("body")).await.unwrap();
+    assert_eq!(body.attr("data-printed").await.unwrap().as_deref(), Some("yes"));
+}
+
 async fn lost_phone(house: &House, page: &WebDriver, ann: &mut Person, may_look: bool) {
     let look = async |name: &str| {
         if may_look {
@@ -56,6 +89,7 @@ async fn lost_phone(house: &House, page: &WebDriver, ann: &mut Person, may_look:
     page.find(By::PartialLinkText("Authenticator app")).await.unwrap().click().await.unwrap();
     let old = set_up_app(page, ann).await;
     look("recovery-codes").await;
+    taken_along(page, &old, may_look).await;
     follow(page, "I've kept them").await;
     assert_eq!(url(page).await, target);
     // Never again: there can only be others.

@@ -65,7 +65,7 @@ fn with_mail(route: MailRoute) -> Settings {
 
 /// Text messages and calls are set up, to British numbers.
 fn with_phone(route: PhoneRoute) -> Settings {
-    let phone = Phone { route, countries: vec![NumberPrefix::parse("+44").unwrap()], timeout: PATIENCE };
+    let phone = Phone { route, countries: vec![NumberPrefix::parse("+44").unwrap()], per_hour: 300, timeout: PATIENCE };
     Settings { sms: Some(phone.clone()), voice: Some(phone), ..nothing() }
 }
 

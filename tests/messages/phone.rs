@@ -114,6 +114,33 @@ async fn an_answer_says_whose_fault_it_is() {
     }
 }
 
+/// Row 4: a service that has too much to do is asked again while somebody waits for the code, and nothing is sent twice.
+#[tokio::test]
+async fn a_service_that_did_nothing_is_asked_again_within_the_time_there_is() {
+    let send =
+        async |service: &Service| senders(with_phone(twilio(&service.url("")))).send(call(Channel::Sms, ANN)).await;
+
+    for busy in [429, 503] {
+        let service = Service::asking_to_wait(&[(busy, ""), (busy, ""), (201, "{}")], "0").await;
+        assert_eq!(send(&service).await, Ok(()), "{busy}");
+        let asked = service.asked();
+        assert_eq!(asked.len(), 3);
+        assert!(asked.iter().all(|one| one.body == asked[0].body), "the very same message");
+    }
+    for (answers, seconds, tries) in [
+        (&[(503, "")][..], "0", 3),
+        (&[(429, ""), (201, "{}")], "3", 1),
+        (&[(429, ""), (201, "{}")], "Wed, 21 Oct 2026 07:28:00 GMT", 1),
+        (&[(500, ""), (201, "{}")], "0", 1),
+        (&[(504, ""), (201, "{}")], "0", 1),
+    ] {
+        let service = Service::asking_to_wait(answers, seconds).await;
+        let error = send(&service).await.unwrap_err();
+        assert!(matches!(&error, NotSent::Unavailable(told) if told.contains(&answers[0].0.to_string())), "{error}");
+        assert_eq!(service.asked().len(), tries, "{answers:?}");
+    }
+}
+
 #[tokio::test]
 async fn twilios_number_of_an_error_is_kept() {
     let service = Service::start(&[(400, r#"{"code": 21211, "message": "…"}"#)]).await;

@@ -27,8 +27,13 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// Answers with these in turn, the last one again and again.
+    /// Answers with these in turn, the last one again and again. Who is to come again is told so for the next hour.
     pub(crate) async fn start(answers: &[(u16, &'static str)]) -> Self {
+        Self::asking_to_wait(answers, "3600").await
+    }
+
+    /// The same, with another time to come again after.
+    pub(crate) async fn asking_to_wait(answers: &[(u16, &'static str)], seconds: &'static str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let asked = Arc::new(Mutex::new(Vec::new()));
@@ -36,7 +41,8 @@ impl Service {
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let (answers, seen) = (Arc::clone(&answers), Arc::clone(&seen));
-                let answer = service_fn(move |request| answer(request, Arc::clone(&answers), Arc::clone(&seen)));
+                let answer =
+                    service_fn(move |request| answer(request, Arc::clone(&answers), seconds, Arc::clone(&seen)));
                 tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), answer));
             }
         });
@@ -56,6 +62,7 @@ impl Service {
 async fn answer(
     request: Request<Incoming>,
     answers: Arc<Vec<(u16, &'static str)>>,
+    seconds: &'static str,
     seen: Arc<Mutex<Vec<Asked>>>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let (head, body) = request.into_parts();
@@ -67,6 +74,7 @@ async fn answer(
         seen.len()
     };
     let (status, body) = answers[count.min(answers.len()) - 1];
-    let response = Response::builder().status(StatusCode::from_u16(status).unwrap()).header("Location", "/elsewhere");
+    let response = Response::builder().status(StatusCode::from_u16(status).unwrap());
+    let response = response.header("Location", "/elsewhere").header("Retry-After", seconds);
     Ok(response.body(Full::from(body)).unwrap())
 }

@@ -3,10 +3,12 @@
 use crate::house::{APP, rules, upstream};
 use reqwest::{Client, StatusCode};
 use serde_json::Value;
+use sqlx::{Connection as _, SqliteConnection};
+use std::{fs, path::Path};
 use support::{
     gateway::{Gateway, PORTAL, Site},
     outbox::{Outbox, cargo},
-    person::{Page, Person, visit},
+    person::{PASSWORD, Page, Person, visit},
 };
 
 const ADDRESS: &str = "ann@example.com";
@@ -150,6 +152,70 @@ async fn a_mailbox_opens_the_first_set_up_and_the_way_back_is_kept() {
     assert_eq!((onward.url.as_str(), &*onward.text), (&*gateway.url(APP, "/strong/page"), "GET /strong/page for ann"));
 }
 
+/// Ends the day in which a new account may set up its first second step.
+async fn the_day_is_over(site: &Site) {
+    let url = format!("sqlite:{}/doorward.db", site.folder().display());
+    let mut store = SqliteConnection::connect(&url).await.unwrap();
+    sqlx::query("UPDATE accounts SET enrol_until = 1").execute(&mut store).await.unwrap();
+}
+
+/// Row 8: the mailbox opens the set-up though mail is no way to sign in here; what it opens is used up.
+#[tokio::test]
+async fn a_code_from_the_mailbox_comes_before_the_first_second_step() {
+    let site = site("requirement = \"required\"\nfirst_factor = \"mailbox\"\ngrace = \"7d\"", |rules| rules).await;
+    let (outbox, mut ann) = (Outbox::of(&site), Person::add_with_mail(&site, "ann", ADDRESS));
+    the_day_is_over(&site).await;
+    let gateway = site.start().await;
+    let client = gateway.client();
+
+    let reminder = ann.type_password(&client, &visit(&client, &gateway.url(APP, "/strong/page")).await).await;
+    assert!(reminder.is_at("/enroll"), "{reminder:?}");
+    let page = follow(&client, &reminder, "/enroll/totp?to=").await;
+    assert!(page.is_at("/enroll/mailbox") && page.text.contains("Send a code to a…@example.com"), "{page:?}");
+    let page = page.submit(&client, "/enroll/mailbox/send", &[]).await;
+    let letter = outbox.take(ADDRESS, "your code").await;
+    let code = cargo(&letter);
+    let wrong = if code == "000000" { "000001" } else { "000000" };
+    let page = page.submit(&client, "/enroll/mailbox", &[("code", wrong)]).await;
+    assert_eq!(page.status, StatusCode::FORBIDDEN);
+    assert!(at(&gateway, &client, "/enroll/totp").await.is_at("/enroll/mailbox"), "a wrong one opens nothing");
+    let page = page.submit(&client, "/enroll/mailbox", &[("code", code)]).await;
+    assert!(page.is_at("/enroll"), "{page:?}");
+    let page = set_up(&client, &follow(&client, &page, "/enroll/totp?to=").await, &mut ann).await;
+    let onward = follow(&client, &page, "/login?to=").await;
+
+    assert_eq!((onward.url.as_str(), &*onward.text), (&*gateway.url(APP, "/strong/page"), "GET /strong/page for ann"));
+    assert!(outbox.take(ADDRESS, "a way to sign in was added").await.contains("authenticator app"));
+    let activity = at(&gateway, &client, "/account/activity").await;
+    assert!(activity.text.contains("A code from your mailbox opened setting up the second step"), "{}", activity.text);
+}
+
+/// Row 8: where a second factor is nobody's duty, a password from a moment ago adds the first; nowhere else.
+#[tokio::test]
+async fn a_password_adds_the_first_second_step_where_nothing_asks_for_one() {
+    let without_routes = |rules: String| rules.split("  [[app.route]]").next().unwrap().to_owned();
+    let open = site("requirement = \"optional\"", without_routes).await;
+    let mut ann = Person::add_with_mail(&open, "ann", ADDRESS);
+    the_day_is_over(&open).await;
+    let outbox = Outbox::of(&open);
+    let gateway = open.start().await;
+    let client = gateway.client();
+    ann.visit(&client, &gateway.url(APP, "/page")).await;
+    let page = set_up(&client, &at(&gateway, &client, "/enroll/totp").await, &mut ann).await;
+    assert!(page.text.contains("<h1>Keep these recovery codes</h1>"), "{page:?}");
+    assert!(outbox.take(ADDRESS, "a way to sign in was added").await.contains("authenticator app"));
+
+    let strict = site("requirement = \"optional\"", |rules| rules).await;
+    let bob = Person::add_without_app(&strict, "bob", &[]);
+    the_day_is_over(&strict).await;
+    let gateway = strict.start().await;
+    let client = gateway.client();
+    bob.visit(&client, &gateway.url(APP, "/page")).await;
+    let refused = at(&gateway, &client, "/enroll/totp").await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN, "an app asks for more: {refused:?}");
+    assert!(refused.text.contains("A password alone isn"), "{}", refused.text);
+}
+
 /// Row 15: the checker says so to whoever writes the config.
 #[tokio::test]
 async fn a_config_whose_second_step_is_a_mailbox_is_warned_of() {
@@ -243,13 +309,23 @@ async fn the_account_lists_every_way_to_sign_in() {
     assert!(account.text.contains("Second step of a sign-in, nothing more · last used just now"), "{}", account.text);
 }
 
+/// The same rules where text messages are put into a folder.
+fn texting(rules: String) -> String {
+    rules + "\n[sms]\ncountries = [\"+44\"]\nurl = \"outbox:texts\"\n"
+}
+
+/// The code in the one text message that was put into this folder.
+fn texted_code(folder: &Path) -> String {
+    let text = fs::read_dir(folder).unwrap().map(|file| fs::read_to_string(file.unwrap().path()).unwrap());
+    let text: String = text.collect();
+    text.split(|c: char| !c.is_ascii_digit()).find(|digits| digits.len() == 6).unwrap().to_owned()
+}
+
 /// Row 14: nothing is sent to an address before its owner has shown that it is theirs, and a phone comes after the mailbox.
 #[tokio::test]
 async fn a_phone_takes_a_mailbox_that_is_known_and_counts_once_its_code_is_back() {
     let mfa = "requirement = \"optional\"\nmethods = [\"totp\", \"sms-code\"]";
-    let site =
-        site(mfa, |rules| [rules, "\n[sms]\ncountries = [\"+44\"]\nurl = \"outbox:texts\"\n".to_owned()].concat())
-            .await;
+    let site = site(mfa, texting).await;
     let texts = site.folder().join("texts");
     let (bob, ann) = (Person::add_without_app(&site, "bob", &[]), Person::add_with_mail(&site, "ann", ADDRESS));
     let gateway = site.start().await;
@@ -267,16 +343,73 @@ async fn a_phone_takes_a_mailbox_that_is_known_and_counts_once_its_code_is_back(
     let client = gateway.client();
     ann.visit(&client, &gateway.url(APP, "/page")).await;
     let phone = at(&gateway, &client, "/account/phone").await;
-    assert!(phone.text.contains("It is the weaker way") && phone.text.contains("href=\"/enroll/totp\""), "{phone:?}");
+    assert!(
+        phone.text.contains("A phone number is the weakest second step")
+            && phone.text.contains("href=\"/enroll/totp\""),
+        "{phone:?}"
+    );
     let phone = phone.submit(&client, "/account/phone", &[("address", "+44 20 7946 0000")]).await;
     let account = at(&gateway, &client, "/account").await;
     assert!(!account.text.contains("also a way to sign in"), "{}", account.text);
-    let text = std::fs::read_dir(&texts).unwrap().map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap());
-    let text: String = text.collect();
-    let code = text.split(|c: char| !c.is_ascii_digit()).find(|digits| digits.len() == 6).unwrap();
-    phone.submit(&client, "/account/phone/confirm", &[("code", code)]).await;
+    phone.submit(&client, "/account/phone/confirm", &[("code", &texted_code(&texts))]).await;
 
     let account = at(&gateway, &client, "/account").await;
     assert!(account.text.contains("Second step, weaker than the others"), "{}", account.text);
     assert!(account.text.contains("<h2 id=\"recovery-codes\">"), "whose only second step is a phone may have codes");
+}
+
+/// Row 8, row 14: a house whose only second step is a text message leads somebody to it in the middle of their sign-in.
+#[tokio::test]
+async fn a_phone_is_set_up_in_the_middle_of_a_sign_in() {
+    let mfa =
+        "requirement = \"required\"\nmethods = [\"totp\", \"sms-code\"]\ngroup_methods = { field = [\"sms-code\"] }";
+    let site = site(mfa, texting).await;
+    let texts = site.folder().join("texts");
+    operator(&site, &["user", "add", "ann", "--email", ADDRESS, "--group", "field"], &format!("{PASSWORD}\n"));
+    let bob = Person::add_without_app(&site, "bob", &["field"]);
+    let gateway = site.start().await;
+    let client = gateway.client();
+    let ann = Person::known("ann");
+
+    let page = ann.type_password(&client, &visit(&client, &gateway.url(APP, "/strong/page")).await).await;
+    assert!(page.is_at("/enroll/sms-code"), "{page:?}");
+    let page = page.submit(&client, "/enroll/sms-code", &[("address", "020 7946 0000")]).await;
+    assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY, "{page:?}");
+    let page = page.submit(&client, "/enroll/sms-code", &[("address", "+44 20 7946 0000")]).await;
+    let code = texted_code(&texts);
+    let page = page.submit(&client, "/enroll/sms-code/confirm", &[("code", &code)]).await;
+    assert!(page.text.contains("<h1>Keep these recovery codes</h1>"), "{page:?}");
+    let onward = follow(&client, &page, "/login?to=").await;
+    assert_eq!((onward.url.as_str(), &*onward.text), (&*gateway.url(APP, "/strong/page"), "GET /strong/page for ann"));
+
+    // Who has no mailbox is told what is missing, and whom to ask.
+    let client = gateway.client();
+    let page = bob.type_password(&client, &visit(&client, &gateway.url(APP, "/page")).await).await;
+    assert_eq!((page.status, page.url.path()), (StatusCode::FORBIDDEN, "/enroll/sms-code"));
+    assert!(page.text.contains("<h1>An e-mail address comes first</h1>"), "{}", page.text);
+    assert!(page.text.contains("The people who run sign-in at Doorward can add it."), "{}", page.text);
+}
+
+/// Row 11: what is sent to a phone can be asked for first, too.
+#[tokio::test]
+async fn a_phone_can_be_asked_for_before_an_app() {
+    let site = site("requirement = \"required\"\nmethods = [\"totp\", \"sms-code\"]", texting).await;
+    let (outbox, texts) = (Outbox::of(&site), site.folder().join("texts"));
+    let ann = Person::add_with_mail(&site, "ann", ADDRESS).with_app(&site);
+    let gateway = site.start().await;
+    let client = gateway.client();
+    ann.visit(&client, &gateway.url(APP, "/page")).await;
+    let page = at(&gateway, &client, "/enroll/sms-code").await;
+    let page = page.submit(&client, "/enroll/sms-code", &[("address", "+44 20 7946 0000")]).await;
+    page.submit(&client, "/enroll/sms-code/confirm", &[("code", &texted_code(&texts))]).await;
+
+    let phone = at(&gateway, &client, "/account/phone").await;
+    let (_, form) = phone.text.split_once("action=\"/account/factors/").unwrap();
+    let form = format!("/account/factors/{}", form.split('"').next().unwrap());
+    let account = phone.submit(&client, &form, &[]).await;
+    assert!(account.text.contains("weaker than the others · asked for first"), "{}", account.text);
+    assert!(outbox.take(ADDRESS, "another way to sign in comes first").await.contains("phone number"));
+    let client = gateway.client();
+    let page = ann.type_password(&client, &at(&gateway, &client, "/login").await).await;
+    assert!(page.is_at("/challenge/sms-code"), "{page:?}");
 }

@@ -5,6 +5,7 @@ use axum::{Router, extract::Request};
 use reqwest::{Client, StatusCode};
 use std::{fs, time::Duration};
 use support::{
+    certificates::Authority,
     gateway::{Gateway, PORTAL, Site},
     mail_server::MailServer,
     outbox::{self, Outbox, cargo},
@@ -405,6 +406,37 @@ async fn nothing_goes_out(port: u16) {
 
     let page = timeout(BOUND, ann.visit(&client, &gateway.url(APP, "/page"))).await.unwrap();
     assert_eq!(page.url.as_str(), gateway.url(APP, "/page"), "a notice holds nobody up: {page:?}");
+}
+
+/// Row 4: a server that is slow is waited for, and the page says that the letter is out once it is; one that refuses an address
+/// is repeated on the page, and another way is offered.
+#[tokio::test]
+async fn the_page_says_what_the_mail_server_says() {
+    let server = MailServer::start("plain", &Authority::default(), None).await;
+    let mail = format!("\n[mail]\nfrom = \"no-reply@example.com\"\nurl = \"smtp+plain://127.0.0.1:{}\"\n", server.port);
+    let site = configured(|_| mail).await;
+    let slow = Person::add_with_mail(&site, "slow", "slow@example.com");
+    let nobody = Person::add_with_mail(&site, "nobody", "nobody@example.com").with_app(&site);
+    let gateway = site.start().await;
+
+    let client = gateway.client();
+    let page = asked(&gateway, &client, &slow, "email-code").await;
+    assert!(page.text.contains("We sent a code to"), "{}", page.text);
+    let [letter] = server.letters().try_into().unwrap();
+    let letter = outbox::text(letter["content"].as_str().unwrap());
+    let page = page.submit(&client, "/challenge/email-code", &[("code", cargo(&letter))]).await;
+    assert_eq!(page.url.as_str(), gateway.url(APP, "/page"), "{page:?}");
+
+    let client = gateway.client();
+    let page = asked(&gateway, &client, &nobody, "email-code").await;
+    assert_eq!(page.status, StatusCode::FORBIDDEN, "{page:?}");
+    assert!(page.text.contains("The message was refused at the other end."), "{}", page.text);
+    assert!(
+        page.text.contains("Use your authenticator app instead") && !page.text.contains("We sent"),
+        "{}",
+        page.text
+    );
+    assert_eq!(nobody.visit(&client, &gateway.url(APP, "/page")).await.url.as_str(), gateway.url(APP, "/page"));
 }
 
 /// Row 10: also where one of them fails.

@@ -12,6 +12,7 @@ mod house;
 mod mail;
 mod pages;
 mod password;
+mod phones;
 mod policies;
 mod programs;
 mod records;

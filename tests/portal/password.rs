@@ -134,3 +134,33 @@ async fn a_link_that_never_was_opens_nothing_and_tells_no_other_site() {
     assert!(sign_in(&gateway, PASSWORD).await.is_at("/account"));
     assert!(!gateway.log().contains(&token), "{}", gateway.log());
 }
+
+/// Row 2: what it must be like is said while it is typed, to whoever could choose it, and written down nowhere.
+#[tokio::test]
+async fn a_password_is_judged_while_it_is_typed() {
+    let (gateway, ann) = house_of_ann().await;
+    let (client, _) = signed_in(&gateway, &ann, "/").await;
+    let page = change_page(&gateway, &client).await;
+    let judged = async |csrf: &str, password: &str| {
+        let request =
+            client.post(gateway.url(PORTAL, "/password/judgement")).form(&[("csrf", csrf), ("password", password)]);
+        let origin = gateway.url(PORTAL, "");
+        let answer = request.header(header::ORIGIN, origin.trim_end_matches('/')).send().await.unwrap();
+        (answer.status(), answer.headers().get(header::CACHE_CONTROL).cloned(), answer.text().await.unwrap())
+    };
+    let csrf = page.hidden("csrf").unwrap();
+    let no_store = Some("no-store".parse().unwrap());
+
+    let fits = r#"{"fits":true,"words":"Long enough, and hard to guess."}"#;
+    assert_eq!(judged(csrf, NEW).await, (StatusCode::OK, no_store, fits.to_owned()));
+    let (_, _, said) = judged(csrf, "ann wiki app ann wiki app").await;
+    assert!(said.starts_with(r#"{"fits":false,"words":"That is mostly your name"#), "{said}");
+    assert_eq!(judged("forged", NEW).await.0, StatusCode::FORBIDDEN);
+    let foreign = client.post(gateway.url(PORTAL, "/password/judgement")).form(&[("csrf", csrf), ("password", NEW)]);
+    let foreign = foreign.header(header::ORIGIN, "https://evil.example").send().await.unwrap();
+    assert_eq!(foreign.status(), StatusCode::FORBIDDEN);
+    for secret in [NEW, "wiki app ann"] {
+        assert!(!gateway.log().contains(secret), "{}", gateway.log());
+    }
+    assert!(sign_in(&gateway, PASSWORD).await.is_at("/account"), "nothing was changed");
+}

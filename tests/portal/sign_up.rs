@@ -4,7 +4,7 @@ use crate::house::{APP, rules, upstream};
 use reqwest::{StatusCode, header::HeaderValue};
 use support::{
     gateway::{Gateway, PORTAL, Site},
-    person::{PASSWORD, visit},
+    person::{PASSWORD, Person, visit},
 };
 
 const EVE: &str = "eve@example.com";
@@ -112,6 +112,35 @@ async fn whoever_reads_the_mail_makes_an_account_and_arrives_where_they_were_goi
 
     assert_eq!(done.url.as_str(), gateway.url(APP, "/pages/7?q=1"));
     assert_eq!(done.text, format!("GET /pages/7?q=1 for {EVE}"));
+}
+
+/// Row 1: a login id has one spelling, whoever types it where, and a phone number is one.
+#[tokio::test]
+async fn every_spelling_of_an_address_or_a_number_is_the_same_account() {
+    let add = |site: &Site, login_id: &str| site.run(&["user", "add", login_id], &format!("{PASSWORD}\n"));
+    let before = |site: &Site| {
+        assert!(add(site, "Ann@BÜCHER.example").status.success());
+        assert!(add(site, "+44 20 7946-0000").status.success());
+        for taken in ["ann@xn--bcher-kva.example", "ann@bücher.example.", "+442079460000"] {
+            let output = add(site, taken);
+            assert_eq!(output.status.code(), Some(1), "{taken}");
+            assert!(String::from_utf8_lossy(&output.stderr).contains("there is already an account"), "{output:?}");
+        }
+    };
+    let gateway = house("open", before).await;
+
+    for login_id in ["ann@bücher.example", "ANN@xn--bcher-kva.EXAMPLE", "+44 (20) 7946 0000"] {
+        let client = gateway.client();
+        let page = visit(&client, &gateway.url(APP, "/page")).await;
+        let there = Person::known(login_id).type_password(&client, &page).await;
+        assert!(there.text.starts_with("GET /page for "), "{login_id}: {there:?}");
+    }
+    let client = gateway.client();
+    let login = visit(&client, &gateway.url(APP, "/page")).await;
+    let sign_up = login.url.join(&format!("/sign-up?{}", login.url.query().unwrap())).unwrap();
+    let page = visit(&client, sign_up.as_str()).await;
+    page.submit(&client, "/sign-up", &[("email", "ann@bücher.example")]).await;
+    gateway.mailed("ann@xn--bcher-kva.example", "/login").await;
 }
 
 /// EE-01.

@@ -29,7 +29,7 @@ fn mail(id: u8, user: UserId) -> Contact {
     contact(id, user, Kind::Email, &format!("{id}@example.com"))
 }
 
-fn phone(id: u8, user: UserId) -> Contact {
+pub(crate) fn phone(id: u8, user: UserId) -> Contact {
     contact(id, user, Kind::Phone, &format!("+4420794600{id:02}"))
 }
 

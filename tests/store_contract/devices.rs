@@ -74,7 +74,12 @@ pub(crate) async fn devices_are_listed_newest_first_and_forgotten_by_their_owner
     assert_eq!(devices(&store, ANN).await, [newer.clone(), device(1, ANN, 200)]);
     assert_eq!(store.devices(ANN, NOON).await.unwrap(), std::slice::from_ref(&newer), "the other is too old");
     assert!(!store.forget_device(ANN, device(3, BOB, 200).id).await.unwrap(), "it is Bob's");
+    assert!(!store.rename_device(ANN, device(3, BOB, 200).id, "mine").await.unwrap(), "it is Bob's");
+    assert!(store.rename_device(ANN, newer.id, "“Büro”").await.unwrap());
+    let named: Vec<_> = store.devices(ANN, NOON).await.unwrap().into_iter().map(|device| device.name).collect();
+    assert_eq!(named[0].as_deref(), Some("“Büro”"));
     assert!(store.forget_device(ANN, newer.id).await.unwrap());
+    assert!(!store.rename_device(ANN, newer.id, "gone").await.unwrap(), "it is gone");
     assert!(!store.forget_device(ANN, newer.id).await.unwrap(), "it is gone");
     assert_eq!(store.forget_devices(ANN).await.unwrap(), 1);
     assert!(!is_spared(&store, 10, 200).await);

@@ -1,6 +1,6 @@
 //! What holds for second factors of every kind.
 
-use super::{RACERS, passkeys::passkey, people::*, race};
+use super::{RACERS, contacts::phone, passkeys::passkey, people::*, race};
 use doorward::{
     domain::user::UserId,
     ports::{
@@ -64,15 +64,16 @@ pub(crate) async fn of_racing_first_factors_of_any_kind_one_counts(store: Arc<dy
     store.set_enrol_until(ANN, Some(NOON + MINUTE)).await.unwrap();
 
     let answers = race(&store, |store, racer| async move {
-        match racer % 2 {
+        match racer % 3 {
             0 => store.add_first_passkey(&passkey(racer, ANN), NOON).await.unwrap(),
+            1 => store.put_first_contact(&phone(racer, ANN), NOON).await.unwrap(),
             _ => store.add_first_totp(&totp(racer, ANN), NOON).await.unwrap(),
         }
     })
     .await;
 
     assert_eq!(answers.iter().filter(|&&added| added == Added::New).count(), 1);
-    assert_eq!(count(&store).await, 1);
+    assert_eq!(count(&store).await + store.contacts(ANN).await.unwrap().len(), 1);
     assert_eq!(store.account(ANN).await.unwrap().unwrap().enrol_until, None);
 }
 
@@ -93,7 +94,8 @@ pub(crate) async fn a_first_factor_is_added_in_time_and_where_there_is_none(stor
     store.set_enrol_until(ANN, Some(NOON + MINUTE)).await.unwrap();
     assert_eq!(first(2).await, Added::Taken);
     assert_eq!(store.add_first_totp(&totp(3, ANN), NOON).await.unwrap(), Added::Taken);
-    assert_eq!(count(&store).await, 1);
+    assert_eq!(store.put_first_contact(&phone(4, ANN), NOON).await.unwrap(), Added::Taken);
+    assert_eq!(count(&store).await + store.contacts(ANN).await.unwrap().len(), 1);
 }
 
 pub(crate) async fn a_factor_is_renamed_by_its_owner(store: Arc<dyn Store>) {

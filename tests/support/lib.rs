@@ -13,6 +13,7 @@ pub mod grpc;
 pub mod mail_server;
 pub mod outbox;
 pub mod person;
+pub mod phone_service;
 pub mod postgres;
 pub mod process;
 pub mod raw;

@@ -17,6 +17,8 @@ class Recorder:
     async def handle_RCPT(self, server, session, envelope, address, options):
         if address.startswith("nobody@"):
             return f"550 5.1.1 <{address}>: no such user"
+        if address.startswith("slow@"):
+            await asyncio.sleep(1)
         if address.startswith("later@"):
             return f"451 4.7.1 <{address}>: come back later"
         envelope.rcpt_tos.append(address)

@@ -9,7 +9,8 @@ use serde_json::Value;
 use std::{fs, path::Path, process::Command};
 use tempfile::TempDir;
 
-/// A running mail server, gone when dropped. It takes no letter for `nobody@…`, and none for `later@…` yet.
+/// A running mail server, gone when dropped. It takes no letter for `nobody@…`, none for `later@…` yet, and
+/// thinks for a second about `slow@…`.
 pub struct MailServer {
     // Dropped first: the program must be gone before its folder is.
     process: Process,

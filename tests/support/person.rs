@@ -40,6 +40,11 @@ impl Person {
         Self::add_as(site, login_id, &["--email", address])
     }
 
+    /// Adds an account with a password, and an e-mail address and a phone number that the operator vouches for.
+    pub fn add_with_phone(site: &Site, login_id: &str, address: &str, number: &str) -> Self {
+        Self::add_as(site, login_id, &["--email", address, "--phone", number])
+    }
+
     fn add_as(site: &Site, login_id: &str, options: &[&str]) -> Self {
         told(site, &[&["user", "add", login_id, "--json"], options].concat(), &format!("{PASSWORD}\n"));
         Self { login_id: login_id.to_owned(), key: Vec::new() }

@@ -163,7 +163,7 @@ fn in_url(value: &str) -> String {
     in_form(value).replace('+', "%20")
 }
 
-fn verdict(Answer { status, body }: &Answer) -> Result<(), NotSent> {
+fn verdict(Answer { status, body, .. }: &Answer) -> Result<(), NotSent> {
     if status.is_success() {
         return Ok(());
     }

@@ -88,6 +88,8 @@ pub struct Phone {
     pub route: PhoneRoute,
     /// Whose numbers may be sent to; never empty.
     pub countries: Vec<NumberPrefix>,
+    /// How many may go to one country in an hour.
+    pub per_hour: u32,
     /// How long one may take.
     pub timeout: Duration,
 }

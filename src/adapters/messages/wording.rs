@@ -12,7 +12,7 @@ mod tongue;
 use super::settings::Settings;
 use crate::{
     domain::language::Language,
-    ports::messages::{Asked, Content, LinkPurpose, Notice, OperatorAct},
+    ports::messages::{Asked, Content, LinkPurpose, Notice, OperatorAct, OwnAct},
 };
 use tongue::{About, Tongue};
 use zeroize::Zeroizing;
@@ -187,6 +187,12 @@ fn named_in_one_line(notice: &Notice) -> Notice {
     match notice {
         Notice::FactorAdded { method, name } => Notice::FactorAdded { method: *method, name: one_line(name) },
         Notice::FactorRemoved { method, name } => Notice::FactorRemoved { method: *method, name: one_line(name) },
+        Notice::OfOwner(OwnAct::FactorRenamed { method, from, to }) => {
+            Notice::OfOwner(OwnAct::FactorRenamed { method: *method, from: one_line(from), to: one_line(to) })
+        }
+        Notice::OfOwner(OwnAct::FactorFirst { method, name }) => {
+            Notice::OfOwner(OwnAct::FactorFirst { method: *method, name: one_line(name) })
+        }
         Notice::ContactChanged { to: Some(to) } => Notice::ContactChanged { to: Some(one_line(to)) },
         Notice::OfOperator(OperatorAct::AppHandedOut { name }) => {
             Notice::OfOperator(OperatorAct::AppHandedOut { name: one_line(name) })
@@ -196,6 +202,7 @@ fn named_in_one_line(notice: &Notice) -> Notice {
         | Notice::OfOperator(OperatorAct::PasswordSet | OperatorAct::SecondFactorsReset)
         | Notice::UnusualSignIn
         | Notice::SignInRefused
+        | Notice::OfOwner(OwnAct::SessionsEnded { .. } | OwnAct::BrowsersForgotten { .. })
         | Notice::RecoveryCodesReplaced
         | Notice::RecoveryCodeUsed { .. }
         | Notice::ContactChanged { to: None }

@@ -364,6 +364,25 @@ fn a_custom_level_is_named_only_where_it_was_reached() {
 }
 
 proptest! {
+    /// What decides whether a password may set up the first second factor, and whether the last one stays.
+    #[test]
+    fn whoever_is_asked_for_nothing_more_passes_with_a_password_and_nobody_else(policy in any_policy(), risk in 0u8..=100) {
+        let visitor = risky_visitor(&[proof(Method::Password, NOON)], None, risk);
+        let Visitor::SignedIn(identity) = &visitor else { unreachable!() };
+        let asks = policy.asks_for_more_than_a_password(&identity.user, Some(&identity.session.risk));
+
+        match policy.decide(&visitor, NOON) {
+            Decision::Admit(_) => prop_assert!(!asks),
+            Decision::StepUp(_) => prop_assert!(asks),
+            Decision::Pay(_) | Decision::Deny(_) | Decision::SignIn(_) => {}
+        }
+        prop_assert!(policy.may_ask_for_more_than_a_password() || !asks);
+        let somebody_else = requires(Requirement { who: Some(Who::Groups(vec!["board".into()])), ..Requirement::at(Level::Mfa) });
+        prop_assert!(!somebody_else.asks_for_more_than_a_password(&identity.user, None), "it is not for them");
+        let reports = Policy { mode: Mode::Report, ..policy };
+        prop_assert!(!reports.may_ask_for_more_than_a_password());
+    }
+
     #[test]
     fn more_proof_never_admits_less(
         policy in any_policy(),

@@ -59,10 +59,22 @@ pub static DONE: LazyLock<Asset> = LazyLock::new(|| {
 /// What applications may include. Its address is fixed, so browsers ask for it again now and then.
 pub const CLIENT: &str = include_str!("../../../static/client.js");
 
-/// What shows typed passwords, and counts the characters of new ones. All that it does can be done without.
+/// What shows typed passwords, and says of new ones what they lack. All that it does can be done without.
 pub static PASSWORD_SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
     let bytes = Bytes::from_static(include_bytes!("../../../static/password.js"));
     Asset::new("password", "js", "text/javascript; charset=utf-8", bytes)
+});
+
+/// What copies and prints recovery codes.
+pub static CODES_SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
+    let bytes = Bytes::from_static(include_bytes!("../../../static/codes.js"));
+    Asset::new("codes", "js", "text/javascript; charset=utf-8", bytes)
+});
+
+/// What counts down to when another code can be sent.
+pub static RESEND_SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
+    let bytes = Bytes::from_static(include_bytes!("../../../static/resend.js"));
+    Asset::new("resend", "js", "text/javascript; charset=utf-8", bytes)
 });
 
 /// What browsers show in a tab.
@@ -77,7 +89,7 @@ pub const MARK_BYTES_MAX: usize = 64 * 1024;
 /// The file that a request's path on such a host names: one of ours, or of the operator's `own`.
 pub fn find<'a>(base: Base, path: &str, own: impl IntoIterator<Item = &'a Asset>) -> Option<&'a Asset> {
     let name = path.strip_prefix(base.prefix())?;
-    let ours = [&*STYLE, &*SCRIPT, &*PASSWORD_SCRIPT, &*SEND, &*DONE, &*ICON];
+    let ours = [&*STYLE, &*SCRIPT, &*PASSWORD_SCRIPT, &*CODES_SCRIPT, &*RESEND_SCRIPT, &*SEND, &*DONE, &*ICON];
     ours.into_iter().chain(own).find(|asset| asset.name == name)
 }
 

@@ -45,9 +45,11 @@ pub(in crate::edge) fn in_five_minutes() -> Upcoming {
 }
 
 /// Every script of ours, and where its pages are.
-static SCRIPTS: [(&LazyLock<Asset>, Base); 4] = [
+static SCRIPTS: [(&LazyLock<Asset>, Base); 6] = [
     (&assets::SCRIPT, Base::Portal),
     (&assets::PASSWORD_SCRIPT, Base::Portal),
+    (&assets::CODES_SCRIPT, Base::Portal),
+    (&assets::RESEND_SCRIPT, Base::Portal),
     (&assets::SEND, Base::App),
     (&assets::DONE, Base::App),
 ];

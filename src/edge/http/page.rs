@@ -72,6 +72,16 @@ impl Frame<'_> {
         assets::PASSWORD_SCRIPT.url(self.base)
     }
 
+    /// Where the script is that copies and prints recovery codes.
+    pub fn codes_script_url(&self) -> String {
+        assets::CODES_SCRIPT.url(self.base)
+    }
+
+    /// Where the script is that counts down to the next code.
+    pub fn resend_script_url(&self) -> String {
+        assets::RESEND_SCRIPT.url(self.base)
+    }
+
     /// Where the organisation's mark is, if it has one of its own.
     pub fn mark_url(&self) -> Option<String> {
         self.brand.mark.as_ref().map(|mark| mark.url(self.base))

@@ -75,6 +75,13 @@ pub struct Upcoming {
     pub now: Timestamp,
 }
 
+impl Upcoming {
+    /// In how many seconds, for a script that counts them.
+    pub fn seconds(self) -> u64 {
+        self.now.age(self.at).unwrap_or_default().as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX)
+    }
+}
+
 impl Display for Upcoming {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         let wait = self.now.age(self.at).unwrap_or_default();

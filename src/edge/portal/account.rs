@@ -87,6 +87,8 @@ pub struct SentRow<'a> {
     pub method: Method,
     /// How long ago it last proved who they are, if ever.
     pub used: Option<Duration>,
+    /// Whether its owner chose to be asked for it first.
+    pub is_primary: bool,
 }
 
 /// An address that they have, or could have.
@@ -187,12 +189,13 @@ pub(in crate::edge::portal) mod tests {
     const PROOFS: &[(Method, Duration)] =
         &[(Method::Totp, Duration::from_mins(12)), (Method::Password, Duration::from_mins(41))];
     const SENT: &[SentRow<'_>] = &[
-        SentRow { kind: Kind::Email, address: gallery::ANN, method: Method::EmailCode, used: None },
+        SentRow { kind: Kind::Email, address: gallery::ANN, method: Method::EmailCode, used: None, is_primary: false },
         SentRow {
             kind: Kind::Phone,
             address: "+442079460000",
             method: Method::SmsCode,
             used: Some(Duration::from_mins(2)),
+            is_primary: true,
         },
     ];
     const PHONE: FactorRow<'_> = FactorRow {

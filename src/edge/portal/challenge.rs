@@ -35,6 +35,8 @@ pub struct ChallengePage<'a> {
     pub notice: Option<ProofNotice>,
     /// Whether their browser may be remembered, which posts `remember`.
     pub remember: Option<Tick>,
+    /// When the sign-in that this is the second step of is over.
+    pub ends: Option<Upcoming>,
 }
 
 /// The choice to have a browser remembered.
@@ -49,6 +51,11 @@ pub struct Tick {
 impl ChallengePage<'_> {
     const fn needs_script(&self) -> bool {
         matches!(self.method, Method::Passkey | Method::SecurityKey)
+    }
+
+    /// Whether a script counts down to the next code or link.
+    pub(in crate::edge::portal) fn counts(&self) -> bool {
+        self.delivery.and_then(|delivery| delivery.sent).is_some_and(OnItsWay::waits) && !self.is_opened()
     }
 
     const fn asks_password(&self) -> bool {
@@ -83,6 +90,13 @@ pub struct OnItsWay {
     pub ends: Upcoming,
     /// When another can be sent; `None` if that is now.
     pub again: Option<Upcoming>,
+}
+
+impl OnItsWay {
+    /// Whether another can't be sent yet.
+    pub(in crate::edge::portal) const fn waits(self) -> bool {
+        self.again.is_some()
+    }
 }
 
 /// Why somebody is asked for a proof.

@@ -4,10 +4,14 @@ use crate::{
     domain::{contact::Kind, factor::Method},
     edge::{
         http::page::{Frame, Hidden},
-        portal::challenge::{OnItsWay, ProofNotice, WhyNotSent},
+        portal::{
+            account::factor::Order,
+            challenge::{OnItsWay, ProofNotice, WhyNotSent},
+        },
     },
 };
 use askama::Template;
+use uuid::Uuid;
 
 /// `GET /account/email`, and `POST` when it did not work. Posts `address` there, `code` to `…/confirm`, and to `…/remove`.
 #[derive(Debug, Clone, Copy, Template)]
@@ -23,6 +27,8 @@ pub struct ContactPage<'a> {
     pub kind: Kind,
     /// The one there is, if it is known to be theirs.
     pub current: Option<&'a str>,
+    /// Where that stands among their ways to sign in, and what names it in forms; nothing where no codes go there.
+    pub place: Option<(Uuid, Order)>,
     /// The new one, while a code is on its way to it.
     pub pending: Option<Pending<'a>>,
     /// Kept across a failed try.
@@ -56,6 +62,11 @@ pub enum ContactNotice {
 }
 
 impl ContactPage<'_> {
+    /// Whether a script counts down to the next code.
+    pub(in crate::edge::portal) fn counts(&self) -> bool {
+        self.pending.is_some_and(|pending| pending.sent.waits())
+    }
+
     /// What is wrong with a code, for the words that all pages with codes share.
     fn proof_notice(&self) -> Option<ProofNotice> {
         match self.notice {
@@ -78,6 +89,7 @@ mod tests {
             login_id: gallery::ANN,
             kind: Kind::Email,
             current: None,
+            place: None,
             pending: None,
             typed: "",
             stronger: &[],
@@ -92,6 +104,8 @@ mod tests {
         let states = vec![
             ("email_none", none),
             ("email_there", there),
+            ("email_among_others", ContactPage { place: Some((Uuid::from_u128(7), Order::AmongOthers)), ..there }),
+            ("email_first", ContactPage { place: Some((Uuid::from_u128(7), Order::First)), ..there }),
             ("email_pending", pending),
             ("email_wrong_code", failed(pending, ContactNotice::Proof(ProofNotice::Wrong))),
             ("email_over", failed(there, ContactNotice::Proof(ProofNotice::Over))),

@@ -1,14 +1,18 @@
 //! `/account/devices`: the browsers that spare their user the second step.
 
-use crate::edge::http::{
-    page::{Frame, Hidden},
-    words::filters,
+use crate::{
+    edge::http::{
+        page::{Frame, Hidden},
+        words::filters,
+    },
+    flows::factors::NAME_CHARS_MAX,
 };
 use askama::Template;
 use std::time::Duration;
 use uuid::Uuid;
 
-/// `GET /account/devices`. Posts `device`, or nothing for all of them, to `/account/devices/forget`.
+/// `GET /account/devices`. Posts `device`, or nothing for all of them, to `/account/devices/forget`, and `device` and `name`
+/// to `/account/devices/rename`.
 #[derive(Debug, Clone, Copy, Template)]
 #[template(path = "pages/devices.html")]
 pub struct DevicesPage<'a> {
@@ -29,7 +33,7 @@ pub struct DevicesPage<'a> {
 pub struct DeviceRow<'a> {
     /// What names it in forms.
     pub id: Uuid,
-    /// What it calls itself.
+    /// What it is called, by its user or by itself.
     pub name: Option<&'a str>,
     /// Whether it is the one that shows the page.
     pub place: Place,

@@ -1,7 +1,7 @@
 //! `/invite`: the account that a link makes.
 
 use crate::{
-    domain::{enrolment::Inviter, password::Refusal},
+    domain::enrolment::Inviter,
     edge::{
         http::page::{Frame, Hidden},
         portal::password::PasswordNotice,

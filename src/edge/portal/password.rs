@@ -5,6 +5,34 @@ pub mod forgot;
 pub mod reset;
 
 use crate::{domain::password::Refusal, edge::http::words::Upcoming};
+use std::fmt::{self, Display, Formatter};
+
+/// Why a password can't be chosen, in words that its owner can do something with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WhyNot(pub Refusal);
+
+impl Display for WhyNot {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Refusal::TooShort { chars_min } => {
+                write!(f, "That is too short: a new password needs at least {chars_min} characters.")
+            }
+            Refusal::TooLong => f.write_str("That is too long: a password has at most 1,024 characters."),
+            Refusal::Common => {
+                f.write_str("Many people use that password, so it would be tried first. Choose another.")
+            }
+            Refusal::Personal => f.write_str(
+                "That is mostly your name, or the name of something you sign in to. Choose one that others can't know.",
+            ),
+            Refusal::Guessable => f.write_str(
+                "That is easy to guess. Make it longer, or take words that have nothing to do with one another.",
+            ),
+            Refusal::Breached => {
+                f.write_str("That password is in a list of stolen ones. Choose one that you use nowhere else.")
+            }
+        }
+    }
+}
 
 /// How a forgotten password is replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,10 +9,13 @@ mod contacts;
 mod devices;
 mod enroll;
 mod factors;
+mod judgement;
 mod login;
 mod logout;
+mod mailbox;
 mod passkeys;
 mod password;
+mod phones;
 mod purpose;
 mod recovery_codes;
 mod reminder;
@@ -93,9 +96,12 @@ pub fn router(desk: Arc<Desk>) -> Router {
         .route("/challenge/{method}", get(challenge::show).post(challenge::submit))
         .route("/challenge/{method}/send", post(challenge::send))
         .merge(contacts::router())
+        .merge(phones::router())
         .merge(sign_up::router())
         .route("/enroll", get(enroll::choose))
         .route("/enroll/reminder", get(reminder::show))
+        .route(mailbox::PATH, get(mailbox::show).post(mailbox::submit))
+        .route("/enroll/mailbox/send", post(mailbox::send))
         .route("/enroll/totp", get(enroll::show).post(enroll::submit))
         .route("/recovery-codes", get(recovery_codes::show).post(recovery_codes::make))
         .route("/recovery-codes.txt", post(recovery_codes::download))
@@ -112,8 +118,10 @@ pub fn router(desk: Arc<Desk>) -> Router {
         .route("/account/lock", post(sessions::lock))
         .route("/account/devices", get(devices::show))
         .route("/account/devices/forget", post(devices::forget))
+        .route("/account/devices/rename", post(devices::rename))
         .route("/not-me", get(devices::ask).post(devices::end))
         .route("/account/password", get(password::show_change).post(password::change))
+        .route("/password/judgement", post(judgement::judge))
         .route("/.well-known/change-password", get(password::well_known))
         .route("/forgot", get(password::show_forgot).post(password::request))
         .route("/reset", get(password::show_reset).post(password::reset))
@@ -226,6 +234,11 @@ impl Desk {
     /// A page that needs our script.
     fn scripted_page(&self, status: StatusCode, page: &impl Template) -> Reply {
         respond(status, page, &self.content.with_script()).map(Body::from)
+    }
+
+    /// A page that our script counts down on, if it `counts`.
+    fn counting_page(&self, status: StatusCode, page: &impl Template, counts: bool) -> Reply {
+        if counts { self.scripted_page(status, page) } else { self.page(status, page) }
     }
 
     fn message(&self, status: StatusCode, message: Message) -> Reply {

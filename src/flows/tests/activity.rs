@@ -62,8 +62,8 @@ async fn what_is_sent_remembered_and_ended_is_written_down() {
     codes::send(world, &bearer, Method::EmailCode, None, &opened.token, &caller).await.unwrap();
     let full = scene.full(&opened.token).await;
     contacts::begin(world, &full, Kind::Email, "ann@example.org", &opened.token, &caller).await.unwrap();
-    assert_eq!(devices::forget_all(world, ann.id, &caller).await.unwrap(), 1);
-    assert_eq!(devices::forget_all(world, ann.id, &caller).await.unwrap(), 0, "of nothing nothing is written");
+    assert_eq!(devices::forget_all(world, &ann, &caller).await.unwrap(), 1);
+    assert_eq!(devices::forget_all(world, &ann, &caller).await.unwrap(), 0, "of nothing nothing is written");
     password::request_reset(world, ANN, None, &caller).await.unwrap();
     devices::undo(world, &link, &caller).await.unwrap().unwrap();
     scene.wait(STEP);

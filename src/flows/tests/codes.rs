@@ -15,7 +15,7 @@ use crate::{
     },
     flows::{
         Caller,
-        challenge::{ChallengeError, held},
+        challenge::{ChallengeError, held, offered},
         codes::{self, SendError},
         contacts::{self, ContactError},
         enroll,
@@ -471,7 +471,7 @@ async fn a_mailbox_sets_up_no_first_factor_unless_the_operator_says_so() {
 
 #[tokio::test]
 async fn a_password_alone_gives_no_phone_that_would_be_the_first_factor() {
-    let mut scene = Scene::offering(&[Method::SmsCode]);
+    let mut scene = Scene::offering(&[Method::SmsCode]).asked_for_more();
     scene.world.settings.requirements.everybody = Requirement::Optional;
     let ann = scene.add(ANN).await;
     scene.reach(&ann, MAIL).await;
@@ -545,4 +545,24 @@ async fn the_wait_before_another_is_a_minute_by_the_clock() {
     assert!(matches!(scene.send_by(Method::EmailCode, &half).await, Err(SendError::TooSoon(_))));
     scene.set(began + MINUTE);
     scene.send_by(Method::EmailCode, &half).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_phone_can_be_asked_for_first() {
+    let scene = Scene::offering(&[Method::SmsCode, Method::VoiceCode]);
+    let (ann, phone) = scene.add_with_phone(ANN).await;
+    let number = scene.reach(&ann, PHONE).await;
+    let full = scene.full(&scene.sign_in(&phone, &anywhere()).await.token).await;
+
+    factors::set_primary(&scene.world, &full, number.id, &anywhere()).await.unwrap();
+
+    let order = async || offered(&scene.world, ann.id).await.unwrap();
+    assert_eq!(order().await, [Method::SmsCode, Method::VoiceCode, Method::Totp, Method::Password]);
+    // Another number is another choice.
+    scene.reach(&ann, "+442079460999").await;
+    assert_eq!(order().await[0], Method::Totp);
+    let (bob, _) = scene.add_with_phone("bob").await;
+    let bobs = scene.reach(&bob, "+442079460111").await;
+    let refused = factors::set_primary(&scene.world, &full, bobs.id, &anywhere()).await;
+    assert!(matches!(refused, Err(ChangeError::Unknown)), "{refused:?}");
 }

@@ -15,7 +15,9 @@ use crate::{
         Caller,
         administer::{self, NewUser},
         challenge::answer_password,
-        devices, enroll, recovery,
+        devices, enroll,
+        factors::ChangeError,
+        recovery,
         sessions::{self, Bearer},
         sign_in::{Opened, Outcome},
     },
@@ -209,8 +211,8 @@ async fn every_change_to_how_one_signs_in_forgets_it() {
             "sign out" => drop(sessions::sign_out_everywhere(world, ann.id, &anywhere()).await.unwrap()),
             "operator" => assert_eq!(administer::forget_devices(world, &login()).await.unwrap(), 1),
             "app" => drop(administer::enroll_totp(world, &login()).await.unwrap()),
-            "one" => assert!(devices::forget(world, ann.id, device, &anywhere()).await.unwrap()),
-            _ => assert_eq!(devices::forget_all(world, ann.id, &anywhere()).await.unwrap(), 1),
+            "one" => assert!(devices::forget(world, &ann, device, &anywhere()).await.unwrap()),
+            _ => assert_eq!(devices::forget_all(world, &ann, &anywhere()).await.unwrap(), 1),
         }
         assert!(scene.spared(&browser).await.is_none(), "{change}");
         assert_eq!(devices::list(world, ann.id).await.unwrap(), [], "{change}");
@@ -344,4 +346,25 @@ async fn what_is_over_is_swept() {
     sessions::sweep(&scene.world).await.unwrap();
     assert_eq!(scene.world.store.devices(ann.id, super::NOON - MINUTE).await.unwrap(), []);
     assert!(!scene.world.store.knows_browser(browser.hash(), ann.id, super::NOON - MINUTE).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_remembered_browser_is_renamed_by_its_owner_after_a_fresh_proof() {
+    let scene = Scene::new();
+    let (ann, phone) = scene.add_with_phone(ANN).await;
+    let opened = scene.sign_in(&phone, &anywhere()).await;
+    devices::remember(&scene.world, &opened, &anywhere()).await.unwrap();
+    let full = scene.full(&opened.token).await;
+    let kept = devices::list(&scene.world, ann.id).await.unwrap().remove(0);
+    let named = async || devices::list(&scene.world, ann.id).await.unwrap().remove(0).name;
+    let rename = async |typed: &str| devices::rename(&scene.world, &full, kept.id, typed).await;
+
+    assert!(rename(" Kitchen\u{7} laptop ").await.unwrap());
+    assert_eq!(named().await.as_deref(), Some("Kitchen laptop"));
+    assert!(!rename("  ").await.unwrap());
+    scene.wait(6 * MINUTE);
+    let stale = rename("Mine").await;
+
+    assert!(matches!(stale, Err(ChangeError::NeedsProof(_))), "{stale:?}");
+    assert_eq!(named().await.as_deref(), Some("Kitchen laptop"));
 }

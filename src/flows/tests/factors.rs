@@ -17,12 +17,13 @@ use crate::{
     },
     flows::{
         challenge::{ChallengeError, offered},
-        enroll,
+        devices, enroll,
         factors::{self, ChangeError, SECOND_FACTORS_MAX, SecondFactor},
         passkeys, recovery,
-        sessions::{end_other, end_others, lock, others},
+        sessions::{end_other, end_others, lock, others, sign_out_everywhere},
         sign_in::{Opened, Outcome},
     },
+    ports::messages::{Notice, OwnAct},
 };
 use std::sync::Arc;
 
@@ -319,4 +320,46 @@ async fn people_see_and_end_their_own_sessions() {
     scene.wait(10 * MINUTE);
     let events = scene.world.store.recent_events(full.identity.user.id, 2).await.unwrap();
     assert!(events.iter().all(|event| event.what == What::SessionsEnded { count: 1 }), "{events:?}");
+}
+
+#[tokio::test]
+async fn whatever_changes_is_told_once_and_what_changes_nothing_is_not() {
+    let scene = Scene::new();
+    let (ann, phone) = scene.add_with_phone(ANN).await;
+    scene.reach(&ann, "ann@example.com").await;
+    let mut tokens = Vec::new();
+    for _ in 0..4 {
+        tokens.push(scene.sign_in(&phone, &anywhere()).await.token);
+        scene.wait(STEP);
+    }
+    let (full, caller) = (scene.full(&tokens[3]).await, anywhere());
+    let id = scene.named(&ann, "Authenticator app").await;
+    let remembered =
+        devices::remember(&scene.world, &Opened { token: tokens[3].clone(), browser: None }, &caller).await;
+    assert!(remembered.unwrap().is_some());
+    let others = others(&scene.world, &full).await.unwrap();
+    let world = &scene.world;
+    scene.inbox.0.lock().unwrap().clear();
+
+    for _ in 0..2 {
+        factors::rename(world, &full, id, "Phone", &caller).await.unwrap();
+        end_other(world, &full, others[0].id, &caller).await.unwrap();
+        devices::forget_all(world, &ann, &caller).await.unwrap();
+        end_others(world, &full, &caller).await.unwrap();
+    }
+    factors::set_primary(world, &full, id, &caller).await.unwrap();
+    sign_out_everywhere(world, ann.id, &caller).await.unwrap();
+
+    let (method, app) = (Method::Totp, "Authenticator app".to_owned());
+    assert_eq!(
+        scene.notices_sent(),
+        [
+            Notice::OfOwner(OwnAct::FactorRenamed { method, from: app, to: "Phone".to_owned() }),
+            Notice::OfOwner(OwnAct::SessionsEnded { count: 1 }),
+            Notice::OfOwner(OwnAct::BrowsersForgotten { count: 1 }),
+            Notice::OfOwner(OwnAct::SessionsEnded { count: 2 }),
+            Notice::OfOwner(OwnAct::FactorFirst { method, name: "Phone".to_owned() }),
+        ],
+        "and to sign out of one's only browser is no news"
+    );
 }

@@ -198,6 +198,7 @@ gated!(DeviceStore {
     fn remember_device(device: &Device, session: SessionId, old: Option<TokenHash>) -> bool;
     fn open_remembered_session(session: &Session, token: TokenHash, browser: TokenHash, since: Timestamp) -> bool;
     fn devices(user: UserId, since: Timestamp) -> Vec<Device>;
+    fn rename_device(user: UserId, device: DeviceId, name: &str) -> bool;
     fn forget_device(user: UserId, device: DeviceId) -> bool;
     fn forget_devices(user: UserId) -> u64;
     fn open_undo(undo: &Undo) -> ();
@@ -225,6 +226,7 @@ gated!(ContactStore {
     fn contacts(user: UserId) -> Vec<Contact>;
     fn use_contact(contact: FactorId, now: Timestamp) -> ();
     fn put_contact(contact: &Contact) -> ();
+    fn put_first_contact(contact: &Contact, now: Timestamp) -> Added;
     fn remove_contact(user: UserId, contact: FactorId, last: LastFactor) -> bool;
     fn put_code(code: &SentCode) -> ();
     fn code(browser: TokenHash, purpose: SentPurpose) -> Option<SentCode>;

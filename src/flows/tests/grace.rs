@@ -110,7 +110,7 @@ async fn it_opens_no_enrolment_that_was_not_open() {
 
     scene.wait(ENROL_WITHIN);
     let late = scene.bearer(&scene.graceful().await.token).await;
-    for method in enroll::SET_UP {
+    for method in scene.world.settings.methods.clone() {
         let refused = may_add(&scene.world, &late, method).await;
         assert!(matches!(refused, Err(ChangeError::NeedsOperator)), "{method}: {refused:?}");
     }

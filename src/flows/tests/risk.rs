@@ -35,7 +35,7 @@ const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
 
 /// Ten for each signal, and all that an operator could want from certain scores on.
-fn rules(from: &[(Act, u8)]) -> Rules {
+pub(super) fn rules(from: &[(Act, u8)]) -> Rules {
     let ten = |signal: &Signal| (*signal, Score::new(10).unwrap());
     Rules {
         weights: Weights(Signal::ALL.iter().map(ten).collect()),
@@ -46,7 +46,7 @@ fn rules(from: &[(Act, u8)]) -> Rules {
 
 impl Scene {
     /// A scene where sign-ins are assessed by these rules.
-    fn watchful(requirement: Requirement, store: impl Store + 'static, rules: Rules) -> Self {
+    pub(super) fn watchful(requirement: Requirement, store: impl Store + 'static, rules: Rules) -> Self {
         let mut scene = Self::with(requirement, store);
         let map = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/GeoLite2-City-Test.mmdb");
         scene.world.geography = Arc::new(MaxMind::open(&map).unwrap());
@@ -56,7 +56,7 @@ impl Scene {
     }
 
     /// Signs Ann in with her password alone, and returns what her browser holds then.
-    async fn enter(&self, caller: &Caller) -> (Opened, Caller) {
+    pub(super) async fn enter(&self, caller: &Caller) -> (Opened, Caller) {
         match self.password(ANN, PASSWORD, caller).await.unwrap() {
             Outcome::Done(opened) => {
                 let browser = opened.browser.clone();
@@ -81,7 +81,7 @@ impl Scene {
     }
 
     /// The notices that were sent.
-    fn notices_sent(&self) -> Vec<Notice> {
+    pub(super) fn notices_sent(&self) -> Vec<Notice> {
         let sent = self.inbox.0.lock().unwrap();
         let notices = sent.iter().filter_map(|message| match &message.content {
             Content::Notice { notice, .. } => Some(notice.clone()),

@@ -1,6 +1,6 @@
 //! Where people are reached, and the codes and links that were sent there.
 
-use super::{LastFactor, StoreError};
+use super::{Added, LastFactor, StoreError};
 use crate::domain::{
     contact::{Address, Contact, Kind},
     factor::{FactorId, Method},
@@ -44,11 +44,13 @@ pub enum SentPurpose {
     Prove,
     /// To show that an address is theirs.
     Verify(Kind),
+    /// To open setting up the first second factor.
+    SetUp,
 }
 
 impl SentPurpose {
     /// Every purpose.
-    pub const ALL: &[Self] = &[Self::Prove, Self::Verify(Kind::Email), Self::Verify(Kind::Phone)];
+    pub const ALL: &[Self] = &[Self::Prove, Self::Verify(Kind::Email), Self::Verify(Kind::Phone), Self::SetUp];
 
     /// The name in tables and seals.
     pub const fn name(self) -> &'static str {
@@ -56,6 +58,7 @@ impl SentPurpose {
             Self::Prove => "prove",
             Self::Verify(Kind::Email) => "verify-email",
             Self::Verify(Kind::Phone) => "verify-phone",
+            Self::SetUp => "set-up",
         }
     }
 
@@ -77,6 +80,10 @@ pub trait ContactStore: Send + Sync {
     async fn use_contact(&self, contact: FactorId, now: Timestamp) -> Result<(), StoreError>;
     /// Keeps an address, in place of the account's other of that kind.
     async fn put_contact(&self, contact: &Contact) -> Result<(), StoreError>;
+    /// Keeps the address that an account may enrol with its password alone, and closes the time for that, in one transaction
+    /// that begins with closing it: [`Added::New`] for exactly one caller, while the time lasts at `now` and there is no
+    /// second factor that is no address.
+    async fn put_first_contact(&self, contact: &Contact, now: Timestamp) -> Result<Added, StoreError>;
     /// Removes an address of this account; `false` if it has none of that id, or if it stays: where it is the last second
     /// factor, an authenticator app or a passkey must be there instead.
     async fn remove_contact(&self, user: UserId, contact: FactorId, last: LastFactor) -> Result<bool, StoreError>;

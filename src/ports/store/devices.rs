@@ -24,7 +24,7 @@ pub struct Device {
     pub user: UserId,
     /// Hash of the token in the browser's device cookie.
     pub browser: TokenHash,
-    /// What the browser called itself, in words.
+    /// What its user calls it, or what the browser called itself, in words.
     pub name: Option<String>,
     /// When it was remembered. How long that lasts is the operator's choice, so it is not kept here.
     pub created_at: Timestamp,
@@ -77,6 +77,8 @@ pub trait DeviceStore: Send + Sync {
     ) -> Result<bool, StoreError>;
     /// The devices of an account that were remembered after `since`, newest first.
     async fn devices(&self, user: UserId, since: Timestamp) -> Result<Vec<Device>, StoreError>;
+    /// Calls a device of this account something else; `false` if it has none of that id.
+    async fn rename_device(&self, user: UserId, device: DeviceId, name: &str) -> Result<bool, StoreError>;
     /// Forgets one device of this account; `false` if it has none of that id.
     async fn forget_device(&self, user: UserId, device: DeviceId) -> Result<bool, StoreError>;
     /// Forgets all devices of an account (RD-03). Returns how many.

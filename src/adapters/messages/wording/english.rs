@@ -3,7 +3,7 @@
 use super::tongue::{About, Labels, Span, Tongue, month};
 use crate::{
     domain::factor::Method,
-    ports::messages::{CodePurpose, LinkPurpose, Notice, OperatorAct},
+    ports::messages::{CodePurpose, LinkPurpose, Notice, OperatorAct, OwnAct},
 };
 use jiff::civil::DateTime;
 use std::time::Duration;
@@ -126,6 +126,7 @@ impl Tongue for English {
                 ("a new sign-in", format!("Somebody signed in to {account} with a browser that was not used before."))
             }
             Notice::OfOperator(act) => self.operator_act(act, login_id),
+            Notice::OfOwner(act) => self.own_act(act, login_id),
             Notice::UnusualSignIn => (
                 "an unusual sign-in",
                 format!(
@@ -148,6 +149,38 @@ impl Tongue for English {
 
     fn was_not_asked_for(&self, organisation: &str) -> String {
         format!("If you did not ask for this, tell those who look after accounts at {organisation}.")
+    }
+
+    fn own_act(&self, act: &OwnAct, login_id: &str) -> (&'static str, String) {
+        let account = format!("the account {login_id}");
+        match act {
+            OwnAct::FactorRenamed { method, from, to } => (
+                "a way to sign in was renamed",
+                format!("{} of {account} is now called “{to}”.", self.named(*method, from)),
+            ),
+            OwnAct::FactorFirst { method, name } => (
+                "another way to sign in comes first",
+                format!("{} is now asked for first when somebody signs in to {account}.", self.named(*method, name)),
+            ),
+            OwnAct::SessionsEnded { count } => (
+                "sessions were ended",
+                match count {
+                    1 => format!("A session of {account} was ended on its account page."),
+                    count => format!("{count} sessions of {account} were ended on its account page."),
+                },
+            ),
+            OwnAct::BrowsersForgotten { count } => (
+                "a browser was forgotten",
+                match count {
+                    1 => format!(
+                        "A remembered browser of {account} was forgotten: signing in there takes the second step again."
+                    ),
+                    count => format!(
+                        "{count} remembered browsers of {account} were forgotten: signing in there takes the second step again."
+                    ),
+                },
+            ),
+        }
     }
 
     fn operator_act(&self, act: &OperatorAct, login_id: &str) -> (&'static str, String) {

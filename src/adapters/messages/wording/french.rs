@@ -3,7 +3,7 @@
 use super::tongue::{About, Labels, Span, Tongue, month};
 use crate::{
     domain::factor::Method,
-    ports::messages::{CodePurpose, LinkPurpose, Notice, OperatorAct},
+    ports::messages::{CodePurpose, LinkPurpose, Notice, OperatorAct, OwnAct},
 };
 use jiff::civil::DateTime;
 use std::time::Duration;
@@ -147,6 +147,7 @@ impl Tongue for French {
                 format!("Quelqu'un s'est connecté au {account} avec un navigateur jamais utilisé auparavant."),
             ),
             Notice::OfOperator(act) => self.operator_act(act, login_id),
+            Notice::OfOwner(act) => self.own_act(act, login_id),
             Notice::UnusualSignIn => (
                 "une connexion inhabituelle",
                 format!(
@@ -170,6 +171,42 @@ impl Tongue for French {
 
     fn was_not_asked_for(&self, organisation: &str) -> String {
         format!("Si vous ne l'avez pas demandé, prévenez les personnes qui gèrent les comptes chez {organisation}.")
+    }
+
+    fn own_act(&self, act: &OwnAct, login_id: &str) -> (&'static str, String) {
+        let account = format!("compte {login_id}");
+        match act {
+            OwnAct::FactorRenamed { method, from, to } => (
+                "un moyen de connexion a été renommé",
+                format!("{} du {account} s'appelle désormais «\u{a0}{to}\u{a0}».", self.named(*method, from)),
+            ),
+            OwnAct::FactorFirst { method, name } => (
+                "un autre moyen de connexion passe en premier",
+                format!(
+                    "Désormais, la connexion au {account} demande d'abord ceci\u{a0}: {}.",
+                    self.named(*method, name)
+                ),
+            ),
+            OwnAct::SessionsEnded { count } => (
+                "des sessions ont été fermées",
+                match count {
+                    1 => format!("Une session du {account} a été fermée depuis la page du compte."),
+                    count => format!("{count} sessions du {account} ont été fermées depuis la page du compte."),
+                },
+            ),
+            OwnAct::BrowsersForgotten { count } => (
+                "un navigateur n'est plus mémorisé",
+                match count {
+                    1 => format!(
+                        "Un navigateur du {account} n'est plus mémorisé\u{a0}: s'y connecter demande de nouveau la seconde étape."
+                    ),
+                    count => format!(
+                        "{count} navigateurs du {account} ne sont plus mémorisés\u{a0}: s'y connecter demande de nouveau la \
+                         seconde étape."
+                    ),
+                },
+            ),
+        }
     }
 
     fn operator_act(&self, act: &OperatorAct, login_id: &str) -> (&'static str, String) {

@@ -3,7 +3,7 @@
 use super::tongue::{About, Labels, Span, Tongue, month};
 use crate::{
     domain::factor::Method,
-    ports::messages::{CodePurpose, LinkPurpose, Notice, OperatorAct},
+    ports::messages::{CodePurpose, LinkPurpose, Notice, OperatorAct, OwnAct},
 };
 use jiff::civil::DateTime;
 use std::time::Duration;
@@ -134,6 +134,7 @@ impl Tongue for German {
                 ),
             ),
             Notice::OfOperator(act) => self.operator_act(act, login_id),
+            Notice::OfOwner(act) => self.own_act(act, login_id),
             Notice::UnusualSignIn => (
                 "Ungewöhnliche Anmeldung",
                 format!(
@@ -159,6 +160,38 @@ impl Tongue for German {
         format!(
             "Wenn Sie nicht darum gebeten haben, geben Sie denen Bescheid, die bei {organisation} die Konten betreuen."
         )
+    }
+
+    fn own_act(&self, act: &OwnAct, login_id: &str) -> (&'static str, String) {
+        let account = format!("Konto {login_id}");
+        let its = format!("des Kontos {login_id}");
+        match act {
+            OwnAct::FactorRenamed { method, from, to } => {
+                ("Anmeldemöglichkeit umbenannt", format!("{} {its} heißt jetzt „{to}“.", self.named(*method, from)))
+            }
+            OwnAct::FactorFirst { method, name } => (
+                "Andere Anmeldemöglichkeit zuerst",
+                format!("{} wird bei der Anmeldung beim {account} jetzt zuerst verlangt.", self.named(*method, name)),
+            ),
+            OwnAct::SessionsEnded { count } => (
+                "Sitzungen beendet",
+                match count {
+                    1 => format!("Eine Sitzung {its} wurde auf der Kontoseite beendet."),
+                    count => format!("{count} Sitzungen {its} wurden auf der Kontoseite beendet."),
+                },
+            ),
+            OwnAct::BrowsersForgotten { count } => (
+                "Browser nicht mehr gemerkt",
+                match count {
+                    1 => format!(
+                        "Ein Browser {its} ist nicht mehr gemerkt: Die Anmeldung dort verlangt wieder den zweiten Schritt."
+                    ),
+                    count => format!(
+                        "{count} Browser {its} sind nicht mehr gemerkt: Die Anmeldung dort verlangt wieder den zweiten Schritt."
+                    ),
+                },
+            ),
+        }
     }
 
     fn operator_act(&self, act: &OperatorAct, login_id: &str) -> (&'static str, String) {

@@ -3,7 +3,7 @@
 use super::tongue::{About, Labels, Span, Tongue, month};
 use crate::{
     domain::factor::Method,
-    ports::messages::{CodePurpose, LinkPurpose, Notice, OperatorAct},
+    ports::messages::{CodePurpose, LinkPurpose, Notice, OperatorAct, OwnAct},
 };
 use jiff::civil::DateTime;
 use std::time::Duration;
@@ -133,6 +133,7 @@ impl Tongue for Spanish {
                 format!("Alguien ha entrado en {account} con un navegador que no se había usado antes."),
             ),
             Notice::OfOperator(act) => self.operator_act(act, login_id),
+            Notice::OfOwner(act) => self.own_act(act, login_id),
             Notice::UnusualSignIn => (
                 "un inicio de sesión inusual",
                 format!(
@@ -155,6 +156,39 @@ impl Tongue for Spanish {
 
     fn was_not_asked_for(&self, organisation: &str) -> String {
         format!("Si no lo ha pedido, avise a quienes gestionan las cuentas en {organisation}.")
+    }
+
+    fn own_act(&self, act: &OwnAct, login_id: &str) -> (&'static str, String) {
+        let account = format!("la cuenta {login_id}");
+        match act {
+            OwnAct::FactorRenamed { method, from, to } => (
+                "se ha cambiado el nombre de una forma de entrar",
+                format!("{} de {account} se llama ahora «{to}».", self.named(*method, from)),
+            ),
+            OwnAct::FactorFirst { method, name } => (
+                "otra forma de entrar va primero",
+                format!("Para entrar en {account} se pide ahora primero lo siguiente: {}.", self.named(*method, name)),
+            ),
+            OwnAct::SessionsEnded { count } => (
+                "se han cerrado sesiones",
+                match count {
+                    1 => format!("Se ha cerrado una sesión de {account} desde la página de la cuenta."),
+                    count => format!("Se han cerrado {count} sesiones de {account} desde la página de la cuenta."),
+                },
+            ),
+            OwnAct::BrowsersForgotten { count } => (
+                "ya no se recuerda un navegador",
+                match count {
+                    1 => format!(
+                        "Ya no se recuerda un navegador de {account}: entrar desde él requiere de nuevo el segundo paso."
+                    ),
+                    count => format!(
+                        "Ya no se recuerdan {count} navegadores de {account}: entrar desde ellos requiere de nuevo el segundo \
+                         paso."
+                    ),
+                },
+            ),
+        }
     }
 
     fn operator_act(&self, act: &OperatorAct, login_id: &str) -> (&'static str, String) {

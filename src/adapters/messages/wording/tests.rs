@@ -5,7 +5,7 @@ use crate::{
         system::SystemEntropy,
     },
     domain::{contact::EmailAddress, factor::Method, time::Timestamp},
-    ports::messages::CodePurpose,
+    ports::messages::{CodePurpose, OwnAct},
 };
 use askama::Template as _;
 use lettre::message::Mailbox;
@@ -61,7 +61,7 @@ fn notice(notice: Notice) -> Content {
 
 fn every_content() -> Vec<(&'static str, Content)> {
     let passkey = || (Method::Passkey, "Work <laptop>".to_owned());
-    let (added, removed) = (passkey(), passkey());
+    let (added, removed, renamed, first) = (passkey(), passkey(), passkey(), passkey());
     let nobody = Asked { browser: None, address: None, at: somebody().at };
     vec![
         ("code_to_prove", code(CodePurpose::Prove)),
@@ -75,6 +75,19 @@ fn every_content() -> Vec<(&'static str, Content)> {
         ("password_reset", notice(Notice::PasswordReset)),
         ("factor_added", notice(Notice::FactorAdded { method: added.0, name: added.1 })),
         ("factor_removed", notice(Notice::FactorRemoved { method: removed.0, name: removed.1 })),
+        (
+            "factor_renamed",
+            notice(Notice::OfOwner(OwnAct::FactorRenamed {
+                method: renamed.0,
+                from: renamed.1,
+                to: "Old \u{2028}laptop".to_owned(),
+            })),
+        ),
+        ("factor_first", notice(Notice::OfOwner(OwnAct::FactorFirst { method: first.0, name: first.1 }))),
+        ("session_ended", notice(Notice::OfOwner(OwnAct::SessionsEnded { count: 1 }))),
+        ("sessions_ended", notice(Notice::OfOwner(OwnAct::SessionsEnded { count: 3 }))),
+        ("browser_forgotten", notice(Notice::OfOwner(OwnAct::BrowsersForgotten { count: 1 }))),
+        ("browsers_forgotten", notice(Notice::OfOwner(OwnAct::BrowsersForgotten { count: 2 }))),
         ("recovery_codes_replaced", notice(Notice::RecoveryCodesReplaced)),
         ("recovery_code_used", notice(Notice::RecoveryCodeUsed { left: 9 })),
         ("recovery_code_used_but_one", notice(Notice::RecoveryCodeUsed { left: 1 })),

@@ -2,7 +2,7 @@
 
 use crate::{
     domain::{factor::Method, language::Language},
-    ports::messages::{CodePurpose, LinkPurpose, Notice, OperatorAct},
+    ports::messages::{CodePurpose, LinkPurpose, Notice, OperatorAct, OwnAct},
 };
 use jiff::civil::DateTime;
 use std::time::Duration;
@@ -53,6 +53,9 @@ pub(super) trait Tongue: Sync {
     fn notice(&self, notice: &Notice, login_id: &str) -> (&'static str, String);
 
     /// The same of what an operator did.
+    /// What somebody did on their account page: its matter, and a sentence.
+    fn own_act(&self, act: &OwnAct, login_id: &str) -> (&'static str, String);
+
     fn operator_act(&self, act: &OperatorAct, login_id: &str) -> (&'static str, String);
 
     /// What to do if a notice is about oneself.

@@ -11,7 +11,7 @@ use crate::{
     },
     ports::{
         StoreError,
-        store::{ContactStore, LastFactor, SentCode, SentPurpose},
+        store::{Added, ContactStore, LastFactor, SentCode, SentPurpose},
     },
 };
 use async_trait::async_trait;
@@ -51,6 +51,14 @@ impl ContactStore for MemoryStore {
 
     async fn put_contact(&self, contact: &Contact) -> Result<(), StoreError> {
         self.tables().put_contact(contact)
+    }
+
+    async fn put_first_contact(&self, contact: &Contact, now: Timestamp) -> Result<Added, StoreError> {
+        let mut tables = self.tables();
+        if !tables.close_enrolment(contact.user, now) {
+            return Ok(Added::Taken);
+        }
+        tables.put_contact(contact).map(|()| Added::New)
     }
 
     async fn remove_contact(&self, user: UserId, contact: FactorId, last: LastFactor) -> Result<bool, StoreError> {

@@ -71,6 +71,12 @@ impl DeviceStore for MemoryStore {
         Ok(devices)
     }
 
+    async fn rename_device(&self, user: UserId, device: DeviceId, name: &str) -> Result<bool, StoreError> {
+        let mut tables = self.tables();
+        let own = tables.devices.get_mut(&device).filter(|found| found.user == user);
+        Ok(own.map(|own| own.name = Some(name.to_owned())).is_some())
+    }
+
     async fn forget_device(&self, user: UserId, device: DeviceId) -> Result<bool, StoreError> {
         Ok(self.tables().devices.extract_if(.., |id, found| *id == device && found.user == user).count() == 1)
     }

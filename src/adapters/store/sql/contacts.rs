@@ -2,6 +2,7 @@
 
 use super::{
     Pools, SqlStore,
+    accounts::CLOSE_ENROLMENT,
     endings::HOLD_ACCOUNT,
     rows::{CodeRow, ContactRow},
 };
@@ -9,7 +10,7 @@ use crate::{
     domain::{contact::Contact, factor::FactorId, secret::TokenHash, time::Timestamp, user::UserId},
     ports::{
         StoreError,
-        store::{ContactStore, LastFactor, SentCode, SentPurpose},
+        store::{Added, ContactStore, LastFactor, SentCode, SentPurpose},
     },
 };
 use async_trait::async_trait;
@@ -65,6 +66,17 @@ impl ContactStore for SqlStore {
     async fn put_contact(&self, contact: &Contact) -> Result<(), StoreError> {
         writing!(self, db => put_contact!(db, contact));
         Ok(())
+    }
+
+    async fn put_first_contact(&self, contact: &Contact, now: Timestamp) -> Result<Added, StoreError> {
+        transaction!(self, tx => {
+            let closed = query(CLOSE_ENROLMENT).bind(contact.user.0).bind(now.as_millis()).execute(&mut *tx).await?;
+            if closed.rows_affected() == 0 {
+                return Ok(Added::Taken);
+            }
+            put_contact!(&mut *tx, contact);
+        });
+        Ok(Added::New)
     }
 
     async fn remove_contact(&self, user: UserId, contact: FactorId, last: LastFactor) -> Result<bool, StoreError> {

@@ -32,6 +32,7 @@ statements! {
         WHERE user_id = $1 AND browser = $2 AND created_at > $3 AND created_at <= $4";
     DEVICES = "SELECT id, user_id, browser, name, created_at, used_at FROM devices \
         WHERE user_id = $1 AND created_at > $2 ORDER BY created_at DESC, id";
+    RENAME_DEVICE = "UPDATE devices SET name = $3 WHERE user_id = $1 AND id = $2";
     FORGET_DEVICE = "DELETE FROM devices WHERE user_id = $1 AND id = $2";
 
     OPEN_UNDO = "INSERT INTO undos (token, user_id, session_id, browser, made_at) VALUES ($1, $2, $3, $4, $5)";
@@ -107,6 +108,17 @@ impl DeviceStore for SqlStore {
         let rows: Vec<DeviceRow> =
             reading!(self, db => query_as(DEVICES).bind(user.0).bind(since.as_millis()).fetch_all(db).await?);
         rows.into_iter().map(Device::try_from).collect()
+    }
+
+    async fn rename_device(&self, user: UserId, device: DeviceId, name: &str) -> Result<bool, StoreError> {
+        let renamed = writing!(self, db => query(RENAME_DEVICE)
+            .bind(user.0)
+            .bind(device.0)
+            .bind(name)
+            .execute(db)
+            .await?
+            .rows_affected());
+        Ok(renamed == 1)
     }
 
     async fn forget_device(&self, user: UserId, device: DeviceId) -> Result<bool, StoreError> {

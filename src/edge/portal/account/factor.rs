@@ -56,6 +56,17 @@ pub enum Order {
     AmongOthers,
 }
 
+impl Order {
+    /// Of one of so many.
+    pub const fn of(is_first: bool, count: usize) -> Self {
+        match count {
+            0 | 1 => Self::Alone,
+            _ if is_first => Self::First,
+            _ => Self::AmongOthers,
+        }
+    }
+}
+
 /// Whether a factor may go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {

@@ -37,6 +37,7 @@ fn second_step(method: Method, action: &'static str) -> ChallengePage<'static> {
         delivery: None,
         notice: None,
         remember: None,
+        ends: None,
     }
 }
 
@@ -54,6 +55,7 @@ fn every_state_of_a_code_from_an_app_is_worded() {
     let too_old = Clause::TooOld { max_age: Duration::from_hours(8), latest: Some(code) };
     let states = vec![
         ("totp_second_step", first),
+        ("totp_second_step_ends", ChallengePage { ends: Some(gallery::in_five_minutes()), ..first }),
         ("totp_level", because(level())),
         ("totp_risk", because(asks(None, Clause::Risk { latest: Some(password) }))),
         ("totp_stale", stale),

@@ -82,6 +82,7 @@ mod tests {
         let transfers = asking(Some("transfers"), Clause::Fresh { within: None, latest: None });
         let states = vec![
             ("required", required),
+            ("phones", EnrollChoicePage { methods: &[Method::SmsCode, Method::VoiceCode], ..required }),
             ("offered", EnrollChoicePage { necessity: Necessity::Offered, ..required }),
             ("asked", asked(asking(None, Clause::Risk { latest: None }), Kept::Nothing)),
             ("asked_before_a_form", EnrollChoicePage { methods: &[Method::Totp], ..asked(transfers, Kept::Form) }),

@@ -25,6 +25,10 @@ pub struct EnrollRefusedPage<'a> {
 pub enum WhyRefused {
     /// A first second step is handed out by an operator, never on the word of a password alone.
     NeedsOperator,
+    /// A phone number comes after an e-mail address that is known to be theirs.
+    EmailFirst,
+    /// The same, and they are not signed in far enough to add one.
+    EmailFirstByOperator,
     /// They have as many as one can have.
     TooMany,
     /// The operator does not want this method.
@@ -35,6 +39,7 @@ impl WhyRefused {
     const fn heading(self) -> &'static str {
         match self {
             Self::NeedsOperator => "The first set-up needs some help",
+            Self::EmailFirst | Self::EmailFirstByOperator => "An e-mail address comes first",
             Self::TooMany => "You have enough ways to sign in",
             Self::NotOffered => "That way to sign in isn't used here",
         }
@@ -56,6 +61,8 @@ mod tests {
         };
         let states = vec![
             ("needs_operator", page(WhyRefused::NeedsOperator)),
+            ("email_first", page(WhyRefused::EmailFirst)),
+            ("email_first_by_operator", page(WhyRefused::EmailFirstByOperator)),
             ("too_many", page(WhyRefused::TooMany)),
             ("not_offered", page(WhyRefused::NotOffered)),
         ];

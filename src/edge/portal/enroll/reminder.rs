@@ -27,6 +27,8 @@ pub struct EnrollReminderPage<'a> {
 pub enum SettingUp {
     /// They themselves.
     Alone,
+    /// They themselves, after a code from their mailbox.
+    ByMail,
     /// They need an operator first (EN-04).
     WithHelp,
 }
@@ -54,6 +56,7 @@ mod tests {
                 "last_day",
                 EnrollReminderPage { hidden: Hidden { to: None, ..gallery::HIDDEN }, ends: last_day, ..alone },
             ),
+            ("by_mail", EnrollReminderPage { setting_up: SettingUp::ByMail, ..alone }),
             ("with_help", EnrollReminderPage { setting_up: SettingUp::WithHelp, ..alone }),
         ];
 

@@ -1,10 +1,7 @@
 //! `/account/password`: another password, for somebody signed in.
 
 use super::PasswordNotice;
-use crate::{
-    domain::password::Refusal,
-    edge::http::page::{Frame, Hidden},
-};
+use crate::edge::http::page::{Frame, Hidden};
 use askama::Template;
 
 /// `GET /account/password`, and `POST` when it did not work. Posts `present`, `password` and `everywhere` (present or

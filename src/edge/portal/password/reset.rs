@@ -2,7 +2,6 @@
 
 use super::PasswordNotice;
 use crate::{
-    domain::password::Refusal,
     edge::http::page::{Frame, Hidden},
     flows::password::SecondStep,
 };

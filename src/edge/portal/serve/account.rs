@@ -9,7 +9,7 @@ use crate::{
         change::recovered_until,
         contact::{Contact, Kind},
         enrolment::Grace,
-        factor::Method,
+        factor::{FactorId, Method},
         session::{Session, latest, proven},
         time::Timestamp,
     },
@@ -85,7 +85,7 @@ async fn page(desk: &Desk, visit: &Visit, full: &Full, notice: Option<AccountNot
     let (own, primary) = factors::own(desk, full).await?;
     let factors: Vec<_> = own.iter().map(|factor| factors::row(factor, primary, now)).collect();
     let reached = codes::reached(&desk.world, user.id).await?;
-    let sent: Vec<_> = reached.iter().filter_map(|reached| sent_row(reached, now)).collect();
+    let sent: Vec<_> = reached.iter().filter_map(|reached| sent_row(reached, primary, now)).collect();
     let has_phone = sent.iter().any(|row| row.kind == Kind::Phone);
     let may_have_codes = desk.world.settings.recovery_codes > 0 && (has_phone || !own.is_empty());
     let recovery_codes = if may_have_codes { Some(recovery::left(&desk.world, user.id).await?) } else { None };
@@ -170,12 +170,13 @@ async fn owed(desk: &Desk, visit: &Visit, full: &Full) -> Result<Option<AccountN
     Ok(Some(AccountNotice::Owed { ends, setting_up: setting_up(desk, &bearer).await? }))
 }
 
-fn sent_row(Reached { contact, methods }: &Reached, now: Timestamp) -> Option<SentRow<'_>> {
+fn sent_row(Reached { contact, methods }: &Reached, primary: Option<FactorId>, now: Timestamp) -> Option<SentRow<'_>> {
     Some(SentRow {
         kind: contact.address.kind(),
         address: contact.address.as_str(),
         method: *methods.first()?,
         used: contact.used_at.map(|at| at.age(now).unwrap_or_default()),
+        is_primary: primary == Some(contact.id),
     })
 }
 

@@ -8,6 +8,7 @@ use crate::{
         secret::Token,
         session::Identity,
         throttle::SEND_PACE,
+        time::Timestamp,
     },
     edge::{
         http::{refusal::Refusal, words::Upcoming},
@@ -28,7 +29,11 @@ use crate::{
         sessions::{self, Bearer, Full},
         sign_in::Opened,
     },
-    ports::{NotSent, StoreError, passkeys::PasskeyError, store::SentCode},
+    ports::{
+        NotSent, StoreError,
+        passkeys::PasskeyError,
+        store::{Attempt, SentCode},
+    },
 };
 use axum::{
     extract::{Path, Query, State},
@@ -426,13 +431,14 @@ async fn ask(desk: &Desk, visit: &Visit, asked: &Asked<'_>, method: Method, said
     });
     let others: Vec<_> = asked.helpful.iter().copied().filter(|other| *other != method).collect();
     let (frame, action, reason, answerer) = (desk.frame(), path_of(method), asked.reason(), asked.answerer(&others));
+    let ends = asked.ends(desk.world.clock.now());
     let may_remember = matches!(asked.lack, Lacking::SecondStep) && method != Method::RecoveryCode;
     let remember = desk.world.settings.remember.filter(|_| may_remember).map(|lasts| Tick { lasts, made: ticked });
     desk.form_page(visit, asked.to, |hidden| {
-        let page = ChallengePage { frame, hidden, method, action, reason, answerer, delivery, notice, remember };
+        let page = ChallengePage { frame, hidden, method, action, reason, answerer, delivery, notice, remember, ends };
         match method {
             Method::Passkey | Method::SecurityKey | Method::Password => desk.scripted_page(status(notice), &page),
-            _ => desk.page(status(notice), &page),
+            _ => desk.counting_page(status(notice), &page, page.counts()),
         }
     })
 }
@@ -504,6 +510,12 @@ pub(super) fn reason_of<'a>(Toll { app, label, missing, latest, .. }: &'a Toll<'
 }
 
 impl Asked<'_> {
+    /// When the sign-in is over that waits for its second step.
+    fn ends(&self, now: Timestamp) -> Option<Upcoming> {
+        let Bearer::Half(half) = &self.bearer else { return None };
+        Some(Upcoming { at: half.attempt.first.at + Attempt::LIFETIME, now })
+    }
+
     fn reason(&self) -> Reason<'_> {
         match &self.lack {
             Lacking::SecondStep => Reason::SecondStep,

@@ -3,12 +3,13 @@
 use super::{
     Carried, Desk, Fields, Reply, Visit,
     challenge::{CodeForm, not_sent, on_its_way, shown, status},
-    enroll, onward, see_other,
+    enroll, factors, mailbox, onward, see_other,
     way::Errand,
 };
 use crate::{
     domain::{
         contact::{Contact, Kind},
+        factor::Method,
         secret::Token,
     },
     edge::portal::{
@@ -156,6 +157,7 @@ async fn refuse(
     let notice = match error {
         ContactError::NeedsProof(_) => return onward("/challenge", Some(&Errand::Contact(kind).name())),
         ContactError::NotOffered => return see_other("/account"),
+        ContactError::NeedsMailbox => return onward(mailbox::PATH, None),
         ContactError::NeedsOperator => {
             let login_id = full.identity.user.login_id.as_str();
             return enroll::refused(desk, visit, None, login_id, WhyRefused::NeedsOperator);
@@ -190,6 +192,13 @@ async fn page(
         Err(error) => return desk.unavailable(&error),
     };
     let current = current.as_ref().filter(|contact| contact.verified_at.is_some());
+    let place = match current {
+        Some(contact) => match factors::order_of(desk, full, contact.id).await {
+            Ok(order) => order.map(|order| (contact.id.0, order)),
+            Err(error) => return desk.unavailable(&error),
+        },
+        None => None,
+    };
     let address = |contact: &Contact| contact.address.as_str().to_owned();
     let current = current.map(address);
     let pending = sent.as_ref().map(|sent| Pending { address: sent.address.as_str(), sent: on_its_way(desk, sent) });
@@ -200,10 +209,12 @@ async fn page(
         Some(ContactNotice::Proof(notice)) => status(Some(notice)),
     };
     let (user, methods) = (&full.identity.user, desk.world.settings.methods_of(&full.identity.user.groups));
-    let stronger: Vec<_> = flows::enroll::SET_UP.into_iter().filter(|method| methods.contains(method)).collect();
+    let is_stronger = |method: &Method| method.channel().is_none() && methods.contains(method);
+    let stronger: Vec<_> = flows::enroll::SET_UP.into_iter().filter(is_stronger).collect();
     desk.form_page(visit, None, |hidden| {
         let (frame, login_id, current) = (desk.frame(), user.login_id.as_str(), current.as_deref());
         let stronger = if kind == Kind::Phone { stronger.as_slice() } else { &[] };
-        desk.page(code, &ContactPage { frame, hidden, login_id, kind, current, pending, typed, stronger, notice })
+        let page = ContactPage { frame, hidden, login_id, kind, current, place, pending, typed, stronger, notice };
+        desk.counting_page(code, &page, page.counts())
     })
 }

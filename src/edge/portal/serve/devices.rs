@@ -1,6 +1,6 @@
 //! `/account/devices`, and `/not-me`.
 
-use super::{Carried, Desk, Fields, Reply, Visit, onward, see_other};
+use super::{Carried, Desk, Fields, Reply, Visit, onward, see_other, way::Errand};
 use crate::{
     domain::{secret::Token, time::Timestamp},
     edge::portal::{
@@ -8,7 +8,9 @@ use crate::{
         not_me::{NotMe, NotMePage},
     },
     flows::{
+        challenge::ChallengeError,
         devices,
+        factors::ChangeError,
         sessions::{self, Bearer, Full},
     },
     ports::store::{Device, DeviceId},
@@ -25,6 +27,14 @@ use uuid::Uuid;
 pub(super) struct ForgetForm {
     /// The device; all of them where none is named.
     device: Option<Uuid>,
+    #[serde(flatten)]
+    carried: Carried,
+}
+
+#[derive(Deserialize)]
+pub(super) struct RenameForm {
+    device: Uuid,
+    name: String,
     #[serde(flatten)]
     carried: Carried,
 }
@@ -80,20 +90,37 @@ pub(super) async fn forget(State(desk): State<Arc<Desk>>, visit: Visit, Fields(f
         return *refusal;
     }
     let user = match sessions::recognise(&desk.world, visit.token.as_ref()).await {
-        Ok(Bearer::Full(full)) => full.identity.user.id,
+        Ok(Bearer::Full(full)) => full.identity.user,
         Ok(Bearer::Half(_) | Bearer::Nobody(_)) => return onward("/login", None),
         Err(error) => return desk.unavailable(&error),
     };
     let forgotten = match form.device {
-        Some(device) => devices::forget(&desk.world, user, DeviceId(device), &visit.caller).await.map(u64::from),
-        None => devices::forget_all(&desk.world, user, &visit.caller).await,
+        Some(device) => devices::forget(&desk.world, &user, DeviceId(device), &visit.caller).await.map(u64::from),
+        None => devices::forget_all(&desk.world, &user, &visit.caller).await,
     };
     match forgotten {
         Ok(count) => {
-            tracing::info!(user.id = %user.0, count, client = %visit.caller.address, "remembered browsers forgotten");
+            tracing::info!(user.id = %user.id.0, count, client = %visit.caller.address, "remembered browsers forgotten");
             see_other("/account/devices")
         }
         Err(error) => desk.unavailable(&error),
+    }
+}
+
+/// `POST /account/devices/rename`.
+pub(super) async fn rename(State(desk): State<Arc<Desk>>, visit: Visit, Fields(form): Fields<RenameForm>) -> Reply {
+    if let Err(refusal) = desk.check(&visit, &form.carried) {
+        return *refusal;
+    }
+    let full = match desk.signed_in(&visit).await {
+        Ok(full) => full,
+        Err(reply) => return *reply,
+    };
+    match devices::rename(&desk.world, &full, DeviceId(form.device), &form.name).await {
+        Ok(_) => see_other("/account/devices"),
+        Err(ChangeError::NeedsProof(_)) => onward("/challenge", Some(&Errand::Devices.name())),
+        Err(ChangeError::Challenge(ChallengeError::Store(error))) => desk.unavailable(&error),
+        Err(_) => see_other("/account"),
     }
 }
 

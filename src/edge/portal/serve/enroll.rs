@@ -4,7 +4,7 @@ use super::{
     Desk, Fields, Reply, Visit,
     challenge::{CodeForm, kept, reason_of, shown, status},
     login::Link,
-    onward, see_other,
+    mailbox, onward, see_other,
     way::Errand,
 };
 use crate::{
@@ -82,7 +82,11 @@ pub(super) async fn choose(State(desk): State<Arc<Desk>>, visit: Visit, Query(li
         // Where they are told what they lack and who can help.
         ([], Necessity::Asked { .. }) => onward("/challenge", to),
         // What says why not.
-        ([], _) => onward("/enroll/totp", to),
+        ([], _) => {
+            let may_have = may_have(&desk, &bearer);
+            let method = enroll::SET_UP.into_iter().find(|method| may_have.contains(method)).unwrap_or(Method::Totp);
+            onward(&format!("/enroll/{method}"), to)
+        }
         ([only], Necessity::Required | Necessity::Offered) => onward(&format!("/enroll/{only}"), to),
         (methods, necessity) => desk.form_page(&visit, to, |hidden| {
             let (frame, login_id) = (desk.frame(), login_id(&bearer));
@@ -183,7 +187,7 @@ fn page(
 }
 
 /// Whether recovery codes come with a new app: with the first, and in place of those that one was used of.
-async fn lacks_codes(desk: &Desk, bearer: &Bearer) -> Result<bool, StoreError> {
+pub(super) async fn lacks_codes(desk: &Desk, bearer: &Bearer) -> Result<bool, StoreError> {
     let Bearer::Full(full) = bearer else { return Ok(true) };
     Ok(is_recovered(desk, bearer) || recovery::left(&desk.world, full.identity.user.id).await? == 0)
 }
@@ -206,8 +210,11 @@ pub(super) fn refuse(
     let refused = |why| refused(desk, visit, to, login_id(bearer), why);
     match (error, bearer) {
         (ChangeError::NeedsProof(_), _) => onward("/challenge", Some(&errand.name_on(to))),
+        (ChangeError::NeedsMailbox, _) => onward(mailbox::PATH, to),
         (ChangeError::NeedsOperator, _) => refused(WhyRefused::NeedsOperator),
         (ChangeError::NotOffered, _) => refused(WhyRefused::NotOffered),
+        (ChangeError::EmailFirst, Bearer::Full(_)) => refused(WhyRefused::EmailFirst),
+        (ChangeError::EmailFirst, _) => refused(WhyRefused::EmailFirstByOperator),
         (ChangeError::TooMany, _) => refused(WhyRefused::TooMany),
         (ChangeError::Challenge(ChallengeError::Store(error)), _) => desk.unavailable(error),
         // A half session of somebody who has a second factor has a step to take first.

@@ -11,6 +11,7 @@ use crate::{
     },
     flows::{
         challenge::ChallengeError,
+        codes::{self, Reached},
         factors::{self, ChangeError, SecondFactor},
         sessions::Full,
     },
@@ -123,6 +124,8 @@ async fn refuse(desk: &Desk, visit: &Visit, full: &Full, id: Uuid, error: Change
         // It went in another tab, or it is somebody else's.
         ChangeError::Unknown
         | ChangeError::NeedsOperator
+        | ChangeError::NeedsMailbox
+        | ChangeError::EmailFirst
         | ChangeError::NotOffered
         | ChangeError::TooMany
         | ChangeError::Challenge(_) => see_other("/account"),
@@ -130,17 +133,13 @@ async fn refuse(desk: &Desk, visit: &Visit, full: &Full, id: Uuid, error: Change
 }
 
 async fn page(desk: &Desk, visit: &Visit, full: &Full, id: Uuid, was_to_go: bool) -> Reply {
-    let (all, primary) = match own(desk, full).await {
-        Ok(own) => own,
+    let ((all, primary), reached) = match found(desk, full).await {
+        Ok(found) => found,
         Err(error) => return desk.unavailable(&error),
     };
     let Some(factor) = all.iter().find(|factor| factor.id.0 == id) else { return see_other("/account") };
     let factor = row(factor, primary, desk.world.clock.now());
-    let order = match all.len() {
-        1 => Order::Alone,
-        _ if factor.is_primary => Order::First,
-        _ => Order::AmongOthers,
-    };
+    let order = Order::of(factor.is_primary, all.len() + reached.len());
     let end = match (factors::last_factor(&desk.world, &full.identity.user), all.len()) {
         (LastFactor::Stays, 1) if was_to_go => End::Stayed,
         (LastFactor::Stays, 1) => End::Stays,
@@ -152,8 +151,23 @@ async fn page(desk: &Desk, visit: &Visit, full: &Full, id: Uuid, was_to_go: bool
     })
 }
 
+/// Whatever somebody proves who they are with, beside their password.
+async fn found(desk: &Desk, full: &Full) -> Result<(Own, Vec<Reached>), StoreError> {
+    Ok((own(desk, full).await?, codes::reached(&desk.world, full.identity.user.id).await?))
+}
+
+/// Second factors, and which of all ways comes first.
+type Own = (Vec<SecondFactor>, Option<FactorId>);
+
+/// Where an address that codes go to stands among somebody's ways to sign in; nothing where none go there.
+pub(super) async fn order_of(desk: &Desk, full: &Full, address: FactorId) -> Result<Option<Order>, StoreError> {
+    let ((all, primary), reached) = found(desk, full).await?;
+    let is_way = reached.iter().any(|reached| reached.contact.id == address);
+    Ok(is_way.then(|| Order::of(primary == Some(address), all.len() + reached.len())))
+}
+
 /// Somebody's second factors, and which of them they chose to be asked for first.
-pub(super) async fn own(desk: &Desk, full: &Full) -> Result<(Vec<SecondFactor>, Option<FactorId>), StoreError> {
+pub(super) async fn own(desk: &Desk, full: &Full) -> Result<Own, StoreError> {
     let user = full.identity.user.id;
     Ok((factors::second_factors(&desk.world, user).await?, desk.world.store.primary(user).await?))
 }

@@ -128,7 +128,7 @@ fn page(desk: &Desk, visit: &Visit, to: Option<&str>, full: &Full, codes: &[Code
     let codes: Vec<&str> = texts.iter().map(|text| text.as_str()).collect();
     let login_id = full.identity.user.login_id.as_str();
     desk.form_page(visit, to, |hidden| {
-        desk.page(StatusCode::OK, &RecoveryCodesPage { frame: desk.frame(), hidden, login_id, codes: &codes })
+        desk.scripted_page(StatusCode::OK, &RecoveryCodesPage { frame: desk.frame(), hidden, login_id, codes: &codes })
     })
 }
 

@@ -8,7 +8,7 @@ use crate::{
         portal::enroll::reminder::{EnrollReminderPage, SettingUp},
     },
     flows::{
-        enroll, grace,
+        enroll, first_factor, grace,
         sessions::{self, Bearer},
     },
     ports::StoreError,
@@ -46,5 +46,9 @@ async fn page(desk: &Desk, visit: &Visit, to: Option<&str>) -> Result<Reply, Sto
 /// Who can set up this bearer's first second step.
 pub(super) async fn setting_up(desk: &Desk, bearer: &Bearer) -> Result<SettingUp, StoreError> {
     let methods = enroll::enrollable(&desk.world, bearer).await?;
-    Ok(if methods.is_empty() { SettingUp::WithHelp } else { SettingUp::Alone })
+    Ok(match first_factor::is_opened_by_mail(&desk.world, bearer).await? {
+        _ if methods.is_empty() => SettingUp::WithHelp,
+        true => SettingUp::ByMail,
+        false => SettingUp::Alone,
+    })
 }

@@ -59,10 +59,14 @@ pub(super) enum Errand {
     AddKey(KeyKind),
     /// To set up an authenticator app.
     AddTotp,
+    /// To set up a phone number, for codes that come by this method.
+    AddPhone(Method),
     /// To change a second factor.
     Factor(Uuid),
     /// To end other sessions.
     Sessions,
+    /// To rename a remembered browser.
+    Devices,
     /// To change an address.
     Contact(Kind),
     /// To change their password.
@@ -80,8 +84,10 @@ impl Errand {
             Self::AddKey(KeyKind::Passkey) => "add-passkey".to_owned(),
             Self::AddKey(KeyKind::SecurityKey) => "add-security-key".to_owned(),
             Self::AddTotp => "add-totp".to_owned(),
+            Self::AddPhone(method) => format!("add-{method}"),
             Self::Factor(id) => format!("{FACTOR}{id}"),
             Self::Sessions => "sessions".to_owned(),
+            Self::Devices => "devices".to_owned(),
             Self::Contact(Kind::Email) => "email".to_owned(),
             Self::Contact(Kind::Phone) => "phone".to_owned(),
             Self::ChangePassword => "change-password".to_owned(),
@@ -91,8 +97,8 @@ impl Errand {
     /// What it changes.
     pub(super) const fn change(self) -> Change {
         match self {
-            Self::AddKey(_) | Self::AddTotp | Self::Factor(_) | Self::Sessions => Change::Factors,
-            Self::RecoveryCodes | Self::Contact(_) | Self::ChangePassword => Change::Account,
+            Self::AddKey(_) | Self::AddTotp | Self::Factor(_) | Self::Sessions | Self::Devices => Change::Factors,
+            Self::RecoveryCodes | Self::AddPhone(_) | Self::Contact(_) | Self::ChangePassword => Change::Account,
         }
     }
 
@@ -108,8 +114,9 @@ impl Errand {
         let factor = to.strip_prefix(FACTOR).and_then(|id| Uuid::parse_str(id).ok()).map(Self::Factor);
         let keys = KeyKind::ALL.iter().copied().map(Self::AddKey);
         let contacts = Kind::ALL.iter().copied().map(Self::Contact);
-        let plain = [Self::RecoveryCodes, Self::AddTotp, Self::Sessions, Self::ChangePassword];
-        plain.into_iter().chain(keys).chain(contacts).chain(factor).find(|errand| to == errand.name())
+        let plain = [Self::RecoveryCodes, Self::AddTotp, Self::Sessions, Self::Devices, Self::ChangePassword];
+        let phones = [Method::SmsCode, Method::VoiceCode].map(Self::AddPhone);
+        plain.into_iter().chain(keys).chain(phones).chain(contacts).chain(factor).find(|errand| to == errand.name())
     }
 
     /// Where it is run.
@@ -119,8 +126,10 @@ impl Errand {
             Self::AddKey(KeyKind::Passkey) => "/enroll/passkey".to_owned(),
             Self::AddKey(KeyKind::SecurityKey) => "/enroll/security-key".to_owned(),
             Self::AddTotp => "/enroll/totp".to_owned(),
+            Self::AddPhone(method) => format!("/enroll/{method}"),
             Self::Factor(id) => format!("/account/factors/{id}"),
             Self::Sessions => "/account#sessions".to_owned(),
+            Self::Devices => "/account/devices".to_owned(),
             Self::Contact(Kind::Email) => "/account/email".to_owned(),
             Self::Contact(Kind::Phone) => "/account/phone".to_owned(),
             Self::ChangePassword => "/account/password".to_owned(),

@@ -170,7 +170,7 @@ impl Book {
 
     pub(super) async fn forget_devices(&mut self, browser: usize) {
         let Some(full) = self.full(browser).await else { return };
-        devices::forget_all(&self.scene.world, full.identity.user.id, &self.caller(browser)).await.unwrap();
+        devices::forget_all(&self.scene.world, &full.identity.user, &self.caller(browser)).await.unwrap();
         self.forget(full.identity.user.id);
     }
 }

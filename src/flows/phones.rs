@@ -1,0 +1,129 @@
+//! Setting up a phone as a second factor, in the middle of a sign-in too.
+//!
+//! Like every other address it counts once a code that was sent there is back; that code is the first proof with it. It comes
+//! after an e-mail address that is known, which hears of it (row 14, EN-02). Changing and removing a number is
+//! [`contacts`](super::contacts)' matter.
+
+use super::{
+    Caller, World,
+    challenge::{ChallengeError, record},
+    codes::{self, Parcel, SendError},
+    factors::{ChangeError, Right, may_add},
+    notices,
+    sessions::Bearer,
+    sign_in::Opened,
+};
+use crate::{
+    domain::{
+        contact::{Address, Contact, Kind, NotAnAddress},
+        event::What,
+        factor::{FactorId, Method},
+        secret::Token,
+        session::Authentication,
+        user::UserId,
+    },
+    ports::{
+        StoreError,
+        messages::Notice,
+        store::{Added, SentCode, SentPurpose},
+    },
+};
+
+/// Why no phone was set up.
+#[derive(Debug, thiserror::Error)]
+pub enum PhoneError {
+    /// Not here, or not now; or the code is not the one.
+    #[error(transparent)]
+    Change(#[from] ChangeError),
+    /// It is no phone number.
+    #[error(transparent)]
+    NotAnAddress(#[from] NotAnAddress),
+    /// No code was sent.
+    #[error(transparent)]
+    Send(#[from] SendError),
+}
+
+impl From<StoreError> for PhoneError {
+    fn from(error: StoreError) -> Self {
+        Self::Change(error.into())
+    }
+}
+
+impl From<ChallengeError> for PhoneError {
+    fn from(error: ChallengeError) -> Self {
+        Self::Change(error.into())
+    }
+}
+
+/// Whether an e-mail address of this account is known to be theirs.
+pub(super) async fn has_mailbox(world: &World, user: UserId) -> Result<bool, StoreError> {
+    let is_known = |contact: &Contact| contact.address.kind() == Kind::Email && contact.verified_at.is_some();
+    Ok(world.store.contacts(user).await?.iter().any(is_known))
+}
+
+/// The number that a code is on its way to by this method, asked for by this browser.
+pub async fn pending(
+    world: &World,
+    bearer: &Bearer,
+    method: Method,
+    browser: &Token,
+) -> Result<Option<SentCode>, StoreError> {
+    let Some(user) = bearer.user() else { return Ok(None) };
+    let sent = codes::live(world, user.id, SentPurpose::Verify(Kind::Phone), browser).await?;
+    Ok(sent.filter(|sent| sent.method == method))
+}
+
+/// Sends a code to a number by this method.
+pub async fn begin(
+    world: &World,
+    bearer: &Bearer,
+    method: Method,
+    typed: &str,
+    browser: &Token,
+    caller: &Caller,
+) -> Result<(), PhoneError> {
+    let (user, _) = may_add(world, bearer, method).await?;
+    let parcel = Parcel {
+        user: &user,
+        purpose: SentPurpose::Verify(Kind::Phone),
+        method,
+        address: Address::parse(Kind::Phone, typed)?,
+        factor: FactorId(world.entropy.id(world.now())),
+        onward: None,
+    };
+    Ok(codes::dispatch(world, parcel, browser, caller).await?)
+}
+
+/// Makes the number a second factor, if this is the code that was sent there, and counts that as a proof with it.
+pub async fn confirm(
+    world: &World,
+    bearer: &Bearer,
+    method: Method,
+    typed: &str,
+    browser: &Token,
+    caller: &Caller,
+) -> Result<Opened, PhoneError> {
+    let (user, right) = may_add(world, bearer, method).await?;
+    let code = pending(world, bearer, method, browser).await?.ok_or(ChallengeError::Over)?;
+    codes::take(world, &code, typed, caller).await?;
+    let now = world.now();
+    let contact =
+        Contact { id: code.factor, user: user.id, address: code.address, verified_at: Some(now), used_at: Some(now) };
+    let mut told = notices::reached_at(world, &user).await?;
+    // First, so that what was remembered before the change is never left after it (RD-03).
+    world.store.forget_devices(user.id).await?;
+    match right {
+        Right::First => match world.store.put_first_contact(&contact, now).await? {
+            Added::New => {}
+            Added::Taken => return Err(ChallengeError::Gone.into()),
+        },
+        Right::Fresh | Right::Recovered => world.store.put_contact(&contact).await?,
+    }
+    world.record(user.id, What::ContactChanged, caller).await?;
+    let notice = Notice::ContactChanged { to: Some(contact.address.masked()) };
+    if !told.contains(&contact.address) {
+        told.push(contact.address);
+    }
+    notices::tell_at(world, &user, told, &notice, caller);
+    Ok(record(world, bearer, Authentication { method, factor: contact.id, at: now }, caller).await?)
+}

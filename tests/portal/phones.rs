@@ -1,0 +1,80 @@
+//! Codes that come by text message and by call, from the form that asks for them to the application.
+
+use crate::house::{APP, rules, upstream};
+use reqwest::StatusCode;
+use serde_json::Value;
+use support::{
+    gateway::{PORTAL, Site},
+    outbox::Outbox,
+    person::{Person, visit},
+    phone_service::PhoneService,
+};
+
+const NUMBER: &str = "+442079460123";
+
+/// The digits of a sentence that reads them out.
+fn read_out(text: &str) -> String {
+    let (_, code) = text.split_once("Your code is: ").unwrap();
+    code.split('.').next().unwrap().replace(", ", "")
+}
+
+fn code(message: &Value) -> &str {
+    message["code"].as_str().unwrap()
+}
+
+/// Row 4: a code by text message is the second step of a sign-in, and reaches `mfa` with the password.
+#[tokio::test]
+async fn a_code_in_a_text_message_is_the_second_step_of_a_sign_in() {
+    let service = PhoneService::start().await;
+    let site = Site::new(env!("CARGO_BIN_EXE_doorward"), &[APP]);
+    let mfa = "[mfa]\nrequirement = \"required\"\nmethods = [\"sms-code\", \"voice-code\"]";
+    let rules = rules(&[APP], &upstream().await).replace("[mfa]\nrequirement = \"optional\"", mfa);
+    site.configure(&[site.preamble(), rules, Outbox::of(&site).section(), service.sections()].concat());
+    let ann = Person::add_with_phone(&site, "ann", "ann@example.com", NUMBER);
+    let gateway = site.start().await;
+
+    let client = gateway.client();
+
+    let page = ann.type_password(&client, &visit(&client, &gateway.url(APP, "/strong/page")).await).await;
+    assert!(page.is_at("/challenge/sms-code"), "{page:?}");
+    assert!(page.text.contains("Send a code to +44 … 123") && !page.text.contains(NUMBER), "{}", page.text);
+    assert!(page.text.contains("Get a code by phone call instead"), "{}", page.text);
+    assert!(page.text.contains("This sign-in is over in 10 minutes ("), "{}", page.text);
+    let page = page.submit(&client, "/challenge/sms-code/send", &[]).await;
+    let message = service.take("sms").await;
+    assert_eq!(message["to"], NUMBER);
+    assert!(message["text"].as_str().unwrap().ends_with(&format!("\n\n@{PORTAL} #{}", code(&message))), "{message}");
+    // One a minute to one number, whichever way (OB-03): a call has to wait as well.
+    let soon = page.submit(&client, "/challenge/voice-code/send", &[]).await;
+    assert_eq!(soon.status, StatusCode::TOO_MANY_REQUESTS, "{soon:?}");
+    let wrong = if code(&message) == "000000" { "000001" } else { "000000" };
+    let page = page.submit(&client, "/challenge/sms-code", &[("code", wrong)]).await;
+    assert_eq!(page.status, StatusCode::FORBIDDEN);
+    let there = page.submit(&client, "/challenge/sms-code", &[("code", code(&message))]).await;
+    assert_eq!(there.text, "GET /strong/page for ann", "{there:?}");
+    assert!(!gateway.log().contains(NUMBER), "{}", gateway.log());
+}
+
+/// Row 4: so does one that a machine reads out.
+#[tokio::test]
+async fn a_code_that_is_read_out_is_the_second_step_too() {
+    let service = PhoneService::start().await;
+    let site = Site::new(env!("CARGO_BIN_EXE_doorward"), &[APP]);
+    let mfa = "[mfa]\nrequirement = \"required\"\nmethods = [\"voice-code\"]";
+    let rules = rules(&[APP], &upstream().await).replace("[mfa]\nrequirement = \"optional\"", mfa);
+    site.configure(&[site.preamble(), rules, Outbox::of(&site).section(), service.sections()].concat());
+    let ann = Person::add_with_phone(&site, "ann", "ann@example.com", NUMBER);
+    let gateway = site.start().await;
+    let client = gateway.client();
+
+    let page = ann.type_password(&client, &visit(&client, &gateway.url(APP, "/strong/page")).await).await;
+    assert!(page.is_at("/challenge/voice-code"), "{page:?}");
+    let page = page.submit(&client, "/challenge/voice-code/send", &[]).await;
+    assert!(page.text.contains("We called <strong>+44 … 123</strong> with a code."), "{}", page.text);
+    let call = service.take("voice").await;
+    let said = read_out(call["text"].as_str().unwrap());
+    assert_eq!(said, code(&call));
+
+    let there = page.submit(&client, "/challenge/voice-code", &[("code", &said)]).await;
+    assert_eq!(there.text, "GET /strong/page for ann", "{there:?}");
+}
