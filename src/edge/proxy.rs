@@ -1,6 +1,6 @@
 //! The data plane: requests to app hosts.
 //!
-//! [`serve`] takes one request from its head to its answer. [`outgoing`] makes what the application receives, [`incoming`]
+//! [`serve`] takes one request from its head to its answer, `forward` one that may pass to the application and back. [`outgoing`] makes what the application receives, [`incoming`]
 //! what the browser receives, [`websocket`] joins the two where the protocol changes, [`answer`] words what a request gets
 //! that may not pass, `form_action` lets forms lead there, `rule` has policy decide, [`beforehand`] reads of a body what that
 //! takes, `hold` keeps forms until they may and `deliver` sends them on, and [`failure`] says what an exchange that did not happen looks like.
@@ -23,6 +23,7 @@ mod demand;
 pub mod done_page;
 pub mod failure;
 mod form_action;
+mod forward;
 pub mod grpc;
 pub mod held_page;
 mod hold;

@@ -1,15 +1,22 @@
 //! Forms that meet a missing or stale session: kept, sent once, and only where they belong.
 
 use crate::{
-    recorder::Recorder,
+    http2::connect,
+    recorder::{OK, Recorder},
     world::{APP, app, site},
 };
-use futures_util::future::join_all;
-use http::{StatusCode, header};
+use bytes::Bytes;
+use futures_util::{StreamExt as _, future::join_all, stream};
+use http::{Method, Request, StatusCode, header};
+use http_body_util::{BodyExt as _, StreamBody};
+use hyper::body::Frame;
 use reqwest::{Client, Response};
+use sqlx::{Connection as _, SqliteConnection};
+use std::{convert::Infallible, path::Path};
 use support::{
     gateway::{Gateway, PORTAL},
     person::{PASSWORD, Page, Person, arrive, navigation, visit},
+    process::free_port,
 };
 
 const MULTIPART: &str = "multipart/form-data; boundary=----x7";
@@ -26,13 +33,29 @@ fn upload() -> Vec<u8> {
 
 /// A gateway whose transfers want a fresh code.
 async fn gateway(recorder: &Recorder) -> (Gateway, Person) {
+    gateway_to(&recorder.url(), "6s").await
+}
+
+/// The same, with another age up to which a code is fresh.
+async fn gateway_to(upstream: &str, within: &str) -> (Gateway, Person) {
     let site = site();
-    let policies = "\n[hold]\nbody_max = \"1MiB\"\n\n[policy.standard]\nlevel = \"mfa\"\n\n\
-        [policy.transfers]\nlevel = \"mfa\"\nfresh = { any = [\"totp\"], within = \"6s\" }\n";
+    let policies = format!(
+        "\n[hold]\nbody_max = \"1MiB\"\n\n[policy.standard]\nlevel = \"mfa\"\n\n\
+        [policy.transfers]\nlevel = \"mfa\"\nfresh = {{ any = [\"totp\"], within = \"{within}\" }}\n"
+    );
     let route = "\n[[app.route]]\npath = \"/transfers/**\"\nmethods = [\"POST\"]\npolicy = \"transfers\"\n";
-    site.configure(&[&site.preamble(), policies, &app("app", &recorder.url()), route].concat());
+    site.configure(&[&site.preamble(), &policies, &app("app", upstream), route].concat());
     let ann = Person::add(&site, "ann", &[]);
     (site.start().await, ann)
+}
+
+/// Sends a form while nobody is signed in, signs Ann in, and gives the token that it goes on with.
+async fn kept(client: &Client, ann: &Person, url: &str) -> String {
+    let page = visit(client, &location(&submit(client, url, upload()).await)).await;
+    let page = ann.type_password(client, &page).await;
+    let page = ann.type_code(client, &page).await;
+    assert!(page.is_at("/.doorward/send"), "{page:?}");
+    page.hidden("doorward-held").unwrap().to_owned()
 }
 
 /// Sends a form as the application's own page does.
@@ -235,6 +258,99 @@ async fn a_form_too_large_to_keep_is_answered_before_anything_is_lost() {
     assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE);
     let text = answer.text().await.unwrap();
     assert!(text.contains("too large to keep safe") && text.contains("target=\"_blank\""), "{text}");
+}
+
+/// Row 24: a form is not lost to an application that is down.
+#[tokio::test]
+async fn a_form_for_an_application_that_is_down_waits_on_and_arrives_once_when_it_is_back() {
+    let port = free_port();
+    let (mut gateway, ann) = gateway_to(&format!("http://127.0.0.1:{port}"), "10m").await;
+    let (client, url) = (gateway.client(), gateway.url(APP, "/transfers?draft=1"));
+    let token = kept(&client, &ann, &url).await;
+
+    // Nobody listens there; and after some looks that find nobody, there is no server left to ask.
+    for expected in [StatusCode::BAD_GATEWAY, StatusCode::SERVICE_UNAVAILABLE] {
+        gateway
+            .until("the application to count as down", async || {
+                let page = send(&client, &url, &token).await;
+                assert!(page.text.contains("sent, and we still keep what you typed"), "{page:?}");
+                assert_eq!(page.hidden("doorward-held"), Some(&*token), "and a way to try again");
+                (page.status == expected).then_some(())
+            })
+            .await;
+    }
+    assert!(visit(&client, &gateway.url(APP, "/new")).await.status.is_server_error());
+    let recorder = Recorder::start_on(port).await;
+    let sent = gateway
+        .until("the application to be back", async || {
+            let page = send(&client, &url, &token).await;
+            page.status.is_success().then_some(page)
+        })
+        .await;
+
+    assert_eq!(sent.text, "ok");
+    assert_eq!(uploads(&recorder), 1);
+    assert!(recorder.last().body == upload());
+    assert!(send(&client, &url, &token).await.text.contains("This form was sent already"));
+}
+
+#[tokio::test]
+async fn of_a_form_whose_exchange_broke_nobody_says_that_it_arrived_and_nobody_sends_it_twice() {
+    let recorder = Recorder::answering(|seen| match seen.line().starts_with("POST ") {
+        true => b"no answer at all\r\n\r\n".to_vec(),
+        false => OK.into(),
+    })
+    .await;
+    let (gateway, ann) = gateway(&recorder).await;
+    let (client, url) = (gateway.client(), gateway.url(APP, "/transfers?draft=1"));
+    let token = kept(&client, &ann, &url).await;
+
+    let page = send(&client, &url, &token).await;
+
+    assert_eq!(page.status, StatusCode::BAD_GATEWAY);
+    assert!(page.text.contains("Your form may have arrived"), "{}", page.text);
+    assert_eq!(page.hidden("doorward-held"), None);
+    let again = send(&client, &url, &token).await;
+    assert!(again.status == StatusCode::CONFLICT && again.text.contains("set out for"), "{again:?}");
+    assert_eq!(uploads(&recorder), 1);
+}
+
+/// How many forms the gateway keeps, whole or not.
+async fn rows_in(folder: &Path) -> i64 {
+    let url = format!("sqlite:{}/doorward.db", folder.display());
+    let mut store = SqliteConnection::connect(&url).await.unwrap();
+    sqlx::query_scalar("SELECT COUNT(*) FROM held_requests").fetch_one(&mut store).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_form_whose_sender_goes_away_takes_no_room() {
+    let recorder = Recorder::start().await;
+    let (mut gateway, _) = gateway(&recorder).await;
+    let mut sender = connect(&gateway).await;
+    let begun = Bytes::from(upload()).slice(..100_000);
+    let frames = stream::iter([Ok::<_, Infallible>(Frame::data(begun))]).chain(stream::pending());
+    let mut request = Request::new(StreamBody::new(frames).boxed_unsync());
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = format!("https://{APP}/transfers").parse().unwrap();
+    for (name, value) in [
+        ("sec-fetch-mode", "navigate"),
+        ("sec-fetch-site", "same-origin"),
+        ("content-type", MULTIPART),
+        ("content-length", "300000"),
+    ] {
+        request.headers_mut().insert(name, value.parse().unwrap());
+    }
+
+    let sending = tokio::spawn(async move {
+        // It is not answered before its body is over.
+        let _ = sender.send_request(request).await;
+    });
+    let folder = gateway.site.folder().to_owned();
+    gateway.until("the form to be there in part", async || (rows_in(&folder).await == 1).then_some(())).await;
+    sending.abort();
+
+    gateway.until("the form to be gone", async || (rows_in(&folder).await == 0).then_some(())).await;
+    assert!(recorder.is_untouched());
 }
 
 #[tokio::test]

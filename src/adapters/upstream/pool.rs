@@ -29,6 +29,7 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use std::{
     collections::{BTreeMap, HashMap},
+    io,
     net::SocketAddr,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
@@ -183,7 +184,7 @@ impl<B: RequestBody> Lane<B> {
             Connection::Plain(stream) => start(stream, upgrades).await,
             Connection::Tls(stream) => start(*stream, upgrades).await,
         };
-        let sender = sender.map_err(|error| UpstreamError::Exchange(error.into()))?;
+        let sender = sender.map_err(|error| UpstreamError::Connect(io::Error::other(error)))?;
         let alarm = Box::pin(sleep(self.group.settings().answer_max));
         Ok((Link { sender, alarm }, Past::Fresh))
     }
@@ -265,13 +266,13 @@ where
     };
     let unsent = error.take_message();
     // What the body said of itself says more than that it broke.
-    let failure = match gone.and_then(|mut gone| gone.try_recv().ok()) {
-        Some(error) => UpstreamError::RequestBody(error),
-        None => UpstreamError::Exchange(error.into_error().into()),
-    };
-    Err(match unsent {
-        Some(request) => Broken::Unsent(Box::new(request), failure),
-        None => Broken::Sent(failure),
+    let told = gone.and_then(|mut gone| gone.try_recv().ok());
+    Err(match (unsent, told) {
+        (Some(request), _) => {
+            Broken::Unsent(Box::new(request), UpstreamError::Connect(io::Error::other(error.into_error())))
+        }
+        (None, Some(why)) => Broken::Sent(UpstreamError::RequestBody(why)),
+        (None, None) => Broken::Sent(UpstreamError::Exchange(error.into_error().into())),
     })
 }
 

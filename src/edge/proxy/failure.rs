@@ -9,7 +9,7 @@ pub fn status_of(error: &UpstreamError) -> StatusCode {
     match error {
         UpstreamError::NoneHealthy | UpstreamError::Busy => StatusCode::SERVICE_UNAVAILABLE,
         UpstreamError::Connect(_) | UpstreamError::Tls(_) | UpstreamError::Exchange(_) => StatusCode::BAD_GATEWAY,
-        UpstreamError::Timeout => StatusCode::GATEWAY_TIMEOUT,
+        UpstreamError::Timeout | UpstreamError::ConnectTimeout => StatusCode::GATEWAY_TIMEOUT,
         UpstreamError::RequestBody(error) => match body_error(error) {
             Some(BodyError::TooLarge | BodyError::Trailers(_)) => StatusCode::PAYLOAD_TOO_LARGE,
             Some(BodyError::Stalled) => StatusCode::REQUEST_TIMEOUT,

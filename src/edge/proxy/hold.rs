@@ -10,7 +10,10 @@ use super::{
 use crate::{
     domain::{secret::Token, session::Identity},
     edge::http::refusal::Refusal,
-    flows::hold::{self, HoldError, Holding, Submission},
+    flows::{
+        World,
+        hold::{self, HoldError, Holding, Submission},
+    },
     ports::{
         StoreError,
         store::{Held, Sender},
@@ -22,6 +25,7 @@ use http::{HeaderName, Method, header};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use std::time::Duration;
+use tokio::runtime::Handle;
 
 /// How long the rest of a body that is not kept may take. Browsers show no answer before they have sent the whole of it, so
 /// whoever sent a large file would see a broken connection where a few KiB are drained (FR-12), and not the page that
@@ -75,7 +79,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         };
         let announced = body.size_hint().exact();
         let kept = match self.begin(asked, &flow, lack.identity.as_deref(), submission, announced).await {
-            Ok(holding) => self.fill(holding, &flow, &mut body).await,
+            Ok(unfinished) => self.fill(unfinished, &mut body).await,
             Err(error) => Err(NotKept::Hold(error)),
         };
         match kept {
@@ -121,34 +125,27 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         identity: Option<&Identity>,
         submission: Submission,
         announced: Option<u64>,
-    ) -> Result<Holding, HoldError> {
+    ) -> Result<Unfinished, HoldError> {
         let (sender, address) = (identity.map(Sender::from), asked.client);
         let origin = hold::Origin { browser: flow.browser.hash(), sender, address };
-        let world = self.world.clone();
-        self.on_slow(async move { hold::begin(&world, submission, &origin, announced).await }).await
+        let (world, slow, browser) = (self.world.clone(), self.slow.clone(), flow.browser.clone());
+        self.on_slow(async move {
+            let holding = hold::begin(&world, submission, &origin, announced).await?;
+            let token = holding.token().clone();
+            Ok(Unfinished { holding: Some(holding), token, browser, world, slow, is_kept: false })
+        })
+        .await
     }
 
     /// Reads the body of a submission into the store.
-    pub(super) async fn fill(&self, holding: Holding, flow: &Flow, body: &mut RequestBody) -> Result<Token, NotKept> {
-        let token = holding.token().clone();
-        let kept = self.read_into(holding, body).await;
-        if kept.is_err() {
-            let (world, browser) = (self.world.clone(), flow.browser.clone());
-            // What is left behind here is swept.
-            let _ = self.on_slow(async move { hold::discard(&world, &token, &browser).await }).await;
-        }
-        kept
-    }
-
-    async fn read_into(&self, mut holding: Holding, body: &mut RequestBody) -> Result<Token, NotKept> {
+    pub(super) async fn fill(&self, mut unfinished: Unfinished, body: &mut RequestBody) -> Result<Token, NotKept> {
         let mut read = BytesMut::new();
         while let Some(part) = next_part(body, &mut read).await.map_err(NotKept::Body)? {
-            let world = self.world.clone();
-            let appended = async move { holding.append(&world, &part).await.map(|()| holding) };
-            holding = self.on_slow(appended).await?;
+            unfinished = self.on_slow(unfinished.append(part)).await?;
         }
-        let world = self.world.clone();
-        Ok(self.on_slow(async move { holding.finish(&world).await }).await?)
+        unfinished = self.on_slow(unfinished.finish()).await?;
+        unfinished.is_kept = true;
+        Ok(unfinished.token.clone())
     }
 
     /// Speaks to the store, off the threads that move bytes.
@@ -159,6 +156,47 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
     {
         let done = self.slow.spawn(act).await;
         done.unwrap_or_else(|error| Err(StoreError::Unavailable(error.to_string()).into()))
+    }
+}
+
+/// A submission that is being kept, until all of it is. Dropped before that, it is thrown away: its body broke off, or its sender
+/// hung up, who is the only one that would ever have learnt of its token.
+pub(super) struct Unfinished {
+    /// There until all of it is.
+    holding: Option<Holding>,
+    token: Token,
+    browser: Token,
+    world: World,
+    slow: Handle,
+    is_kept: bool,
+}
+
+impl Unfinished {
+    async fn append(mut self, part: Bytes) -> Result<Self, HoldError> {
+        if let Some(holding) = &mut self.holding {
+            holding.append(&self.world, &part).await?;
+        }
+        Ok(self)
+    }
+
+    async fn finish(mut self) -> Result<Self, HoldError> {
+        if let Some(holding) = self.holding.take() {
+            holding.finish(&self.world).await?;
+        }
+        Ok(self)
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if self.is_kept {
+            return;
+        }
+        let (world, token, browser) = (self.world.clone(), self.token.clone(), self.browser.clone());
+        self.slow.spawn(async move {
+            // What is left behind here is swept.
+            let _ = hold::discard(&world, &token, &browser).await;
+        });
     }
 }
 

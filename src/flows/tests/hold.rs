@@ -83,7 +83,10 @@ async fn hold(scene: &Scene, origin: &Origin, body: &[u8]) -> Result<Token, Hold
     let length = u64::try_from(body.len()).unwrap();
     let mut holding = begin(&scene.world, submission(APP), origin, Some(length)).await?;
     for part in body.chunks(Held::PART_BYTES) {
-        holding.append(&scene.world, part).await?;
+        if let Err(error) = holding.append(&scene.world, part).await {
+            scene.world.store.drop_held(holding.token().hash(), origin.browser).await.unwrap();
+            return Err(error);
+        }
     }
     holding.finish(&scene.world).await
 }
@@ -200,6 +203,41 @@ async fn no_more_waits_than_there_is_room_for() {
         hold(&scene, &origin(Some(&ann), 1), b"x").await.unwrap();
     }
     assert!(matches!(hold(&scene, &origin(Some(&ann), 1), b"x").await, Err(HoldError::Full)), "one session's tabs");
+}
+
+#[tokio::test]
+async fn who_announces_much_and_sends_nothing_takes_little_room() {
+    let scene = Scene::new();
+    let most = Some(LIMITS_OF_HOLDING.body_max);
+    for from in 10..15 {
+        // As many of full size from as many addresses would fill the strangers' half.
+        begin(&scene.world, submission(APP), &origin(None, from), most).await.unwrap();
+    }
+
+    let body = vec![b'x'; usize::try_from(LIMITS_OF_HOLDING.body_max).unwrap()];
+    hold(&scene, &origin(None, 2), &body).await.unwrap();
+}
+
+#[tokio::test]
+async fn one_stranger_leaves_room_and_turns_for_the_others() {
+    let scene = Scene::new();
+    let most = vec![b'x'; usize::try_from(LIMITS_OF_HOLDING.body_max).unwrap()];
+    hold(&scene, &origin(None, 2), &most).await.unwrap();
+    assert!(matches!(hold(&scene, &origin(None, 2), &most).await, Err(HoldError::Full)), "an eighth of all");
+    hold(&scene, &origin(None, 3), &most).await.unwrap();
+
+    // Whatever became of them: it is the writing that costs.
+    let again = async |from| {
+        let holding = begin(&scene.world, submission(APP), &origin(None, from), Some(1)).await?;
+        discard(&scene.world, holding.token(), &browser(from)).await.map_err(HoldError::from)
+    };
+    for _ in 0..64 {
+        again(4).await.unwrap();
+    }
+    assert!(matches!(again(4).await, Err(HoldError::Full)));
+    again(5).await.unwrap();
+    scene.wait(SECOND * 10);
+    again(4).await.unwrap();
 }
 
 #[tokio::test]

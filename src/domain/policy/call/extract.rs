@@ -103,6 +103,11 @@ impl Reads {
         reads
     }
 
+    /// Whether a condition looks at the header field of this name, by whatever spelling servers read it.
+    pub fn has_field(&self, name: &str) -> bool {
+        self.fields.iter().any(|read| folds_to_same(name, &read.name))
+    }
+
     fn add(&mut self, conditions: &Conditions) {
         for named in &conditions.query {
             note(&mut self.query, named, true);
