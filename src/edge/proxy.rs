@@ -37,6 +37,7 @@ mod reserved;
 mod rule;
 pub mod serve;
 pub mod tether;
+pub mod tie;
 pub mod tokens;
 pub mod trailers;
 pub mod visitors;

@@ -10,15 +10,20 @@ use super::{
 };
 use crate::{
     adapters::system::keep_asking,
-    edge::{http::forwarded, proxy::body::RequestBody, wire},
+    edge::{
+        http::forwarded,
+        proxy::{body::RequestBody, tie},
+        wire,
+    },
     ports::upstream::Upstream,
 };
 use arc_swap::ArcSwap;
 use hyper::{
+    rt::Executor,
     server::conn::{http1, http2},
     service::service_fn,
 };
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use std::{
     convert::Infallible,
     io,
@@ -167,7 +172,11 @@ impl<U: Upstream<RequestBody>> Core<U> {
             let guarded = wire::GuardedIo::new(tls, wire::Limits::default());
             let guard = Some(guarded.connection());
             let facts = Facts { peer, certificate, guard, last: forwarded::Last::default() };
-            self.http1(guarded, facts, shutdown).await
+            let served = tie::look_after(self.http1(guarded, facts, shutdown)).await;
+            served.unwrap_or_else(|| {
+                tracing::debug!(%peer, "a connection is cut that carried what its reader may not have, or does not take");
+                Ok(())
+            })
         }
     }
 
@@ -210,7 +219,7 @@ impl<U: Upstream<RequestBody>> Core<U> {
                 Ok::<_, Infallible>(response.map(|body| Counted { body, _in_use: in_use }))
             }
         });
-        let connection = http2::Builder::new(TokioExecutor::new())
+        let connection = http2::Builder::new(LookedAfter)
             .timer(TokioTimer::new())
             .max_concurrent_streams(STREAMS_MAX)
             .max_header_list_size(FIELDS_BYTES_MAX)
@@ -244,6 +253,16 @@ enum ConnectionError {
 impl From<io::ErrorKind> for ConnectionError {
     fn from(kind: io::ErrorKind) -> Self {
         Self::Io(kind.into())
+    }
+}
+
+/// Runs the streams of HTTP/2. One that is dropped is reset; the others of its connection live on.
+#[derive(Debug, Clone, Copy)]
+struct LookedAfter;
+
+impl<F: Future<Output: Send> + Send + 'static> Executor<F> for LookedAfter {
+    fn execute(&self, stream: F) {
+        tokio::spawn(tie::look_after(stream));
     }
 }
 

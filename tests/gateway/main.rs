@@ -5,6 +5,7 @@
 mod bearer;
 mod conformance;
 mod cors;
+mod cuts;
 mod demands;
 mod floods;
 mod forms;

@@ -58,6 +58,11 @@ pub enum Refusal<'a> {
         /// Where to sign in or prove.
         confirm: &'a str,
     },
+    /// The session ended while the application was at work.
+    CutOff {
+        /// The application's title.
+        app: &'a str,
+    },
     /// A sign-in came back that this browser did not set out for, or for the second time.
     LostOnTheWay,
     /// No app, no route, no page.
@@ -102,6 +107,7 @@ impl Refusal<'_> {
             Self::NotAllowed { .. } | Self::TooUnusual { .. } | Self::NotSent { .. } | Self::LostOnTheWay => {
                 StatusCode::FORBIDDEN
             }
+            Self::CutOff { .. } => StatusCode::UNAUTHORIZED,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Malformed => StatusCode::BAD_REQUEST,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -122,6 +128,7 @@ impl Refusal<'_> {
             Self::NotAllowed { .. } => "Your account can't open this page".to_owned(),
             Self::TooUnusual { .. } => "This sign-in can't open this page".to_owned(),
             Self::NotSent { .. } | Self::TooLargeToKeep { .. } => "Nothing was sent".to_owned(),
+            Self::CutOff { .. } => "This stopped halfway".to_owned(),
             Self::LostOnTheWay => "This sign-in didn't arrive".to_owned(),
             Self::NotFound => "There is no page here".to_owned(),
             Self::Malformed => "This address can't be read safely".to_owned(),
@@ -150,7 +157,8 @@ impl Refusal<'_> {
     const fn passes_by_itself(&self) -> bool {
         matches!(
             self,
-            Self::Misdirected
+            Self::CutOff { .. }
+                | Self::Misdirected
                 | Self::TooMany { .. }
                 | Self::OurFault
                 | Self::UpstreamDown { .. }
@@ -195,6 +203,7 @@ mod tests {
             ("malformed", RefusalPage { way_out: None, ..page(Refusal::Malformed) }),
             ("method_not_allowed", page(Refusal::MethodNotAllowed)),
             ("too_large", page(Refusal::TooLarge)),
+            ("cut_off", page(Refusal::CutOff { app })),
             ("lost_on_the_way", page(Refusal::LostOnTheWay)),
             ("too_slow", page(Refusal::TooSlow)),
             ("misdirected", page(Refusal::Misdirected)),

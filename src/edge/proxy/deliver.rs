@@ -183,7 +183,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         let reply = match self.exchange(served, parts, body, passage, arrival, asked.kind).await {
             Ok(response) => Reply::App(response),
             Err(unanswered) => {
-                let Some(delivery) = reading.stop().await else { return Reply::Own(unanswered.own) };
+                let Some(delivery) = reading.stop().await else { return Reply::Own(*unanswered.own) };
                 return Reply::Own(self.undelivered(&asked, known.as_deref(), &unanswered, delivery).await);
             }
         };

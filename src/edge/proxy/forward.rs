@@ -8,23 +8,27 @@ use super::{
     failure, form_action, grpc, incoming,
     kind::Kind,
     outgoing::{self, Onward},
-    tether::Tether,
-    visitors::Seen,
+    tether::{Cut, Tether},
+    tie::Tie,
+    visitors::{Known, Seen},
     websocket,
 };
 use crate::{
-    domain::policy::route::Streams,
+    domain::{
+        policy::route::{Matched, Streams},
+        target::CanonicalPath,
+    },
     edge::http::{refusal::Refusal, request::RequestId},
     ports::upstream::{Upstream, UpstreamError},
 };
-use http::{Response, StatusCode, request::Parts};
+use http::{HeaderValue, Response, StatusCode, header, request::Parts};
 use hyper::upgrade::OnUpgrade;
 use std::sync::Arc;
 
 /// What came of a request that was let through, where it was not the application's answer.
 pub(super) struct Unanswered {
     /// What its sender is told.
-    pub(super) own: Own,
+    pub(super) own: Box<Own>,
     /// Whether the application may have seen something of it.
     pub(super) may_have_arrived: bool,
 }
@@ -42,7 +46,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
     ) -> Reply<U::Body> {
         match self.exchange(served, parts, body, passage, arrival, kind).await {
             Ok(response) => Reply::App(response),
-            Err(unanswered) => Reply::Own(unanswered.own),
+            Err(unanswered) => Reply::Own(*unanswered.own),
         }
     }
 
@@ -57,8 +61,9 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         kind: Kind,
     ) -> Result<Response<ResponseBody<U::Body>>, Unanswered> {
         let Passage { admission, seen, matched, path, now, pays: _ } = passage;
-        let failed =
-            |refusal| Err(Unanswered { own: self.refuse_unasked(kind, arrival.id, refusal), may_have_arrived: false });
+        let failed = |refusal| {
+            Err(Unanswered { own: Box::new(self.refuse_unasked(kind, arrival.id, refusal)), may_have_arrived: false })
+        };
         let known = match (&seen, admission.identity()) {
             (Some(Seen::Known(known)), Some(_)) => Some(known),
             _ => None,
@@ -87,43 +92,61 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             protocol: served.speaks.protocol(is_websocket),
         };
         let browser = parts.extensions.remove::<OnUpgrade>().filter(|_| is_websocket);
-        let tether = known.map(|known| Tether {
-            ended: self.visitors.ended().clone(),
-            identity: Arc::clone(&known.identity),
-            traffic: matched.traffic(),
-            obeys: matched
-                .route
-                .filter(|(_, route)| route.streams == Streams::Obey)
-                .map(|(_, route)| self.obedience(&route.policy, &path, &parts, arrival)),
-            clock: Arc::clone(&self.world.clock),
-        });
-        let body = grpc::request_body(served, body, kind, tether.as_ref());
+        let tie = Tie::begin(known.map(|known| self.tether(known, &matched, &path, &parts, arrival)));
+        let body = grpc::request_body(served, body, kind, known.is_some());
         let Ok(request) = outgoing::request(parts, body, &onward) else { return failed(Refusal::Malformed) };
-        let sent = match self.send(served, &admission, request, kind, tether.as_ref()).await {
-            Ok(sent) => sent,
-            Err(why) => return Err(Unanswered { own: grpc::cut(why, arrival.id), may_have_arrived: true }),
+        let sent = tokio::select! {
+            biased;
+            why = tie.cut() => {
+                tracing::info!(request.id = %arrival.id, app = served.app.name, %why, "a request is cut before its answer");
+                return Err(Unanswered { own: Box::new(self.cut(served, kind, arrival.id, why)), may_have_arrived: true });
+            }
+            sent = self.upstream.send(&admission, &served.app.name, request) => sent,
         };
         let answered = match (sent, browser) {
-            (Ok(response), None) => {
-                Ok(self.received(response).map(|body| grpc::response_body(served, body, kind).tied(tether)))
-            }
-            (Ok(response), Some(browser)) => {
-                let cut = async {
-                    match tether {
-                        Some(tether) => tether.cut().await,
-                        None => std::future::pending().await,
-                    }
-                };
+            (Ok(response), Some(browser)) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
                 let mut mask = [0; 4];
                 self.world.entropy.fill(&mut mask);
-                websocket::answer(response, browser, &self.hsts, mask, cut)
+                websocket::answer(response, browser, &self.hsts, mask, tie.into_cut())
+            }
+            (Ok(response), _) => {
+                Ok(self.received(response).map(|body| grpc::response_body(served, body, kind).tied(tie)))
             }
             (Err(error), _) => Err(error),
         };
         answered.map_err(|error| Unanswered {
-            own: self.refuse_unasked(kind, arrival.id, explain(served, arrival.id, &error)),
+            own: Box::new(self.refuse_unasked(kind, arrival.id, explain(served, arrival.id, &error))),
             may_have_arrived: error.may_have_arrived(),
         })
+    }
+
+    /// What ties an exchange to the session that it was let through with.
+    fn tether(
+        &self,
+        known: &Known,
+        matched: &Matched<'_>,
+        path: &CanonicalPath<'_>,
+        parts: &Parts,
+        arrival: &Arrival<'_>,
+    ) -> Tether {
+        let obeying = matched.route.filter(|(_, route)| route.streams == Streams::Obey);
+        Tether {
+            ended: self.visitors.ended().clone(),
+            identity: Arc::clone(&known.identity),
+            traffic: matched.traffic(),
+            obeys: obeying.map(|(_, route)| self.obedience(&route.policy, path, parts, arrival)),
+            clock: Arc::clone(&self.world.clock),
+        }
+    }
+
+    /// The answer to a request whose session ended before the application had answered.
+    fn cut(&self, served: &Served, kind: Kind, id: RequestId, why: Cut) -> Own {
+        if kind == Kind::Grpc {
+            return grpc::cut(why, id);
+        }
+        let mut own = self.refuse_unasked(kind, id, Refusal::CutOff { app: &served.app.title });
+        own.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"doorward\""));
+        own
     }
 
     /// The application's answer, for the browser.
@@ -133,6 +156,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         response
     }
 }
+
 /// What the visitor may learn of a failure; the rest is logged.
 fn explain<'a>(served: &'a Served, id: RequestId, error: &UpstreamError) -> Refusal<'a> {
     tracing::warn!(%error, request.id = %id, app = served.app.name, "the application could not be asked");

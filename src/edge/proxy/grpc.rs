@@ -4,21 +4,16 @@
 //! `google.rpc.Status` of the richer error model, with an `ErrorInfo` that holds what RFC 9470 has in its challenge.
 
 use super::{
-    Proxy, Served, Speaks,
+    Served, Speaks,
     answer::{Own, Wanted, max_age_of, words_of},
     body::{RequestBody, ResponseBody},
-    failure,
     kind::Kind,
-    tether::{Cut, Tether},
+    tether::Cut,
     trailers::Trailers,
 };
-use crate::{
-    domain::policy::Admission,
-    edge::http::{refusal::Refusal, request::RequestId},
-    ports::upstream::{Upstream, UpstreamError},
-};
+use crate::edge::http::{refusal::Refusal, request::RequestId};
 use base64::prelude::{BASE64_STANDARD_NO_PAD, Engine as _};
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use std::{fmt::Write as _, sync::Arc};
 
 const STATUS: HeaderName = HeaderName::from_static("grpc-status");
@@ -159,17 +154,14 @@ fn put(message: &mut Vec<u8>, field: u8, bytes: &[u8]) {
     message.extend_from_slice(bytes);
 }
 
-/// A request's body as it goes on. Where HTTP/2 goes all the way its trailers may; and a call may be silent, for it ends
-/// with its session.
-pub(super) fn request_body(served: &Served, body: RequestBody, kind: Kind, tether: Option<&Tether>) -> RequestBody {
+/// A request's body as it goes on. Where HTTP/2 goes all the way its trailers may. One that is a call and tied to a session
+/// may be silent, for it ends with that.
+pub(super) fn request_body(served: &Served, body: RequestBody, kind: Kind, is_tied: bool) -> RequestBody {
     if served.speaks == Speaks::Http1 {
         return body;
     }
     let body = body.with_trailers(Trailers::OfRequest(Arc::clone(served.names.stripped())));
-    match tether.filter(|_| kind == Kind::Grpc) {
-        Some(tether) => body.tied(tether.clone()),
-        None => body,
-    }
+    if kind == Kind::Grpc && is_tied { body.patient() } else { body }
 }
 
 /// A response's body as it goes back.
@@ -178,30 +170,6 @@ pub(super) fn response_body<B>(served: &Served, body: ResponseBody<B>, kind: Kin
         (Speaks::Http1, _) => body,
         (Speaks::Http2, Kind::Grpc) => body.with_trailers(Trailers::OfResponse).of_call(),
         (Speaks::Http2, _) => body.with_trailers(Trailers::OfResponse),
-    }
-}
-
-impl<U: Upstream<RequestBody>> Proxy<U> {
-    /// Sends a request and waits for the head of its response. A call may wait for its first message as long as it
-    /// streams its own; one whose session ends meanwhile is given up.
-    pub(super) async fn send(
-        &self,
-        served: &Served,
-        admission: &Admission,
-        request: Request<RequestBody>,
-        kind: Kind,
-        tether: Option<&Tether>,
-    ) -> Result<Result<Response<U::Body>, UpstreamError>, Cut> {
-        let sending = self.upstream.send(admission, &served.app.name, request);
-        let Some(tether) = tether.filter(|_| kind == Kind::Grpc) else { return Ok(sending.await) };
-        let sent = tokio::select! {
-            sent = sending => sent,
-            cut = tether.clone().cut() => return Err(cut),
-        };
-        match sent.as_ref().err().and_then(failure::cut_of) {
-            Some(cut) => Err(cut),
-            None => Ok(sent),
-        }
     }
 }
 

@@ -236,6 +236,6 @@ pub(super) fn refusal_for(error: &BodyError) -> Refusal<'static> {
     match error {
         BodyError::TooLarge | BodyError::Trailers(_) => Refusal::TooLarge,
         BodyError::Stalled => Refusal::TooSlow,
-        BodyError::Broken(_) | BodyError::Lost(_) | BodyError::Cut(_) => Refusal::Malformed,
+        BodyError::Broken(_) | BodyError::Lost(_) => Refusal::Malformed,
     }
 }
