@@ -266,6 +266,50 @@ async fn the_answer_is_waited_for_from_the_end_of_the_question() {
     assert!(matches!(error, UpstreamError::Timeout), "{error}");
 }
 
+/// A request whose body never ends.
+fn endless() -> Request<TestBody> {
+    let part = || Ok::<_, BoxError>(Frame::data(Bytes::from(vec![b'x'; 64 * 1024])));
+    let body = StreamBody::new(futures_util::stream::repeat_with(part)).boxed_unsync();
+    Request::post("/").header("host", "app").body(body).unwrap()
+}
+
+#[tokio::test]
+async fn a_server_that_takes_no_more_of_a_request_is_given_up() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let server = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+    let client = client_of(Settings { answer_max: Duration::from_millis(50), ..Settings::new(vec![server]) }).await;
+
+    let admission = admission();
+    let sending = client.send(&admission, APP, endless());
+    let (answer, accepted) = tokio::join!(sending, listener.accept());
+
+    let error = answer.err().unwrap();
+    assert!(matches!(error, UpstreamError::Timeout) && error.may_have_arrived(), "{error}");
+    // Nothing is left of the exchange: the connection is closed behind what the server has not read.
+    let (mut stream, _) = accepted.unwrap();
+    while stream.read(&mut [0; 4096]).await.unwrap_or(0) > 0 {}
+}
+
+#[tokio::test]
+async fn a_request_whose_sender_pauses_is_waited_for() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let server = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+    let answer_max = Duration::from_millis(20);
+    let client = client_of(Settings { answer_max, ..Settings::new(vec![server]) }).await;
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        while stream.read(&mut [0; 4096]).await.unwrap_or(0) > 0 {}
+    });
+    let (body, request) = post();
+    body.send(Ok(Frame::data(Bytes::from("one")))).await.unwrap();
+
+    let admission = admission();
+    let exchange = client.send(&admission, APP, request);
+
+    assert!(timeout(5 * answer_max, exchange).await.is_err(), "the server has taken what there was");
+    drop(body);
+}
+
 #[tokio::test]
 async fn a_request_that_breaks_off_never_looks_whole() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
