@@ -259,13 +259,12 @@ where
     let mut watch = request.body_mut().watch();
     let fails = async {
         // Nobody owes an answer before they have the question; but they must take it.
-        match watch.as_mut().map(|watch| watch.end(answer_max)) {
-            Some(ending) => match ending.await {
+        if let Some(watch) = &mut watch {
+            match watch.end(answer_max).await {
                 End::Broken(error) => return UpstreamError::RequestBody(error),
                 End::Untaken => return UpstreamError::Timeout,
                 End::Sent => {}
-            },
-            None => {}
+            }
         }
         alarm.as_mut().reset(Instant::now() + answer_max);
         alarm.await;
@@ -318,14 +317,14 @@ impl<B: RequestBody> Lease<B> {
             // It was never to be used again, or an upgrade took it.
             None if link.sender.is_ready() || link.sender.is_closed() => {}
             // The answer came before the end of the question.
-            _ => {
-                _ = tokio::spawn(async move {
+            home => {
+                tokio::spawn(async move {
                     if let Ok(Ok(())) = timeout(SETTLE_MAX, link.sender.ready()).await
                         && let Some((idle, address)) = home
                     {
                         idle.park(address, link);
                     }
-                })
+                });
             }
         }
     }

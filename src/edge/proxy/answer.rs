@@ -157,12 +157,17 @@ pub fn refuse(kind: Kind, brand: &Brand, refused: &Refused<'_>) -> Own {
     let Refused { refusal, login_id, way_out, id } = refused;
     let status = refusal.status();
     match kind {
-        Kind::Navigation | Kind::Form => {
+        Kind::Navigation | Kind::Form | Kind::Framed => {
             let frame = Frame { brand, base: Base::App };
             let reference = id.to_string();
-            let page =
-                RefusalPage { frame, refusal: *refusal, login_id: *login_id, way_out: *way_out, reference: &reference };
-            respond(status, &page, &ContentPolicy::strict())
+            let is_framed = kind == Kind::Framed;
+            let policy = if is_framed { ContentPolicy::framed() } else { ContentPolicy::strict() };
+            let (refusal, login_id, way_out) = (*refusal, *login_id, *way_out);
+            respond(
+                status,
+                &RefusalPage { frame, refusal, login_id, way_out, reference: &reference, is_framed },
+                &policy,
+            )
         }
         Kind::Grpc => grpc::refuse(refusal, code_of(status), *id),
         Kind::Program | Kind::WebSocket => {

@@ -103,7 +103,8 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         let content_type = asked.headers.get(header::CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
         let is_payable = match asked.kind {
             Kind::Navigation | Kind::Program => true,
-            Kind::Form => is_own_form(asked),
+            Kind::Framed if asked.method.is_safe() => true,
+            Kind::Form | Kind::Framed => is_own_form(asked),
             Kind::WebSocket | Kind::Grpc => false,
         };
         let body = match brought {
@@ -125,7 +126,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             }
             Err(error) => {
                 tracing::info!(%error, request.id = %asked.id, app = asked.app.name, "a body could not be read beforehand");
-                if matches!(error, BodyError::TooLarge) && asked.kind == Kind::Form {
+                if matches!(error, BodyError::TooLarge) && matches!(asked.kind, Kind::Form | Kind::Framed) {
                     drain(body).await;
                 }
                 Err(Box::new(self.refuse(asked, refusal_for(&error), None)))

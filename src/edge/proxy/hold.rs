@@ -49,7 +49,7 @@ impl From<HoldError> for NotKept {
 /// Whether a page of this very host sent it, and nobody else can have (SU-05): the browser says so, or, where it does
 /// not say, its `Origin` does.
 pub(super) fn is_own_form(asked: &Asked<'_>) -> bool {
-    asked.kind == Kind::Form && *asked.method == Method::POST && comes_from_here(asked)
+    matches!(asked.kind, Kind::Form | Kind::Framed) && *asked.method == Method::POST && comes_from_here(asked)
 }
 
 /// Whether a page of this very host sends a request (CS-01).
