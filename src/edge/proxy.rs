@@ -36,6 +36,7 @@ pub mod reports;
 mod reserved;
 mod rule;
 pub mod serve;
+pub mod shelf;
 pub mod tether;
 pub mod tie;
 pub mod tokens;

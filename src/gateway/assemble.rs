@@ -32,6 +32,7 @@ use crate::{
             assertions::Assertions,
             cors::Cors,
             outgoing::{IdentityNames, Names},
+            shelf::Shelf,
             tokens::Tokens,
             visitors::Visitors,
         },
@@ -60,6 +61,8 @@ pub struct Shared {
     pub assertions: Assertions,
     /// The way to the applications.
     pub upstreams: Upstreams,
+    /// Room in memory for bodies that are read before they may pass.
+    pub shelf: Shelf,
     /// The portal.
     pub portal: axum::Router,
     /// Whose front door this is.
@@ -99,6 +102,7 @@ impl Shared {
             visitors: Visitors::new(world.clone(), ended.clone(), slow.clone(), tokens),
             assertions: Assertions::new(&issuer, signer, Arc::clone(&world.entropy)),
             upstreams: Upstreams::resolve(upstream_settings(settings)?).await?,
+            shelf: Shelf::default(),
             portal: serve::router(Arc::new(desk(settings, world.clone(), &brand, ended, jwks.clone()))),
             world,
             brand,
@@ -121,6 +125,7 @@ impl Shared {
             visitors: self.visitors.next(world.clone()),
             assertions: self.assertions.next(),
             upstreams: self.upstreams.next(upstream_settings(settings)?).await?,
+            shelf: self.shelf.clone(),
             portal: serve::router(Arc::new(desk(settings, world.clone(), &brand, ended, self.jwks.clone()))),
             world,
             brand,

@@ -36,7 +36,7 @@ use std::{
 };
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
-    sync::watch,
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
     task::JoinSet,
     time::timeout,
 };
@@ -92,6 +92,8 @@ pub struct Core<U> {
     pub certificates: Arc<Certificates>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// Room for connections, on all cores together.
+    pub room: Arc<Semaphore>,
 }
 
 impl<U> Clone for Core<U> {
@@ -101,6 +103,7 @@ impl<U> Clone for Core<U> {
             acceptor: self.acceptor.clone(),
             certificates: Arc::clone(&self.certificates),
             metrics: Arc::clone(&self.metrics),
+            room: Arc::clone(&self.room),
         }
     }
 }
@@ -123,7 +126,14 @@ impl<U: Upstream<RequestBody>> Core<U> {
             tokio::select! {
                 _ = shutdown.changed() => break,
                 accepted = listener.accept() => match accepted {
-                    Ok((stream, peer)) => _ = connections.spawn(self.clone().connection(stream, peer, shutdown.clone())),
+                    Ok((stream, peer)) => match Arc::clone(&self.room).try_acquire_owned() {
+                        Ok(place) => _ = connections.spawn(self.clone().connection(stream, peer, place, shutdown.clone())),
+                        // Closed at once, which costs nobody anything: a browser says so, and tries again.
+                        Err(_) => {
+                            tracing::debug!(%peer, "there is no room for a connection");
+                            self.metrics.connections_refused.inc();
+                        }
+                    },
                     Err(error) => {
                         tracing::warn!(%error, "a connection could not be accepted");
                         tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -139,7 +149,13 @@ impl<U: Upstream<RequestBody>> Core<U> {
         }
     }
 
-    async fn connection(self, stream: TcpStream, peer: SocketAddr, shutdown: watch::Receiver<()>) {
+    async fn connection(
+        self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        _place: OwnedSemaphorePermit,
+        shutdown: watch::Receiver<()>,
+    ) {
         self.metrics.connections.inc();
         if let Err(error) = self.serve(stream, peer, shutdown).await {
             tracing::debug!(%peer, error = ?error, "a connection ended in an error");

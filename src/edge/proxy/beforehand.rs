@@ -8,6 +8,7 @@ use super::{
     deliver::Brought,
     hold::{drain, is_own_form, refusal_for},
     kind::Kind,
+    shelf::Place,
 };
 use crate::{
     domain::{
@@ -119,14 +120,17 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
 
     /// All of a body, at most `bytes_max` of it; it is put back as it was.
     async fn read_whole(&self, asked: &Asked<'_>, body: &mut RequestBody, bytes_max: u64) -> Result<Bytes, Box<Own>> {
-        match whole(body, bytes_max).await {
+        let mut place = self.shelf.place();
+        match whole(body, bytes_max, &mut place).await {
             Ok(read) => {
-                *body = RequestBody::held(read.clone());
+                *body = RequestBody::shelved(read.clone(), place);
                 Ok(read)
             }
             Err(error) => {
                 tracing::info!(%error, request.id = %asked.id, app = asked.app.name, "a body could not be read beforehand");
-                if matches!(error, BodyError::TooLarge) && matches!(asked.kind, Kind::Form | Kind::Framed) {
+                if matches!(error, BodyError::TooLarge | BodyError::NoRoom)
+                    && matches!(asked.kind, Kind::Form | Kind::Framed)
+                {
                     drain(body).await;
                 }
                 Err(Box::new(self.refuse(asked, refusal_for(&error), None)))
@@ -135,7 +139,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
     }
 }
 
-async fn whole(body: &mut RequestBody, bytes_max: u64) -> Result<Bytes, BodyError> {
+async fn whole(body: &mut RequestBody, bytes_max: u64, place: &mut Place) -> Result<Bytes, BodyError> {
     if body.size_hint().lower() > bytes_max {
         return Err(BodyError::TooLarge);
     }
@@ -144,6 +148,10 @@ async fn whole(body: &mut RequestBody, bytes_max: u64) -> Result<Bytes, BodyErro
         read.extend(frame?.into_data());
         if u64::try_from(read.len()).unwrap_or(u64::MAX) > bytes_max {
             return Err(BodyError::TooLarge);
+        }
+        // Forms that routes look into are short, and room for the rest must not hang on theirs.
+        if bytes_max > FORM_BYTES_MAX {
+            place.cover(read.len())?;
         }
     }
     Ok(read.freeze())
@@ -163,6 +171,7 @@ fn is_urlencoded(headers: &HeaderMap) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::edge::proxy::shelf::Shelf;
     use http::HeaderValue;
 
     fn headers(fields: &[(http::HeaderName, &'static str)]) -> HeaderMap {
@@ -194,7 +203,9 @@ mod tests {
     async fn a_body_is_read_up_to_its_limit() {
         let body = || RequestBody::held(Bytes::from_static(b"op=transfer"));
 
-        assert_eq!(whole(&mut body(), 11).await.unwrap(), "op=transfer");
-        assert!(matches!(whole(&mut body(), 10).await, Err(BodyError::TooLarge)));
+        let mut place = Shelf::default().place();
+
+        assert_eq!(whole(&mut body(), 11, &mut place).await.unwrap(), "op=transfer");
+        assert!(matches!(whole(&mut body(), 10, &mut place).await, Err(BodyError::TooLarge)));
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{
     grpc,
+    shelf::{NoRoom, Place},
     tether::Cut,
     tie::Tie,
     trailers::{TooLong, Trailers},
@@ -40,7 +41,7 @@ pub struct RequestBody {
 
 enum Source {
     Stream(Incoming),
-    Held(Full<Bytes>),
+    Held(Full<Bytes>, #[expect(dead_code, reason = "held for its end")] Option<Place>),
     Kept(Parts),
 }
 
@@ -57,6 +58,9 @@ pub enum BodyError {
     /// It is longer than allowed.
     #[error("the body is longer than allowed")]
     TooLarge,
+    /// So much is read of others that there is no room for it.
+    #[error("too much is being read at once")]
+    NoRoom,
     /// Nothing came for [`STALLED_MAX`].
     #[error("nothing came for too long")]
     Stalled,
@@ -71,6 +75,12 @@ pub enum BodyError {
     Trailers(#[from] TooLong),
 }
 
+impl From<NoRoom> for BodyError {
+    fn from(_: NoRoom) -> Self {
+        Self::NoRoom
+    }
+}
+
 impl RequestBody {
     /// What a client sends, at most `bytes_max` of it. One that announces more is refused before it is read.
     pub fn stream(incoming: Incoming, bytes_max: u64) -> Result<Self, BodyError> {
@@ -82,7 +92,12 @@ impl RequestBody {
 
     /// What was held back, and is delivered now. Also nothing at all.
     pub fn held(bytes: Bytes) -> Self {
-        Self::of(Source::Held(Full::new(bytes)), u64::MAX)
+        Self::of(Source::Held(Full::new(bytes), None), u64::MAX)
+    }
+
+    /// The same, and the room that it takes until then.
+    pub(super) fn shelved(bytes: Bytes, place: Place) -> Self {
+        Self::of(Source::Held(Full::new(bytes), Some(place)), u64::MAX)
     }
 
     /// What was kept in the store, `length` bytes of it. Where less comes the body is broken.
@@ -114,7 +129,7 @@ impl Body for RequestBody {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let polled = match &mut self.source {
             Source::Stream(incoming) => Pin::new(incoming).poll_frame(cx).map_err(BodyError::Broken),
-            Source::Held(held) => Pin::new(held).poll_frame(cx).map_err(|never| match never {}),
+            Source::Held(held, _) => Pin::new(held).poll_frame(cx).map_err(|never| match never {}),
             Source::Kept(parts) => parts.poll(cx).map_err(BodyError::Lost),
         };
         let Poll::Ready(frame) = polled else {
@@ -141,7 +156,7 @@ impl Body for RequestBody {
     fn is_end_stream(&self) -> bool {
         match &self.source {
             Source::Stream(incoming) => incoming.is_end_stream(),
-            Source::Held(held) => held.is_end_stream(),
+            Source::Held(held, _) => held.is_end_stream(),
             Source::Kept(parts) => parts.left == 0,
         }
     }
@@ -149,7 +164,7 @@ impl Body for RequestBody {
     fn size_hint(&self) -> SizeHint {
         match &self.source {
             Source::Stream(incoming) => incoming.size_hint(),
-            Source::Held(held) => held.size_hint(),
+            Source::Held(held, _) => held.size_hint(),
             Source::Kept(parts) => SizeHint::with_exact(parts.left),
         }
     }

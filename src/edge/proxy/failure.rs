@@ -12,6 +12,7 @@ pub fn status_of(error: &UpstreamError) -> StatusCode {
         UpstreamError::Timeout | UpstreamError::ConnectTimeout => StatusCode::GATEWAY_TIMEOUT,
         UpstreamError::RequestBody(error) => match body_error(error) {
             Some(BodyError::TooLarge | BodyError::Trailers(_)) => StatusCode::PAYLOAD_TOO_LARGE,
+            Some(BodyError::NoRoom) => StatusCode::TOO_MANY_REQUESTS,
             Some(BodyError::Stalled) => StatusCode::REQUEST_TIMEOUT,
             Some(BodyError::Lost(_)) => StatusCode::SERVICE_UNAVAILABLE,
             Some(BodyError::Broken(_)) | None => StatusCode::BAD_REQUEST,

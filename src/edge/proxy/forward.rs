@@ -70,7 +70,9 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         };
         let route = matched.route.map(|(at, route)| (at, route.path.as_str()));
         let about = About { app: &served.app.name, app_index: served.index, route, level: admission.custom_level() };
-        let assertion = known.filter(|_| served.asserts).map(|known| self.assertions.get(&known.identity, about, now));
+        let assertion = known
+            .filter(|_| served.asserts)
+            .map(|known| self.assertions.get(&known.identity, &known.values, about, now));
         let Ok(assertion) = assertion.transpose().inspect_err(|error| {
             tracing::error!(%error, request.id = %arrival.id, "nothing was forwarded");
         }) else {

@@ -5,7 +5,7 @@
 
 use super::{
     Served, Speaks,
-    answer::{Own, Wanted, max_age_of, words_of},
+    answer::{Own, Wanted, level_of, max_age_of, words_of},
     body::{RequestBody, ResponseBody},
     kind::Kind,
     tether::Cut,
@@ -49,9 +49,9 @@ pub fn is_call(headers: &HeaderMap) -> bool {
 pub(super) fn unauthenticated(wanted: &Wanted<'_>, step_up_url: &str, id: RequestId) -> Own {
     let words = words_of(wanted);
     let mut metadata = vec![("step_up_url", step_up_url.to_owned()), ("request_id", id.to_string())];
-    if let Wanted::StepUp(_, requirement) = wanted {
-        metadata.push(("acr_values", requirement.level.to_string()));
-        metadata.extend(max_age_of(requirement).map(|age| ("max_age", age.as_secs().to_string())));
+    if let Wanted::StepUp(missing, requirement) = wanted {
+        metadata.push(("acr_values", level_of(missing, requirement).to_string()));
+        metadata.extend(max_age_of(missing, requirement).map(|age| ("max_age", age.as_secs().to_string())));
     }
     let reason = words.code.to_ascii_uppercase();
     let message = format!("{} {}", words.title, words.detail);
@@ -193,6 +193,41 @@ fn reason_of(why: Cut) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        domain::{
+            policy::{Missing, Requirement},
+            session::Level,
+        },
+        edge::{http::request::RequestIds, proxy::answer::unauthorized},
+    };
+    use std::time::Duration;
+
+    /// What a program must bring, in both languages.
+    #[test]
+    fn calls_are_told_the_same_as_requests() {
+        let risky = Missing::Level {
+            reached: Some(Level::Mfa),
+            wanted: Level::PhishingResistant.into(),
+            max_age: None,
+            risk: None,
+        };
+        let idle = Missing::Idle { max: Duration::from_mins(5), quiet: Duration::from_mins(9) };
+        let id = RequestIds::new(1).next();
+        for (missing, level, age) in [(risky, "phishing-resistant", None), (idle, "mfa", Some("300"))] {
+            let requirement = Requirement::at(Level::Mfa);
+            let wanted = Wanted::StepUp(&missing, &requirement);
+            let answer = unauthorized(&wanted, "https://auth.example.com/challenge", id);
+            let challenge = answer.headers()[header::WWW_AUTHENTICATE].to_str().unwrap();
+            assert!(challenge.contains(&format!("acr_values=\"{level}\"")), "{challenge}");
+            assert_eq!(challenge.split("max_age=").nth(1).map(|age| age.trim_matches('"')), age);
+
+            let call = unauthenticated(&wanted, "https://auth.example.com/challenge", id);
+            let details = BASE64_STANDARD_NO_PAD.decode(&call.headers()[DETAILS]).unwrap();
+            let details = String::from_utf8_lossy(&details);
+            assert!(details.contains(level), "{details}");
+            assert_eq!(details.contains("max_age"), age.is_some(), "{details}");
+        }
+    }
 
     #[test]
     fn a_call_is_told_by_its_content_type() {

@@ -235,6 +235,7 @@ pub(super) async fn drain(body: &mut RequestBody) {
 pub(super) fn refusal_for(error: &BodyError) -> Refusal<'static> {
     match error {
         BodyError::TooLarge | BodyError::Trailers(_) => Refusal::TooLarge,
+        BodyError::NoRoom => Refusal::TooMany { again: None },
         BodyError::Stalled => Refusal::TooSlow,
         BodyError::Broken(_) | BodyError::Lost(_) => Refusal::Malformed,
     }

@@ -16,6 +16,7 @@ use super::{
     records::Judged,
     reports::Reports,
     rule::Ruling,
+    shelf::Shelf,
     visitors::{Seen, Visitors},
 };
 use crate::{
@@ -115,6 +116,8 @@ pub struct Proxy<U> {
     pub portal: Arc<str>,
     /// Longest request body, in bytes.
     pub body_max: u64,
+    /// Room in memory for those that are read before they may pass.
+    pub shelf: Shelf,
     /// What is only reported.
     pub reports: Reports,
     /// Where decisions are recorded, if they are.
