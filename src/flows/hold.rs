@@ -50,7 +50,7 @@ pub struct Submission {
     pub host: Host,
     /// Path and query it was sent to.
     pub target: ReturnPath,
-    /// Its `Content-Type`.
+    /// Its `Content-Type`, a character for each byte.
     pub content_type: String,
     /// The page the form was on.
     pub page: ReturnPath,

@@ -53,6 +53,12 @@ const IDLE_MAX: Duration = Duration::from_secs(75);
 const FAREWELL_MAX: Duration = Duration::from_secs(5);
 /// Requests at once on one HTTP/2 connection.
 const STREAMS_MAX: u32 = 100;
+/// Streams that a client opened and took back before anybody looked at them.
+const RESETS_MAX: usize = 20;
+/// Streams that a client made us reset.
+const MADE_RESETS_MAX: usize = 1024;
+/// How long a client may take to answer a ping.
+const PONG_MAX: Duration = Duration::from_secs(20);
 /// A block of fields over HTTP/2, in bytes.
 const FIELDS_BYTES_MAX: u32 = 32 * 1024;
 /// What a browser may send ahead on one stream, and on all of a connection. The protocol's 64 KiB would make an upload
@@ -126,14 +132,15 @@ impl<U: Upstream<RequestBody>> Core<U> {
             tokio::select! {
                 _ = shutdown.changed() => break,
                 accepted = listener.accept() => match accepted {
-                    Ok((stream, peer)) => match Arc::clone(&self.room).try_acquire_owned() {
-                        Ok(place) => _ = connections.spawn(self.clone().connection(stream, peer, place, shutdown.clone())),
-                        // Closed at once, which costs nobody anything: a browser says so, and tries again.
-                        Err(_) => {
+                    Ok((stream, peer)) => {
+                        if let Ok(place) = Arc::clone(&self.room).try_acquire_owned() {
+                            connections.spawn(self.clone().connection(stream, peer, place, shutdown.clone()));
+                        } else {
+                            // Closed at once, which costs nobody anything: a browser says so, and tries again.
                             tracing::debug!(%peer, "there is no room for a connection");
                             self.metrics.connections_refused.inc();
                         }
-                    },
+                    }
                     Err(error) => {
                         tracing::warn!(%error, "a connection could not be accepted");
                         tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -238,10 +245,13 @@ impl<U: Upstream<RequestBody>> Core<U> {
         let connection = http2::Builder::new(LookedAfter)
             .timer(TokioTimer::new())
             .max_concurrent_streams(STREAMS_MAX)
+            .max_pending_accept_reset_streams(RESETS_MAX)
+            .max_local_error_reset_streams(MADE_RESETS_MAX)
             .max_header_list_size(FIELDS_BYTES_MAX)
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
             .keep_alive_interval(Duration::from_secs(30))
+            .keep_alive_timeout(PONG_MAX)
             .serve_connection(TokioIo::new(stream), service);
         let mut connection = std::pin::pin!(connection);
         tokio::select! {

@@ -10,6 +10,7 @@ mod demands;
 mod floods;
 mod forms;
 mod grpc;
+mod handshakes;
 mod held;
 mod hosts;
 mod http2;

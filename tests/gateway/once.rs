@@ -178,6 +178,10 @@ async fn what_is_no_whole_request_can_not_be_paid_for() {
 
     let too_large = post(&client, &url, vec![b'x'; 2 << 20]).send().await.unwrap();
     assert_eq!(too_large.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    let form = post(&client, &url, vec![b'x'; 2 << 20]).header(header::REFERER, gateway.url(APP, "/new"));
+    let form = navigation(form).send().await.unwrap();
+    assert_eq!(form.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    assert!(form.text().await.unwrap().contains("href=\"/new\">Back to the form</a>"), "a way on");
     let grpc = client.post(&url).header(header::CONTENT_TYPE, "application/grpc").body("x");
     let forged =
         post(&client, &url, "to=mallory").header("sec-fetch-mode", "navigate").header("sec-fetch-site", "same-site");

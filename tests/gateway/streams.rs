@@ -245,7 +245,7 @@ const MANY: usize = 1000;
 /// What one open WebSocket may cost, in KiB: TLS, both connections, and the register.
 const KIB_EACH_MAX: usize = 40;
 
-fn resident_kib(gateway: &Gateway) -> usize {
+pub(crate) fn resident_kib(gateway: &Gateway) -> usize {
     let status = std::fs::read_to_string(format!("/proc/{}/status", gateway.process_id())).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
     line.trim().trim_end_matches(" kB").parse().unwrap()

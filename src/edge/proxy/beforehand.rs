@@ -3,8 +3,9 @@
 
 use super::{
     Asked, Proxy,
-    answer::Own,
-    body::{BodyError, RequestBody},
+    answer::{self, Own, Refused},
+    body::{BodyError, READ_MAX, RequestBody},
+    challenge::form_page,
     deliver::Brought,
     hold::{drain, is_own_form, refusal_for},
     kind::Kind,
@@ -19,7 +20,7 @@ use crate::{
         secret::sha256,
         target::CanonicalPath,
     },
-    edge::http::refusal::Refusal,
+    edge::http::refusal::{Refusal, WayOut},
     flows::hold::{self, Found, LostPart},
     ports::{StoreError, upstream::Upstream},
 };
@@ -27,6 +28,7 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, header};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
+use tokio::time::timeout;
 
 /// Longest form that is looked into.
 pub const FORM_BYTES_MAX: u64 = 64 * 1024;
@@ -121,19 +123,22 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
     /// All of a body, at most `bytes_max` of it; it is put back as it was.
     async fn read_whole(&self, asked: &Asked<'_>, body: &mut RequestBody, bytes_max: u64) -> Result<Bytes, Box<Own>> {
         let mut place = self.shelf.place();
-        match whole(body, bytes_max, &mut place).await {
+        let read = timeout(READ_MAX, whole(body, bytes_max, &mut place)).await;
+        match read.unwrap_or(Err(BodyError::Stalled)) {
             Ok(read) => {
                 *body = RequestBody::shelved(read.clone(), place);
                 Ok(read)
             }
             Err(error) => {
                 tracing::info!(%error, request.id = %asked.id, app = asked.app.name, "a body could not be read beforehand");
-                if matches!(error, BodyError::TooLarge | BodyError::NoRoom)
-                    && matches!(asked.kind, Kind::Form | Kind::Framed)
-                {
+                let is_form = matches!(asked.kind, Kind::Form | Kind::Framed);
+                if is_form && matches!(error, BodyError::TooLarge | BodyError::NoRoom) {
                     drain(body).await;
                 }
-                Err(Box::new(self.refuse(asked, refusal_for(&error), None)))
+                let form = form_page(asked);
+                let way_out = is_form.then_some(WayOut { label: "Back to the form", url: form.as_str() });
+                let refused = Refused { refusal: refusal_for(&error), login_id: None, way_out, id: asked.id };
+                Err(Box::new(answer::refuse(asked.kind, &self.brand, &refused)))
             }
         }
     }

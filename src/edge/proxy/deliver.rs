@@ -397,12 +397,13 @@ pub(super) fn restore(parts: &mut Parts, waiting: &Waiting, authority: &Authorit
     let origin = format!("https://{authority}");
     parts.headers.remove(header::CONTENT_TYPE);
     parts.headers.remove(header::REFERER);
+    let content_type = waiting.content_type.chars().filter_map(|char| u8::try_from(char).ok()).collect();
     for (name, value) in [
-        (header::CONTENT_TYPE, waiting.content_type.clone()),
-        (header::REFERER, format!("{origin}{}", waiting.page.as_str())),
-        (header::ORIGIN, origin),
+        (header::CONTENT_TYPE, content_type),
+        (header::REFERER, format!("{origin}{}", waiting.page.as_str()).into_bytes()),
+        (header::ORIGIN, origin.into_bytes()),
     ] {
-        if let Ok(value) = HeaderValue::try_from(value)
+        if let Ok(value) = HeaderValue::from_bytes(&value)
             && !value.is_empty()
         {
             parts.headers.insert(name, value);

@@ -3,7 +3,7 @@
 use super::{
     Asked, Proxy,
     answer::Own,
-    body::{BodyError, RequestBody},
+    body::{BodyError, READ_MAX, RequestBody},
     challenge::{Flow, Lack, form_page, target_of},
     kind::Kind,
 };
@@ -21,11 +21,11 @@ use crate::{
     },
 };
 use bytes::{Bytes, BytesMut};
-use http::{HeaderName, Method, header};
+use http::{HeaderName, HeaderValue, Method, header};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use std::time::Duration;
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, time::timeout};
 
 /// How long the rest of a body that is not kept may take. Browsers show no answer before they have sent the whole of it, so
 /// whoever sent a large file would see a broken connection where a few KiB are drained (FR-12), and not the page that
@@ -139,10 +139,14 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
 
     /// Reads the body of a submission into the store.
     pub(super) async fn fill(&self, mut unfinished: Unfinished, body: &mut RequestBody) -> Result<Token, NotKept> {
-        let mut read = BytesMut::new();
-        while let Some(part) = next_part(body, &mut read).await.map_err(NotKept::Body)? {
-            unfinished = self.on_slow(unfinished.append(part)).await?;
-        }
+        let reading = async {
+            let mut read = BytesMut::new();
+            while let Some(part) = next_part(body, &mut read).await.map_err(NotKept::Body)? {
+                unfinished = self.on_slow(unfinished.append(part)).await?;
+            }
+            Ok::<_, NotKept>(unfinished)
+        };
+        let mut unfinished = timeout(READ_MAX, reading).await.unwrap_or(Err(NotKept::Body(BodyError::Stalled)))?;
         unfinished = self.on_slow(unfinished.finish()).await?;
         unfinished.is_kept = true;
         Ok(unfinished.token.clone())
@@ -202,11 +206,12 @@ impl Drop for Unfinished {
 
 /// A form as it is kept; `None` where it could not be sent again as it was.
 pub(super) fn submission(asked: &Asked<'_>, path: &str, query: Option<&str>) -> Option<Submission> {
-    let content_type = asked.headers.get(header::CONTENT_TYPE).map_or(Ok(""), |value| value.to_str()).ok()?;
+    // Byte for byte, whatever they are: a character each, which `restore` takes back.
+    let content_type = asked.headers.get(header::CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
     Some(Submission {
         host: asked.authority.host.clone(),
         target: target_of(path, query).parse().ok()?,
-        content_type: content_type.to_owned(),
+        content_type: content_type.iter().map(|&byte| char::from(byte)).collect(),
         page: form_page(asked),
     })
 }

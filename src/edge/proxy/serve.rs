@@ -9,7 +9,7 @@ use super::{
     challenge::{Lack, asks},
     cors::{Cors, is_foreign_socket},
     deliver::{Brought, restore},
-    hold::is_own_form,
+    hold::{drain, is_own_form},
     kind::{self, Kind},
     obedience::Latest,
     outgoing::{IdentityNames, Protocol},
@@ -237,7 +237,11 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             (Err(Barrier::Proof(lack, path)), Brought::Body(body)) if is_own_form(&asked) => {
                 Reply::Own(self.hold(&asked, &lack, body, path.as_str(), uri.query()).await)
             }
-            (Err(Barrier::Proof(lack, path)), Brought::Body(_)) => {
+            (Err(Barrier::Proof(lack, path)), Brought::Body(mut body)) => {
+                // Browsers show no answer before all is sent; programs read one.
+                if matches!(asked.kind, Kind::Form | Kind::Framed) {
+                    drain(&mut body).await;
+                }
                 Reply::Own(self.challenge(&asked, &self.flow(&asked), &lack, path.as_str(), uri.query(), None))
             }
             (Err(Barrier::Proof(lack, path)), Brought::Form(token, found)) => {

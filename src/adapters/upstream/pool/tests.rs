@@ -96,12 +96,14 @@ async fn a_connection_is_used_again_after_a_clean_end() {
     assert_eq!(connections_of_three_requests(chunked, get).await, 1);
 }
 
+/// FR-19.
 #[tokio::test]
 async fn bytes_after_a_response_are_no_second_response() {
     let smuggling = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhelloHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil";
     assert_eq!(connections_of_three_requests(smuggling, get).await, 3);
 }
 
+/// FR-20.
 #[tokio::test]
 async fn connections_that_authenticate_are_never_shared() {
     for scheme in ["Negotiate abc", "NTLM", "ntlm TlRM", "Nego2"] {
@@ -334,6 +336,7 @@ async fn a_request_that_breaks_off_never_looks_whole() {
     assert_eq!((&half, rest.as_slice()), (b"4\r\nhalf", &b"\r\n"[..]));
 }
 
+/// FR-19.
 #[tokio::test]
 async fn an_answer_before_the_end_of_the_question_does_not_free_the_connection() {
     let (address, connections) = server(HELLO).await;

@@ -150,6 +150,7 @@ fn what_is_about_one_connection_stays_on_it() {
     assert!(signed_in.fields().contains(&"remote-user: ann".to_owned()), "a nomination removes nothing of ours");
 }
 
+/// ID-07.
 #[test]
 fn an_identity_is_one_value_a_field_and_absent_parts_are_absent() {
     let mut case = Case::get("/", &[("remote-email", "forged")]);

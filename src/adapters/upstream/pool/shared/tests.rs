@@ -266,6 +266,7 @@ async fn a_server_that_takes_no_more_of_a_request_is_given_up_and_told() {
     app.dropped.notified().await;
 }
 
+/// FR-20.
 #[tokio::test]
 async fn credentials_of_a_connection_have_it_to_themselves() {
     let app = App::start(10).await;
