@@ -207,7 +207,7 @@ impl Scene {
             route: matched.route.map(|(at, route)| (at, route.path.as_str())),
             level: None,
         };
-        self.assertions.get(&known.identity, about, self.world.clock.now()).unwrap()
+        self.assertions.get(&known.identity, &known.values, about, self.world.clock.now()).unwrap()
     }
 
     fn outgoing(

@@ -12,8 +12,11 @@
   const field = "Doorward-Step-Up";
   let asking;
 
-  // Asks the person, once for all who wait. True when they have confirmed, false when they would not.
-  const confirm = (link) => asking ??= ask(link).finally(() => { asking = undefined; });
+  // Asks the person, once for all who wait. True when they have confirmed, false when they would not, or can't be asked.
+  const confirm = (link) => asking ??= ask(link).catch(() => false).finally(() => { asking = undefined; });
+
+  // Only what this very host says leads to its portal.
+  const isHere = (url) => new URL(url).origin === location.origin;
 
   const ask = (link) => new Promise((resolve) => {
     const to = new URL(link).searchParams.get("to");
@@ -38,16 +41,17 @@
     dialog.addEventListener("cancel", () => done(false));
     dialog.append(text, button("Confirm it's you", open), button("Cancel", () => done(false)));
     dialog.setAttribute("aria-label", "Confirm it's you");
-    document.body.append(dialog);
+    // A request may be made before there is a body.
+    (document.body ?? document.documentElement).append(dialog);
     dialog.showModal();
   });
 
   window.fetch = async (input, init) => {
     const request = new Request(input, init);
-    if (new URL(request.url).origin !== location.origin) return send(input, init);
+    if (!isHere(request.url)) return send(input, init);
     const again = request.clone();
     const answer = await send(request);
-    const link = answer.status === 401 && answer.headers.get(field);
+    const link = answer.status === 401 && isHere(answer.url) && answer.headers.get(field);
     return link && await confirm(link) ? send(again) : answer;
   };
 
@@ -55,6 +59,8 @@
     #opened;
     #fields = [];
     #body;
+    // Which request it is: what was begun for an earlier one is not done for it.
+    #turn = 0;
     #isWaiting = false;
     #isSpent = false;
 
@@ -68,7 +74,15 @@
 
     open(...opened) {
       [this.#opened, this.#fields, this.#isSpent] = [opened, [], opened[2] === false];
+      this.#forget();
       super.open(...opened);
+    }
+
+    abort() {
+      const wasWaiting = this.#forget();
+      super.abort();
+      // To the browser this request was over.
+      if (wasWaiting) this.#tell("abort", "loadend");
     }
 
     setRequestHeader(...pair) {
@@ -81,19 +95,29 @@
       super.send(body);
     }
 
+    #forget() {
+      const wasWaiting = this.#isWaiting;
+      this.#turn += 1;
+      this.#isWaiting = false;
+      return wasWaiting;
+    }
+
+    #tell(...events) {
+      for (const event of events) this.dispatchEvent(new ProgressEvent(event));
+    }
+
     #holdBack(heard) {
-      if (this.readyState !== 4) return;
-      const link = !this.#isSpent && this.status === 401 && this.getResponseHeader(field);
+      if (this.readyState !== 4 || this.#isSpent || !this.responseURL) return;
+      const link = this.status === 401 && isHere(this.responseURL) && this.getResponseHeader(field);
       if (!link) return;
       heard.stopImmediatePropagation();
       if (this.#isWaiting) return;
       this.#isWaiting = true;
+      const turn = this.#turn;
       confirm(link).then((confirmed) => {
+        if (turn !== this.#turn) return;
         [this.#isWaiting, this.#isSpent] = [false, true];
-        if (!confirmed) {
-          for (const event of ["readystatechange", "load", "loadend"]) this.dispatchEvent(new ProgressEvent(event));
-          return;
-        }
+        if (!confirmed) return this.#tell("readystatechange", "load", "loadend");
         const { responseType, timeout, withCredentials } = this;
         super.open(...this.#opened);
         Object.assign(this, { responseType, timeout, withCredentials });

@@ -96,7 +96,7 @@ async fn forward(
     let request = outgoing::request(parts, body, &onward).unwrap();
     let hsts = HeaderValue::from_static("max-age=31536000");
     let answered = client.send(&admission(), "app", request).await.and_then(|response| {
-        if is_websocket {
+        if is_websocket && response.status() == StatusCode::SWITCHING_PROTOCOLS {
             let cut = async move {
                 if cut.changed().await.is_err() {
                     std::future::pending::<()>().await;

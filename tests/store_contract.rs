@@ -148,6 +148,8 @@ behaviours! {
     held::a_request_is_sent_or_thrown_away_never_both
     held::a_request_is_taken_only_as_it_was_bound
     held::of_racing_requests_as_many_are_held_as_fit
+    held::of_racing_bodies_as_many_grow_as_fit
+    held::a_released_request_is_taken_once_more_and_by_one
     held::held_requests_go_with_their_time_and_with_the_account
     devices::a_device_spares_one_user_a_step_for_a_time
     devices::devices_are_listed_newest_first_and_forgotten_by_their_owner

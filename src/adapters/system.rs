@@ -3,9 +3,11 @@
 mod alive;
 mod argon2;
 mod clock;
+mod files;
 mod vault;
 
 pub use alive::keep_asking;
 pub use argon2::Argon2Hasher;
 pub use clock::{SystemClock, SystemEntropy};
+pub use files::raise_file_limit;
 pub use vault::{FileVault, VaultError};

@@ -40,6 +40,7 @@ pub(super) fn server(section: &Section<'_>) -> Option<Server> {
     let admin_key = section.maybe(&key::ADMIN_KEY, admin_key);
     let trusted_proxies = section.read(&key::TRUSTED_PROXIES, |value| value.list(network));
     let workers = section.maybe(&key::WORKERS, workers);
+    let connections = section.maybe(&key::CONNECTIONS, connections);
     let body_max = section.read(&key::BODY_MAX, size);
     let log = section.read(&key::LOG, |value| one_of(value, &[("human", LogFormat::Human), ("json", LogFormat::Json)]));
     let drain = section.read(&key::DRAIN, duration);
@@ -50,6 +51,7 @@ pub(super) fn server(section: &Section<'_>) -> Option<Server> {
         admin_key: admin_key?,
         trusted_proxies: trusted_proxies?,
         workers: workers?,
+        connections: connections?,
         body_max: body_max?,
         log: log?,
         drain: drain?,
@@ -86,6 +88,11 @@ fn admin_key(value: &Value<'_>) -> Option<Secret> {
 fn workers(value: &Value<'_>) -> Option<NonZeroUsize> {
     let count = usize::try_from(value.number()?).ok().filter(|count| *count <= 1024).and_then(NonZeroUsize::new);
     count.or_else(|| value.fail(Fault::new("this is no number of threads", "expected 1 to 1024")))
+}
+
+fn connections(value: &Value<'_>) -> Option<NonZeroUsize> {
+    let count = usize::try_from(value.number()?).ok().filter(|count| *count <= 1 << 24).and_then(NonZeroUsize::new);
+    count.or_else(|| value.fail(Fault::new("this is no number of connections", "expected 1 to 16777216")))
 }
 
 pub(super) fn tls(section: &Section<'_>) -> Option<Tls> {

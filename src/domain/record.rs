@@ -173,6 +173,10 @@ pub enum Hitch {
     Store,
     /// It brought a token that is not taken.
     Token,
+    /// Its `Connection` names a field of the message.
+    Nominated,
+    /// There was no room to read its body beforehand.
+    NoRoom,
 }
 
 impl fmt::Display for Hitch {
@@ -183,6 +187,8 @@ impl fmt::Display for Hitch {
             Self::BrokenOff => "its body broke off",
             Self::Store => "the store did not answer",
             Self::Token => "its token was not taken",
+            Self::Nominated => "its `Connection` names a field of the message",
+            Self::NoRoom => "there was no room to read its body",
         })
     }
 }

@@ -76,6 +76,16 @@ pub const JUDGEMENTS: Schedule = Schedule {
     forgotten_after: Duration::from_mins(10),
 };
 
+/// Forms of visitors who are not signed in that are kept for one address: each is written down as it comes, whatever becomes of
+/// it. Many people share one, so it never locks.
+pub const HOLDS: Schedule = Schedule {
+    free: 64,
+    delay_first: Duration::from_secs(10),
+    delay_max: Duration::from_secs(10),
+    locked_at: u32::MAX,
+    forgotten_after: Duration::from_mins(10),
+};
+
 /// Codes and links to one account, and to one address: one a minute (OB-03).
 pub const SEND_PACE: Schedule = Schedule {
     free: 1,
@@ -263,6 +273,11 @@ impl BudgetKey {
     /// Passwords that an address has judged.
     pub fn judgements(address: IpAddr) -> Self {
         Self { text: format!("judgements:{}", network(address)), owner: None }
+    }
+
+    /// Forms that are kept for an address.
+    pub fn holds(address: IpAddr) -> Self {
+        Self { text: format!("holds:{}", network(address)), owner: None }
     }
 
     /// Links to choose a new password, for an account.

@@ -1,6 +1,6 @@
 //! The data plane: requests to app hosts.
 //!
-//! [`serve`] takes one request from its head to its answer. [`outgoing`] makes what the application receives, [`incoming`]
+//! [`serve`] takes one request from its head to its answer, `forward` one that may pass to the application and back. [`outgoing`] makes what the application receives, [`incoming`]
 //! what the browser receives, [`websocket`] joins the two where the protocol changes, [`answer`] words what a request gets
 //! that may not pass, [`head`] says what a request is before anybody looks who sends it, `form_action` lets forms lead there, `rule` has policy decide, [`beforehand`] reads of a body what that
 //! takes, `hold` keeps forms until they may and `deliver` sends them on, and [`failure`] says what an exchange that did not happen looks like.
@@ -24,6 +24,7 @@ pub mod done_page;
 pub mod failure;
 pub mod fields;
 mod form_action;
+mod forward;
 pub mod grpc;
 pub mod head;
 pub mod held_page;
@@ -37,7 +38,9 @@ pub mod reports;
 mod reserved;
 mod rule;
 pub mod serve;
+pub mod shelf;
 pub mod tether;
+pub mod tie;
 pub mod tokens;
 pub mod trailers;
 pub mod visitors;

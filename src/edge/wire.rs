@@ -28,6 +28,7 @@ mod guard;
 mod head;
 mod io;
 mod refusal;
+mod sending;
 #[cfg(test)]
 mod tests;
 
@@ -55,6 +56,8 @@ pub struct Limits {
     pub head_time: Duration,
     /// From one request to the next, with nothing open.
     pub idle_time: Duration,
+    /// How long the client may have no room for what it is sent.
+    pub write_time: Duration,
     /// What is swallowed of a request that was answered before it was read.
     pub drain_bytes: usize,
     /// How long it is waited for.
@@ -71,6 +74,7 @@ impl Default for Limits {
             trailer_bytes: 16 * 1024,
             head_time: Duration::from_secs(10),
             idle_time: Duration::from_secs(75),
+            write_time: Duration::from_mins(1),
             drain_bytes: 64 * 1024,
             drain_time: Duration::from_secs(5),
         }

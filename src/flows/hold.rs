@@ -11,13 +11,13 @@ use crate::{
         policy::Admission,
         secret::{Sha256, Token, TokenHash, sha256},
         target::{Host, ReturnPath},
-        throttle::BudgetKey,
+        throttle::{BudgetKey, HOLDS},
         time::Timestamp,
         user::UserId,
     },
     ports::{
         StoreError,
-        store::{Claim, FoundHeld, Held, Room, Sender, WaitingHeld},
+        store::{Charge, Claim, FoundHeld, Held, Room, Sender, WaitingHeld},
     },
 };
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
@@ -28,6 +28,11 @@ use std::net::IpAddr;
 const OF_SESSION_MAX: u32 = 16;
 /// Requests from one address that may wait at once. Many people share one.
 const OF_ADDRESS_MAX: u32 = 64;
+/// The part of all room that strangers from one address may take: of the half that strangers have, a quarter.
+const OF_ADDRESS_SHARE: u64 = 8;
+/// What is set aside for a stranger's body before any of it has come; then twice as much each time that it is full. Whoever
+/// announces a lot and sends nothing takes no more than that. For people we know there is room for all of it, or none.
+const SET_ASIDE_FIRST: u64 = Held::PART_BYTES as u64;
 
 /// What the operator chose about held requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +50,7 @@ pub struct Submission {
     pub host: Host,
     /// Path and query it was sent to.
     pub target: ReturnPath,
-    /// Its `Content-Type`.
+    /// Its `Content-Type`, a character for each byte.
     pub content_type: String,
     /// The page the form was on.
     pub page: ReturnPath,
@@ -68,7 +73,7 @@ pub enum HoldError {
     /// It is longer than what is kept.
     #[error("the body is longer than what is held")]
     TooLarge,
-    /// So much waits already, of this session, from this address, or in all.
+    /// So much waits already, of this session, from this address, or in all; or so much came from this address of late.
     #[error("as much as may be held is held already")]
     Full,
     /// The store failed.
@@ -85,6 +90,9 @@ pub struct Holding {
     digest: Sha256,
     parts: u32,
     size: u64,
+    /// How much may come before more must be set aside.
+    set_aside: u64,
+    room: Room,
 }
 
 /// What is sealed beside the body.
@@ -114,23 +122,43 @@ pub async fn begin(
         return Err(HoldError::TooLarge);
     }
     let (token, now) = (world.entropy.token(), world.now());
+    let mut set_aside = size;
+    if origin.sender.is_none() {
+        set_aside = size.min(SET_ASIDE_FIRST);
+        // Counted before anything is written, and not given back: it is the writing that costs.
+        let charge = world.store.charge(&BudgetKey::holds(origin.address), &HOLDS, now).await?;
+        if let Charge::Closed(_) = charge {
+            return Err(HoldError::Full);
+        }
+    }
     let held = Held {
         token: token.hash(),
         place: place(&submission.host, &submission.target),
         browser: origin.browser,
         sender: origin.sender,
         address: BudgetKey::address(origin.address),
-        size,
+        size: set_aside,
         made_at: now,
     };
-    // Strangers never take the half that is left for people we know.
-    let bytes = if origin.sender.is_some() { limits.total_max } else { limits.total_max / 2 };
-    let room = Room { of_session: OF_SESSION_MAX, of_address: OF_ADDRESS_MAX, bytes };
+    let room = limits.room(origin.sender.is_some());
     if !world.store.hold(&held, room, now - Held::LIFETIME).await? {
         return Err(HoldError::Full);
     }
     let names = FieldNames::of(&submission.content_type);
-    Ok(Holding { token, submission, names, digest: Sha256::default(), parts: 0, size: 0 })
+    Ok(Holding { token, submission, names, digest: Sha256::default(), parts: 0, size: 0, set_aside, room })
+}
+
+impl Limits {
+    /// Strangers never take the half that is left for people we know, nor one of them what is there for all.
+    fn room(self, is_known: bool) -> Room {
+        let (of_session, of_address, bytes) = (OF_SESSION_MAX, OF_ADDRESS_MAX, self.total_max);
+        if is_known {
+            return Room { of_session, of_address, address_bytes: bytes, bytes };
+        }
+        // Room for one, whatever the operator chose.
+        let address_bytes = (bytes / OF_ADDRESS_SHARE).max(self.body_max);
+        Room { of_session, of_address, address_bytes, bytes: bytes / 2 }
+    }
 }
 
 impl Holding {
@@ -139,6 +167,13 @@ impl Holding {
         self.size += u64::try_from(part.len()).unwrap_or(u64::MAX);
         if self.size > world.settings.hold.body_max {
             return Err(HoldError::TooLarge);
+        }
+        if self.size > self.set_aside {
+            let set_aside = self.size.max(self.set_aside * 2).min(world.settings.hold.body_max);
+            if !world.store.hold_more(self.token.hash(), set_aside, self.room).await? {
+                return Err(HoldError::Full);
+            }
+            self.set_aside = set_aside;
         }
         self.names.read(part);
         self.digest.read(part);
@@ -151,7 +186,7 @@ impl Holding {
 
     /// The whole of it is there. Returns the one-time token that delivers it.
     pub async fn finish(self, world: &World) -> Result<Token, HoldError> {
-        let Self { token, submission, names, digest, parts, size } = self;
+        let Self { token, submission, names, digest, parts, size, .. } = self;
         let Submission { target, content_type, page, .. } = submission;
         let (target, page) = (target.as_str().to_owned(), page.as_str().to_owned());
         let (fields, digest) = (names.into_names(), digest.finish());
@@ -292,6 +327,16 @@ impl Delivery {
         &self.token
     }
 
+    /// Where it goes.
+    pub fn target(&self) -> &str {
+        &self.head.target
+    }
+
+    /// The page the form was on.
+    pub fn page(&self) -> &str {
+        &self.head.page
+    }
+
     /// How long its body is.
     pub const fn size(&self) -> u64 {
         self.head.size
@@ -307,7 +352,7 @@ impl Delivery {
         read_part(world, self.token.hash(), number).await
     }
 
-    /// Lets it wait again: the application would not have it without one more proof, and said so.
+    /// Lets it wait again: the application would not have it without one more proof, and said so; or nothing of it was sent.
     pub async fn release(self, world: &World) -> Result<(), StoreError> {
         world.store.release_held(self.token.hash()).await
     }

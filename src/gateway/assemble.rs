@@ -28,7 +28,7 @@ use crate::{
             page::{Brand, ContentPolicy},
         },
         portal::serve::{self, Desk},
-        proxy::{Latest, Served, Speaks, assertions::Assertions, tokens::Tokens, visitors::Visitors},
+        proxy::{Latest, Served, Speaks, assertions::Assertions, shelf::Shelf, tokens::Tokens, visitors::Visitors},
     },
     flows::World,
     ports::Signer,
@@ -54,6 +54,8 @@ pub struct Shared {
     pub assertions: Assertions,
     /// The way to the applications.
     pub upstreams: Upstreams,
+    /// Room in memory for bodies that are read before they may pass.
+    pub shelf: Shelf,
     /// The portal.
     pub portal: axum::Router,
     /// Whose front door this is.
@@ -93,6 +95,7 @@ impl Shared {
             visitors: Visitors::new(world.clone(), ended.clone(), slow.clone(), tokens),
             assertions: Assertions::new(&issuer, signer, Arc::clone(&world.entropy)),
             upstreams: Upstreams::resolve(upstream_settings(settings)?).await?,
+            shelf: Shelf::default(),
             portal: serve::router(Arc::new(desk(settings, world.clone(), &brand, ended, jwks.clone()))),
             world,
             brand,
@@ -115,6 +118,7 @@ impl Shared {
             visitors: self.visitors.next(world.clone()),
             assertions: self.assertions.next(),
             upstreams: self.upstreams.next(upstream_settings(settings)?).await?,
+            shelf: self.shelf.clone(),
             portal: serve::router(Arc::new(desk(settings, world.clone(), &brand, ended, self.jwks.clone()))),
             world,
             brand,

@@ -84,6 +84,7 @@ fn front(
             brand: Arc::clone(&shared.brand),
             portal: settings.portal.url.to_string().into(),
             body_max: settings.server.body_max,
+            shelf: shared.shelf,
             reports: metrics.reports.clone(),
             records: shared.records.map(|records| records as Arc<dyn Records>),
             hsts: HSTS,

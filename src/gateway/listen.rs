@@ -10,15 +10,20 @@ use super::{
 };
 use crate::{
     adapters::system::keep_asking,
-    edge::{http::forwarded, proxy::body::RequestBody, wire},
+    edge::{
+        http::forwarded,
+        proxy::{body::RequestBody, tie},
+        wire,
+    },
     ports::upstream::Upstream,
 };
 use arc_swap::ArcSwap;
 use hyper::{
+    rt::Executor,
     server::conn::{http1, http2},
     service::service_fn,
 };
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use std::{
     convert::Infallible,
     io,
@@ -31,7 +36,7 @@ use std::{
 };
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
-    sync::watch,
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
     task::JoinSet,
     time::timeout,
 };
@@ -48,6 +53,12 @@ const IDLE_MAX: Duration = Duration::from_secs(75);
 const FAREWELL_MAX: Duration = Duration::from_secs(5);
 /// Requests at once on one HTTP/2 connection.
 const STREAMS_MAX: u32 = 100;
+/// Streams that a client opened and took back before anybody looked at them.
+const RESETS_MAX: usize = 20;
+/// Streams that a client made us reset.
+const MADE_RESETS_MAX: usize = 1024;
+/// How long a client may take to answer a ping.
+const PONG_MAX: Duration = Duration::from_secs(20);
 /// A block of fields over HTTP/2, in bytes.
 const FIELDS_BYTES_MAX: u32 = 32 * 1024;
 /// What a browser may send ahead on one stream, and on all of a connection. The protocol's 64 KiB would make an upload
@@ -87,6 +98,8 @@ pub struct Core<U> {
     pub certificates: Arc<Certificates>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// Room for connections, on all cores together.
+    pub room: Arc<Semaphore>,
 }
 
 impl<U> Clone for Core<U> {
@@ -96,6 +109,7 @@ impl<U> Clone for Core<U> {
             acceptor: self.acceptor.clone(),
             certificates: Arc::clone(&self.certificates),
             metrics: Arc::clone(&self.metrics),
+            room: Arc::clone(&self.room),
         }
     }
 }
@@ -118,7 +132,15 @@ impl<U: Upstream<RequestBody>> Core<U> {
             tokio::select! {
                 _ = shutdown.changed() => break,
                 accepted = listener.accept() => match accepted {
-                    Ok((stream, peer)) => _ = connections.spawn(self.clone().connection(stream, peer, shutdown.clone())),
+                    Ok((stream, peer)) => {
+                        if let Ok(place) = Arc::clone(&self.room).try_acquire_owned() {
+                            connections.spawn(self.clone().connection(stream, peer, place, shutdown.clone()));
+                        } else {
+                            // Closed at once, which costs nobody anything: a browser says so, and tries again.
+                            tracing::debug!(%peer, "there is no room for a connection");
+                            self.metrics.connections_refused.inc();
+                        }
+                    }
                     Err(error) => {
                         tracing::warn!(%error, "a connection could not be accepted");
                         tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -134,7 +156,13 @@ impl<U: Upstream<RequestBody>> Core<U> {
         }
     }
 
-    async fn connection(self, stream: TcpStream, peer: SocketAddr, shutdown: watch::Receiver<()>) {
+    async fn connection(
+        self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        _place: OwnedSemaphorePermit,
+        shutdown: watch::Receiver<()>,
+    ) {
         self.metrics.connections.inc();
         if let Err(error) = self.serve(stream, peer, shutdown).await {
             tracing::debug!(%peer, error = ?error, "a connection ended in an error");
@@ -167,7 +195,11 @@ impl<U: Upstream<RequestBody>> Core<U> {
             let guarded = wire::GuardedIo::new(tls, wire::Limits::default());
             let guard = Some(guarded.connection());
             let facts = Facts { peer, certificate, guard, last: forwarded::Last::default() };
-            self.http1(guarded, facts, shutdown).await
+            let served = tie::look_after(self.http1(guarded, facts, shutdown)).await;
+            served.unwrap_or_else(|| {
+                tracing::debug!(%peer, "a connection is cut that carried what its reader may not have, or does not take");
+                Ok(())
+            })
         }
     }
 
@@ -210,13 +242,16 @@ impl<U: Upstream<RequestBody>> Core<U> {
                 Ok::<_, Infallible>(response.map(|body| Counted { body, _in_use: in_use }))
             }
         });
-        let connection = http2::Builder::new(TokioExecutor::new())
+        let connection = http2::Builder::new(LookedAfter)
             .timer(TokioTimer::new())
             .max_concurrent_streams(STREAMS_MAX)
+            .max_pending_accept_reset_streams(RESETS_MAX)
+            .max_local_error_reset_streams(MADE_RESETS_MAX)
             .max_header_list_size(FIELDS_BYTES_MAX)
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
             .keep_alive_interval(Duration::from_secs(30))
+            .keep_alive_timeout(PONG_MAX)
             .serve_connection(TokioIo::new(stream), service);
         let mut connection = std::pin::pin!(connection);
         tokio::select! {
@@ -244,6 +279,16 @@ enum ConnectionError {
 impl From<io::ErrorKind> for ConnectionError {
     fn from(kind: io::ErrorKind) -> Self {
         Self::Io(kind.into())
+    }
+}
+
+/// Runs the streams of HTTP/2. One that is dropped is reset; the others of its connection live on.
+#[derive(Debug, Clone, Copy)]
+struct LookedAfter;
+
+impl<F: Future<Output: Send> + Send + 'static> Executor<F> for LookedAfter {
+    fn execute(&self, stream: F) {
+        tokio::spawn(tie::look_after(stream));
     }
 }
 

@@ -103,6 +103,8 @@ pub struct Metrics {
     answers: [[Counter; 5]; 3],
     /// Connections that are open.
     pub connections: Gauge,
+    /// Connections for which there was no room.
+    pub connections_refused: Counter,
     /// Requests that the wire guard refused.
     pub refused: Counter,
     /// TLS handshakes that came to nothing.
@@ -126,6 +128,9 @@ impl Default for Metrics {
         );
         let (connections, refused, handshakes_failed) = (Gauge::default(), Counter::default(), Counter::default());
         registry.register("connections", "Open connections of browsers", connections.clone());
+        let connections_refused = Counter::default();
+        let help = "Connections of browsers that found no room";
+        registry.register("connections_refused", help, connections_refused.clone());
         registry.register("requests_refused", "Requests that can be read in two ways", refused.clone());
         registry.register("tls_handshakes_failed", "Handshakes that came to nothing", handshakes_failed.clone());
         let reports = Reports::default();
@@ -143,7 +148,17 @@ impl Default for Metrics {
         );
         let of = |by| CODES.map(|code| answers.get_or_create(&Labels { by, code }).clone());
         let answers = [of("gateway"), of("portal"), of("app")];
-        Self { registry, answers, connections, refused, handshakes_failed, reports, config, unrecorded }
+        Self {
+            registry,
+            answers,
+            connections,
+            connections_refused,
+            refused,
+            handshakes_failed,
+            reports,
+            config,
+            unrecorded,
+        }
     }
 }
 

@@ -204,6 +204,7 @@ fn waiting(started: &Settings, now: &Settings) -> Vec<&'static str> {
         ("server.redirect", was.redirect == is.redirect),
         ("server.admin", was.admin == is.admin),
         ("server.workers", was.workers == is.workers),
+        ("server.connections", was.connections == is.connections),
         ("server.log", was.log == is.log),
         ("records", started.records == now.records),
         ("store.url", is_same_store(&started.store, &now.store)),

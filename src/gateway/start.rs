@@ -17,6 +17,7 @@ use crate::{
         certificates::CertificateError,
         records::FileRecords,
         signer::KeyError,
+        system::raise_file_limit,
         upstream::{Client, NotAServer, NotTrusted},
     },
     config::{File, Prints, Settings, UnusableMark},
@@ -38,7 +39,7 @@ use tokio::{
     net::TcpListener,
     runtime::{self, Handle, Runtime},
     signal::unix::{Signal, SignalKind, signal},
-    sync::watch,
+    sync::{Semaphore, watch},
 };
 use tokio_rustls::TlsAcceptor;
 
@@ -143,9 +144,10 @@ pub fn start(settings: &Settings, file: File, prints: Prints) -> Result<Running,
     let helpers = slow.block_on(Helpers::bind(settings))?;
     let workers =
         settings.server.workers.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
+    let room = room(settings.server.connections);
     let (mut seats, mut cores) = (Vec::new(), Vec::new());
     for _ in 0..workers {
-        let (seat, spawn) = seat(settings, &shared, &acceptor, &certificates, &metrics)?;
+        let (seat, spawn) = seat(settings, &shared, &acceptor, &certificates, &metrics, &room)?;
         cores.push(spawn.core(&settings.server.listen, stopping.clone())?);
         seats.push(seat);
     }
@@ -221,6 +223,20 @@ impl Running {
     }
 }
 
+/// Files that are open beside those of connections: the store's, sockets, logs.
+const OTHER_FILES: u64 = 256;
+
+/// Room for the connections of browsers. Each may take one more to an application.
+fn room(chosen: Option<NonZeroUsize>) -> Arc<Semaphore> {
+    let files = raise_file_limit();
+    let by_files = usize::try_from(files.saturating_sub(OTHER_FILES) / 2).unwrap_or(usize::MAX);
+    let count = chosen.map_or(by_files, NonZeroUsize::get);
+    if count > by_files {
+        tracing::warn!(connections = count, files, "the machine lets us open fewer files than that takes");
+    }
+    Arc::new(Semaphore::new(count.clamp(1, Semaphore::MAX_PERMITS)))
+}
+
 /// A core that is not started yet, and the seat of its front.
 fn seat(
     settings: &Settings,
@@ -228,6 +244,7 @@ fn seat(
     acceptor: &TlsAcceptor,
     certificates: &Arc<Certificates>,
     metrics: &Arc<Metrics>,
+    room: &Arc<Semaphore>,
 ) -> Result<(Seat, Spawn), StartError> {
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     let seat = Seat::new(runtime.handle().clone(), shared, settings, Arc::clone(metrics));
@@ -236,6 +253,7 @@ fn seat(
         acceptor: acceptor.clone(),
         certificates: Arc::clone(certificates),
         metrics: Arc::clone(metrics),
+        room: Arc::clone(room),
     };
     Ok((seat, Spawn { runtime, core }))
 }

@@ -45,7 +45,10 @@ pub enum UpstreamError {
     /// The server could not prove that it is the app's; nothing was sent.
     #[error("the app's TLS is not trusted: {0}")]
     Tls(#[source] io::Error),
-    /// No connection, or no head of a response, came in time.
+    /// No connection came about in time; nothing was sent.
+    #[error("no connection to the app came about in time")]
+    ConnectTimeout,
+    /// No head of a response came in time.
     #[error("the app did not answer in time")]
     Timeout,
     /// The body of the request ended in an error; the application saw that it is not whole.
@@ -54,4 +57,15 @@ pub enum UpstreamError {
     /// The connection broke, or what came was no response to this request.
     #[error("the exchange with the app failed: {0}")]
     Exchange(#[source] BoxError),
+}
+
+impl UpstreamError {
+    /// Whether an application may have seen something of the request. Where it can't, the request may go out again as if it
+    /// never had.
+    pub const fn may_have_arrived(&self) -> bool {
+        match self {
+            Self::NoneHealthy | Self::Busy | Self::Connect(_) | Self::Tls(_) | Self::ConnectTimeout => false,
+            Self::Timeout | Self::RequestBody(_) | Self::Exchange(_) => true,
+        }
+    }
 }

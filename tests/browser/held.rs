@@ -35,6 +35,11 @@ fn application(received: Received, other: String) -> Router {
     };
     Router::new()
         .route("/new", get(async move || form("/upload?draft=1")))
+        .route("/new/patient", get(async move || form("/patient")))
+        .route("/frames", get(async || Html(FRAMES)))
+        .route("/early", get(async || Html(EARLY)))
+        .route("/guarded", get(async || "guarded"))
+        .route("/patient", post(upload))
         .route("/cross", get(async move || form(&other)))
         .route(
             "/strict/field",
@@ -46,6 +51,15 @@ fn application(received: Received, other: String) -> Router {
         .route("/upload", post(upload).get(async || Html("<!doctype html><h1>Fresh</h1>")))
         .with_state(received)
 }
+
+/// A page of the kind that older applications are made of.
+const FRAMES: &str =
+    "<!doctype html><title>Frames</title><h1>Frames</h1><iframe id=inner src=/new width=600 height=500></iframe>";
+
+/// A page that asks for something before it has a body.
+const EARLY: &str = "<!doctype html><script src=\"/.doorward/client.js\"></script><script>
+    fetch('/api', { method: 'POST', body: 'early' }).then(answer => window.early = answer.status);
+    </script><title>Early</title><main><h1>Early</h1></main>";
 
 /// Keeps the forms of its page at home.
 const STRICT: &str = "<meta http-equiv=content-security-policy content=\"form-action 'self'\">";
@@ -95,22 +109,26 @@ fn hash(bytes: &[u8]) -> String {
 }
 
 /// Who sends what, and what comes of it.
-struct Scene {
+pub(crate) struct Scene {
     ann: Person,
     bob: Person,
-    received: Received,
+    pub(crate) received: Received,
     file: String,
     sha256: String,
 }
 
 /// The application behind a gateway that wants a fresh code for uploads.
-async fn scene() -> (House, Scene) {
+pub(crate) async fn scene() -> (House, Scene) {
     let (folder, received) = (TempDir::new().unwrap(), Received::default());
     let site = Site::new(env!("CARGO_BIN_EXE_doorward"), &[PAYROLL, REPORTS]);
     let other = format!("https://{PAYROLL}:{}/upload?draft=1", site.https);
     let server = serve(application(Arc::clone(&received), other)).await;
+    let here = format!("https://{PAYROLL}:{}", site.https);
     site.configure(&format!(
         r#"{}
+[hold]
+body_max = "1MiB"
+
 [policy.standard]
 level = "mfa"
 
@@ -125,7 +143,15 @@ upstream = ["{server}"]
 policy = "standard"
 
   [[app.route]]
-  path = "/new"
+  path = "/new/**"
+  policy = "public"
+
+  [[app.route]]
+  path = "/frames"
+  policy = "public"
+
+  [[app.route]]
+  path = "/early"
   policy = "public"
 
   [[app.route]]
@@ -150,6 +176,11 @@ name = "reports"
 host = "{REPORTS}"
 upstream = ["{server}"]
 policy = "public"
+cors = {{ origins = ["{here}"], credentials = true }}
+
+  [[app.route]]
+  path = "/guarded"
+  policy = "standard"
 "#,
         site.preamble()
     ));
@@ -335,6 +366,67 @@ async fn what_nobody_sent_is_looked_at_first_and_what_another_site_sent_is_dropp
             assert_eq!(scene.count(), 0);
             press(page, "Send").await;
             scene.arrived(&house, page).await;
+        })
+        .await;
+}
+
+/// The portal is never shown in a frame, and the form in one is not lost.
+#[tokio::test]
+async fn a_form_in_a_frame_waits_for_a_step_up_in_the_whole_window() {
+    let (house, mut scene) = scene().await;
+    house
+        .open(Scripts::On, "held-framed", async |page| {
+            scene.go_stale(&house, page).await;
+            page.goto(house.url(PAYROLL, "/frames")).await.unwrap();
+            page.find(By::Id("inner")).await.unwrap().enter_frame().await.unwrap();
+            page.query(By::Id("file")).first().await.unwrap().send_keys(&scene.file).await.unwrap();
+            press(page, "Send it").await;
+
+            page.query(By::XPath("//h1[text()=\"Confirm it's you\"]")).first().await.unwrap();
+            says(page, "We kept what you typed: it goes on once you've confirmed.").await;
+            page.find(By::LinkText("Confirm it's you")).await.unwrap().click().await.unwrap();
+            page.enter_default_frame().await.unwrap();
+            page.query(By::XPath("//h1[text()='Enter your code']")).first().await.unwrap();
+            answer(page, &scene.ann.code()).await;
+            scene.arrived(&house, page).await;
+            assert_eq!(scene.count(), 1);
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn a_form_too_large_to_keep_is_sent_again_from_the_tab_that_still_has_it() {
+    let (house, mut scene) = scene().await;
+    let large = house.gateway.site.folder().join("large.bin");
+    fs::write(&large, vec![b'x'; 3 << 19]).unwrap();
+    (scene.file, scene.sha256) = (large.display().to_string(), hash(&vec![b'x'; 3 << 19]));
+    house
+        .open(Scripts::On, "held-too-large", async |page| {
+            page.goto(house.url(PAYROLL, "/new/patient")).await.unwrap();
+            page.find(By::Name("amount")).await.unwrap().send_keys("34").await.unwrap();
+            page.find(By::Id("file")).await.unwrap().send_keys(&scene.file).await.unwrap();
+            press(page, "Send it").await;
+            assert_eq!(heading(page).await, "Nothing was sent");
+            look(page, "held-too-large").await;
+            let first = page.window().await.unwrap();
+
+            page.find(By::LinkText("Confirm it's you, in a new tab")).await.unwrap().click().await.unwrap();
+            let windows = page.windows().await.unwrap();
+            let second = windows.into_iter().find(|window| *window != first).expect("a new tab");
+            page.switch_to_window(second).await.unwrap();
+            sign_in(page, "ann", PASSWORD).await;
+            answer(page, &scene.ann.code()).await;
+            assert_eq!(url(page).await, house.url(PAYROLL, "/new/patient"), "where it can be filled in");
+            page.switch_to_window(first).await.unwrap();
+            page.back().await.unwrap();
+
+            let typed = page.find(By::Name("amount")).await.unwrap().prop("value").await.unwrap();
+            assert_eq!(typed.as_deref(), Some("1234"), "what was typed is still there");
+            page.find(By::Id("file")).await.unwrap().send_keys(&scene.file).await.unwrap();
+            press(page, "Send it").await;
+            page.query(By::XPath("//h1[text()='Received']")).first().await.unwrap();
+            says(page, &scene.sha256).await;
+            assert_eq!(scene.count(), 1);
         })
         .await;
 }

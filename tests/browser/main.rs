@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod account;
+mod client_script;
 mod demo_app;
 mod devices;
 mod enrolment;

@@ -2,6 +2,7 @@
 
 use crate::{
     recorder::Recorder,
+    streams::resident_kib,
     world::{APP, ask, gateway},
 };
 use std::time::Duration;
@@ -16,8 +17,10 @@ const FRAMES: u32 = 20_000;
 /// How long a flood may last.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
+const SETTINGS: u8 = 4;
 const CONTINUATION: u8 = 9;
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
@@ -117,6 +120,44 @@ async fn empty_continuations_end_the_connection() {
     still_serves(&gateway).await;
 }
 
+/// CVE-2019-9518: frames of a body that hold nothing of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fr_24_empty_data_frames_end_the_connection() {
+    let gateway = gateway(&Recorder::start().await.url()).await;
+
+    let taken = flood(&gateway, |number| match number {
+        0 => frame(HEADERS, END_HEADERS, 1, &fields(POST)),
+        _ => frame(DATA, 0, 1, &[]),
+    })
+    .await;
+
+    println!("{taken} empty frames of data were taken");
+    assert!(taken < FRAMES, "{taken} were taken");
+    still_serves(&gateway).await;
+}
+
+/// A field of 4 KB in the table, and blocks that name it ten thousand times: 40 MB in the place of 10 KB.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fr_24_blocks_that_unfold_to_far_more_than_they_are_never_become_requests() {
+    let app = Recorder::start().await;
+    let gateway = gateway(&app.url()).await;
+    let before = resident_kib(&gateway);
+    // 6.2.1 with a new name: kept in the table, where the first place is number 62. Its length is 127 + 3873.
+    let kept = [&[0x40, 1, b'x', 0x7f, 0xa1, 0x1e][..], &[b'y'; 4000]].concat();
+    let taken = flood(&gateway, move |number| {
+        let stream = 2 * number + 1;
+        let block = if number == 0 { kept.clone() } else { vec![0xbe; 10_000] };
+        frame(HEADERS, END_HEADERS | END_STREAM, stream, &[fields(GET), block].concat())
+    })
+    .await;
+
+    println!("{taken} such blocks were taken");
+    assert!(app.requests().len() <= 1, "{}", app.requests().len());
+    let grown = resident_kib(&gateway).saturating_sub(before);
+    assert!(grown < 64 * 1024, "{grown} KiB more");
+    still_serves(&gateway).await;
+}
+
 /// CVE-2025-8671: frames that make the server itself reset streams.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn resets_that_the_gateway_is_made_to_send_end_the_connection() {
@@ -179,4 +220,43 @@ async fn upper_case_and_connection_specific_fields_are_no_request() {
     }
 
     assert!(app.is_untouched(), "{}", app.bytes().escape_ascii());
+}
+
+/// FR-23: what a client may open at once is said, and held to.
+#[tokio::test]
+async fn fr_23_only_so_many_streams_and_fields_are_taken_and_the_client_is_told() {
+    let gateway = gateway(&Recorder::start().await.url()).await;
+    let mut stream = tls(&gateway.site.authority, APP, gateway.site.https, "h2").await.unwrap();
+    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
+    stream.write_all(&frame(SETTINGS, 0, 0, &[])).await.unwrap();
+    let settings = timeout(PATIENCE, read_frame(&mut stream)).await.unwrap();
+    assert_eq!(settings[3], SETTINGS);
+    let said: Vec<_> =
+        settings[9..].chunks(6).map(|pair| (pair[1], u32::from_be_bytes(pair[2..].try_into().unwrap()))).collect();
+    // RFC 9113 6.5.2: MAX_CONCURRENT_STREAMS and MAX_HEADER_LIST_SIZE.
+    assert!(said.contains(&(3, 100)) && said.contains(&(6, 32 * 1024)), "{said:?}");
+
+    // Each waits for the rest of its body, so all stay open.
+    for number in 0..101 {
+        stream.write_all(&frame(HEADERS, END_HEADERS, 2 * number + 1, &fields(POST))).await.unwrap();
+    }
+    let refused = async {
+        loop {
+            let frame = read_frame(&mut stream).await;
+            if frame[3] == RST_STREAM {
+                return frame;
+            }
+        }
+    };
+    // The last of them, with REFUSED_STREAM.
+    assert_eq!(timeout(PATIENCE, refused).await.unwrap()[5..], [0, 0, 0, 201, 0, 0, 0, 7]);
+}
+
+async fn read_frame(stream: &mut (impl tokio::io::AsyncRead + Unpin)) -> Vec<u8> {
+    let mut frame = vec![0; 9];
+    stream.read_exact(&mut frame).await.unwrap();
+    let length = u32::from_be_bytes([0, frame[0], frame[1], frame[2]]);
+    frame.resize(9 + usize::try_from(length).unwrap(), 0);
+    stream.read_exact(&mut frame[9..]).await.unwrap();
+    frame
 }

@@ -101,6 +101,32 @@ async fn a_form_in_pieces_is_read_and_goes_on_whole() {
     );
 }
 
+/// ID-01, ID-06: no second spelling and no nomination has the application read another form than the one that was decided on.
+#[tokio::test]
+async fn what_says_how_a_form_is_read_has_one_spelling_and_stays() {
+    let recorder = Recorder::start().await;
+    let (gateway, _) = gateway(&recorder).await;
+    let post = async |more: &str| {
+        let fields = format!("Host: {APP}\r\nContent-Type: {FORM}\r\nContent-Length: 7\r\n{more}\r\n");
+        let mut connection = gateway.connect(APP).await;
+        connection.send(format!("POST /index.php HTTP/1.1\r\n{fields}op=ping")).await;
+        connection.head().await
+    };
+
+    for other in ["Content_Type: multipart/form-data; boundary=x", "content.encoding: gzip", "CONTENT_DISPOSITION: x"] {
+        assert!(post(&format!("{other}\r\n")).await.starts_with("HTTP/1.1 200"), "{other}");
+        let seen = recorder.last();
+        assert!(!seen.head.contains(other), "{}", seen.head);
+        assert_eq!(seen.field("content-type"), [FORM]);
+    }
+    let passed = recorder.requests().len();
+    for named in ["content-type", "close, Content-Encoding", "cookie", "authorization", "host", "content-length"] {
+        assert!(post(&format!("Connection: {named}\r\n")).await.starts_with("HTTP/1.1 400"), "{named}");
+    }
+    assert!(post("Connection: keep-alive, x-own\r\nX-Own: 1\r\n").await.starts_with("HTTP/1.1 200"));
+    assert_eq!(recorder.requests().len(), passed + 1);
+}
+
 #[tokio::test]
 async fn a_form_that_was_held_is_decided_on_by_its_fields() {
     let recorder = Recorder::start().await;

@@ -1,16 +1,25 @@
 //! Forms that meet a missing or stale session: kept, sent once, and only where they belong.
 
 use crate::{
-    recorder::Recorder,
+    http2::connect,
+    recorder::{OK, Recorder},
     world::{APP, app, site},
 };
-use futures_util::future::join_all;
-use http::{StatusCode, header};
+use bytes::Bytes;
+use futures_util::{StreamExt as _, future::join_all, stream};
+use http::{HeaderValue, Method, Request, StatusCode, header};
+use http_body_util::{BodyExt as _, StreamBody};
+use hyper::body::Frame;
 use reqwest::{Client, Response};
+use sqlx::{Connection as _, SqliteConnection};
+use std::{convert::Infallible, path::Path};
 use support::{
+    client,
     gateway::{Gateway, PORTAL},
     person::{PASSWORD, Page, Person, arrive, navigation, visit},
+    process::free_port,
 };
+use tokio::{io::AsyncReadExt as _, net::TcpListener, sync::mpsc};
 
 const MULTIPART: &str = "multipart/form-data; boundary=----x7";
 
@@ -26,13 +35,29 @@ fn upload() -> Vec<u8> {
 
 /// A gateway whose transfers want a fresh code.
 async fn gateway(recorder: &Recorder) -> (Gateway, Person) {
+    gateway_of(&app("app", &recorder.url()), "6s").await
+}
+
+/// The same of any application, with another age up to which a code is fresh.
+async fn gateway_of(app: &str, within: &str) -> (Gateway, Person) {
     let site = site();
-    let policies = "\n[hold]\nbody_max = \"1MiB\"\n\n[policy.standard]\nlevel = \"mfa\"\n\n\
-        [policy.transfers]\nlevel = \"mfa\"\nfresh = { any = [\"totp\"], within = \"6s\" }\n";
+    let policies = format!(
+        "\n[hold]\nbody_max = \"1MiB\"\n\n[policy.standard]\nlevel = \"mfa\"\n\n\
+        [policy.transfers]\nlevel = \"mfa\"\nfresh = {{ any = [\"totp\"], within = \"{within}\" }}\n"
+    );
     let route = "\n[[app.route]]\npath = \"/transfers/**\"\nmethods = [\"POST\"]\npolicy = \"transfers\"\n";
-    site.configure(&[&site.preamble(), policies, &app("app", &recorder.url()), route].concat());
+    site.configure(&[&site.preamble(), &policies, app, route].concat());
     let ann = Person::add(&site, "ann", &[]);
     (site.start().await, ann)
+}
+
+/// Sends a form while nobody is signed in, signs Ann in, and gives the token that it goes on with.
+async fn kept(client: &Client, ann: &Person, url: &str) -> String {
+    let page = visit(client, &location(&submit(client, url, upload()).await)).await;
+    let page = ann.type_password(client, &page).await;
+    let page = ann.type_code(client, &page).await;
+    assert!(page.is_at("/.doorward/send"), "{page:?}");
+    page.hidden("doorward-held").unwrap().to_owned()
 }
 
 /// Sends a form as the application's own page does.
@@ -224,6 +249,23 @@ async fn su_05_what_another_site_sends_is_never_held() {
     assert!(recorder.is_untouched());
 }
 
+/// FR-12: over HTTP/1 a browser sees an answer only once all of its form is gone.
+#[tokio::test]
+async fn a_long_form_of_another_site_gets_its_page() {
+    let recorder = Recorder::start().await;
+    let (gateway, _) = gateway(&recorder).await;
+    let http1 = client::builder(&gateway.site.authority).http1_only().build().unwrap();
+    let request = http1.post(gateway.url(APP, "/transfers")).header("sec-fetch-mode", "navigate");
+    let request = request.header("sec-fetch-site", "cross-site").header(header::ACCEPT, "text/html");
+
+    let answer = request.body(vec![b'x'; 3 << 20]).send().await.unwrap();
+
+    assert_eq!(answer.status(), StatusCode::FORBIDDEN);
+    let text = answer.text().await.unwrap();
+    assert!(text.contains("Nothing was sent") && text.contains("/login?to="), "{text}");
+    assert!(recorder.is_untouched());
+}
+
 #[tokio::test]
 async fn a_form_too_large_to_keep_is_answered_before_anything_is_lost() {
     let recorder = Recorder::start().await;
@@ -235,6 +277,179 @@ async fn a_form_too_large_to_keep_is_answered_before_anything_is_lost() {
     assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE);
     let text = answer.text().await.unwrap();
     assert!(text.contains("too large to keep safe") && text.contains("target=\"_blank\""), "{text}");
+}
+
+/// Row 24: a form is not lost to an application that is down.
+#[tokio::test]
+async fn a_form_for_an_application_that_is_down_waits_on_and_arrives_once_when_it_is_back() {
+    // Nobody listens there.
+    arrives_once_it_is_back("", "can't connect to the app").await;
+    // After some probes there is no server left to ask.
+    arrives_once_it_is_back("health = { path = \"/\", interval = \"1s\" }\n", "no server of the app is healthy").await;
+}
+
+async fn arrives_once_it_is_back(health: &str, why: &str) {
+    let port = free_port();
+    let app = app("app", &format!("http://127.0.0.1:{port}")) + health;
+    let (mut gateway, ann) = gateway_of(&app, "10m").await;
+    let (client, url) = (gateway.client(), gateway.url(APP, "/transfers?draft=1"));
+    let token = kept(&client, &ann, &url).await;
+
+    while !gateway.log().contains(why) {
+        let page = send(&client, &url, &token).await;
+        assert_eq!(page.status, StatusCode::BAD_GATEWAY);
+        assert!(page.text.contains("sent, and we still keep what you typed"), "{page:?}");
+        assert_eq!(page.hidden("doorward-held"), Some(&*token), "and a way to try again");
+    }
+    assert!(visit(&client, &gateway.url(APP, "/new")).await.status.is_server_error());
+    let recorder = Recorder::start_on(port).await;
+    let sent = gateway
+        .until("the application to be back", async || {
+            let page = send(&client, &url, &token).await;
+            page.status.is_success().then_some(page)
+        })
+        .await;
+
+    assert_eq!(sent.text, "ok");
+    assert_eq!(uploads(&recorder), 1);
+    assert!(recorder.last().body == upload());
+    assert!(send(&client, &url, &token).await.text.contains("This form was sent already"));
+}
+
+#[tokio::test]
+async fn of_a_form_whose_exchange_broke_nobody_says_that_it_arrived_and_nobody_sends_it_twice() {
+    let recorder = Recorder::answering(|seen| {
+        if seen.line().starts_with("POST ") { b"no answer at all\r\n\r\n".to_vec() } else { OK.into() }
+    })
+    .await;
+    let (gateway, ann) = gateway(&recorder).await;
+    let (client, url) = (gateway.client(), gateway.url(APP, "/transfers?draft=1"));
+    let token = kept(&client, &ann, &url).await;
+
+    let page = send(&client, &url, &token).await;
+
+    assert_eq!(page.status, StatusCode::BAD_GATEWAY);
+    assert!(page.text.contains("Your form may have arrived"), "{}", page.text);
+    assert_eq!(page.hidden("doorward-held"), None);
+    let again = send(&client, &url, &token).await;
+    assert!(again.status == StatusCode::CONFLICT && again.text.contains("set out for"), "{again:?}");
+    assert_eq!(uploads(&recorder), 1);
+}
+
+/// Row 24: what breaks off between taking and delivering is not sent a second time.
+#[tokio::test]
+async fn a_form_that_was_on_its_way_when_the_gateway_was_killed_is_not_sent_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (came, mut coming) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let came = came.clone();
+            tokio::spawn(async move {
+                let mut read = vec![0; 4096];
+                if stream.read(&mut read).await.is_ok_and(|count| count > 0) && read.starts_with(b"POST ") {
+                    came.send(()).unwrap();
+                    // Never answered, and open until the gateway is gone.
+                    while stream.read(&mut read).await.is_ok_and(|count| count > 0) {}
+                }
+            });
+        }
+    });
+    let (gateway, ann) = gateway_of(&app("app", &url), "10m").await;
+    let (client, url) = (gateway.client(), gateway.url(APP, "/transfers?draft=1"));
+    let token = kept(&client, &ann, &url).await;
+    let sending = tokio::spawn({
+        let (client, url, token) = (client.clone(), url.clone(), token.clone());
+        async move {
+            let request = navigation(client.post(&url)).header(header::CONTENT_TYPE, "text/plain");
+            request.body(format!("doorward-held={token}\r\n")).send().await
+        }
+    });
+    coming.recv().await.unwrap();
+
+    let gateway = gateway.killed_and_started_again().await;
+    assert!(sending.await.unwrap().is_err());
+
+    let again = send(&client, &url, &token).await;
+    assert!(again.status == StatusCode::CONFLICT && again.text.contains("set out for"), "{again:?}");
+    assert!(coming.try_recv().is_err(), "{}", gateway.log());
+}
+
+/// Row 24: whatever the encoding, the application gets what the browser sent.
+#[tokio::test]
+async fn odd_encodings_arrive_byte_for_byte() {
+    let recorder = Recorder::start().await;
+    let site = site();
+    let policies = "\n[mfa]\nrequirement = \"optional\"\n\n[policy.standard]\nlevel = \"login\"\n";
+    site.configure(&[&site.preamble(), policies, &app("app", &recorder.url())].concat());
+    let ann = Person::add_without_app(&site, "ann", &[]);
+    let gateway = site.start().await;
+    let url = gateway.url(APP, "/transfers?draft=1");
+    let urlencoded = "application/x-www-form-urlencoded";
+    for (kind, body) in [
+        (urlencoded.as_bytes(), &b"name=M\xfcller&city=K%F6ln"[..]),
+        (b"application/x-www-form-urlencoded; charset=iso-8859-1", b"name=%FC&_charset_=iso-8859-1"),
+        (b"text/plain", b"name=M\xfcller\r\nnote=a=b\r\n"),
+        (b"multipart/form-data; boundary=x; charset=utf-16", b"--x\r\n\xff\xfen\x00\r\n\x00--x--\r\n"),
+        // A boundary as no browser writes it, and applications may have read it for years.
+        (b"multipart/form-data; boundary=\"gr\xfc\xdfe\"", b"--gr\xfc\xdfe--\r\n"),
+        (b"", b"\0\x01\x02"),
+    ] {
+        let client = gateway.client();
+        let mut request = navigation(client.post(&url));
+        if !kind.is_empty() {
+            request = request.header(header::CONTENT_TYPE, HeaderValue::from_bytes(kind).unwrap());
+        }
+        let page = visit(&client, &location(&request.body(body).send().await.unwrap())).await;
+        let page = ann.type_password(&client, &page).await;
+        let before = recorder.bytes().len();
+        let sent = send(&client, &url, page.hidden("doorward-held").unwrap()).await;
+
+        assert_eq!(sent.text, "ok", "{}", kind.escape_ascii());
+        let seen = recorder.bytes().split_off(before);
+        assert!(seen.ends_with(body), "{}", seen.escape_ascii());
+        let field = [b"content-type: ", kind, b"\r\n"].concat();
+        let says = seen.windows(field.len()).any(|window| window.eq_ignore_ascii_case(&field));
+        assert_eq!(says, !kind.is_empty(), "{}", seen.escape_ascii());
+    }
+}
+
+/// How many forms the gateway keeps, whole or not.
+async fn rows_in(folder: &Path) -> i64 {
+    let url = format!("sqlite:{}/doorward.db", folder.display());
+    let mut store = SqliteConnection::connect(&url).await.unwrap();
+    sqlx::query_scalar("SELECT COUNT(*) FROM held_requests").fetch_one(&mut store).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_form_whose_sender_goes_away_takes_no_room() {
+    let recorder = Recorder::start().await;
+    let (mut gateway, _) = gateway(&recorder).await;
+    let mut sender = connect(&gateway).await;
+    let begun = Bytes::from(upload()).slice(..100_000);
+    let frames = stream::iter([Ok::<_, Infallible>(Frame::data(begun))]).chain(stream::pending());
+    let mut request = Request::new(StreamBody::new(frames).boxed_unsync());
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = format!("https://{APP}/transfers").parse().unwrap();
+    for (name, value) in [
+        ("sec-fetch-mode", "navigate"),
+        ("sec-fetch-site", "same-origin"),
+        ("content-type", MULTIPART),
+        ("content-length", "300000"),
+    ] {
+        request.headers_mut().insert(name, value.parse().unwrap());
+    }
+
+    let sending = tokio::spawn(async move {
+        // It is not answered before its body is over.
+        let _ = sender.send_request(request).await;
+    });
+    let folder = gateway.site.folder().to_owned();
+    gateway.until("the form to be there in part", async || (rows_in(&folder).await == 1).then_some(())).await;
+    sending.abort();
+
+    gateway.until("the form to be gone", async || (rows_in(&folder).await == 0).then_some(())).await;
+    assert!(recorder.is_untouched());
 }
 
 #[tokio::test]

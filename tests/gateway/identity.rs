@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use support::{
     applications::Application,
     gateway::{Gateway, PORTAL},
-    person::Person,
+    person::{Person, visit},
 };
 
 /// What is forged in every test: identity, forwarding and override fields, in spellings that application servers fold.
@@ -119,7 +119,7 @@ async fn forged_fields_reach_no_application_on_any_route() {
 async fn a_nomination_can_t_remove_what_the_gateway_says() {
     let app = Recorder::start().await;
     let (gateway, cookie) = with_ann(&app.url()).await;
-    let named = "Remote-User, Doorward-Assertion, X-Forwarded-For, X-Request-Id, Forwarded, Host, Cookie, X-Own, TE";
+    let named = "Remote-User, Doorward-Assertion, X-Forwarded-For, X-Request-Id, Forwarded, X-Own, TE";
     let fields = format!("Connection: {named}\r\nX-Own: own\r\nTE: trailers\r\nKeep-Alive: 5\r\nCookie: {cookie}\r\n");
 
     ask(&gateway, APP, "GET /private", &fields).await;
@@ -251,6 +251,34 @@ async fn the_assertion_verifies_against_the_published_keys_for_one_application()
         assert!(!claims[claim].is_null(), "{claim} is missing: {claims}");
     }
     assert!(header.jwk.is_none() && header.jku.is_none() && header.x5u.is_none(), "ID-09");
+}
+
+/// What an assertion says; whether it is true is another test's question.
+fn claims(seen: &Seen) -> Value {
+    jsonwebtoken::dangerous::insecure_decode::<Value>(seen.field("doorward-assertion")[0]).unwrap().claims
+}
+
+/// An application that keeps a session of its own beside ours can tell from two claims that somebody else sits there now.
+#[tokio::test]
+async fn id_13_whoever_signs_in_next_in_a_browser_has_another_sub_and_another_sid() {
+    let app = Recorder::start().await;
+    let gateway = gateway(&app.url()).await;
+    let (ann, bob) = (Person::add(&gateway.site, "ann", &[]), Person::add(&gateway.site, "bob", &[]));
+    let client = gateway.client();
+    let mut told = Vec::new();
+    for person in [&ann, &bob] {
+        person.visit(&client, &gateway.url(APP, "/arrived")).await;
+        let first = claims(&app.last());
+        visit(&client, &gateway.url(APP, "/again")).await;
+        let again = claims(&app.last());
+        assert_eq!((&first["sub"], &first["sid"]), (&again["sub"], &again["sid"]), "as long as they stay");
+        told.push(first);
+        let page = visit(&client, &gateway.url(PORTAL, "/logout")).await;
+        page.submit(&client, "/logout", &[]).await;
+    }
+
+    assert_ne!(told[0]["sub"], told[1]["sub"]);
+    assert_ne!(told[0]["sid"], told[1]["sid"]);
 }
 
 /// The name of a request is the same in the log, on the page, and in the application.

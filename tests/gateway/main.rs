@@ -5,11 +5,13 @@
 mod bearer;
 mod conformance;
 mod cors;
+mod cuts;
 mod demands;
 mod explained;
 mod floods;
 mod forms;
 mod grpc;
+mod handshakes;
 mod held;
 mod hosts;
 mod http2;

@@ -2,11 +2,17 @@
 
 use crate::{
     recorder::Recorder,
-    world::{APP, app, site},
+    world::{APP, app, cookie_of, site},
 };
-use futures_util::future::join_all;
+use bytes::Bytes;
+use futures_util::{
+    StreamExt as _,
+    future::{join_all, select},
+    stream,
+};
 use http::{StatusCode, header};
-use reqwest::{Client, RequestBuilder, Response};
+use reqwest::{Body, Client, RequestBuilder, Response};
+use std::convert::Infallible;
 use support::{
     gateway::{Gateway, PORTAL},
     person::{PASSWORD, Page, Person, arrive, navigation, visit},
@@ -51,8 +57,12 @@ policy = "trial"
 
 /// A gateway whose payments are confirmed one by one, and Ann, who is signed in.
 async fn gateway(recorder: &Recorder) -> (Gateway, Client) {
+    gateway_of(recorder, POLICIES).await
+}
+
+async fn gateway_of(recorder: &Recorder, policies: &str) -> (Gateway, Client) {
     let site = site();
-    site.configure(&[&site.preamble(), POLICIES, &app("app", &recorder.url()), ROUTES].concat());
+    site.configure(&[&site.preamble(), policies, &app("app", &recorder.url()), ROUTES].concat());
     let ann = Person::add_without_app(&site, "ann", &[]);
     let gateway = site.start().await;
     let client = gateway.client();
@@ -168,6 +178,10 @@ async fn what_is_no_whole_request_can_not_be_paid_for() {
 
     let too_large = post(&client, &url, vec![b'x'; 2 << 20]).send().await.unwrap();
     assert_eq!(too_large.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    let form = post(&client, &url, vec![b'x'; 2 << 20]).header(header::REFERER, gateway.url(APP, "/new"));
+    let form = navigation(form).send().await.unwrap();
+    assert_eq!(form.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    assert!(form.text().await.unwrap().contains("href=\"/new\">Back to the form</a>"), "a way on");
     let grpc = client.post(&url).header(header::CONTENT_TYPE, "application/grpc").body("x");
     let forged =
         post(&client, &url, "to=mallory").header("sec-fetch-mode", "navigate").header("sec-fetch-site", "same-site");
@@ -181,6 +195,31 @@ async fn what_is_no_whole_request_can_not_be_paid_for() {
     assert!(!page.url.path().starts_with("/challenge"), "{page:?}");
     assert_eq!(grpc.send().await.unwrap().headers()["grpc-status"], "16");
     assert_eq!(count(&recorder, "POST /pay"), 0);
+}
+
+/// What is read before it may pass takes only so much memory, however many send it at once.
+#[tokio::test]
+async fn there_is_only_so_much_room_for_what_is_paid_for() {
+    let recorder = Recorder::start().await;
+    let (gateway, _) = gateway_of(&recorder, &POLICIES.replace("1MiB", "40MiB")).await;
+    let bob = Person::add_without_app(&gateway.site, "bob", &[]);
+    let cookie = cookie_of(&gateway, &bob, APP).await;
+    let url = gateway.url(APP, "/pay");
+    let pay = |body: Body| post(&gateway.client(), &url, body).header(header::COOKIE, &cookie).send();
+    let unfinished = || {
+        let part = Bytes::from(vec![b'x'; 1 << 20]);
+        let parts = stream::iter((0..39).map(move |_| Ok::<_, Infallible>(part.clone())));
+        // A client of its own has a connection of its own, with a window for all of it.
+        Box::pin(pay(Body::wrap_stream(parts.chain(stream::pending()))))
+    };
+
+    let (refused, other) = select(unfinished(), unfinished()).await.factor_first();
+
+    assert_eq!(refused.unwrap().status(), StatusCode::TOO_MANY_REQUESTS, "39 and 39 are more than 64");
+    drop(other);
+    let small = pay("to=bo".into()).await.unwrap();
+    assert_eq!(small.status(), StatusCode::UNAUTHORIZED, "there is room for it");
+    assert!(recorder.requests().iter().all(|seen| !seen.line().starts_with("POST ")));
 }
 
 #[tokio::test]

@@ -162,3 +162,29 @@ async fn a_start_that_can_t_be_says_why() {
     let said = refused(&site, &good);
     assert!(said.contains("doorward.key"), "{said}");
 }
+
+/// FR-23: whoever finds no room is hung up on, and there is room again once somebody leaves.
+#[tokio::test]
+async fn there_are_only_so_many_connections_at_once() {
+    let app = Recorder::start().await;
+    let site = site();
+    site.configure(&config(&site, &app.url()).replacen("[server]\n", "[server]\nconnections = 2\n", 1));
+    let gateway = site.start().await;
+    let open = async || tls(&gateway.site.authority, APP, gateway.site.https, "http/1.1").await;
+    let (first, second) = (open().await.unwrap(), open().await.unwrap());
+
+    assert!(open().await.is_err());
+    drop(first);
+    let third = loop {
+        // It takes the gateway a moment to notice.
+        if let Ok(third) = open().await {
+            break third;
+        }
+    };
+    let metrics =
+        gateway.client().get(format!("http://127.0.0.1:{}/metrics", gateway.site.admin)).send().await.unwrap();
+    let metrics = metrics.text().await.unwrap();
+    assert!(!metrics.contains("doorward_connections_refused_total 0"), "{metrics}");
+    assert!(metrics.contains("doorward_connections 2"), "{metrics}");
+    drop((second, third));
+}

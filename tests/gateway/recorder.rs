@@ -37,9 +37,17 @@ impl Recorder {
         Self::answering(|_| OK.into()).await
     }
 
+    /// Answers everything with [`OK`] on this port.
+    pub(crate) async fn start_on(port: u16) -> Self {
+        Self::listening(TcpListener::bind(("127.0.0.1", port)).await.unwrap(), |_| OK.into())
+    }
+
     /// Answers what the function says.
     pub(crate) async fn answering(answer: impl Fn(&Seen) -> Vec<u8> + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::listening(TcpListener::bind("127.0.0.1:0").await.unwrap(), answer)
+    }
+
+    fn listening(listener: TcpListener, answer: impl Fn(&Seen) -> Vec<u8> + Send + Sync + 'static) -> Self {
         let recorder = Self { port: listener.local_addr().unwrap().port(), book: Arc::default() };
         let (book, answer) = (Arc::clone(&recorder.book), Arc::new(answer));
         tokio::spawn(async move {

@@ -19,8 +19,13 @@ use tokio::{
 };
 use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest as _, protocol::frame::coding::CloseCode};
 
-/// Nothing else would end a stream in so short a time.
-const CUT_MAX: Duration = Duration::from_secs(5);
+/// Other tests run beside these on the same machine.
+const SLACK: u32 = 2;
+/// What is tied is cut within a second of a sign-out in this process; what the store has no more is noticed three quarters of
+/// a second later at most.
+const CUT_MAX: Duration = Duration::from_millis(1750).saturating_mul(SLACK);
+/// How long it may take to see all of very many closed.
+const ALL_CUT_MAX: Duration = Duration::from_secs(10);
 
 /// After so long what obeys its route has been judged again.
 const JUDGED_MAX: Duration = Duration::from_secs(2);
@@ -93,8 +98,12 @@ async fn say_and_hear(socket: &mut Socket) {
 }
 
 /// That a WebSocket is closed, and for which reason.
-async fn closed(mut socket: Socket, reason: &str) {
-    let said = timeout(CUT_MAX, socket.next()).await.expect("it is cut").unwrap().unwrap();
+async fn closed(socket: Socket, reason: &str) {
+    closed_within(CUT_MAX, socket, reason).await;
+}
+
+async fn closed_within(time: Duration, mut socket: Socket, reason: &str) {
+    let said = timeout(time, socket.next()).await.expect("it is cut").unwrap().unwrap();
     let Message::Close(Some(close)) = said else { panic!("{said:?}") };
     assert_eq!((close.code, close.reason.as_str()), (CloseCode::from(4401), reason));
 }
@@ -236,7 +245,7 @@ const MANY: usize = 1000;
 /// What one open WebSocket may cost, in KiB: TLS, both connections, and the register.
 const KIB_EACH_MAX: usize = 40;
 
-fn resident_kib(gateway: &Gateway) -> usize {
+pub(crate) fn resident_kib(gateway: &Gateway) -> usize {
     let status = std::fs::read_to_string(format!("/proc/{}/status", gateway.process_id())).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
     line.trim().trim_end_matches(" kB").parse().unwrap()
@@ -260,6 +269,6 @@ async fn many_open_websockets_cost_little_and_one_end_finds_them_all() {
 
     gateway.site.run(&["session", "revoke", "--user", "ann"], "");
 
-    let closing = sockets.into_iter().map(|socket| closed(socket, "the session is over"));
+    let closing = sockets.into_iter().map(|socket| closed_within(ALL_CUT_MAX, socket, "the session is over"));
     futures_util::future::join_all(closing).await;
 }

@@ -11,7 +11,7 @@ use doorward::{
 use std::{net::IpAddr, sync::Arc};
 use uuid::Uuid;
 
-const ROOM: Room = Room { of_session: 100, of_address: 100, bytes: 1000 };
+const ROOM: Room = Room { of_session: 100, of_address: 100, address_bytes: 1000, bytes: 1000 };
 const SINCE: Timestamp = Timestamp::from_millis(0);
 
 fn request(token: u8) -> Held {
@@ -130,7 +130,54 @@ pub(crate) async fn of_racing_requests_as_many_are_held_as_fit(store: Arc<dyn St
     assert_eq!(count(Room { of_session: 3, ..ROOM }, false).await, 3);
     assert_eq!(count(Room { of_address: 4, ..ROOM }, false).await, 4);
     assert_eq!(count(Room { bytes: 59, ..ROOM }, true).await, 5);
+    assert_eq!(count(Room { address_bytes: 59, ..ROOM }, false).await, 5);
+    assert_eq!(count(Room { address_bytes: 59, bytes: 69, ..ROOM }, true).await, 6, "each from another address");
     assert_eq!(count(Room { of_session: 1, ..ROOM }, true).await, usize::from(RACERS), "nobody has no session");
+}
+
+pub(crate) async fn of_racing_bodies_as_many_grow_as_fit(store: Arc<dyn Store>) {
+    settle(&store).await;
+    for number in 0..RACERS {
+        assert!(store.hold(&request(number), ROOM, SINCE).await.unwrap());
+    }
+    let grown = async |room: Room| {
+        let answers = race(&store, |store, racer| async move {
+            let size = 20 + u64::from(racer % 2);
+            store.hold_more(hash(racer), size, room).await.unwrap()
+        })
+        .await;
+        answers.into_iter().filter(|grown| *grown).count()
+    };
+    let taken = u64::from(RACERS) * 10;
+
+    assert_eq!(grown(Room { bytes: taken + 9, ..ROOM }).await, 0);
+    assert_eq!(grown(Room { address_bytes: taken + 9, ..ROOM }).await, 0);
+    let some = grown(Room { bytes: taken + 35, ..ROOM }).await;
+    assert!((2..=3).contains(&some), "{some}");
+    store.hold_whole(hash(1), b"head", 5).await.unwrap();
+    assert!(!store.hold_more(hash(1), 20, ROOM).await.unwrap(), "it is whole");
+    assert!(!store.hold_more(hash(250), 20, ROOM).await.unwrap(), "there is none");
+}
+
+/// A request that is released waits again for one of those who want it, whoever else tries meanwhile.
+pub(crate) async fn a_released_request_is_taken_once_more_and_by_one(store: Arc<dyn Store>) {
+    settle(&store).await;
+    keep(&store, &request(1)).await;
+    assert!(store.take_held(claim(1), SINCE, NOON).await.unwrap());
+
+    let answers = race(&store, |store, racer| async move {
+        if racer == 0 {
+            store.release_held(hash(1)).await.unwrap();
+            return false;
+        }
+        store.take_held(claim(1), SINCE, NOON).await.unwrap()
+    })
+    .await;
+
+    let taken = answers.into_iter().filter(|taken| *taken).count();
+    assert!(taken <= 1, "{taken}");
+    let is_waiting = matches!(store.held(hash(1), SINCE).await.unwrap(), Some(FoundHeld::Waiting(_)));
+    assert_eq!(taken == 0, is_waiting, "nobody took it, or it is taken");
 }
 
 pub(crate) async fn held_requests_go_with_their_time_and_with_the_account(store: Arc<dyn Store>) {

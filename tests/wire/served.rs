@@ -169,6 +169,43 @@ async fn a_slow_answer_is_not_idle() {
     until(&mut client, "/slow").await;
 }
 
+/// More than fits between the two of them.
+const LONG: usize = 1024 * 1024;
+
+async fn long(_request: Request<Incoming>, ticket: RequestTicket) -> Reply {
+    // It is kept until the answer is written, which here is longer than the test.
+    std::mem::forget(ticket);
+    Response::new(Full::from(vec![b'x'; LONG]))
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_does_not_read_is_given_up_after_a_minute() {
+    let mut client = serve(long);
+
+    client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    tokio::time::sleep(Duration::from_secs(61)).await;
+
+    assert!(rest(&mut client).await.len() < LONG, "the rest is not sent any more");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_reads_slowly_is_waited_for() {
+    let mut client = serve(long);
+    let (begin, mut read) = (Instant::now(), 0);
+
+    client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await.unwrap();
+    let mut part = vec![0; 32 * 1024];
+    loop {
+        tokio::time::sleep(Duration::from_secs(50)).await;
+        match client.read(&mut part).await.unwrap() {
+            0 => break,
+            more => read += more,
+        }
+    }
+
+    assert!(read > LONG && begin.elapsed() > Duration::from_mins(10), "{read} in {:?}", begin.elapsed());
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_fault_in_a_body_reaches_its_reader_as_the_refusal() {
     let (found, mut refusal) = mpsc::unbounded_channel();

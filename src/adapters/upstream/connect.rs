@@ -101,7 +101,7 @@ impl Connector {
             }
             Ok(Connection::Tls(Box::new(stream)))
         };
-        timeout(self.connect_max, connecting).await.map_err(|_| UpstreamError::Timeout)?
+        timeout(self.connect_max, connecting).await.map_err(|_| UpstreamError::ConnectTimeout)?
     }
 }
 

@@ -29,6 +29,7 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use std::{
     collections::{BTreeMap, HashMap},
+    io,
     net::SocketAddr,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
@@ -37,8 +38,7 @@ use std::{
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    sync::oneshot,
-    task::yield_now,
+    task::{AbortHandle, yield_now},
     time::{Instant, Sleep, sleep, timeout},
 };
 
@@ -146,7 +146,7 @@ impl<B: RequestBody> Lane<B> {
                 }
             };
             let copy = if past == Past::Rested { copy_of(&request) } else { None };
-            let Link { sender, alarm } = &mut link;
+            let Link { sender, alarm, .. } = &mut link;
             let sending = |request| sender.try_send_request(request);
             match exchange(sending, alarm.as_mut(), request, self.group.settings().answer_max).await {
                 Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS && !upgrades => {
@@ -179,37 +179,50 @@ impl<B: RequestBody> Lane<B> {
         if !upgrades && let Some(kept) = self.idle.take(address).await {
             return Ok(kept);
         }
-        let sender = match self.group.route().connect(address).await? {
+        let started = match self.group.route().connect(address).await? {
             Connection::Plain(stream) => start(stream, upgrades).await,
             Connection::Tls(stream) => start(*stream, upgrades).await,
         };
-        let sender = sender.map_err(|error| UpstreamError::Exchange(error.into()))?;
+        let (sender, driver) = started.map_err(|error| UpstreamError::Connect(io::Error::other(error)))?;
         let alarm = Box::pin(sleep(self.group.settings().answer_max));
-        Ok((Link { sender, alarm }, Past::Fresh))
+        Ok((Link { sender, _driver: driver, alarm }, Past::Fresh))
     }
 }
 
-/// A connection that takes one request after the other.
+/// A connection that takes one request after the other. Dropped, it closes at once: what a server does not take must not keep
+/// it, or what it carries.
 struct Link<B> {
     sender: SendRequest<Upload<B>>,
+    _driver: Driver,
     /// For the time that answers may take. It lives as long as the connection: to move an alarm later costs next to
     /// nothing, to set and remove one for each request does.
     alarm: Pin<Box<Sleep>>,
+}
+
+/// The task that moves a connection's bytes. It ends with this, unless the connection changes its protocol: then both live on.
+struct Driver(Option<AbortHandle>);
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        if let Some(task) = &self.0 {
+            task.abort();
+        }
+    }
 }
 
 /// Runs HTTP/1.1 on a connection, as strict as hyper is by default.
 async fn start<B: RequestBody>(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     upgrades: bool,
-) -> hyper::Result<SendRequest<Upload<B>>> {
+) -> hyper::Result<(SendRequest<Upload<B>>, Driver)> {
     let (sender, connection) = http1::Builder::new().handshake(TokioIo::new(stream)).await?;
-    tokio::spawn(async move {
+    let task = tokio::spawn(async move {
         let ended = if upgrades { connection.with_upgrades().await } else { connection.await };
         if let Err(error) = ended {
             tracing::debug!(%error, "a connection to a server broke");
         }
     });
-    Ok(sender)
+    Ok((sender, Driver((!upgrades).then(|| task.abort_handle()))))
 }
 
 /// What can be sent once more where a rested connection broke: a request that changes nothing, without a body
@@ -218,7 +231,7 @@ fn copy_of<B: RequestBody>(request: &Request<Upload<B>>) -> Option<Request<Uploa
     if !request.method().is_safe() || !request.body().is_end_stream() {
         return None;
     }
-    let mut copy = Request::new(Upload { body: None, gone: None });
+    let mut copy = Request::new(Upload::none());
     copy.method_mut().clone_from(request.method());
     copy.uri_mut().clone_from(request.uri());
     copy.headers_mut().clone_from(request.headers());
@@ -243,13 +256,15 @@ async fn exchange<B: RequestBody, F>(
 where
     F: Future<Output = Result<Response<Incoming>, TrySendError<Request<Upload<B>>>>>,
 {
-    let mut gone = request.body_mut().watch();
+    let mut watch = request.body_mut().watch();
     let fails = async {
-        // Nobody owes an answer before they have the question. An error here means that the body is gone: sent.
-        if let Some(gone) = &mut gone
-            && let Ok(error) = gone.await
-        {
-            return UpstreamError::RequestBody(error);
+        // Nobody owes an answer before they have the question; but they must take it.
+        if let Some(watch) = &mut watch {
+            match watch.end(answer_max).await {
+                End::Broken(error) => return UpstreamError::RequestBody(error),
+                End::Untaken => return UpstreamError::Timeout,
+                End::Sent => {}
+            }
         }
         alarm.as_mut().reset(Instant::now() + answer_max);
         alarm.await;
@@ -265,13 +280,13 @@ where
     };
     let unsent = error.take_message();
     // What the body said of itself says more than that it broke.
-    let failure = match gone.and_then(|mut gone| gone.try_recv().ok()) {
-        Some(error) => UpstreamError::RequestBody(error),
-        None => UpstreamError::Exchange(error.into_error().into()),
-    };
-    Err(match unsent {
-        Some(request) => Broken::Unsent(Box::new(request), failure),
-        None => Broken::Sent(failure),
+    let told = watch.and_then(Watch::broken);
+    Err(match (unsent, told) {
+        (Some(request), _) => {
+            Broken::Unsent(Box::new(request), UpstreamError::Connect(io::Error::other(error.into_error())))
+        }
+        (None, Some(why)) => Broken::Sent(UpstreamError::RequestBody(why)),
+        (None, None) => Broken::Sent(UpstreamError::Exchange(error.into_error().into())),
     })
 }
 
@@ -286,60 +301,6 @@ fn is_connection_bound(headers: &HeaderMap, name: &HeaderName) -> bool {
     })
 }
 
-/// A request's body that can tell when it is gone.
-struct Upload<B> {
-    /// `None` is empty.
-    body: Option<B>,
-    /// Told why it broke off, if it did. Dropped with the body, which wakes the other end.
-    gone: Option<oneshot::Sender<BoxError>>,
-}
-
-/// What the connection is told of a body that broke off; why it did is told to whoever waits for the answer.
-#[derive(Debug, thiserror::Error)]
-#[error("the request's body broke off")]
-struct BrokeOff;
-
-impl<B: RequestBody> Upload<B> {
-    fn new(body: B) -> Self {
-        Self { body: (!body.is_end_stream()).then_some(body), gone: None }
-    }
-
-    /// Something to wait for until the body is sent; nothing where there is none.
-    fn watch(&mut self) -> Option<oneshot::Receiver<BoxError>> {
-        self.body.as_ref()?;
-        let (gone, waiting) = oneshot::channel();
-        self.gone = Some(gone);
-        Some(waiting)
-    }
-}
-
-impl<B: RequestBody> Body for Upload<B> {
-    type Data = Bytes;
-    type Error = BrokeOff;
-
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokeOff>>> {
-        let Some(body) = &mut self.body else { return Poll::Ready(None) };
-        let frame = ready!(Pin::new(body).poll_frame(cx));
-        Poll::Ready(frame.map(|frame| {
-            frame.map_err(|error| {
-                if let Some(gone) = self.gone.take() {
-                    // Nobody waits any more where the answer came first.
-                    let _ = gone.send(error.into());
-                }
-                BrokeOff
-            })
-        }))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.as_ref().is_none_or(Body::is_end_stream)
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
-    }
-}
-
 /// A connection in use. Dropped, it closes; returned, it is used again.
 struct Lease<B> {
     link: Link<B>,
@@ -350,17 +311,22 @@ struct Lease<B> {
 impl<B: RequestBody> Lease<B> {
     /// The response is whole.
     fn end(self) {
-        let Self { mut link, home: Some((idle, address)) } = self else { return };
-        if link.sender.is_ready() {
-            idle.park(address, link);
-            return;
-        }
-        // The answer came before the end of the question.
-        tokio::spawn(async move {
-            if let Ok(Ok(())) = timeout(SETTLE_MAX, link.sender.ready()).await {
-                idle.park(address, link);
+        let Self { mut link, home } = self;
+        match home {
+            Some((idle, address)) if link.sender.is_ready() => idle.park(address, link),
+            // It was never to be used again, or an upgrade took it.
+            None if link.sender.is_ready() || link.sender.is_closed() => {}
+            // The answer came before the end of the question.
+            home => {
+                tokio::spawn(async move {
+                    if let Ok(Ok(())) = timeout(SETTLE_MAX, link.sender.ready()).await
+                        && let Some((idle, address)) = home
+                    {
+                        idle.park(address, link);
+                    }
+                });
             }
-        });
+        }
     }
 }
 
@@ -480,7 +446,9 @@ impl<B: RequestBody> Idle<B> {
 }
 
 mod shared;
+mod upload;
 use shared::{Seat, Shared};
+use upload::{End, Upload, Watch};
 
 #[cfg(test)]
 mod tests;

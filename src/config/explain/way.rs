@@ -18,10 +18,13 @@ use crate::{
         target::{Authority, CanonicalPath, path::check_query},
         time::Timestamp,
     },
-    edge::proxy::{
-        bearer,
-        head::{Head, Preflight},
-        outgoing::IdentityNames,
+    edge::{
+        http::hop,
+        proxy::{
+            bearer,
+            head::{Head, Preflight},
+            outgoing::IdentityNames,
+        },
     },
 };
 use http::{HeaderMap, Method};
@@ -195,6 +198,12 @@ fn at_the_door(head: &Head<'_>, written: &AppSettings, path: Option<&CanonicalPa
         Some(Preflight::Allowed) => return Some((Outcome::Gateway, format!("{asks}: `cors` lets it"))),
         Some(Preflight::Refused) => return Some((Outcome::Deny, format!("{asks}: `cors` names no such origin"))),
         None => {}
+    }
+    if hop::nominates_the_message(head.headers) {
+        return Some((
+            Outcome::Refuse,
+            "its `Connection` names a field of the message, which no connection may take back".to_owned(),
+        ));
     }
     let why = bearer::why_not_taken(head.headers, written.bearer)?;
     Some((Outcome::Refuse, format!("its token is not taken: {why}")))

@@ -183,6 +183,12 @@ mod tests {
         assert!(find(Base::Portal, "/static/style.css", []).is_none());
     }
 
+    /// Applications load it before everything else.
+    #[test]
+    fn the_script_for_applications_is_a_few_kilobytes_and_no_more() {
+        assert!(CLIENT.len() < 5 * 1024, "{}", CLIENT.len());
+    }
+
     #[test]
     fn a_name_changes_with_its_content() {
         let [one, two] = ["a", "b"].map(|text| Asset::new("style", "css", "text/css", text.into()).url(Base::Portal));

@@ -19,10 +19,31 @@ const HOP_BY_HOP: &[&str] = &[
     "upgrade",
 ];
 
+/// Fields of the message that policy or the application's framework decides on, and that clients must therefore spell in one
+/// way. What a server would fold into one of them is removed: policy has read the other one. Folded.
+const SPELLED_ONE_WAY: &[&str] = &["content-disposition", "content-encoding", "content-length", "content-type"];
+
+/// Fields of the message, which no connection may take back: who names one of them in `Connection` has the gateway decide on
+/// one request, and the application read another.
+const NEVER_NOMINATED: &[HeaderName] = &[
+    header::AUTHORIZATION,
+    header::CONTENT_ENCODING,
+    header::CONTENT_LENGTH,
+    header::CONTENT_TYPE,
+    header::COOKIE,
+    header::HOST,
+    header::ORIGIN,
+];
+
+/// Whether `Connection` names a field of the message.
+pub fn nominates_the_message(headers: &HeaderMap) -> bool {
+    nominated(headers).any(|name| NEVER_NOMINATED.contains(&name))
+}
+
 /// Removes what `Connection` names, every field that belongs to one connection, and those whose folded name `also` is
 /// to go: one walk for all of them.
 ///
-/// Spellings that application servers fold into one of them, or into `Content-Length`, go too. Gateway fields
+/// Spellings that application servers fold into one of them, or into `Content-Type` and its kin, go too. Gateway fields
 /// are added afterwards, so no nomination can remove them.
 pub fn remove(headers: &mut HeaderMap, also: impl Fn(&str) -> bool) {
     for name in doomed(headers, also) {
@@ -35,7 +56,7 @@ pub fn doomed(headers: &HeaderMap, also: impl Fn(&str) -> bool) -> Vec<HeaderNam
     let mut doomed: Vec<_> = nominated(headers).collect();
     let ends_here = |name: &&HeaderName| {
         let folded = fold(name.as_str());
-        is_of_connection(&folded) || (folded == "content-length" && folded != name.as_str()) || also(&folded)
+        is_of_connection(&folded) || (folded != name.as_str() && SPELLED_ONE_WAY.contains(&&*folded)) || also(&folded)
     };
     doomed.extend(headers.keys().filter(ends_here).cloned());
     doomed
@@ -47,7 +68,7 @@ pub fn is_of_connection(folded: &str) -> bool {
 }
 
 /// The fields that `Connection` names.
-pub fn nominated(headers: &HeaderMap) -> impl Iterator<Item = HeaderName> {
+fn nominated(headers: &HeaderMap) -> impl Iterator<Item = HeaderName> {
     headers
         .get_all(header::CONNECTION)
         .iter()
@@ -78,6 +99,28 @@ mod tests {
         }
         assert_eq!(left(&[("transfer_encoding", "chunked"), ("Content_Length", "5")]), Vec::<String>::new());
         assert_eq!(left(&[("content-length", "5"), ("teapot", "1")]), ["content-length", "teapot"]);
+    }
+
+    #[test]
+    fn what_policy_reads_has_one_spelling() {
+        for other in ["content_type", "content.type", "Content_Encoding", "content_disposition", "content~length"] {
+            assert_eq!(left(&[(other, "x"), ("accept", "*/*")]), ["accept"], "{other}");
+        }
+        assert_eq!(left(&[("content-type", "x"), ("content-encoding", "x")]), ["content-type", "content-encoding"]);
+    }
+
+    #[test]
+    fn a_connection_takes_nothing_of_the_message_back() {
+        let nominates = |value: &str| {
+            let headers = [(header::CONNECTION, value.parse().unwrap())].into_iter().collect();
+            nominates_the_message(&headers)
+        };
+        for value in ["Content-Type", "close, COOKIE", "authorization", "x-other,origin", "host", "content-length"] {
+            assert!(nominates(value), "{value}");
+        }
+        for value in ["close", "keep-alive", "upgrade", "x-other", "te, trailers", ""] {
+            assert!(!nominates(value), "{value}");
+        }
     }
 
     #[test]

@@ -124,6 +124,18 @@ impl ContentPolicy {
         Self(HeaderValue::from_static(Self::BASICS))
     }
 
+    /// For pages that a page of the same host may show in a frame.
+    pub const fn framed() -> Self {
+        Self(HeaderValue::from_static(
+            "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'self'; form-action 'self'",
+        ))
+    }
+
+    /// Whether browsers that don't read this may show the page in a frame.
+    fn frame_options(&self) -> HeaderValue {
+        HeaderValue::from_static(if *self == Self::framed() { "SAMEORIGIN" } else { "DENY" })
+    }
+
     /// The same for a page that needs our own script, which talks to nobody but us.
     #[must_use]
     pub fn with_script(&self) -> Self {
@@ -201,10 +213,10 @@ pub fn protect(headers: &mut http::HeaderMap, policy: &ContentPolicy) {
         // anywhere else could no longer be told apart by its Origin (CS-01). Other origins learn nothing either way.
         ("referrer-policy", "same-origin"),
         ("x-content-type-options", "nosniff"),
-        ("x-frame-options", "DENY"),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }
+    headers.insert(header::X_FRAME_OPTIONS, policy.frame_options());
 }
 
 #[cfg(test)]

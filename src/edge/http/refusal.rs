@@ -18,6 +18,8 @@ pub struct RefusalPage<'a> {
     pub way_out: Option<WayOut<'a>>,
     /// What the log line of this request carries.
     pub reference: &'a str,
+    /// Whether it is shown in a frame, which its links lead out of.
+    pub is_framed: bool,
 }
 
 /// A link that leads on.
@@ -44,6 +46,15 @@ pub enum Refusal<'a> {
         /// The application's title.
         app: &'a str,
     },
+    /// A page or form in a frame needs a sign-in or a fresh proof first, which no frame has room for.
+    ConfirmFirst {
+        /// The application's title.
+        app: &'a str,
+        /// Where to sign in or prove.
+        confirm: &'a str,
+        /// Whether it was a form, and waits.
+        is_held: bool,
+    },
     /// A form arrived that needs a sign-in or a fresh proof first. It was not passed on.
     NotSent {
         /// The application's title.
@@ -57,6 +68,11 @@ pub enum Refusal<'a> {
         app: &'a str,
         /// Where to sign in or prove.
         confirm: &'a str,
+    },
+    /// The session ended while the application was at work.
+    CutOff {
+        /// The application's title.
+        app: &'a str,
     },
     /// A sign-in came back that this browser did not set out for, or for the second time.
     LostOnTheWay,
@@ -102,6 +118,7 @@ impl Refusal<'_> {
             Self::NotAllowed { .. } | Self::TooUnusual { .. } | Self::NotSent { .. } | Self::LostOnTheWay => {
                 StatusCode::FORBIDDEN
             }
+            Self::CutOff { .. } | Self::ConfirmFirst { .. } => StatusCode::UNAUTHORIZED,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Malformed => StatusCode::BAD_REQUEST,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -122,6 +139,8 @@ impl Refusal<'_> {
             Self::NotAllowed { .. } => "Your account can't open this page".to_owned(),
             Self::TooUnusual { .. } => "This sign-in can't open this page".to_owned(),
             Self::NotSent { .. } | Self::TooLargeToKeep { .. } => "Nothing was sent".to_owned(),
+            Self::ConfirmFirst { .. } => "Confirm it's you".to_owned(),
+            Self::CutOff { .. } => "This stopped halfway".to_owned(),
             Self::LostOnTheWay => "This sign-in didn't arrive".to_owned(),
             Self::NotFound => "There is no page here".to_owned(),
             Self::Malformed => "This address can't be read safely".to_owned(),
@@ -150,7 +169,8 @@ impl Refusal<'_> {
     const fn passes_by_itself(&self) -> bool {
         matches!(
             self,
-            Self::Misdirected
+            Self::CutOff { .. }
+                | Self::Misdirected
                 | Self::TooMany { .. }
                 | Self::OurFault
                 | Self::UpstreamDown { .. }
@@ -174,6 +194,7 @@ mod tests {
             login_id: None,
             way_out: Some(WayOut { label: "Go to the start of Payroll", url: "/" }),
             reference: "7F3K-9Q",
+            is_framed: false,
         };
         let confirm = "https://auth.example.com/challenge?to=s3aled";
         let states = vec![
@@ -190,11 +211,20 @@ mod tests {
             ),
             ("too_unusual", RefusalPage { login_id: Some(gallery::ANN), ..page(Refusal::TooUnusual { app }) }),
             ("not_sent", page(Refusal::NotSent { app, confirm })),
+            (
+                "form_in_a_frame",
+                RefusalPage { is_framed: true, ..page(Refusal::ConfirmFirst { app, confirm, is_held: true }) },
+            ),
+            (
+                "page_in_a_frame",
+                RefusalPage { is_framed: true, ..page(Refusal::ConfirmFirst { app, confirm, is_held: false }) },
+            ),
             ("too_large_to_keep", page(Refusal::TooLargeToKeep { app, confirm })),
             ("not_found", page(Refusal::NotFound)),
             ("malformed", RefusalPage { way_out: None, ..page(Refusal::Malformed) }),
             ("method_not_allowed", page(Refusal::MethodNotAllowed)),
             ("too_large", page(Refusal::TooLarge)),
+            ("cut_off", page(Refusal::CutOff { app })),
             ("lost_on_the_way", page(Refusal::LostOnTheWay)),
             ("too_slow", page(Refusal::TooSlow)),
             ("misdirected", page(Refusal::Misdirected)),

@@ -141,7 +141,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::domain::{
         place::Place,
@@ -153,7 +153,8 @@ mod tests {
     use futures_util::FutureExt as _;
     use uuid::Uuid;
 
-    fn identity(session: u128) -> Arc<Identity> {
+    /// Ann, in one of her sessions.
+    pub(crate) fn identity(session: u128) -> Arc<Identity> {
         let noon = Timestamp::from_millis(1_700_000_000_000);
         let user = User {
             id: UserId(Uuid::from_u128(1)),

@@ -112,7 +112,7 @@ pub fn unauthorized(wanted: &Wanted<'_>, step_up_url: &str, id: RequestId) -> Ow
 }
 
 /// The level that is asked for: the policy's, or what a risky sign-in takes.
-fn level_of<'a>(missing: &'a Missing, requirement: &'a Requirement) -> &'a Strength {
+pub(super) fn level_of<'a>(missing: &'a Missing, requirement: &'a Requirement) -> &'a Strength {
     match missing {
         Missing::Level { wanted, .. } => wanted,
         Missing::Fresh { .. } | Missing::Idle { .. } => &requirement.level,
@@ -121,7 +121,7 @@ fn level_of<'a>(missing: &'a Missing, requirement: &'a Requirement) -> &'a Stren
 
 fn step_up_challenge(missing: &Missing, requirement: &Requirement, detail: &str) -> String {
     let level = level_of(missing, requirement);
-    let age = max_age_of(requirement).map(|age| format!(", max_age=\"{}\"", age.as_secs()));
+    let age = max_age_of(missing, requirement).map(|age| format!(", max_age=\"{}\"", age.as_secs()));
     format!(
         "Bearer realm=\"doorward\", error=\"insufficient_user_authentication\", error_description=\"{detail}\", \
          acr_values=\"{level}\"{}",
@@ -129,15 +129,20 @@ fn step_up_challenge(missing: &Missing, requirement: &Requirement, detail: &str)
     )
 }
 
-/// The strictest age that is asked for: what satisfies it satisfies all of them.
-pub(super) fn max_age_of(requirement: &Requirement) -> Option<Duration> {
+/// The strictest age that is asked for: what satisfies it satisfies all of them. A proof of who is there is one, too.
+pub(super) fn max_age_of(missing: &Missing, requirement: &Requirement) -> Option<Duration> {
+    let lacked = match missing {
+        Missing::Level { max_age, .. } => *max_age,
+        Missing::Fresh { .. } => None,
+        Missing::Idle { max, .. } => Some(*max),
+    };
     let ages = requirement.fresh.iter().filter_map(|fresh| match fresh.within {
         Within::Age(age) => Some(age),
         Within::Session => None,
         // Whatever was proven before the request was for something else.
         Within::Once(_) => Some(Duration::ZERO),
     });
-    ages.chain(requirement.max_age).min()
+    ages.chain(requirement.max_age).chain(lacked).min()
 }
 
 /// What goes onto a page that refuses.
@@ -157,12 +162,17 @@ pub fn refuse(kind: Kind, brand: &Brand, refused: &Refused<'_>) -> Own {
     let Refused { refusal, login_id, way_out, id } = refused;
     let status = refusal.status();
     match kind {
-        Kind::Navigation | Kind::Form => {
+        Kind::Navigation | Kind::Form | Kind::Framed => {
             let frame = Frame { brand, base: Base::App };
             let reference = id.to_string();
-            let page =
-                RefusalPage { frame, refusal: *refusal, login_id: *login_id, way_out: *way_out, reference: &reference };
-            respond(status, &page, &ContentPolicy::strict())
+            let is_framed = kind == Kind::Framed;
+            let policy = if is_framed { ContentPolicy::framed() } else { ContentPolicy::strict() };
+            let (refusal, login_id, way_out) = (*refusal, *login_id, *way_out);
+            respond(
+                status,
+                &RefusalPage { frame, refusal, login_id, way_out, reference: &reference, is_framed },
+                &policy,
+            )
         }
         Kind::Grpc => grpc::refuse(refusal, code_of(status), *id),
         Kind::Program | Kind::WebSocket => {
@@ -184,12 +194,14 @@ pub fn refuse(kind: Kind, brand: &Brand, refused: &Refused<'_>) -> Own {
 fn code_of(status: StatusCode) -> &'static str {
     match status {
         StatusCode::BAD_REQUEST => "malformed",
+        StatusCode::UNAUTHORIZED => "sign_in_required",
         StatusCode::FORBIDDEN => "not_allowed",
         StatusCode::NOT_FOUND => "not_found",
         StatusCode::METHOD_NOT_ALLOWED => "method_not_allowed",
         StatusCode::REQUEST_TIMEOUT => "too_slow",
         StatusCode::PAYLOAD_TOO_LARGE => "too_large",
         StatusCode::MISDIRECTED_REQUEST => "misdirected",
+        StatusCode::TOO_MANY_REQUESTS => "too_many",
         StatusCode::BAD_GATEWAY => "upstream_down",
         StatusCode::GATEWAY_TIMEOUT => "upstream_slow",
         StatusCode::SERVICE_UNAVAILABLE => "unavailable",

@@ -1,5 +1,6 @@
 //! Signed assertions: at most one signature a session, route and half-minute.
 
+use super::outgoing::IdentityValues;
 use crate::{
     domain::{
         assertion::{LIFETIME, claims},
@@ -13,7 +14,8 @@ use http::HeaderValue;
 use moka::sync::Cache;
 use std::sync::Arc;
 
-/// Whatever a signature depends on. A new proof changes the time, and so the key.
+/// Whatever a signature depends on. A new proof changes the time, and so the key; so does what an operator changes about
+/// somebody, for the assertion must say what the header fields beside it say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Key {
     session: SessionId,
@@ -22,6 +24,8 @@ struct Key {
     /// The route, by its place in the app.
     route: Option<usize>,
     proven_at: Option<Timestamp>,
+    /// A hash of what header fields say.
+    said: [u8; 32],
 }
 
 /// Makes assertions, and remembers them for half their life.
@@ -59,10 +63,16 @@ impl Assertions {
     }
 
     /// The `Doorward-Assertion` for one request.
-    pub fn get(&self, identity: &Identity, about: About<'_>, now: Timestamp) -> Result<HeaderValue, SignError> {
+    pub fn get(
+        &self,
+        identity: &Identity,
+        values: &IdentityValues,
+        about: About<'_>,
+        now: Timestamp,
+    ) -> Result<HeaderValue, SignError> {
         let proven_at = identity.session.authentications.iter().map(|proof| proof.at).max();
-        let key =
-            Key { session: identity.session.id, app: about.app_index, route: about.route.map(|(at, _)| at), proven_at };
+        let (session, route, said) = (identity.session.id, about.route.map(|(at, _)| at), values.hash());
+        let key = Key { session, app: about.app_index, route, proven_at, said };
         self.signed.get(&key).map_or_else(|| self.sign(key, identity, about, now), Ok)
     }
 

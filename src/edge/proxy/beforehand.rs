@@ -3,12 +3,15 @@
 
 use super::{
     Asked, Proxy,
-    body::{BodyError, RequestBody},
+    answer::{self, Refused},
+    body::{BodyError, READ_MAX, RequestBody},
+    challenge::form_page,
     deliver::Brought,
     head::Head,
     hold::{drain, refusal_for},
     kind::Kind,
     records::Stuck,
+    shelf::Place,
 };
 use crate::{
     domain::{
@@ -20,7 +23,7 @@ use crate::{
         secret::sha256,
         target::CanonicalPath,
     },
-    edge::http::{hop, refusal::Refusal},
+    edge::http::refusal::{Refusal, WayOut},
     flows::hold::{self, Found, LostPart},
     ports::{StoreError, upstream::Upstream},
 };
@@ -28,6 +31,7 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, header};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
+use tokio::time::timeout;
 
 /// Longest form that is looked into.
 pub const FORM_BYTES_MAX: u64 = 64 * 1024;
@@ -121,23 +125,29 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
 
     /// All of a body, at most `bytes_max` of it; it is put back as it was.
     async fn read_whole(&self, asked: &Asked<'_>, body: &mut RequestBody, bytes_max: u64) -> Result<Bytes, Box<Stuck>> {
-        match whole(body, bytes_max).await {
+        let mut place = self.shelf.place();
+        let read = timeout(READ_MAX, whole(body, bytes_max, &mut place)).await;
+        match read.unwrap_or(Err(BodyError::Stalled)) {
             Ok(read) => {
-                *body = RequestBody::held(read.clone());
+                *body = RequestBody::shelved(read.clone(), place);
                 Ok(read)
             }
             Err(error) => {
                 tracing::info!(%error, request.id = %asked.id, app = asked.app.name, "a body could not be read beforehand");
-                if matches!(error, BodyError::TooLarge) && asked.kind == Kind::Form {
+                let is_form = matches!(asked.kind, Kind::Form | Kind::Framed);
+                if is_form && matches!(error, BodyError::TooLarge | BodyError::NoRoom) {
                     drain(body).await;
                 }
-                Err(Stuck::on_body(&error, self.refuse(asked, refusal_for(&error), None)))
+                let form = form_page(asked);
+                let way_out = is_form.then_some(WayOut { label: "Back to the form", url: form.as_str() });
+                let refused = Refused { refusal: refusal_for(&error), login_id: None, way_out, id: asked.id };
+                Err(Stuck::on_body(&error, answer::refuse(asked.kind, &self.brand, &refused)))
             }
         }
     }
 }
 
-async fn whole(body: &mut RequestBody, bytes_max: u64) -> Result<Bytes, BodyError> {
+async fn whole(body: &mut RequestBody, bytes_max: u64, place: &mut Place) -> Result<Bytes, BodyError> {
     if body.size_hint().lower() > bytes_max {
         return Err(BodyError::TooLarge);
     }
@@ -147,16 +157,16 @@ async fn whole(body: &mut RequestBody, bytes_max: u64) -> Result<Bytes, BodyErro
         if u64::try_from(read.len()).unwrap_or(u64::MAX) > bytes_max {
             return Err(BodyError::TooLarge);
         }
+        // Forms that routes look into are short, and room for the rest must not hang on theirs.
+        if bytes_max > FORM_BYTES_MAX {
+            place.cover(read.len())?;
+        }
     }
     Ok(read.freeze())
 }
 
 /// Whether every application reads such a body as a form with fields, and in one way.
 pub fn is_urlencoded(headers: &HeaderMap) -> bool {
-    // What is nominated never reaches the application, which would then have to guess.
-    if hop::nominated(headers).any(|name| name == header::CONTENT_TYPE) {
-        return false;
-    }
     let mut types = headers.get_all(header::CONTENT_TYPE).iter();
     let (Some(kind), None) = (types.next().and_then(|value| value.to_str().ok()), types.next()) else { return false };
     let (kind, parameters) = kind.split_once(';').unwrap_or((kind, ""));
@@ -169,6 +179,7 @@ pub fn is_urlencoded(headers: &HeaderMap) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::edge::proxy::shelf::Shelf;
     use http::HeaderValue;
 
     fn headers(fields: &[(http::HeaderName, &'static str)]) -> HeaderMap {
@@ -191,7 +202,6 @@ mod tests {
             (&[form.clone(), form.clone()], false),
             (&[form.clone(), (header::CONTENT_ENCODING, "gzip")], false),
             (&[], false),
-            (&[(header::CONNECTION, "close, content-type"), form], false),
         ] {
             assert_eq!(is_urlencoded(&headers(fields)), expected, "{fields:?}");
         }
@@ -201,7 +211,9 @@ mod tests {
     async fn a_body_is_read_up_to_its_limit() {
         let body = || RequestBody::held(Bytes::from_static(b"op=transfer"));
 
-        assert_eq!(whole(&mut body(), 11).await.unwrap(), "op=transfer");
-        assert!(matches!(whole(&mut body(), 10).await, Err(BodyError::TooLarge)));
+        let mut place = Shelf::default().place();
+
+        assert_eq!(whole(&mut body(), 11, &mut place).await.unwrap(), "op=transfer");
+        assert!(matches!(whole(&mut body(), 10, &mut place).await, Err(BodyError::TooLarge)));
     }
 }

@@ -2,7 +2,9 @@
 
 use super::{
     grpc,
-    tether::{Cut, Tether},
+    shelf::{NoRoom, Place},
+    tether::Cut,
+    tie::Tie,
     trailers::{TooLong, Trailers},
 };
 use crate::{flows::hold::LostPart, ports::upstream::BoxError};
@@ -22,6 +24,8 @@ use tokio::{
 
 /// How long the next part of a request's body may take (FR-23).
 pub const STALLED_MAX: Duration = Duration::from_mins(1);
+/// How long all of it may take where it is kept or read before it may pass: whoever lets it drip would keep the room for it.
+pub const READ_MAX: Duration = Duration::from_mins(5);
 
 /// The body of a request on its way to the application.
 ///
@@ -32,14 +36,14 @@ pub struct RequestBody {
     left: u64,
     /// Runs while nothing comes.
     stalled: Option<Pin<Box<Sleep>>>,
-    /// What it hangs on in place of that: a call may be silent as long as its session lives.
-    tie: Option<Pin<Box<dyn Future<Output = Cut> + Send>>>,
+    /// Whether it may be silent for as long as it likes.
+    is_patient: bool,
     trailers: Trailers,
 }
 
 enum Source {
     Stream(Incoming),
-    Held(Full<Bytes>),
+    Held(Full<Bytes>, #[expect(dead_code, reason = "held for its end")] Option<Place>),
     Kept(Parts),
 }
 
@@ -56,7 +60,10 @@ pub enum BodyError {
     /// It is longer than allowed.
     #[error("the body is longer than allowed")]
     TooLarge,
-    /// Nothing came for [`STALLED_MAX`].
+    /// So much is read of others that there is no room for it.
+    #[error("too much is being read at once")]
+    NoRoom,
+    /// Nothing came for [`STALLED_MAX`], or all of it took longer than [`READ_MAX`].
     #[error("nothing came for too long")]
     Stalled,
     /// Its sender went away, or broke the protocol.
@@ -68,9 +75,12 @@ pub enum BodyError {
     /// What follows it is longer than allowed.
     #[error(transparent)]
     Trailers(#[from] TooLong),
-    /// Its session is over.
-    #[error(transparent)]
-    Cut(#[from] Cut),
+}
+
+impl From<NoRoom> for BodyError {
+    fn from(_: NoRoom) -> Self {
+        Self::NoRoom
+    }
 }
 
 impl RequestBody {
@@ -84,7 +94,12 @@ impl RequestBody {
 
     /// What was held back, and is delivered now. Also nothing at all.
     pub fn held(bytes: Bytes) -> Self {
-        Self::of(Source::Held(Full::new(bytes)), u64::MAX)
+        Self::of(Source::Held(Full::new(bytes), None), u64::MAX)
+    }
+
+    /// The same, and the room that it takes until then.
+    pub(super) fn shelved(bytes: Bytes, place: Place) -> Self {
+        Self::of(Source::Held(Full::new(bytes), Some(place)), u64::MAX)
     }
 
     /// What was kept in the store, `length` bytes of it. Where less comes the body is broken.
@@ -93,7 +108,7 @@ impl RequestBody {
     }
 
     fn of(source: Source, left: u64) -> Self {
-        Self { source, left, stalled: None, tie: None, trailers: Trailers::Dropped }
+        Self { source, left, stalled: None, is_patient: false, trailers: Trailers::Dropped }
     }
 
     /// The same, with what becomes of its trailers.
@@ -102,10 +117,10 @@ impl RequestBody {
         Self { trailers, ..self }
     }
 
-    /// The same, for a call that lives as long as its session.
+    /// The same, for a call: it may be silent as long as its session lives, which is what its exchange is tied to.
     #[must_use]
-    pub(super) fn tied(self, tether: Tether) -> Self {
-        Self { tie: Some(Box::pin(tether.cut())), ..self }
+    pub(super) fn patient(self) -> Self {
+        Self { is_patient: true, ..self }
     }
 }
 
@@ -114,16 +129,13 @@ impl Body for RequestBody {
     type Error = BodyError;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        if let Some(Poll::Ready(cut)) = self.tie.as_mut().map(|tie| tie.as_mut().poll(cx)) {
-            return Poll::Ready(Some(Err(cut.into())));
-        }
         let polled = match &mut self.source {
             Source::Stream(incoming) => Pin::new(incoming).poll_frame(cx).map_err(BodyError::Broken),
-            Source::Held(held) => Pin::new(held).poll_frame(cx).map_err(|never| match never {}),
+            Source::Held(held, _) => Pin::new(held).poll_frame(cx).map_err(|never| match never {}),
             Source::Kept(parts) => parts.poll(cx).map_err(BodyError::Lost),
         };
         let Poll::Ready(frame) = polled else {
-            if self.tie.is_some() {
+            if self.is_patient {
                 return Poll::Pending;
             }
             let alarm = self.stalled.get_or_insert_with(|| Box::pin(sleep(STALLED_MAX)));
@@ -146,7 +158,7 @@ impl Body for RequestBody {
     fn is_end_stream(&self) -> bool {
         match &self.source {
             Source::Stream(incoming) => incoming.is_end_stream(),
-            Source::Held(held) => held.is_end_stream(),
+            Source::Held(held, _) => held.is_end_stream(),
             Source::Kept(parts) => parts.left == 0,
         }
     }
@@ -154,7 +166,7 @@ impl Body for RequestBody {
     fn size_hint(&self) -> SizeHint {
         match &self.source {
             Source::Stream(incoming) => incoming.size_hint(),
-            Source::Held(held) => held.size_hint(),
+            Source::Held(held, _) => held.size_hint(),
             Source::Kept(parts) => SizeHint::with_exact(parts.left),
         }
     }
@@ -178,7 +190,7 @@ impl Parts {
 /// where the session that it was let through with is over.
 pub struct ResponseBody<B> {
     inner: B,
-    tie: Tie,
+    tie: Option<Tie>,
     trailers: Trailers,
     ending: Ending,
 }
@@ -192,23 +204,10 @@ enum Ending {
     Status,
 }
 
-/// Frames that pass before a body counts as a stream. Most answers are over by then, and never looked up again.
-const FRAMES_UNTIED: u8 = 8;
-
-/// How a response hangs on its session.
-enum Tie {
-    /// It does not.
-    None,
-    /// It would, if it were to stay open.
-    Loose(Tether, u8),
-    /// It does.
-    Fast(Pin<Box<dyn Future<Output = Cut> + Send>>),
-}
-
 impl<B> ResponseBody<B> {
-    /// A response that hangs on no session.
+    /// A response that is not tied yet.
     pub(super) const fn free(inner: B) -> Self {
-        Self { inner, tie: Tie::None, trailers: Trailers::Dropped, ending: Ending::Break }
+        Self { inner, tie: None, trailers: Trailers::Dropped, ending: Ending::Break }
     }
 
     /// The same, as the answer to a call.
@@ -221,9 +220,9 @@ impl<B> ResponseBody<B> {
         Self { trailers, ..self }
     }
 
-    /// Ties it to a session, if there is one.
-    pub(super) fn tied(self, tether: Option<Tether>) -> Self {
-        Self { tie: tether.map_or(Tie::None, |tether| Tie::Loose(tether, FRAMES_UNTIED)), ..self }
+    /// The same, as part of an exchange that may be cut.
+    pub(super) fn tied(self, tie: Tie) -> Self {
+        Self { tie: Some(tie), ..self }
     }
 }
 
@@ -236,42 +235,18 @@ impl Ending {
     }
 }
 
-impl Tie {
-    /// What cuts the response, if anything does by now. Whoever asks is woken when it does.
-    fn poll_cut(&mut self, cx: &mut Context<'_>) -> Poll<Cut> {
-        match self {
-            Self::None | Self::Loose(..) => Poll::Pending,
-            Self::Fast(cut) => cut.as_mut().poll(cx),
-        }
-    }
-
-    /// Ties a response that turned out to stay open: it waits, or has said a lot.
-    fn tighten(&mut self, is_waiting: bool) {
-        *self = match std::mem::replace(self, Self::None) {
-            Self::Loose(tether, 0) => Self::Fast(Box::pin(tether.cut())),
-            Self::Loose(tether, _) if is_waiting => Self::Fast(Box::pin(tether.cut())),
-            Self::Loose(tether, left) => Self::Loose(tether, left - 1),
-            other @ (Self::None | Self::Fast(_)) => other,
-        };
-    }
-}
-
 impl<B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin> Body for ResponseBody<B> {
     type Data = Bytes;
     type Error = BoxError;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        if let Poll::Ready(cut) = self.tie.poll_cut(cx) {
+        if let Some(Poll::Ready(cut)) = self.tie.as_ref().map(|tie| tie.poll_cut(cx)) {
             return Poll::Ready(Some(self.ending.of(cut)));
         }
-        let polled = Pin::new(&mut self.inner).poll_frame(cx);
-        self.tie.tighten(polled.is_pending());
-        if polled.is_pending()
-            && let Poll::Ready(cut) = self.tie.poll_cut(cx)
-        {
-            return Poll::Ready(Some(self.ending.of(cut)));
+        let frame = ready!(Pin::new(&mut self.inner).poll_frame(cx));
+        if let Some(tie) = &self.tie {
+            tie.give();
         }
-        let frame = ready!(polled);
         let Some(frame) = frame.transpose().map_err(Into::into)? else { return Poll::Ready(None) };
         Poll::Ready(match frame.into_data() {
             Ok(data) => Some(Ok(Frame::data(data))),

@@ -101,7 +101,12 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
                 *own.status_mut() = StatusCode::SEE_OTHER;
                 own
             }
-            Kind::Form => self.refuse(asked, Refusal::NotSent { app: &asked.app.title, confirm: &url }, None),
+            Kind::Framed if is_held || asked.method.is_safe() => {
+                self.refuse(asked, Refusal::ConfirmFirst { app: &asked.app.title, confirm: &url, is_held }, None)
+            }
+            Kind::Form | Kind::Framed => {
+                self.refuse(asked, Refusal::NotSent { app: &asked.app.title, confirm: &url }, None)
+            }
             Kind::Program | Kind::WebSocket | Kind::Grpc => {
                 let wanted = match &lack.missing {
                     Some((missing, requirement)) => Wanted::StepUp(missing, requirement),
@@ -116,9 +121,10 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         match asked.kind {
             // Refreshed each time, so that of two tabs neither loses its way.
             Kind::Navigation => flow.keep(own),
-            Kind::Form if is_held || flow.is_new => flow.keep(own),
+            Kind::Framed if asked.method.is_safe() => flow.keep(own),
+            Kind::Form | Kind::Framed if is_held || flow.is_new => flow.keep(own),
             // A program keeps no cookies.
-            Kind::Form | Kind::Program | Kind::WebSocket | Kind::Grpc => own,
+            Kind::Form | Kind::Framed | Kind::Program | Kind::WebSocket | Kind::Grpc => own,
         }
     }
 
@@ -134,8 +140,9 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
     ) -> String {
         let (target, method, back) = match asked.kind {
             Kind::Navigation => (way_back(path, query), &Method::GET, None),
+            Kind::Framed if asked.method.is_safe() => (way_back(path, query), &Method::GET, None),
             // What is posted to, or asked by a script, may not be a page one can go to; where that came from is.
-            Kind::Form | Kind::Program | Kind::WebSocket | Kind::Grpc => {
+            Kind::Form | Kind::Framed | Kind::Program | Kind::WebSocket | Kind::Grpc => {
                 (way_back(path, None), asked.method, Some(form_page(asked)))
             }
         };

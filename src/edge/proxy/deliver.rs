@@ -9,6 +9,7 @@ use super::{
     body::RequestBody,
     challenge::{Lack, browser_of, target_of},
     demand::Past,
+    forward::Unanswered,
     held_page::{HeldPage, HeldState, Ticket},
     hold::{is_own_form, refusal_for, submission},
     records::Stuck,
@@ -26,6 +27,7 @@ use crate::{
         request::RequestId,
     },
     flows::{
+        World,
         hold::{self, Delivery, Found, Taken, Waiting},
         journey::Journey,
     },
@@ -135,15 +137,17 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         let asked = Self::asked(served, &parts, arrival);
         let flow = self.flow(&asked);
         let (size, identity) = (body.size_hint().exact(), passage.admission.identity().cloned());
-        let submission = submission(&asked, passage.path.as_str(), asked.query).filter(|_| size.is_some());
+        // A person whom nobody knows can't be asked to step up.
+        let is_worth_it = size.is_some() && identity.is_some();
+        let submission = submission(&asked, passage.path.as_str(), asked.query).filter(|_| is_worth_it);
         let Some(submission) = submission else {
             return self.forward_and_heed(served, parts, body, passage, arrival).await;
         };
         let (host, target) = (submission.host.clone(), submission.target.clone());
-        let Ok(holding) = self.begin(&asked, &flow, identity.as_deref(), submission, size).await else {
+        let Ok(unfinished) = self.begin(&asked, &flow, identity.as_deref(), submission, size).await else {
             return self.forward_and_heed(served, parts, body, passage, arrival).await;
         };
-        let token = match self.fill(holding, &flow, &mut body).await {
+        let token = match self.fill(unfinished, &mut body).await {
             Ok(token) => token,
             Err(why) => return Reply::Own(self.refuse_unkept(&asked, &why)),
         };
@@ -175,33 +179,65 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         let (before, token) = (parts.clone(), delivery.token().clone());
         let asked = Self::asked(served, &before, arrival);
         let identity = passage.admission.identity().cloned().filter(|_| served.steps_up);
+        let known = passage.seen.as_ref().and_then(Seen::login_id).map(str::to_owned);
         let past = Past::of(&passage);
         let path = past.path.clone();
-        let (body, given_out) = self.body_of(delivery, asked.id);
-        let reply = self.forward(served, parts, body, passage, arrival, asked.kind).await;
+        let (body, reading) = self.body_of(delivery, asked.id);
+        let reply = match self.exchange(served, parts, body, passage, arrival, asked.kind).await {
+            Ok(response) => Reply::App(response),
+            Err(unanswered) => {
+                let Some(delivery) = reading.stop().await else { return Reply::Own(*unanswered.own) };
+                return Reply::Own(self.undelivered(&asked, known.as_deref(), &unanswered, delivery).await);
+            }
+        };
         let unmet = identity.and_then(|identity| self.unmet(served, &asked, &reply, identity, past));
-        let world = self.world.clone();
         let Some(unmet) = unmet else {
+            let (world, id) = (self.world.clone(), asked.id);
             self.slow.spawn(async move {
-                let Ok(delivery) = given_out.await else { return };
-                if let Err(error) = delivery.finish(&world).await {
-                    tracing::warn!(%error, "a delivered form is left to be swept");
+                if let Some(delivery) = reading.end().await {
+                    forget(&world, delivery, id).await;
                 }
             });
             return reply;
         };
-        // The application's answer is of no use any more, and may wait for the rest of the form.
+        // The application's answer is of no use any more, nor is the rest of the form to the application.
         drop(reply);
+        let world = self.world.clone();
         let released = self.on_slow(async move {
-            match given_out.await {
-                Ok(delivery) => delivery.release(&world).await,
-                Err(_) => Err(StoreError::Unavailable("the delivery broke off".to_owned())),
+            match reading.stop().await {
+                Some(delivery) => delivery.release(&world).await,
+                None => Err(StoreError::Unavailable("the delivery broke off".to_owned())),
             }
         });
         match released.await {
             Ok(()) => self.ask_again(&asked, &self.flow(&asked), unmet, &path, Some(token)),
             Err(error) => Reply::Own(self.unavailable(&asked, &error)),
         }
+    }
+
+    /// The answer to a form that the application did not answer. One that can not have arrived there waits on; of any other
+    /// nobody here knows what came of it, and it is not sent twice.
+    async fn undelivered(
+        &self,
+        asked: &Asked<'_>,
+        login_id: Option<&str>,
+        unanswered: &Unanswered,
+        delivery: Delivery,
+    ) -> Own {
+        let (world, id, status) = (self.world.clone(), asked.id, unanswered.own.status());
+        let page = delivery.page().to_owned();
+        if unanswered.may_have_arrived {
+            self.slow.spawn(async move { forget(&world, delivery, id).await });
+            return with_status(self.held_page(asked, login_id, HeldState::Unclear, &page), status);
+        }
+        let (text, target) = (delivery.token().to_text(), delivery.target().to_owned());
+        if let Err(error) = self.on_slow(async move { delivery.release(&world).await }).await {
+            return self.unavailable(asked, &error);
+        }
+        tracing::info!(request.id = %id, app = asked.app.name, "a held form waits on, for nothing of it was sent");
+        let ticket = Ticket { target: &target, token: &text };
+        let own = with_status(self.held_page(asked, login_id, HeldState::Unsent(ticket), &page), status);
+        self.flow(asked).keep(own)
     }
 
     /// Asks for one more proof where a kept form meets a barrier again. It waits on, unless there is nothing to wait for.
@@ -221,26 +257,32 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         with_status(self.held_page(asked, None, state, "/"), StatusCode::CONFLICT)
     }
 
-    /// The body of a kept form, read from the store as it is sent; and the delivery again, once nobody reads any more.
-    fn body_of(&self, delivery: Delivery, id: RequestId) -> (RequestBody, oneshot::Receiver<Delivery>) {
+    /// The body of a kept form, read from the store as it is sent.
+    fn body_of(&self, delivery: Delivery, id: RequestId) -> (RequestBody, Reading) {
         let (sender, coming) = mpsc::channel(PARTS_AHEAD);
-        let (done, given_out) = oneshot::channel();
+        let ((done, given_back), (stop, stopped)) = (oneshot::channel(), oneshot::channel::<()>());
         let (world, length) = (self.world.clone(), delivery.size());
         self.slow.spawn(async move {
-            for number in 0..delivery.parts() {
-                let part = delivery.part(&world, number).await.map(Bytes::from);
-                if let Err(error) = &part {
-                    tracing::error!(%error, request.id = %id, "a held form could not be delivered whole");
+            let reading = async {
+                for number in 0..delivery.parts() {
+                    let part = delivery.part(&world, number).await.map(Bytes::from);
+                    if let Err(error) = &part {
+                        tracing::error!(%error, request.id = %id, "a held form could not be delivered whole");
+                    }
+                    // Nobody waits for more where the application has hung up.
+                    if sender.send(part).await.is_err() {
+                        break;
+                    }
                 }
-                // Nobody waits for more where the application has hung up. It stays taken: it may have seen all of it.
-                if sender.send(part).await.is_err() {
-                    break;
-                }
+            };
+            tokio::select! {
+                () = reading => {}
+                _ = stopped => {}
             }
             // Whoever delivers has gone where nobody receives this; the rest is swept.
             let _ = done.send(delivery);
         });
-        (RequestBody::kept(coming, length), given_out)
+        (RequestBody::kept(coming, length), Reading { given_back, stop })
     }
 
     /// `GET /.doorward/send`: the way on for a kept form. Changes nothing.
@@ -320,6 +362,34 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
     }
 }
 
+/// What reads a kept body while it is sent.
+struct Reading {
+    given_back: oneshot::Receiver<Delivery>,
+    /// Ends it at once, also where it is dropped.
+    stop: oneshot::Sender<()>,
+}
+
+impl Reading {
+    /// The delivery, once nobody reads any more: it is given out, or the exchange is over. `None` where the process ends.
+    async fn end(self) -> Option<Delivery> {
+        let Self { given_back, stop: _stop } = self;
+        given_back.await.ok()
+    }
+
+    /// The delivery, at once.
+    async fn stop(self) -> Option<Delivery> {
+        let Self { given_back, stop } = self;
+        drop(stop);
+        given_back.await.ok()
+    }
+}
+
+async fn forget(world: &World, delivery: Delivery, id: RequestId) {
+    if let Err(error) = delivery.finish(world).await {
+        tracing::warn!(%error, request.id = %id, "a delivered form is left to be swept");
+    }
+}
+
 fn with_status(mut own: Own, status: StatusCode) -> Own {
     *own.status_mut() = status;
     own
@@ -331,12 +401,13 @@ pub(super) fn restore(parts: &mut Parts, waiting: &Waiting, authority: &Authorit
     let origin = format!("https://{authority}");
     parts.headers.remove(header::CONTENT_TYPE);
     parts.headers.remove(header::REFERER);
+    let content_type = waiting.content_type.chars().filter_map(|char| u8::try_from(char).ok()).collect();
     for (name, value) in [
-        (header::CONTENT_TYPE, waiting.content_type.clone()),
-        (header::REFERER, format!("{origin}{}", waiting.page.as_str())),
-        (header::ORIGIN, origin),
+        (header::CONTENT_TYPE, content_type),
+        (header::REFERER, format!("{origin}{}", waiting.page.as_str()).into_bytes()),
+        (header::ORIGIN, origin.into_bytes()),
     ] {
-        if let Ok(value) = HeaderValue::try_from(value)
+        if let Ok(value) = HeaderValue::from_bytes(&value)
             && !value.is_empty()
         {
             parts.headers.insert(name, value);

@@ -1,6 +1,6 @@
 //! What the browser is told where the application gave no response.
 
-use super::{body::BodyError, tether::Cut};
+use super::body::BodyError;
 use crate::ports::upstream::{BoxError, UpstreamError};
 use http::StatusCode;
 
@@ -9,24 +9,14 @@ pub fn status_of(error: &UpstreamError) -> StatusCode {
     match error {
         UpstreamError::NoneHealthy | UpstreamError::Busy => StatusCode::SERVICE_UNAVAILABLE,
         UpstreamError::Connect(_) | UpstreamError::Tls(_) | UpstreamError::Exchange(_) => StatusCode::BAD_GATEWAY,
-        UpstreamError::Timeout => StatusCode::GATEWAY_TIMEOUT,
+        UpstreamError::Timeout | UpstreamError::ConnectTimeout => StatusCode::GATEWAY_TIMEOUT,
         UpstreamError::RequestBody(error) => match body_error(error) {
             Some(BodyError::TooLarge | BodyError::Trailers(_)) => StatusCode::PAYLOAD_TOO_LARGE,
+            Some(BodyError::NoRoom) => StatusCode::TOO_MANY_REQUESTS,
             Some(BodyError::Stalled) => StatusCode::REQUEST_TIMEOUT,
             Some(BodyError::Lost(_)) => StatusCode::SERVICE_UNAVAILABLE,
-            Some(BodyError::Broken(_) | BodyError::Cut(_)) | None => StatusCode::BAD_REQUEST,
+            Some(BodyError::Broken(_)) | None => StatusCode::BAD_REQUEST,
         },
-    }
-}
-
-/// Why the session of a request ended, where that is what failed.
-pub fn cut_of(error: &UpstreamError) -> Option<Cut> {
-    match error {
-        UpstreamError::RequestBody(error) => match body_error(error) {
-            Some(BodyError::Cut(cut)) => Some(*cut),
-            _ => None,
-        },
-        _ => None,
     }
 }
 

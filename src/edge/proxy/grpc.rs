@@ -4,21 +4,16 @@
 //! `google.rpc.Status` of the richer error model, with an `ErrorInfo` that holds what RFC 9470 has in its challenge.
 
 use super::{
-    Proxy, Served, Speaks,
-    answer::{Own, Wanted, max_age_of, words_of},
+    Served, Speaks,
+    answer::{Own, Wanted, level_of, max_age_of, words_of},
     body::{RequestBody, ResponseBody},
-    failure,
     kind::Kind,
-    tether::{Cut, Tether},
+    tether::Cut,
     trailers::Trailers,
 };
-use crate::{
-    domain::policy::Admission,
-    edge::http::{refusal::Refusal, request::RequestId},
-    ports::upstream::{Upstream, UpstreamError},
-};
+use crate::edge::http::{refusal::Refusal, request::RequestId};
 use base64::prelude::{BASE64_STANDARD_NO_PAD, Engine as _};
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use std::{fmt::Write as _, sync::Arc};
 
 const STATUS: HeaderName = HeaderName::from_static("grpc-status");
@@ -54,9 +49,9 @@ pub fn is_call(headers: &HeaderMap) -> bool {
 pub(super) fn unauthenticated(wanted: &Wanted<'_>, step_up_url: &str, id: RequestId) -> Own {
     let words = words_of(wanted);
     let mut metadata = vec![("step_up_url", step_up_url.to_owned()), ("request_id", id.to_string())];
-    if let Wanted::StepUp(_, requirement) = wanted {
-        metadata.push(("acr_values", requirement.level.to_string()));
-        metadata.extend(max_age_of(requirement).map(|age| ("max_age", age.as_secs().to_string())));
+    if let Wanted::StepUp(missing, requirement) = wanted {
+        metadata.push(("acr_values", level_of(missing, requirement).to_string()));
+        metadata.extend(max_age_of(missing, requirement).map(|age| ("max_age", age.as_secs().to_string())));
     }
     let reason = words.code.to_ascii_uppercase();
     let message = format!("{} {}", words.title, words.detail);
@@ -159,17 +154,14 @@ fn put(message: &mut Vec<u8>, field: u8, bytes: &[u8]) {
     message.extend_from_slice(bytes);
 }
 
-/// A request's body as it goes on. Where HTTP/2 goes all the way its trailers may; and a call may be silent, for it ends
-/// with its session.
-pub(super) fn request_body(served: &Served, body: RequestBody, kind: Kind, tether: Option<&Tether>) -> RequestBody {
+/// A request's body as it goes on. Where HTTP/2 goes all the way its trailers may. One that is a call and tied to a session
+/// may be silent, for it ends with that.
+pub(super) fn request_body(served: &Served, body: RequestBody, kind: Kind, is_tied: bool) -> RequestBody {
     if served.speaks == Speaks::Http1 {
         return body;
     }
     let body = body.with_trailers(Trailers::OfRequest(Arc::clone(served.names.stripped())));
-    match tether.filter(|_| kind == Kind::Grpc) {
-        Some(tether) => body.tied(tether.clone()),
-        None => body,
-    }
+    if kind == Kind::Grpc && is_tied { body.patient() } else { body }
 }
 
 /// A response's body as it goes back.
@@ -178,30 +170,6 @@ pub(super) fn response_body<B>(served: &Served, body: ResponseBody<B>, kind: Kin
         (Speaks::Http1, _) => body,
         (Speaks::Http2, Kind::Grpc) => body.with_trailers(Trailers::OfResponse).of_call(),
         (Speaks::Http2, _) => body.with_trailers(Trailers::OfResponse),
-    }
-}
-
-impl<U: Upstream<RequestBody>> Proxy<U> {
-    /// Sends a request and waits for the head of its response. A call may wait for its first message as long as it
-    /// streams its own; one whose session ends meanwhile is given up.
-    pub(super) async fn send(
-        &self,
-        served: &Served,
-        admission: &Admission,
-        request: Request<RequestBody>,
-        kind: Kind,
-        tether: Option<&Tether>,
-    ) -> Result<Result<Response<U::Body>, UpstreamError>, Cut> {
-        let sending = self.upstream.send(admission, &served.app.name, request);
-        let Some(tether) = tether.filter(|_| kind == Kind::Grpc) else { return Ok(sending.await) };
-        let sent = tokio::select! {
-            sent = sending => sent,
-            cut = tether.clone().cut() => return Err(cut),
-        };
-        match sent.as_ref().err().and_then(failure::cut_of) {
-            Some(cut) => Err(cut),
-            None => Ok(sent),
-        }
     }
 }
 
@@ -225,6 +193,41 @@ fn reason_of(why: Cut) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        domain::{
+            policy::{Missing, Requirement},
+            session::Level,
+        },
+        edge::{http::request::RequestIds, proxy::answer::unauthorized},
+    };
+    use std::time::Duration;
+
+    /// What a program must bring, in both languages.
+    #[test]
+    fn calls_are_told_the_same_as_requests() {
+        let risky = Missing::Level {
+            reached: Some(Level::Mfa),
+            wanted: Level::PhishingResistant.into(),
+            max_age: None,
+            risk: None,
+        };
+        let idle = Missing::Idle { max: Duration::from_mins(5), quiet: Duration::from_mins(9) };
+        let id = RequestIds::new(1).next();
+        for (missing, level, age) in [(risky, "phishing-resistant", None), (idle, "mfa", Some("300"))] {
+            let requirement = Requirement::at(Level::Mfa);
+            let wanted = Wanted::StepUp(&missing, &requirement);
+            let answer = unauthorized(&wanted, "https://auth.example.com/challenge", id);
+            let challenge = answer.headers()[header::WWW_AUTHENTICATE].to_str().unwrap();
+            assert!(challenge.contains(&format!("acr_values=\"{level}\"")), "{challenge}");
+            assert_eq!(challenge.split("max_age=").nth(1).map(|age| age.trim_matches('"')), age);
+
+            let call = unauthenticated(&wanted, "https://auth.example.com/challenge", id);
+            let details = BASE64_STANDARD_NO_PAD.decode(&call.headers()[DETAILS]).unwrap();
+            let details = String::from_utf8_lossy(&details);
+            assert!(details.contains(level), "{details}");
+            assert_eq!(details.contains("max_age"), age.is_some(), "{details}");
+        }
+    }
 
     #[test]
     fn a_call_is_told_by_its_content_type() {

@@ -57,7 +57,7 @@ impl<'a> Head<'a> {
     /// Whether a page of this very host sent it as a form, and nobody else can have (SU-05): the browser says so, or, where
     /// it does not say, its `Origin` does.
     pub fn is_own_form(&self) -> bool {
-        self.kind == Kind::Form && *self.method == Method::POST && self.comes_from_here()
+        matches!(self.kind, Kind::Form | Kind::Framed) && *self.method == Method::POST && self.comes_from_here()
     }
 
     /// Whether a proof can pay for it. None can for what is no whole request when it is decided on, as a WebSocket or a
@@ -65,7 +65,8 @@ impl<'a> Head<'a> {
     pub fn is_payable(&self) -> bool {
         match self.kind {
             Kind::Navigation | Kind::Program => true,
-            Kind::Form => self.is_own_form(),
+            Kind::Framed if self.method.is_safe() => true,
+            Kind::Form | Kind::Framed => self.is_own_form(),
             Kind::WebSocket | Kind::Grpc => false,
         }
     }

@@ -38,6 +38,10 @@ pub enum HeldState<'a> {
         /// The way here, for whoever throws it away.
         to: &'a str,
     },
+    /// The application could not be reached: it waits on.
+    Unsent(Ticket<'a>),
+    /// It was on its way when the exchange broke: whether it arrived, only the application knows.
+    Unclear,
     /// Somebody else came back.
     OtherUser,
     /// It went on before.
@@ -62,6 +66,8 @@ impl HeldState<'_> {
         match self {
             Self::Sending(_) => "Sending your form",
             Self::Review { .. } => "Send this form?",
+            Self::Unsent(_) => "Your form wasn't sent yet",
+            Self::Unclear => "Your form may have arrived",
             Self::OtherUser => "Nothing was sent",
             Self::Sent => "This form was sent already",
             Self::Gone => "This form isn't kept any more",
@@ -94,6 +100,8 @@ mod tests {
                 "review_of_no_names",
                 page(HeldState::Review { ticket, age: Duration::from_secs(3), fields: &[], to: "s3aled" }),
             ),
+            ("unsent", page(HeldState::Unsent(ticket))),
+            ("unclear", page(HeldState::Unclear)),
             ("other_user", page(HeldState::OtherUser)),
             ("sent", page(HeldState::Sent)),
             ("gone", HeldPage { login_id: None, ..page(HeldState::Gone) }),

@@ -3,14 +3,17 @@
 use super::{
     Asked, Proxy,
     answer::Own,
-    body::{BodyError, RequestBody},
+    body::{BodyError, READ_MAX, RequestBody},
     challenge::{Flow, Lack, form_page, target_of},
     head::Head,
 };
 use crate::{
     domain::{secret::Token, session::Identity},
     edge::http::refusal::Refusal,
-    flows::hold::{self, HoldError, Holding, Submission},
+    flows::{
+        World,
+        hold::{self, HoldError, Holding, Submission},
+    },
     ports::{
         StoreError,
         store::{Held, Sender},
@@ -18,10 +21,11 @@ use crate::{
     },
 };
 use bytes::{Bytes, BytesMut};
-use http::header;
+use http::{HeaderValue, header};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use std::time::Duration;
+use tokio::{runtime::Handle, time::timeout};
 
 /// How long the rest of a body that is not kept may take. Browsers show no answer before they have sent the whole of it, so
 /// whoever sent a large file would see a broken connection where a few KiB are drained (FR-12), and not the page that
@@ -62,7 +66,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         };
         let announced = body.size_hint().exact();
         let kept = match self.begin(asked, &flow, lack.identity.as_deref(), submission, announced).await {
-            Ok(holding) => self.fill(holding, &flow, &mut body).await,
+            Ok(unfinished) => self.fill(unfinished, &mut body).await,
             Err(error) => Err(NotKept::Hold(error)),
         };
         match kept {
@@ -108,34 +112,31 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         identity: Option<&Identity>,
         submission: Submission,
         announced: Option<u64>,
-    ) -> Result<Holding, HoldError> {
+    ) -> Result<Unfinished, HoldError> {
         let (sender, address) = (identity.map(Sender::from), asked.client);
         let origin = hold::Origin { browser: flow.browser.hash(), sender, address };
-        let world = self.world.clone();
-        self.on_slow(async move { hold::begin(&world, submission, &origin, announced).await }).await
+        let (world, slow, browser) = (self.world.clone(), self.slow.clone(), flow.browser.clone());
+        self.on_slow(async move {
+            let holding = hold::begin(&world, submission, &origin, announced).await?;
+            let token = holding.token().clone();
+            Ok(Unfinished { holding: Some(holding), token, browser, world, slow, is_kept: false })
+        })
+        .await
     }
 
     /// Reads the body of a submission into the store.
-    pub(super) async fn fill(&self, holding: Holding, flow: &Flow, body: &mut RequestBody) -> Result<Token, NotKept> {
-        let token = holding.token().clone();
-        let kept = self.read_into(holding, body).await;
-        if kept.is_err() {
-            let (world, browser) = (self.world.clone(), flow.browser.clone());
-            // What is left behind here is swept.
-            let _ = self.on_slow(async move { hold::discard(&world, &token, &browser).await }).await;
-        }
-        kept
-    }
-
-    async fn read_into(&self, mut holding: Holding, body: &mut RequestBody) -> Result<Token, NotKept> {
-        let mut read = BytesMut::new();
-        while let Some(part) = next_part(body, &mut read).await.map_err(NotKept::Body)? {
-            let world = self.world.clone();
-            let appended = async move { holding.append(&world, &part).await.map(|()| holding) };
-            holding = self.on_slow(appended).await?;
-        }
-        let world = self.world.clone();
-        Ok(self.on_slow(async move { holding.finish(&world).await }).await?)
+    pub(super) async fn fill(&self, mut unfinished: Unfinished, body: &mut RequestBody) -> Result<Token, NotKept> {
+        let reading = async {
+            let mut read = BytesMut::new();
+            while let Some(part) = next_part(body, &mut read).await.map_err(NotKept::Body)? {
+                unfinished = self.on_slow(unfinished.append(part)).await?;
+            }
+            Ok::<_, NotKept>(unfinished)
+        };
+        let mut unfinished = timeout(READ_MAX, reading).await.unwrap_or(Err(NotKept::Body(BodyError::Stalled)))?;
+        unfinished = self.on_slow(unfinished.finish()).await?;
+        unfinished.is_kept = true;
+        Ok(unfinished.token.clone())
     }
 
     /// Speaks to the store, off the threads that move bytes.
@@ -149,13 +150,55 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
     }
 }
 
+/// A submission that is being kept, until all of it is. Dropped before that, it is thrown away: its body broke off, or its sender
+/// hung up, who is the only one that would ever have learnt of its token.
+pub(super) struct Unfinished {
+    /// There until all of it is.
+    holding: Option<Holding>,
+    token: Token,
+    browser: Token,
+    world: World,
+    slow: Handle,
+    is_kept: bool,
+}
+
+impl Unfinished {
+    async fn append(mut self, part: Bytes) -> Result<Self, HoldError> {
+        if let Some(holding) = &mut self.holding {
+            holding.append(&self.world, &part).await?;
+        }
+        Ok(self)
+    }
+
+    async fn finish(mut self) -> Result<Self, HoldError> {
+        if let Some(holding) = self.holding.take() {
+            holding.finish(&self.world).await?;
+        }
+        Ok(self)
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if self.is_kept {
+            return;
+        }
+        let (world, token, browser) = (self.world.clone(), self.token.clone(), self.browser.clone());
+        self.slow.spawn(async move {
+            // What is left behind here is swept.
+            let _ = hold::discard(&world, &token, &browser).await;
+        });
+    }
+}
+
 /// A form as it is kept; `None` where it could not be sent again as it was.
 pub(super) fn submission(asked: &Asked<'_>, path: &str, query: Option<&str>) -> Option<Submission> {
-    let content_type = asked.headers.get(header::CONTENT_TYPE).map_or(Ok(""), |value| value.to_str()).ok()?;
+    // Byte for byte, whatever they are: a character each, which `restore` takes back.
+    let content_type = asked.headers.get(header::CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
     Some(Submission {
         host: asked.authority.host.clone(),
         target: target_of(path, query).parse().ok()?,
-        content_type: content_type.to_owned(),
+        content_type: content_type.iter().map(|&byte| char::from(byte)).collect(),
         page: form_page(asked),
     })
 }
@@ -184,7 +227,8 @@ pub(super) async fn drain(body: &mut RequestBody) {
 pub(super) fn refusal_for(error: &BodyError) -> Refusal<'static> {
     match error {
         BodyError::TooLarge | BodyError::Trailers(_) => Refusal::TooLarge,
+        BodyError::NoRoom => Refusal::TooMany { again: None },
         BodyError::Stalled => Refusal::TooSlow,
-        BodyError::Broken(_) | BodyError::Lost(_) | BodyError::Cut(_) => Refusal::Malformed,
+        BodyError::Broken(_) | BodyError::Lost(_) => Refusal::Malformed,
     }
 }

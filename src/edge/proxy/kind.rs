@@ -10,6 +10,8 @@ pub enum Kind {
     Navigation,
     /// A person, who sent a form.
     Form,
+    /// A person, who goes to a page or sends a form in a frame of another page, where the portal is never shown.
+    Framed,
     /// A script or program.
     Program,
     /// A script that opens a WebSocket.
@@ -30,14 +32,18 @@ pub fn of(method: &Method, headers: &HeaderMap) -> Kind {
     if *method == Method::POST && grpc::is_call(headers) {
         return Kind::Grpc;
     }
+    let is_framed = headers.get(FETCH_DEST).is_some_and(|dest| dest == "iframe" || dest == "frame");
     let by_person = match headers.get(FETCH_MODE) {
-        Some(mode) => mode == "navigate" && headers.get(FETCH_DEST).is_none_or(|dest| dest == "document"),
+        Some(mode) => {
+            mode == "navigate" && (is_framed || headers.get(FETCH_DEST).is_none_or(|dest| dest == "document"))
+        }
         None => wants_html(headers) && !headers.contains_key(REQUESTED_WITH),
     };
     match (by_person, method) {
         (false, _) => Kind::Program,
         // Nobody can be sent to a page who brings a token.
         (true, _) if bearer::find(headers) != bearer::Brought::None => Kind::Program,
+        (true, _) if is_framed => Kind::Framed,
         (true, &Method::GET | &Method::HEAD) => Kind::Navigation,
         (true, _) => Kind::Form,
     }
@@ -73,6 +79,9 @@ mod tests {
         assert_eq!(kind("GET", &[("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")]), Kind::Navigation);
         assert_eq!(kind("GET", &[("accept", "text/html,application/xhtml+xml,*/*;q=0.8")]), Kind::Navigation);
         assert_eq!(kind("POST", &[("sec-fetch-mode", "navigate")]), Kind::Form);
+        for (method, dest) in [("GET", "iframe"), ("POST", "iframe"), ("GET", "frame"), ("POST", "frame")] {
+            assert_eq!(kind(method, &[("sec-fetch-mode", "navigate"), ("sec-fetch-dest", dest)]), Kind::Framed);
+        }
     }
 
     #[test]
@@ -82,7 +91,8 @@ mod tests {
             &[("accept", "*/*")],
             &[("accept", "application/json")],
             &[("sec-fetch-mode", "cors"), ("accept", "text/html")],
-            &[("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "iframe")],
+            &[("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "embed")],
+            &[("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "iframe")],
             &[("accept", "text/html"), ("x-requested-with", "XMLHttpRequest")],
         ] {
             assert_eq!(kind("GET", fields), Kind::Program, "{fields:?}");

@@ -5,7 +5,7 @@
 
 use super::{bearer, body::RequestBody, grpc};
 use crate::{
-    domain::{session::Identity, target::CanonicalPath},
+    domain::{secret::sha256, session::Identity, target::CanonicalPath},
     edge::http::{cookies, fold::StripList, forwarded::Forwarding, hop},
 };
 use http::{
@@ -126,18 +126,28 @@ pub struct IdentityValues {
     name: Option<HeaderValue>,
     email: Option<HeaderValue>,
     groups: Option<HeaderValue>,
+    hash: [u8; 32],
 }
 
 impl IdentityValues {
     /// Encodes what applications learn about a user.
     pub fn of(identity: &Identity) -> Self {
         let user = &identity.user;
-        Self {
-            user: encoded([user.login_id.as_str()]),
-            name: encoded([user.name.as_str()]),
-            email: encoded(user.email.as_deref()),
-            groups: encoded(user.groups.iter().map(String::as_str)),
-        }
+        let [login_id, name, email, groups] = [
+            encoded([user.login_id.as_str()]),
+            encoded([user.name.as_str()]),
+            encoded(user.email.as_deref()),
+            encoded(user.groups.iter().map(String::as_str)),
+        ];
+        // None of them has a line break in it.
+        let lines =
+            [&login_id, &name, &email, &groups].map(|value| value.as_ref().map_or(&b""[..], HeaderValue::as_bytes));
+        Self { hash: sha256(&lines.join(&b'\n')), user: login_id, name, email, groups }
+    }
+
+    /// What tells it from that of somebody else, or of the same person later.
+    pub const fn hash(&self) -> [u8; 32] {
+        self.hash
     }
 }
 

@@ -113,7 +113,8 @@ impl Stuck {
         let hitch = match error {
             BodyError::TooLarge | BodyError::Trailers(_) => Hitch::TooLarge,
             BodyError::Stalled => Hitch::TooSlow,
-            BodyError::Broken(_) | BodyError::Lost(_) | BodyError::Cut(_) => Hitch::BrokenOff,
+            BodyError::NoRoom => Hitch::NoRoom,
+            BodyError::Broken(_) | BodyError::Lost(_) => Hitch::BrokenOff,
         };
         Box::new(Self { own, hitch })
     }

@@ -2,28 +2,24 @@
 
 use super::{
     answer::{self, Own, Refused},
-    assertions::{About, Assertions},
+    assertions::Assertions,
     bearer::{self, Bearer, TOKEN_PATH},
     beforehand::ReadForm,
     body::{RequestBody, ResponseBody},
     challenge::{Lack, asks},
     cors::Cors,
     deliver::{Brought, restore},
-    failure,
     fields::Left,
-    form_action, grpc,
     head::Head,
-    hold::is_own_form,
-    incoming,
+    hold::{drain, is_own_form},
     kind::{self, Kind},
     obedience::Latest,
-    outgoing::{self, IdentityNames, Onward, Protocol},
+    outgoing::{IdentityNames, Protocol},
     records::{Judged, Known, Stuck},
     reports::Reports,
     rule::Ruling,
-    tether::Tether,
+    shelf::Shelf,
     visitors::{Seen, Visitors},
-    websocket,
 };
 use crate::{
     domain::{
@@ -31,7 +27,7 @@ use crate::{
             Access, Admission, Decision, Missing, Policy, Visitor, WhyDenied,
             call::{Call, extract::Reads},
             once::Fingerprint,
-            route::{App, ByHost, Matched, Streams, Traffic, Unsettled},
+            route::{App, ByHost, Matched, Traffic, Unsettled},
         },
         record::Hitch,
         target::{
@@ -41,19 +37,16 @@ use crate::{
         time::Timestamp,
     },
     edge::http::{
-        forwarded,
+        forwarded, hop,
         page::Brand,
         refusal::{Refusal, WayOut},
         request::RequestId,
     },
     flows::{World, hold::Found, journey::Asks},
-    ports::{
-        Records,
-        upstream::{Upstream, UpstreamError},
-    },
+    ports::{Records, upstream::Upstream},
 };
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, request::Parts};
-use hyper::{body::Incoming, upgrade::OnUpgrade};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, request::Parts};
+use hyper::body::Incoming;
 use std::{net::IpAddr, sync::Arc};
 use tokio::runtime::Handle;
 
@@ -97,7 +90,7 @@ pub enum Speaks {
 }
 
 impl Speaks {
-    fn protocol(self, is_websocket: bool) -> Protocol {
+    pub(super) fn protocol(self, is_websocket: bool) -> Protocol {
         match (self, is_websocket) {
             (Self::Http2, _) => Protocol::Http2,
             (Self::Http1, true) => Protocol::WebSocket,
@@ -126,6 +119,8 @@ pub struct Proxy<U> {
     pub portal: Arc<str>,
     /// Longest request body, in bytes.
     pub body_max: u64,
+    /// Room in memory for those that are read before they may pass.
+    pub shelf: Shelf,
     /// What is only reported.
     pub reports: Reports,
     /// Where decisions are recorded, if they are.
@@ -206,6 +201,10 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         let (mut parts, incoming) = request.into_parts();
         let uri = parts.uri.clone();
         let mut asked = Self::asked(served, &parts, arrival);
+        if hop::nominates_the_message(asked.headers) {
+            let stuck = Stuck { own: self.refuse(&asked, Refusal::Malformed, None), hitch: Hitch::Nominated };
+            return Reply::Own(self.give_up(served, &asked, uri.path(), stuck));
+        }
         if let Some(own) = bearer::refusal(served, &asked) {
             let stuck = Stuck { own, hitch: Hitch::Token };
             return Reply::Own(self.give_up(served, &asked, uri.path(), stuck));
@@ -243,7 +242,11 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             (Err(Barrier::Proof(lack, path)), Brought::Body(body)) if is_own_form(&asked) => {
                 Reply::Own(self.hold(&asked, &lack, body, path.as_str(), uri.query()).await)
             }
-            (Err(Barrier::Proof(lack, path)), Brought::Body(_)) => {
+            (Err(Barrier::Proof(lack, path)), Brought::Body(mut body)) => {
+                // Browsers show no answer before all is sent; programs read one.
+                if matches!(asked.kind, Kind::Form | Kind::Framed) {
+                    drain(&mut body).await;
+                }
                 Reply::Own(self.challenge(&asked, &self.flow(&asked), &lack, path.as_str(), uri.query(), None))
             }
             (Err(Barrier::Proof(lack, path)), Brought::Form(token, found)) => {
@@ -385,92 +388,6 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         self.visitors.look(asked.headers, asked.authority).await.map_err(|error| self.stuck_on_store(asked, &error))
     }
 
-    /// Sends an admitted request to the application.
-    pub(super) async fn forward(
-        &self,
-        served: &Served,
-        mut parts: Parts,
-        body: RequestBody,
-        passage: Passage<'_>,
-        arrival: &Arrival<'_>,
-        kind: Kind,
-    ) -> Reply<U::Body> {
-        let Passage { admission, seen, matched, path, now, pays: _ } = passage;
-        let failed = |refusal| Reply::Own(self.refuse_unasked(kind, arrival.id, refusal));
-        let known = match (&seen, admission.identity()) {
-            (Some(Seen::Known(known)), Some(_)) => Some(known),
-            _ => None,
-        };
-        let route = matched.route.map(|(at, route)| (at, route.path.as_str()));
-        let about = About { app: &served.app.name, app_index: served.index, route, level: admission.custom_level() };
-        let assertion = known.filter(|_| served.asserts).map(|known| self.assertions.get(&known.identity, about, now));
-        let Ok(assertion) = assertion.transpose().inspect_err(|error| {
-            tracing::error!(%error, request.id = %arrival.id, "nothing was forwarded");
-        }) else {
-            return failed(Refusal::OurFault);
-        };
-        let forwarding = arrival.last.forwarding(arrival.client, arrival.authority);
-        let (Ok(forwarding), Some(request_id)) = (forwarding, arrival.id.value()) else {
-            return failed(Refusal::OurFault);
-        };
-        let is_websocket = served.websockets && websocket::is_handshake(&parts, &body);
-        let onward = Onward {
-            path: &path,
-            host: served.host.as_ref().unwrap_or(forwarding.host()),
-            names: &served.names,
-            identity: known.map(|known| &known.values),
-            assertion: assertion.as_ref(),
-            forwarding: &forwarding,
-            request_id: &request_id,
-            protocol: served.speaks.protocol(is_websocket),
-        };
-        let browser = parts.extensions.remove::<OnUpgrade>().filter(|_| is_websocket);
-        let tether = known.map(|known| Tether {
-            ended: self.visitors.ended().clone(),
-            identity: Arc::clone(&known.identity),
-            traffic: matched.traffic(),
-            obeys: matched
-                .route
-                .filter(|(_, route)| route.streams == Streams::Obey)
-                .map(|(_, route)| self.obedience(&route.policy, &path, &parts, arrival)),
-            clock: Arc::clone(&self.world.clock),
-        });
-        let body = grpc::request_body(served, body, kind, tether.as_ref());
-        let Ok(request) = outgoing::request(parts, body, &onward) else { return failed(Refusal::Malformed) };
-        let sent = match self.send(served, &admission, request, kind, tether.as_ref()).await {
-            Ok(sent) => sent,
-            Err(why) => return Reply::Own(grpc::cut(why, arrival.id)),
-        };
-        let answered = match (sent, browser) {
-            (Ok(response), None) => {
-                Ok(self.received(response).map(|body| grpc::response_body(served, body, kind).tied(tether)))
-            }
-            (Ok(response), Some(browser)) => {
-                let cut = async {
-                    match tether {
-                        Some(tether) => tether.cut().await,
-                        None => std::future::pending().await,
-                    }
-                };
-                let mut mask = [0; 4];
-                self.world.entropy.fill(&mut mask);
-                websocket::answer(response, browser, &self.hsts, mask, cut)
-            }
-            (Err(error), _) => Err(error),
-        };
-        match answered {
-            Ok(response) => Reply::App(response),
-            Err(error) => failed(explain(served, arrival.id, &error)),
-        }
-    }
-
-    /// The application's answer, for the browser.
-    fn received(&self, response: Response<U::Body>) -> Response<ResponseBody<U::Body>> {
-        let mut response = incoming::response(response, &self.hsts);
-        form_action::open(response.headers_mut(), &self.portal);
-        response
-    }
-
     pub(super) fn refuse(&self, asked: &Asked<'_>, refusal: Refusal<'_>, again: Option<&str>) -> Own {
         let way_out = again.map(|url| WayOut { label: "Try again", url });
         answer::refuse(asked.kind, &self.brand, &Refused { refusal, login_id: None, way_out, id: asked.id })
@@ -478,18 +395,6 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
 
     pub(super) fn refuse_unasked(&self, kind: Kind, id: RequestId, refusal: Refusal<'_>) -> Own {
         answer::refuse(kind, &self.brand, &Refused { refusal, login_id: None, way_out: None, id })
-    }
-}
-
-/// What the visitor may learn of a failure; the rest is logged.
-fn explain<'a>(served: &'a Served, id: RequestId, error: &UpstreamError) -> Refusal<'a> {
-    tracing::warn!(%error, request.id = %id, app = served.app.name, "the application could not be asked");
-    match failure::status_of(error) {
-        StatusCode::PAYLOAD_TOO_LARGE => Refusal::TooLarge,
-        StatusCode::REQUEST_TIMEOUT => Refusal::TooSlow,
-        StatusCode::BAD_REQUEST => Refusal::Malformed,
-        StatusCode::GATEWAY_TIMEOUT => Refusal::UpstreamSlow { app: &served.app.title },
-        _ => Refusal::UpstreamDown { app: &served.app.title },
     }
 }
 

@@ -82,13 +82,7 @@ pub async fn watch(world: impl Fn() -> World, ended: Ended) {
         match sessions::still_live(&world(), &open, &ended.streams().kept_awake()).await {
             Ok(live) => {
                 failed = 0;
-                let standing: HashSet<SessionId> = live.iter().map(|identity| identity.session.id).collect();
-                for session in open.into_iter().filter(|session| !standing.contains(session)) {
-                    ended.streams().end(session);
-                }
-                for identity in live {
-                    ended.streams().refresh(identity);
-                }
+                settle(&ended, open, live);
             }
             Err(error) => {
                 failed += 1;
@@ -100,5 +94,36 @@ pub async fn watch(world: impl Fn() -> World, ended: Ended) {
                 }
             }
         }
+    }
+}
+
+/// Cuts what is open of sessions that are not among the `live` any more. They are noted, too: what the data plane remembers
+/// of them would let the next request pass for a moment longer.
+fn settle(ended: &Ended, open: Vec<SessionId>, live: Vec<Identity>) {
+    let standing: HashSet<SessionId> = live.iter().map(|identity| identity.session.id).collect();
+    for session in open.into_iter().filter(|session| !standing.contains(session)) {
+        ended.note(session);
+    }
+    for identity in live {
+        ended.streams().refresh(identity);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::edge::http::streams::tests::identity;
+    use futures_util::FutureExt as _;
+
+    #[test]
+    fn a_session_that_the_store_has_no_more_is_forgotten_with_what_is_open_of_it() {
+        let ended = Ended::default();
+        let (gone, here) = (identity(1), identity(2));
+        let bonds = [&gone, &here].map(|identity| ended.bind(identity, Traffic::Person));
+
+        settle(&ended, vec![gone.session.id, here.session.id], vec![(*here).clone()]);
+
+        assert_eq!(bonds.each_ref().map(|bond| bond.ended().now_or_never().is_some()), [true, false]);
+        assert_eq!([&gone, &here].map(|identity| ended.has(identity.session.id)), [true, false]);
     }
 }

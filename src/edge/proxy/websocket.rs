@@ -14,7 +14,7 @@ use super::{
 use crate::ports::upstream::UpstreamError;
 use frames::Frames;
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Version,
+    HeaderMap, HeaderName, HeaderValue, Method, Response, Version,
     header::{CONNECTION, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE},
     request::Parts,
 };
@@ -49,11 +49,10 @@ pub fn is_handshake(parts: &Parts, body: &RequestBody) -> bool {
         && parts.headers.contains_key(SEC_WEBSOCKET_KEY)
 }
 
-/// The application's answer to a handshake, for the browser: with a 101, both sides are upgraded and joined.
+/// The 101 with which an application answers a handshake, for the browser: both sides are upgraded and joined.
 ///
 /// `browser` is [`hyper::upgrade::on`] of the request. The tunnel lives in a task of its own until one side is gone
 /// or `cut` is ready; then both sides get a close frame, the application's under `mask`, and both connections close.
-/// Anything but a 101 is an ordinary response.
 pub fn answer<B: Body + Send + 'static>(
     mut response: Response<B>,
     browser: OnUpgrade,
@@ -61,9 +60,6 @@ pub fn answer<B: Body + Send + 'static>(
     mask: [u8; 4],
     cut: impl Future<Output = Cut> + Send + 'static,
 ) -> Result<Response<ResponseBody<B>>, UpstreamError> {
-    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        return Ok(incoming::response(response, hsts));
-    }
     if !is_only_token(response.headers(), &UPGRADE, "websocket") {
         return Err(UpstreamError::Exchange("the app switched to a protocol nobody asked for".into()));
     }

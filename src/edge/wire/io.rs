@@ -12,6 +12,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::connection::{Connection, Upgrade};
 use super::guard::{Guard, Step};
+use super::sending::Sending;
 use super::{Limits, Refusal};
 
 /// What hyper reads in place of a refused head. It is answered by its count, so its content is never looked at.
@@ -20,7 +21,7 @@ const SUBSTITUTE: &[u8] = b"GET / HTTP/1.1\r\nHost: refused.invalid\r\nConnectio
 /// How much is thrown away at a time.
 const SWALLOW_BYTES: usize = 4096;
 
-/// A stream whose reader gets only what the [`Guard`] passed. Writes go straight through.
+/// A stream whose reader gets only what the [`Guard`] passed. Writes go straight through, as long as there is room for them.
 ///
 /// Bytes are read into the reader's own buffer and looked at there; what may not pass is taken back. So a body costs no
 /// copy, and the own buffer exists only while a head is incomplete, an upgrade waits, or a client runs ahead.
@@ -38,6 +39,7 @@ pub struct GuardedIo<S> {
     head_since: Option<Instant>,
     /// Never later than what falls due next; armed once and moved only when it fires or comes too late.
     alarm: Option<Pin<Box<Sleep>>>,
+    sending: Sending,
     end: End,
     /// What was read and thrown away.
     drained: usize,
@@ -82,6 +84,7 @@ impl<S> GuardedIo<S> {
             cleared: 0,
             head_since: None,
             alarm: None,
+            sending: Sending::new(limits.write_time),
             end: End::NotYet,
             drained: 0,
         }
@@ -259,7 +262,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for GuardedIo<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for GuardedIo<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        let this = &mut *self;
+        let polled = Pin::new(&mut this.stream).poll_write(cx, bytes);
+        this.sending.judge(cx, polled)
     }
 
     fn poll_write_vectored(
@@ -267,7 +272,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for GuardedIo<S> {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+        let this = &mut *self;
+        let polled = Pin::new(&mut this.stream).poll_write_vectored(cx, slices);
+        this.sending.judge(cx, polled)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -275,14 +282,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for GuardedIo<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        let this = &mut *self;
+        let polled = Pin::new(&mut this.stream).poll_flush(cx);
+        this.sending.judge(cx, polled)
     }
 
     /// Closes our side, then throws away what the client still sends, so that it can read the answer.
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if matches!(this.end, End::NotYet | End::Refused) {
-            ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
+            let polled = Pin::new(&mut this.stream).poll_shutdown(cx);
+            ready!(this.sending.judge(cx, polled))?;
             this.end = if this.guard.is_amid() { End::Draining } else { End::Reached };
             this.alarm = Some(Box::pin(sleep_until(Instant::now() + this.limits.drain_time)));
         }

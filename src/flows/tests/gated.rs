@@ -250,6 +250,7 @@ gated!(BudgetStore {
 
 gated!(HeldStore {
     fn hold(held: &Held, room: Room, since: Timestamp) -> bool;
+    fn hold_more(token: TokenHash, size: u64, room: Room) -> bool;
     fn hold_part(token: TokenHash, number: u32, sealed: &[u8]) -> ();
     fn hold_whole(token: TokenHash, head: &[u8], size: u64) -> ();
     fn held(token: TokenHash, since: Timestamp) -> Option<FoundHeld>;

@@ -83,7 +83,10 @@ async fn hold(scene: &Scene, origin: &Origin, body: &[u8]) -> Result<Token, Hold
     let length = u64::try_from(body.len()).unwrap();
     let mut holding = begin(&scene.world, submission(APP), origin, Some(length)).await?;
     for part in body.chunks(Held::PART_BYTES) {
-        holding.append(&scene.world, part).await?;
+        if let Err(error) = holding.append(&scene.world, part).await {
+            scene.world.store.drop_held(holding.token().hash(), origin.browser).await.unwrap();
+            return Err(error);
+        }
     }
     holding.finish(&scene.world).await
 }
@@ -203,6 +206,41 @@ async fn no_more_waits_than_there_is_room_for() {
 }
 
 #[tokio::test]
+async fn who_announces_much_and_sends_nothing_takes_little_room() {
+    let scene = Scene::new();
+    let most = Some(LIMITS_OF_HOLDING.body_max);
+    for from in 10..15 {
+        // As many of full size from as many addresses would fill the strangers' half.
+        begin(&scene.world, submission(APP), &origin(None, from), most).await.unwrap();
+    }
+
+    let body = vec![b'x'; usize::try_from(LIMITS_OF_HOLDING.body_max).unwrap()];
+    hold(&scene, &origin(None, 2), &body).await.unwrap();
+}
+
+#[tokio::test]
+async fn one_stranger_leaves_room_and_turns_for_the_others() {
+    let scene = Scene::new();
+    let most = vec![b'x'; usize::try_from(LIMITS_OF_HOLDING.body_max).unwrap()];
+    hold(&scene, &origin(None, 2), &most).await.unwrap();
+    assert!(matches!(hold(&scene, &origin(None, 2), &most).await, Err(HoldError::Full)), "an eighth of all");
+    hold(&scene, &origin(None, 3), &most).await.unwrap();
+
+    // Whatever became of them: it is the writing that costs.
+    let again = async |from| {
+        let holding = begin(&scene.world, submission(APP), &origin(None, from), Some(1)).await?;
+        discard(&scene.world, holding.token(), &browser(from)).await.map_err(HoldError::from)
+    };
+    for _ in 0..64 {
+        again(4).await.unwrap();
+    }
+    assert!(matches!(again(4).await, Err(HoldError::Full)));
+    again(5).await.unwrap();
+    scene.wait(SECOND * 10);
+    again(4).await.unwrap();
+}
+
+#[tokio::test]
 async fn an_altered_body_is_never_delivered_whole() {
     let scene = Scene::new();
     let ann = scene.add("ann").await;
@@ -240,6 +278,8 @@ enum Then {
     Arrives,
     /// The application wants one more proof: it waits again.
     Waits,
+    /// The application can't be reached, and nothing of it is sent: it waits again.
+    Unreached,
     /// The node dies before it is delivered, or while it is.
     Dies,
 }
@@ -249,7 +289,7 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
         3 => (prop::option::of(0u8..2), 0u8..2, any::<bool>())
             .prop_map(|(user, browser, whole)| Event::Hold { user, browser, whole }),
         2 => (0u8..2).prop_map(|user| Event::Prove { user }),
-        6 => (0usize..6, 0u8..2, 0u8..2, 0u8..4, prop::sample::select(vec![Then::Arrives, Then::Waits, Then::Dies]))
+        6 => (0usize..6, 0u8..2, 0u8..2, 0u8..4, prop::sample::select(vec![Then::Arrives, Then::Waits, Then::Unreached, Then::Dies]))
             .prop_map(|(form, user, browser, app, then)| Event::Deliver { form, user, browser, app, then }),
         1 => (0usize..6, 0u8..2).prop_map(|(form, browser)| Event::Discard { form, browser }),
         1 => (1u8..10).prop_map(|minutes| Event::Wait { minutes }),
@@ -306,12 +346,14 @@ async fn play(events: &[Event]) -> HashMap<TokenHash, u32> {
                 if then == Then::Dies {
                     continue;
                 }
-                assert_eq!(body(&scene, &delivery).await, b"to=bo");
-                if then == Then::Waits {
+                if then != Then::Unreached {
+                    assert_eq!(body(&scene, &delivery).await, b"to=bo");
+                }
+                if then == Then::Arrives {
+                    delivery.finish(&scene.world).await.unwrap();
+                } else {
                     delivery.release(&scene.world).await.unwrap();
                     given.remove(&form.token.hash());
-                } else {
-                    delivery.finish(&scene.world).await.unwrap();
                 }
             }
             Event::Discard { form, browser: from } => {

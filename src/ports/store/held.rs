@@ -24,7 +24,7 @@ pub struct Held {
     pub sender: Option<Sender>,
     /// Where it came from.
     pub address: BudgetKey,
-    /// Bytes of its body, or the most that they may become.
+    /// Bytes that are set aside for its body.
     pub size: u64,
     /// When it came.
     pub made_at: Timestamp,
@@ -59,6 +59,8 @@ pub struct Room {
     pub of_session: u32,
     /// Requests from one address.
     pub of_address: u32,
+    /// Bytes of all those.
+    pub address_bytes: u64,
     /// Bytes of all.
     pub bytes: u64,
 }
@@ -106,6 +108,9 @@ pub trait HeldStore: Send + Sync {
     /// Begins to keep a request, if there is room beside all that came after `since`: `false`, and nothing is kept, if
     /// not. Of those who ask at once no more are let in than there is room for.
     async fn hold(&self, held: &Held, room: Room, since: Timestamp) -> Result<bool, StoreError>;
+    /// Sets `size` bytes aside for a request that is not whole yet, in place of what was, if there is room for it: `false`,
+    /// and nothing changes, if not. Of those who ask at once no more are given any than there is room for.
+    async fn hold_more(&self, token: TokenHash, size: u64, room: Room) -> Result<bool, StoreError>;
     /// Keeps the next part of its body, sealed.
     async fn hold_part(&self, token: TokenHash, number: u32, sealed: &[u8]) -> Result<(), StoreError>;
     /// Says that the whole of it is there, `size` bytes in all. Before that nobody finds it.
@@ -117,7 +122,7 @@ pub trait HeldStore: Send + Sync {
     async fn take_held(&self, claim: Claim, since: Timestamp, now: Timestamp) -> Result<bool, StoreError>;
     /// A part of a body.
     async fn held_part(&self, token: TokenHash, number: u32) -> Result<Option<Vec<u8>>, StoreError>;
-    /// Lets a request wait again that was taken, delivered and refused for want of a proof.
+    /// Lets a request wait again that was taken, and then refused for want of a proof or not sent at all. For whoever took it.
     async fn release_held(&self, token: TokenHash) -> Result<(), StoreError>;
     /// Forgets the body of a request that was taken. That it was taken stays known.
     async fn empty_held(&self, token: TokenHash) -> Result<(), StoreError>;

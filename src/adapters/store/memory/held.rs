@@ -1,8 +1,8 @@
 //! Held requests, in memory.
 
-use super::{MemoryStore, orphan};
+use super::{MemoryStore, Tables, orphan};
 use crate::{
-    domain::{secret::TokenHash, time::Timestamp},
+    domain::{secret::TokenHash, throttle::BudgetKey, time::Timestamp},
     ports::{
         StoreError,
         store::{Claim, FoundHeld, Held, HeldStore, Room, WaitingHeld},
@@ -19,6 +19,14 @@ pub(super) struct Kept {
     parts: BTreeMap<u32, Vec<u8>>,
 }
 
+impl Tables {
+    /// What is set aside for requests from this address, and for all.
+    fn held_bytes(&self, address: &BudgetKey) -> [u64; 2] {
+        let beside = self.held.values().filter(|kept| kept.held.address == *address).map(|kept| kept.held.size);
+        [beside.sum(), self.held.values().map(|kept| kept.held.size).sum()]
+    }
+}
+
 #[async_trait]
 impl HeldStore for MemoryStore {
     async fn hold(&self, held: &Held, room: Room, since: Timestamp) -> Result<bool, StoreError> {
@@ -31,10 +39,11 @@ impl HeldStore for MemoryStore {
         let of_session =
             waiting().filter(|kept| session.is_some() && kept.held.sender.map(|sender| sender.session) == session);
         let of_address = waiting().filter(|kept| kept.held.address == held.address);
-        let bytes: u64 = tables.held.values().map(|kept| kept.held.size).sum();
+        let [beside, bytes] = tables.held_bytes(&held.address);
         let fits = |count: usize, max: u32| u32::try_from(count).is_ok_and(|count| count < max);
         if !fits(of_session.count(), room.of_session)
             || !fits(of_address.count(), room.of_address)
+            || beside.saturating_add(held.size) > room.address_bytes
             || bytes.saturating_add(held.size) > room.bytes
         {
             return Ok(false);
@@ -42,6 +51,17 @@ impl HeldStore for MemoryStore {
         let kept = Kept { held: held.clone(), head: None, is_taken: false, parts: BTreeMap::new() };
         tables.held.insert(held.token, kept);
         Ok(true)
+    }
+
+    async fn hold_more(&self, token: TokenHash, size: u64, room: Room) -> Result<bool, StoreError> {
+        let mut tables = self.tables();
+        let Some(kept) = tables.held.get(&token).filter(|kept| kept.head.is_none()) else { return Ok(false) };
+        let [beside, bytes] = tables.held_bytes(&kept.held.address).map(|bytes| bytes - kept.held.size);
+        let fits = beside.saturating_add(size) <= room.address_bytes && bytes.saturating_add(size) <= room.bytes;
+        if fits && let Some(kept) = tables.held.get_mut(&token) {
+            kept.held.size = size;
+        }
+        Ok(fits)
     }
 
     async fn hold_part(&self, token: TokenHash, number: u32, sealed: &[u8]) -> Result<(), StoreError> {

@@ -17,7 +17,12 @@ statements! {
         SELECT $1, $2, $3, $4, $5, $6, $7, $8 \
         WHERE (SELECT COUNT(*) FROM held_requests WHERE session_id = $5 AND taken_at IS NULL AND made_at > $9) < $10 \
         AND (SELECT COUNT(*) FROM held_requests WHERE address = $6 AND taken_at IS NULL AND made_at > $9) < $11 \
-        AND (SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM held_requests) + $7 <= $12";
+        AND (SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM held_requests WHERE address = $6) + $7 <= $12 \
+        AND (SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM held_requests) + $7 <= $13";
+    HOLD_MORE = "UPDATE held_requests SET size = $2 WHERE token = $1 AND head IS NULL \
+        AND (SELECT CAST(SUM(beside.size) AS BIGINT) FROM held_requests AS beside \
+            WHERE beside.address = held_requests.address) - size + $2 <= $3 \
+        AND (SELECT CAST(SUM(size) AS BIGINT) FROM held_requests) - size + $2 <= $4";
     HOLD_PART = "INSERT INTO held_parts (token, number, sealed) VALUES ($1, $2, $3)";
     HOLD_WHOLE = "UPDATE held_requests SET head = $2, size = $3 WHERE token = $1 AND head IS NULL";
     HELD = "SELECT place, browser, user_id, head, made_at, taken_at FROM held_requests \
@@ -50,10 +55,26 @@ impl HeldStore for SqlStore {
                 .bind(since.as_millis())
                 .bind(i64::from(room.of_session))
                 .bind(i64::from(room.of_address))
+                .bind(signed(room.address_bytes))
                 .bind(signed(room.bytes))
                 .execute(&mut *tx)
                 .await?;
             kept.rows_affected() == 1
+        }))
+    }
+
+    async fn hold_more(&self, token: TokenHash, size: u64, room: Room) -> Result<bool, StoreError> {
+        let token = token.as_bytes().as_slice();
+        Ok(transaction!(self, tx => {
+            query(TAKE_TURN).execute(&mut *tx).await?;
+            let more = query(HOLD_MORE)
+                .bind(token)
+                .bind(signed(size))
+                .bind(signed(room.address_bytes))
+                .bind(signed(room.bytes))
+                .execute(&mut *tx)
+                .await?;
+            more.rows_affected() == 1
         }))
     }
 

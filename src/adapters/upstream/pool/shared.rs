@@ -18,6 +18,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use std::{
     collections::HashMap,
     future::poll_fn,
+    io,
     net::SocketAddr,
     pin::{Pin, pin},
     sync::{
@@ -168,7 +169,7 @@ impl<B: RequestBody> Shared<B> {
             return Ok(free);
         }
         let connect_max = self.group.settings().connect_max;
-        let _opening = timeout(connect_max, server.opening.lock()).await.map_err(|_| UpstreamError::Timeout)?;
+        let _opening = timeout(connect_max, server.opening.lock()).await.map_err(|_| UpstreamError::ConnectTimeout)?;
         if let Some(free) = server.free() {
             return Ok(free);
         }
@@ -186,7 +187,7 @@ impl<B: RequestBody> Shared<B> {
             Connection::Plain(stream) => start(stream, Scheme::HTTP).await,
             Connection::Tls(stream) => start(*stream, Scheme::HTTPS).await,
         };
-        line.map_err(|error| UpstreamError::Exchange(error.into()))
+        line.map_err(|error| UpstreamError::Connect(io::Error::other(error)))
     }
 
     /// Closes what was not used for too long, until nobody has these connections any more.

@@ -96,12 +96,14 @@ async fn a_connection_is_used_again_after_a_clean_end() {
     assert_eq!(connections_of_three_requests(chunked, get).await, 1);
 }
 
+/// FR-19.
 #[tokio::test]
 async fn bytes_after_a_response_are_no_second_response() {
     let smuggling = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhelloHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil";
     assert_eq!(connections_of_three_requests(smuggling, get).await, 3);
 }
 
+/// FR-20.
 #[tokio::test]
 async fn connections_that_authenticate_are_never_shared() {
     for scheme in ["Negotiate abc", "NTLM", "ntlm TlRM", "Nego2"] {
@@ -266,6 +268,50 @@ async fn the_answer_is_waited_for_from_the_end_of_the_question() {
     assert!(matches!(error, UpstreamError::Timeout), "{error}");
 }
 
+/// A request whose body never ends.
+fn endless() -> Request<TestBody> {
+    let part = || Ok::<_, BoxError>(Frame::data(Bytes::from(vec![b'x'; 64 * 1024])));
+    let body = StreamBody::new(futures_util::stream::repeat_with(part)).boxed_unsync();
+    Request::post("/").header("host", "app").body(body).unwrap()
+}
+
+#[tokio::test]
+async fn a_server_that_takes_no_more_of_a_request_is_given_up() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let server = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+    let client = client_of(Settings { answer_max: Duration::from_millis(50), ..Settings::new(vec![server]) }).await;
+
+    let admission = admission();
+    let sending = client.send(&admission, APP, endless());
+    let (answer, accepted) = tokio::join!(sending, listener.accept());
+
+    let error = answer.err().unwrap();
+    assert!(matches!(error, UpstreamError::Timeout) && error.may_have_arrived(), "{error}");
+    // Nothing is left of the exchange: the connection is closed behind what the server has not read.
+    let (mut stream, _) = accepted.unwrap();
+    while stream.read(&mut [0; 4096]).await.unwrap_or(0) > 0 {}
+}
+
+#[tokio::test]
+async fn a_request_whose_sender_pauses_is_waited_for() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let server = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+    let answer_max = Duration::from_millis(20);
+    let client = client_of(Settings { answer_max, ..Settings::new(vec![server]) }).await;
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        while stream.read(&mut [0; 4096]).await.unwrap_or(0) > 0 {}
+    });
+    let (body, request) = post();
+    body.send(Ok(Frame::data(Bytes::from("one")))).await.unwrap();
+
+    let admission = admission();
+    let exchange = client.send(&admission, APP, request);
+
+    assert!(timeout(5 * answer_max, exchange).await.is_err(), "the server has taken what there was");
+    drop(body);
+}
+
 #[tokio::test]
 async fn a_request_that_breaks_off_never_looks_whole() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -290,6 +336,7 @@ async fn a_request_that_breaks_off_never_looks_whole() {
     assert_eq!((&half, rest.as_slice()), (b"4\r\nhalf", &b"\r\n"[..]));
 }
 
+/// FR-19.
 #[tokio::test]
 async fn an_answer_before_the_end_of_the_question_does_not_free_the_connection() {
     let (address, connections) = server(HELLO).await;

@@ -53,6 +53,7 @@ fn a_token_of_ours_that_is_not_taken_gets_nothing_through() {
     let url = "GET https://payroll.example.com/open";
 
     assert_eq!(outcome(url, &["authorization: Bearer doorward_abc"]), Outcome::Refuse);
+    assert_eq!(outcome(url, &["connection: close, cookie"]), Outcome::Refuse, "it would be decided on and not sent");
     assert_eq!(outcome(url, &["authorization: Bearer of-the-application"]), Outcome::Forward);
 }
 

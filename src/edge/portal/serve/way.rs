@@ -255,7 +255,7 @@ impl Desk {
 
     pub(super) fn refusal(&self, refusal: Refusal<'_>, reference: &str) -> Reply {
         let way_out = Some(WayOut { label: "Go to your account", url: "/account" });
-        let page = RefusalPage { frame: self.frame(), refusal, login_id: None, way_out, reference };
+        let page = RefusalPage { frame: self.frame(), refusal, login_id: None, way_out, reference, is_framed: false };
         respond(refusal.status(), &page, &self.content).map(Body::from)
     }
 }

@@ -8,6 +8,7 @@ use crate::domain::{
     user::{LoginId, User, UserId},
 };
 use bytes::Bytes;
+use std::collections::HashSet;
 use uuid::Uuid;
 
 fn identity() -> Identity {
@@ -149,6 +150,7 @@ fn what_is_about_one_connection_stays_on_it() {
     assert!(signed_in.fields().contains(&"remote-user: ann".to_owned()), "a nomination removes nothing of ours");
 }
 
+/// ID-07.
 #[test]
 fn an_identity_is_one_value_a_field_and_absent_parts_are_absent() {
     let mut case = Case::get("/", &[("remote-email", "forged")]);
@@ -164,6 +166,26 @@ fn an_identity_is_one_value_a_field_and_absent_parts_are_absent() {
             "remote-user: ann"
         ]
     );
+}
+
+/// An assertion that was signed for another hash is not used again.
+#[test]
+fn whatever_changes_about_somebody_changes_the_hash_of_what_is_said() {
+    let hash = |change: &dyn Fn(&mut User)| {
+        let mut identity = identity();
+        change(&mut identity.user);
+        IdentityValues::of(&identity).hash()
+    };
+    let hashes = [
+        hash(&|_| {}),
+        hash(&|user| user.groups.push("treasury".to_owned())),
+        hash(&|user| user.groups.clear()),
+        hash(&|user| user.email = Some("new@example.com".to_owned())),
+        hash(&|user| user.name = "Ann Lee".to_owned()),
+    ];
+
+    assert_eq!(hashes.iter().collect::<HashSet<_>>().len(), hashes.len());
+    assert_eq!(hash(&|_| {}), hashes[0]);
 }
 
 #[test]

@@ -253,6 +253,21 @@ async fn after_an_overdue_answer_the_next_request_takes_another_connection() {
 }
 
 #[tokio::test]
+async fn a_server_that_takes_no_more_of_a_request_is_given_up_and_told() {
+    let app = App::start(10).await;
+    let server = format!("http://{}", app.address).parse().unwrap();
+    let client = client_of(Settings { answer_max: Duration::from_millis(50), ..Settings::new(vec![server]) }).await;
+    let part = || Ok::<_, BoxError>(Frame::data(Bytes::from(vec![b'x'; 64 * 1024])));
+    let body = StreamBody::new(futures_util::stream::repeat_with(part)).boxed_unsync();
+
+    let error = send(&client, Request::post("/never").header("host", "rpc").body(body).unwrap()).await.unwrap_err();
+
+    assert!(matches!(error.downcast_ref(), Some(UpstreamError::Timeout)), "{error}");
+    app.dropped.notified().await;
+}
+
+/// FR-20.
+#[tokio::test]
 async fn credentials_of_a_connection_have_it_to_themselves() {
     let app = App::start(10).await;
     let client = client(app.address).await;
