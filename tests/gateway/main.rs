@@ -27,6 +27,7 @@ mod reload;
 mod store;
 mod storm;
 mod streams;
+mod talkers;
 mod upgrades;
 mod wire;
 mod world;

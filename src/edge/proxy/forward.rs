@@ -94,8 +94,8 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             protocol: served.speaks.protocol(is_websocket),
         };
         let browser = parts.extensions.remove::<OnUpgrade>().filter(|_| is_websocket);
-        let tie = Tie::begin(known.map(|known| self.tether(known, &matched, &path, &parts, arrival)));
-        let body = grpc::request_body(served, body, kind, known.is_some());
+        let mut tie = Tie::begin(known.map(|known| self.tether(known, &matched, &path, &parts, arrival)));
+        let body = grpc::request_body(served, body, kind, known.is_some(), &mut tie);
         let Ok(request) = outgoing::request(parts, body, &onward) else { return failed(Refusal::Malformed) };
         let sent = tokio::select! {
             biased;

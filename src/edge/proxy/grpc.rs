@@ -9,11 +9,13 @@ use super::{
     body::{RequestBody, ResponseBody},
     kind::Kind,
     tether::Cut,
+    tie::Tie,
     trailers::Trailers,
 };
 use crate::edge::http::{refusal::Refusal, request::RequestId};
 use base64::prelude::{BASE64_STANDARD_NO_PAD, Engine as _};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use http_body::Body as _;
 use std::{fmt::Write as _, sync::Arc};
 
 const STATUS: HeaderName = HeaderName::from_static("grpc-status");
@@ -154,13 +156,19 @@ fn put(message: &mut Vec<u8>, field: u8, bytes: &[u8]) {
     message.extend_from_slice(bytes);
 }
 
-/// A request's body as it goes on. Where HTTP/2 goes all the way its trailers may. One that is a call and tied to a session
-/// may be silent, for it ends with that.
-pub(super) fn request_body(served: &Served, body: RequestBody, kind: Kind, is_tied: bool) -> RequestBody {
-    if served.speaks == Speaks::Http1 {
+/// A request's body as it goes on, as part of the exchange with this tie. Where HTTP/2 goes all the way its trailers may. One
+/// that is a call and tied to a session may be silent, for it ends with that.
+pub(super) fn request_body(
+    served: &Served,
+    body: RequestBody,
+    kind: Kind,
+    is_tied: bool,
+    tie: &mut Tie,
+) -> RequestBody {
+    if served.speaks == Speaks::Http1 || body.is_end_stream() {
         return body;
     }
-    let body = body.with_trailers(Trailers::OfRequest(Arc::clone(served.names.stripped())));
+    let body = body.with_trailers(Trailers::OfRequest(Arc::clone(served.names.stripped()))).within(tie.lasting());
     if kind == Kind::Grpc && is_tied { body.patient() } else { body }
 }
 

@@ -229,6 +229,6 @@ pub(super) fn refusal_for(error: &BodyError) -> Refusal<'static> {
         BodyError::TooLarge | BodyError::Trailers(_) => Refusal::TooLarge,
         BodyError::NoRoom => Refusal::TooMany { again: None },
         BodyError::Stalled => Refusal::TooSlow,
-        BodyError::Broken(_) | BodyError::Lost(_) => Refusal::Malformed,
+        BodyError::Broken(_) | BodyError::Lost(_) | BodyError::Over => Refusal::Malformed,
     }
 }

@@ -7,6 +7,7 @@
 
 use super::tether::{Cut, Tether};
 use std::{
+    convert::Infallible,
     future::poll_fn,
     pin::{Pin, pin},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -14,6 +15,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
+    sync::oneshot,
     task_local,
     time::{Instant, sleep},
 };
@@ -61,7 +63,12 @@ enum Hold {
 pub(super) struct Tie {
     line: Arc<Line>,
     turn: u64,
+    /// Never used: it goes with the tie, which is what the other end waits for.
+    lasting: Option<oneshot::Sender<Infallible>>,
 }
+
+/// Says that an exchange is over, to what would outlive it.
+pub(super) struct Lasting(oneshot::Receiver<Infallible>);
 
 /// What is to be done about a line.
 enum Next {
@@ -88,7 +95,14 @@ impl Tie {
         let turn = state.turn + 1;
         *state = State { turn, hold, unread_since: None };
         drop(state);
-        Self { line, turn }
+        Self { line, turn, lasting: None }
+    }
+
+    /// For what must not outlive it.
+    pub(super) fn lasting(&mut self) -> Lasting {
+        let (sender, receiver) = oneshot::channel();
+        self.lasting = Some(sender);
+        Lasting(receiver)
     }
 
     /// Ready when the exchange must end.
@@ -123,6 +137,13 @@ impl Tie {
     /// How it stands, while it is this one's turn.
     fn state(&self) -> Option<MutexGuard<'_, State>> {
         Some(self.line.state()).filter(|state| state.turn == self.turn)
+    }
+}
+
+impl Lasting {
+    /// Ready once it is over.
+    pub(super) fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        Pin::new(&mut self.0).poll(cx).map(drop)
     }
 }
 
