@@ -1,6 +1,7 @@
 //! SE-05, the other way round: who goes on sending when their session is over is heard no more, over HTTP/2 all the way.
 
 use crate::{
+    cuts::CUT_HERE_MAX,
     http2::{Body, connect},
     world::{APP, app, site},
 };
@@ -26,8 +27,6 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// A second, on a machine that does other things beside this.
-const CUT_MAX: Duration = Duration::from_secs(2);
 const TICK: Duration = Duration::from_millis(50);
 
 /// An application that answers at once and for ever, and hears what it is sent meanwhile.
@@ -69,7 +68,7 @@ impl Listener {
     /// That nothing more is heard within a time.
     async fn is_left_alone(&mut self) {
         let to_the_end = async { while self.heard.recv().await.expect("it listens") != Heard::End {} };
-        timeout(CUT_MAX, to_the_end).await.expect("it is still sent something");
+        timeout(CUT_HERE_MAX, to_the_end).await.expect("it is still sent something");
     }
 }
 
