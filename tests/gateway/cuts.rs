@@ -115,7 +115,7 @@ async fn converse(
                     sleep(TICK).await;
                 }
             }
-            "/poll" | "/upload" => {
+            "/poll" | "/poll/obedient" | "/upload" => {
                 let _ = begun.send(format!("began {path}"));
                 std::future::pending().await
             }
@@ -141,7 +141,7 @@ async fn scene() -> Scene {
     let site = site();
     let policies = "\n[policy.standard]\nlevel = \"mfa\"\n\n\
         [policy.fresh]\nlevel = \"mfa\"\nfresh = { any = [\"totp\"], within = \"10m\" }\n";
-    let routes = "\n[[app.route]]\npath = \"/ticks/obedient\"\npolicy = \"fresh\"\nstreams = \"obey\"\n\
+    let routes = "\n[[app.route]]\npath = \"/*/obedient\"\npolicy = \"fresh\"\nstreams = \"obey\"\n\
         \n[[app.route]]\npath = \"/ticks/background\"\npolicy = \"standard\"\nbackground = true\n";
     site.configure(&[&site.preamble(), policies, &self::app("app", &app.url), routes].concat());
     let ann = Person::add(&site, "ann", &[]);
@@ -269,6 +269,34 @@ async fn se_05_who_waits_for_an_answer_is_told_that_their_session_is_over_and_ne
     assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
     let problem: serde_json::Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
     assert_eq!(problem["code"], "sign_in_required");
+    assert!(
+        problem["step_up_url"].as_str().unwrap().starts_with(&scene.gateway.url(PORTAL, "/login?to=")),
+        "{problem}"
+    );
+}
+
+#[tokio::test]
+async fn who_waits_where_a_proof_becomes_stale_is_told_what_is_missing_and_where_to_prove_it() {
+    let mut scene = scene().await;
+    let url = scene.gateway.url(APP, "/poll/obedient");
+    let waiting = tokio::spawn(scene.client.get(&url).header(header::COOKIE, &scene.cookie).send());
+    assert_eq!(scene.app.gone.recv().await.as_deref(), Some("began /poll/obedient"));
+
+    scene.pass(11).await;
+
+    scene.app.hears_the_end_of("/poll/obedient", CUT_ELSEWHERE_MAX).await;
+    let answer = timeout(CUT_HERE_MAX, waiting).await.unwrap().unwrap().unwrap();
+    assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+    let field = |name: &str| answer.headers()[name].to_str().unwrap();
+    let challenge = field("www-authenticate");
+    for part in ["error=\"insufficient_user_authentication\"", "acr_values=\"mfa\"", "max_age=\"600\""] {
+        assert!(challenge.contains(part), "{challenge}");
+    }
+    let url = field("doorward-step-up").to_owned();
+    assert!(url.starts_with(&scene.gateway.url(PORTAL, "/challenge?to=")), "{url}");
+    let problem: serde_json::Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
+    assert_eq!(problem["code"], "step_up_required");
+    assert!(visit(&scene.client, &url).await.is_at("/challenge/totp"));
 }
 
 #[tokio::test]

@@ -245,7 +245,7 @@ impl Ending {
     fn of(self, cut: Cut) -> Result<Frame<Bytes>, BoxError> {
         match self {
             Self::Break => Err(cut.into()),
-            Self::Status => Ok(Frame::trailers(grpc::trailers_of_cut(cut))),
+            Self::Status => Ok(Frame::trailers(grpc::trailers_of_cut(&cut))),
         }
     }
 }

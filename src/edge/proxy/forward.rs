@@ -5,10 +5,12 @@ use super::{
     answer::Own,
     assertions::About,
     body::{RequestBody, ResponseBody},
+    challenge::asks,
+    cut::Remains,
     failure, form_action, grpc, incoming,
     kind::Kind,
     outgoing::{self, Onward},
-    tether::{Cut, Tether},
+    tether::Tether,
     tie::Tie,
     visitors::{Known, Seen},
     websocket,
@@ -21,7 +23,7 @@ use crate::{
     edge::http::{refusal::Refusal, request::RequestId},
     ports::upstream::{Upstream, UpstreamError},
 };
-use http::{HeaderValue, Response, StatusCode, header, request::Parts};
+use http::{Response, StatusCode, request::Parts};
 use hyper::upgrade::OnUpgrade;
 use std::sync::Arc;
 
@@ -60,7 +62,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         arrival: &Arrival<'_>,
         kind: Kind,
     ) -> Result<Response<ResponseBody<U::Body>>, Unanswered> {
-        let Passage { admission, seen, matched, path, now, pays: _ } = passage;
+        let Passage { admission, seen, matched, path, now, pays } = passage;
         let failed = |refusal| {
             Err(Unanswered { own: Box::new(self.refuse_unasked(kind, arrival.id, refusal)), may_have_arrived: false })
         };
@@ -96,12 +98,14 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         let browser = parts.extensions.remove::<OnUpgrade>().filter(|_| is_websocket);
         let mut tie = Tie::begin(known.map(|known| self.tether(known, &matched, &path, &parts, arrival)));
         let body = grpc::request_body(served, body, kind, known.is_some(), &mut tie);
+        let remains = Remains::of(&parts, kind);
         let Ok(request) = outgoing::request(parts, body, &onward) else { return failed(Refusal::Malformed) };
         let sent = tokio::select! {
             biased;
             why = tie.cut() => {
                 tracing::info!(request.id = %arrival.id, app = served.app.name, %why, "a request is cut before its answer");
-                return Err(Unanswered { own: Box::new(self.cut(served, kind, arrival.id, why)), may_have_arrived: true });
+                let own = self.cut(served, arrival, &remains, path.as_str(), asks(&matched, pays), &why);
+                return Err(Unanswered { own: Box::new(own), may_have_arrived: true });
             }
             sent = self.upstream.send(&admission, &served.app.name, request) => sent,
         };
@@ -139,16 +143,6 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             obeys: obeying.map(|(_, route)| self.obedience(&route.policy, path, parts, arrival)),
             clock: Arc::clone(&self.world.clock),
         }
-    }
-
-    /// The answer to a request whose session ended before the application had answered.
-    fn cut(&self, served: &Served, kind: Kind, id: RequestId, why: Cut) -> Own {
-        if kind == Kind::Grpc {
-            return grpc::cut(why, id);
-        }
-        let mut own = self.refuse_unasked(kind, id, Refusal::CutOff { app: &served.app.title });
-        own.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"doorward\""));
-        own
     }
 
     /// The application's answer, for the browser.

@@ -181,21 +181,13 @@ pub(super) fn response_body<B>(served: &Served, body: ResponseBody<B>, kind: Kin
     }
 }
 
-/// The answer to a call whose session ended before the application answered.
-pub(super) fn cut(why: Cut, id: RequestId) -> Own {
-    ended(Code::Unauthenticated, &why.to_string(), reason_of(why), &[("request_id", id.to_string())])
-}
-
 /// What follows what the application said to a call whose session ended meanwhile.
-pub(super) fn trailers_of_cut(why: Cut) -> HeaderMap {
-    end(Code::Unauthenticated, &why.to_string(), reason_of(why), &[])
-}
-
-fn reason_of(why: Cut) -> &'static str {
-    match why {
+pub(super) fn trailers_of_cut(why: &Cut) -> HeaderMap {
+    let reason = match why {
         Cut::Over => "SIGN_IN_REQUIRED",
-        Cut::Stale => "STEP_UP_REQUIRED",
-    }
+        Cut::Stale(_) => "STEP_UP_REQUIRED",
+    };
+    end(Code::Unauthenticated, &why.to_string(), reason, &[])
 }
 
 #[cfg(test)]

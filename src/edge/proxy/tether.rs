@@ -4,7 +4,7 @@
 //! revocation and a disabled account cut it within a second. What this process ends is cut at once; the store is asked for
 //! the rest: for a session when its first stream is bound, and for all open sessions together twice a second.
 
-use super::obedience::Obedience;
+use super::obedience::{Lacking, Obedience};
 use crate::{
     domain::{
         policy::{Visitor, route::Traffic},
@@ -25,14 +25,14 @@ const DOUBTS_EVERY: Duration = Duration::from_millis(25);
 const LOOKS_FAILED_MAX: u32 = 9;
 
 /// Why a stream is cut.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Cut {
     /// Its session is over.
     #[error("the session is over")]
     Over,
-    /// Its route wants a fresher proof by now.
+    /// Its route would not let it through by now: what it wants, if it is a proof.
     #[error("a fresh proof is needed")]
-    Stale,
+    Stale(Option<Arc<Lacking>>),
 }
 
 /// A stream's tie to its session.
@@ -65,8 +65,8 @@ impl Tether {
                 () = bond.changed() => {}
                 () = sleep(LOOK_EVERY) => {}
             }
-            if !obedience.admits(&Visitor::SignedIn(bond.identity()), self.clock.now()) {
-                return Cut::Stale;
+            if let Err(lacking) = obedience.admits(&Visitor::SignedIn(bond.identity()), self.clock.now()) {
+                return Cut::Stale(lacking);
             }
         }
     }

@@ -159,10 +159,10 @@ impl State {
     fn poll_cut(&mut self, cx: &mut Context<'_>) -> Poll<Cut> {
         match &mut self.hold {
             Hold::None | Hold::Loose(..) => Poll::Pending,
-            Hold::Cut(why, _) => Poll::Ready(*why),
+            Hold::Cut(why, _) => Poll::Ready(why.clone()),
             Hold::Fast(cut) => {
                 let why = ready!(cut.as_mut().poll(cx));
-                self.hold = Hold::Cut(why, Instant::now());
+                self.hold = Hold::Cut(why.clone(), Instant::now());
                 // Whoever asked may not be the one who can say so.
                 cx.waker().wake_by_ref();
                 Poll::Ready(why)

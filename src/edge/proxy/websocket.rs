@@ -199,7 +199,7 @@ async fn write(to: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<(
 
 /// Ready at the cut.
 async fn cut_of(cut: &mut watch::Receiver<Option<Cut>>) -> Cut {
-    match cut.wait_for(Option::is_some).await.map(|why| *why) {
+    match cut.wait_for(Option::is_some).await.map(|why| why.clone()) {
         Ok(Some(why)) => why,
         // The sender outlives the tunnel.
         Ok(None) | Err(_) => std::future::pending().await,
