@@ -16,6 +16,7 @@ pub mod assertions;
 pub mod bearer;
 pub mod beforehand;
 pub mod body;
+mod carried;
 mod challenge;
 pub mod cors;
 mod cut;

@@ -6,6 +6,7 @@ mod bearer;
 mod conformance;
 mod cors;
 mod cuts;
+mod deliveries;
 mod demands;
 mod explained;
 mod floods;
