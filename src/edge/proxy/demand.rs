@@ -46,7 +46,9 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             return reply;
         };
         match (asked.kind, reply) {
-            (Kind::Navigation, _) => self.ask_again(&asked, &self.flow(&asked), unmet, &past.path, None),
+            (Kind::Navigation | Kind::Framed, _) if asked.method.is_safe() => {
+                self.ask_again(&asked, &self.flow(&asked), unmet, &past.path, None)
+            }
             (Kind::Program | Kind::WebSocket, Reply::App(mut response)) => {
                 let requirement = unmet.demand.requirement();
                 let lack = unmet.lack(&requirement);
