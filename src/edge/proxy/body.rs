@@ -24,8 +24,6 @@ use tokio::{
 
 /// How long the next part of a request's body may take (FR-23).
 pub const STALLED_MAX: Duration = Duration::from_mins(1);
-/// How long all of it may take where it is kept or read before it may pass: whoever lets it drip would keep the room for it.
-pub const READ_MAX: Duration = Duration::from_mins(5);
 
 /// The body of a request on its way to the application.
 ///
@@ -65,8 +63,8 @@ pub enum BodyError {
     /// So much is read of others that there is no room for it.
     #[error("too much is being read at once")]
     NoRoom,
-    /// Nothing came for [`STALLED_MAX`], or all of it took longer than [`READ_MAX`].
-    #[error("nothing came for too long")]
+    /// Nothing came for [`STALLED_MAX`]; or it came too slowly to be kept, or read before it may pass.
+    #[error("the body came too slowly")]
     Stalled,
     /// Its sender went away, or broke the protocol.
     #[error("the body broke off")]
