@@ -160,11 +160,11 @@ impl<U: Upstream<RequestBody>> Core<U> {
         self,
         stream: TcpStream,
         peer: SocketAddr,
-        _place: OwnedSemaphorePermit,
+        place: OwnedSemaphorePermit,
         shutdown: watch::Receiver<()>,
     ) {
         self.metrics.connections.inc();
-        if let Err(error) = self.serve(stream, peer, shutdown).await {
+        if let Err(error) = self.serve(stream, peer, place, shutdown).await {
             tracing::debug!(%peer, error = ?error, "a connection ended in an error");
         }
         self.metrics.connections.dec();
@@ -174,6 +174,7 @@ impl<U: Upstream<RequestBody>> Core<U> {
         &self,
         stream: TcpStream,
         peer: SocketAddr,
+        place: OwnedSemaphorePermit,
         shutdown: watch::Receiver<()>,
     ) -> Result<(), ConnectionError> {
         stream.set_nodelay(true)?;
@@ -188,13 +189,12 @@ impl<U: Upstream<RequestBody>> Core<U> {
         // The handshake chose by the same look-up, so this finds what it found.
         let Some(certificate) = self.certificates.find(session.server_name()) else { return Ok(()) };
         let peer = peer.ip().to_canonical();
+        let facts = Facts { peer, certificate, guard: None, last: forwarded::Last::default(), place: Arc::new(place) };
         if session.alpn_protocol() == Some(b"h2") {
-            let facts = Facts { peer, certificate, guard: None, last: forwarded::Last::default() };
             self.http2(tls, facts, shutdown).await
         } else {
             let guarded = wire::GuardedIo::new(tls, wire::Limits::default());
-            let guard = Some(guarded.connection());
-            let facts = Facts { peer, certificate, guard, last: forwarded::Last::default() };
+            let facts = Facts { guard: Some(guarded.connection()), ..facts };
             let served = tie::look_after(self.http1(guarded, facts, shutdown)).await;
             served.unwrap_or_else(|| {
                 tracing::debug!(%peer, "a connection is cut that carried what its reader may not have, or does not take");

@@ -139,7 +139,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             (Ok(response), Some(browser)) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
                 let mut mask = [0; 4];
                 self.world.entropy.fill(&mut mask);
-                websocket::answer(response, browser, &self.hsts, mask, tie.into_cut())
+                websocket::answer(response, browser, &self.hsts, mask, tie.into_cut(), Arc::clone(arrival.place))
             }
             (Ok(response), _) => {
                 Ok(self.received(response).map(|body| grpc::response_body(served, body, kind).tied(tie)))
