@@ -3,7 +3,8 @@
 //! hyper asks a body for more only when there is room for it, so a body can't look after its own tie: that of somebody who
 //! stops reading would never be looked at. The task that carries an exchange does it, one of HTTP/1 for its connection and
 //! one of HTTP/2 for each stream ([`look_after`]). An exchange begins loose: most are over before they are tied. Those have cost
-//! no look-up; over HTTP/1 no timer either, for a connection's is moved only when it rings.
+//! no look-up; over HTTP/1 no timer either, for a connection's is moved only when it rings. A stream of HTTP/2 is a task of its own,
+//! which can't move that of its connection: where it is not answered at once it sets one, and removes it.
 
 use super::tether::{Cut, Tether};
 use std::{
