@@ -354,3 +354,42 @@ impl<B: http_body::Body + Unpin> http_body::Body for Counted<B> {
         self.body.size_hint()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::time::{Instant, sleep};
+
+    const ALMOST: Duration = Duration::from_secs(74);
+
+    #[tokio::test(start_paused = true)]
+    async fn an_http2_connection_without_a_request_is_idle_after_a_while() {
+        let begun = Instant::now();
+
+        Arc::new(Use::default()).idle(IDLE_MAX).await;
+
+        assert_eq!(begun.elapsed(), IDLE_MAX);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_http2_connection_is_not_idle_while_a_request_is_open_nor_soon_after() {
+        let (use_of, begun) = (Arc::new(Use::default()), Instant::now());
+        let requests = {
+            let use_of = Arc::clone(&use_of);
+            async move {
+                let long = Use::begin(&use_of);
+                sleep(10 * IDLE_MAX).await;
+                drop(long);
+                for _ in 0..100 {
+                    sleep(ALMOST).await;
+                    drop(Use::begin(&use_of));
+                }
+            }
+        };
+        let last = 10 * IDLE_MAX + 100 * ALMOST;
+
+        tokio::join!(use_of.idle(IDLE_MAX), requests);
+
+        assert!(begun.elapsed() >= last + IDLE_MAX && begun.elapsed() <= last + 2 * IDLE_MAX, "{:?}", begun.elapsed());
+    }
+}

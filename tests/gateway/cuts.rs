@@ -2,7 +2,7 @@
 
 use crate::{
     http2::{Body, connect},
-    world::{APP, app, cookie_of, site},
+    world::{APP, app, cookie_of, site, store_of},
 };
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
@@ -15,7 +15,6 @@ use reqwest::{
     Client,
     cookie::{CookieStore as _, Jar},
 };
-use sqlx::{Connection as _, SqliteConnection};
 use std::{convert::Infallible, sync::Arc, time::Duration};
 use support::{
     client,
@@ -161,8 +160,7 @@ impl Scene {
 
     /// Makes what is known of everybody that much older.
     async fn pass(&self, minutes: i64) {
-        let url = format!("sqlite:{}/doorward.db", self.gateway.site.folder().display());
-        let mut store = SqliteConnection::connect(&url).await.unwrap();
+        let mut store = store_of(&self.gateway).await;
         for statement in [
             "UPDATE sessions SET seen_at = seen_at - $1, active_at = active_at - $1, started_at = started_at - $1",
             "UPDATE authentications SET proven_at = proven_at - $1",

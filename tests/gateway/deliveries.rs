@@ -3,12 +3,11 @@
 use crate::{
     held::{gateway, gateway_of, kept, send, upload, uploads},
     recorder::{OK, Recorder},
-    world::{APP, app},
+    world::{APP, app, store_of},
 };
 use http::{StatusCode, header};
 use reqwest::{Client, Response};
-use sqlx::{Connection as _, SqliteConnection};
-use std::path::Path;
+use sqlx::SqliteConnection;
 use support::{
     gateway::{Gateway, PORTAL},
     person::{navigation, visit},
@@ -99,21 +98,19 @@ async fn a_form_that_was_on_its_way_when_the_gateway_was_killed_is_not_sent_agai
 }
 
 /// How many bytes of forms count against the room for them.
-async fn kept_bytes(folder: &Path) -> i64 {
-    let url = format!("sqlite:{}/doorward.db", folder.display());
-    let mut store = SqliteConnection::connect(&url).await.unwrap();
-    sqlx::query_scalar("SELECT COALESCE(SUM(size), 0) FROM held_requests").fetch_one(&mut store).await.unwrap()
+async fn kept_bytes(store: &mut SqliteConnection) -> i64 {
+    sqlx::query_scalar("SELECT COALESCE(SUM(size), 0) FROM held_requests").fetch_one(store).await.unwrap()
 }
 
 #[tokio::test]
 async fn a_form_whose_sender_hangs_up_while_it_is_on_its_way_takes_no_room_and_is_not_sent_again() {
     let Delivery { mut gateway, client, url, token, sending, mut coming } = Delivery::begin().await;
-    let folder = gateway.site.folder().to_owned();
-    assert_eq!(kept_bytes(&folder).await, i64::try_from(upload().len()).unwrap());
+    let mut store = store_of(&gateway).await;
+    assert_eq!(kept_bytes(&mut store).await, i64::try_from(upload().len()).unwrap());
 
     sending.abort();
 
-    gateway.until("the room to be given back", async || (kept_bytes(&folder).await == 0).then_some(())).await;
+    gateway.until("the room to be given back", async || (kept_bytes(&mut store).await == 0).then_some(())).await;
     let again = send(&client, &url, &token).await;
     assert!(again.status == StatusCode::CONFLICT && again.text.contains("set out for"), "{again:?}");
     assert!(coming.try_recv().is_err(), "{}", gateway.log());

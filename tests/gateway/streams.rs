@@ -2,7 +2,7 @@
 
 use crate::{
     cuts::CUT_ELSEWHERE_MAX,
-    world::{APP, app, cookie_of, site},
+    world::{APP, app, cookie_of, site, store_of},
 };
 use futures_util::{SinkExt as _, StreamExt as _};
 use http::{HeaderMap, StatusCode, header};
@@ -161,6 +161,25 @@ async fn se_05_what_another_program_revokes_is_cut_too() {
     assert!(disabled.status.success());
     closed(chat, "the session is over").await;
     broken(events).await;
+}
+
+#[tokio::test]
+async fn se_05_a_websocket_in_use_ends_with_the_lifetime_of_its_session() {
+    let (gateway, ann) = gateway().await;
+    let cookie = cookie_of(&gateway, &ann, APP).await;
+    let mut chat = open(&gateway, "/chat", &cookie).await;
+
+    let mut store = store_of(&gateway).await;
+    let mut older_by = async |hours: i64| {
+        let begin = sqlx::query("UPDATE sessions SET started_at = started_at - $1").bind(hours * 3_600_000);
+        begin.execute(&mut store).await.unwrap();
+    };
+
+    older_by(11).await;
+    assert!(timeout(JUDGED_MAX, chat.next()).await.is_err(), "it has an hour left");
+    older_by(2).await;
+
+    closed(chat, "the session is over").await;
 }
 
 #[tokio::test]

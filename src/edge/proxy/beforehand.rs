@@ -149,8 +149,8 @@ async fn whole(body: &mut RequestBody, bytes_max: u64, shelf: &Shelf) -> Result<
     if body.size_hint().lower() > bytes_max {
         return Err(BodyError::TooLarge);
     }
-    let (mut pace, mut read, mut place) = (Pace::begin(), BytesMut::new(), shelf.place());
-    while let Some(data) = pace.next(body).await? {
+    let (mut coming, mut read, mut place) = (Pace::begin(), BytesMut::new(), shelf.place());
+    while let Some(data) = coming.next(body).await? {
         read.extend(data);
         if u64::try_from(read.len()).unwrap_or(u64::MAX) > bytes_max {
             return Err(BodyError::TooLarge);

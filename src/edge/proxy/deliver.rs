@@ -142,7 +142,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             Err(why) => return Reply::Own(self.refuse_unkept(&asked, &why)),
         };
         let (form, passage) = match self.take_for(&asked, (token, target, flow.browser.clone()), passage).await {
-            Ok(taken) => taken,
+            Ok(form_and_passage) => form_and_passage,
             Err(NotTaken::Before | NotTaken::Refused) => {
                 return Reply::Own(self.refuse(&asked, Refusal::OurFault, None));
             }
