@@ -193,7 +193,7 @@ impl Holding {
         let head = Head { target, content_type, page, fields, parts, size, digest };
         let plain = serde_json::to_vec(&head).unwrap_or_default();
         let sealed = world.vault.seal(&purpose(token.hash(), "head"), &plain);
-        world.store.hold_whole(token.hash(), &sealed, size).await?;
+        world.store.hold_whole(token.hash(), &sealed, size, world.now()).await?;
         Ok(token)
     }
 

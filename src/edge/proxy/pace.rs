@@ -8,8 +8,10 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 /// How long all of a body may take, however it comes: whoever lets it drip would keep the room for it.
 const READ_MAX: Duration = Duration::from_mins(5);
-/// How much of it gets it a second more: 64 kbit/s are fast enough, whatever its length.
+/// How much of it gets it a second more: 64 kbit/s are fast enough.
 const BYTES_A_SECOND: u64 = 8 * 1024;
+/// How long it may take even so. What is kept is swept half an hour after it began, if it is not whole by then.
+const FAST_READ_MAX: Duration = Duration::from_mins(28);
 /// How long the next part may take of a body that nobody keeps. Browsers show no answer before they have sent the whole of it, so
 /// whoever sent a large file would see a broken connection where a few KiB are drained (FR-12), and not the page that
 /// says what to do. Nothing of it is kept in memory, and `body_max` bounds it too.
@@ -29,7 +31,8 @@ impl Pace {
 
     /// What comes next of the body, if it comes soon enough.
     pub(super) async fn next(&mut self, body: &mut RequestBody) -> Result<Option<Bytes>, BodyError> {
-        let until = self.begun + READ_MAX + Duration::from_secs(self.come / BYTES_A_SECOND);
+        let earned = Duration::from_secs(self.come / BYTES_A_SECOND);
+        let until = self.begun + (READ_MAX + earned).min(FAST_READ_MAX);
         while let Some(frame) = timeout_at(until, body.frame()).await.map_err(|_| BodyError::Stalled)? {
             if let Ok(data) = frame?.into_data() {
                 self.come += u64::try_from(data.len()).unwrap_or(u64::MAX);
@@ -50,6 +53,7 @@ pub(super) async fn drain(body: &mut RequestBody) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ports::store::Held;
     use tokio::{sync::mpsc, time::sleep};
 
     const KIB: usize = 1024;
@@ -95,6 +99,14 @@ mod tests {
 
         assert!(matches!(read, Err(BodyError::Stalled)));
         assert_eq!(took, READ_MAX);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_goes_on_for_ever_is_given_up_before_what_they_sent_is_swept() {
+        let (read, took) = read(coming(1_000_000, KIB, Duration::from_millis(10))).await;
+
+        assert!(matches!(read, Err(BodyError::Stalled)));
+        assert!(took == FAST_READ_MAX && took < Held::LIFETIME * 2);
     }
 
     async fn drained(mut body: RequestBody) -> Duration {

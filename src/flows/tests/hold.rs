@@ -174,6 +174,25 @@ async fn a_form_waits_for_a_quarter_of_an_hour() {
 }
 
 #[tokio::test]
+async fn a_form_that_takes_long_to_come_waits_as_long_as_any_other() {
+    let scene = Scene::new();
+    let ann = scene.add("ann").await;
+    let mut holding = begin(&scene.world, submission(APP), &origin(Some(&ann), 1), None).await.unwrap();
+    for _ in 0..2 {
+        holding.append(&scene.world, b"to=bo").await.unwrap();
+        scene.wait(Held::LIFETIME.saturating_sub(SECOND));
+        crate::flows::sessions::sweep(&scene.world).await.unwrap();
+    }
+
+    let token = holding.finish(&scene.world).await.unwrap();
+
+    scene.wait(Held::LIFETIME.saturating_sub(SECOND));
+    assert!(matches!(found(&scene, &token, 1).await, Found::Waiting(_)));
+    scene.wait(SECOND);
+    assert!(matches!(found(&scene, &token, 1).await, Found::Gone));
+}
+
+#[tokio::test]
 async fn no_more_waits_than_there_is_room_for() {
     let scene = Scene::new();
     let (ann, from_ann) = (scene.add("ann").await, |from| origin(None, from));
