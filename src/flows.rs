@@ -27,7 +27,7 @@ pub mod sign_in;
 pub mod sign_up;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use crate::{
     domain::{

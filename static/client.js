@@ -48,7 +48,7 @@
 
   window.fetch = async (input, init) => {
     const request = new Request(input, init);
-    if (!isHere(request.url)) return send(input, init);
+    if (!isHere(request.url)) return send(request);
     const again = request.clone();
     const answer = await send(request);
     const link = answer.status === 401 && isHere(answer.url) && answer.headers.get(field);

@@ -29,11 +29,11 @@ use http_body::Frame;
 use http_body_util::{BodyExt as _, Empty, StreamBody, combinators::UnsyncBoxBody};
 use hyper::{body::Incoming, client::conn::http1::SendRequest, service::service_fn};
 use hyper_util::rt::TokioIo;
-use std::{convert::Infallible, net::SocketAddr, time::Duration};
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
-    sync::watch,
+    sync::{Semaphore, watch},
     time::timeout,
 };
 use tokio_tungstenite::tungstenite::Message;
@@ -103,7 +103,10 @@ async fn forward(
                 }
                 Cut::Over
             };
-            websocket::answer(response, browser, &hsts, [1, 2, 3, 4], cut)
+            {
+                let place = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+                websocket::answer(response, browser, &hsts, [1, 2, 3, 4], cut, Arc::new(place))
+            }
         } else {
             Ok(incoming::response(response, &hsts))
         }

@@ -96,7 +96,7 @@ shapes! {
             "Load balancers whose `X-Forwarded-For` is believed. From anybody else it is thrown away.";
         WORKERS "workers" ("number") Absent("one for each core"), "Threads that carry requests. Only a start looks at it.";
         CONNECTIONS "connections" ("number") Absent("half as many as the process may have files open"),
-            "Connections of browsers at once, open WebSockets not counted. Whoever comes beyond that is hung up on. Only a start looks at it.";
+            "Connections of browsers at once, WebSockets among them. Each may take one more file for a connection to an application, one of HTTP/2 as many as it has requests under way there. Whoever comes beyond that is hung up on. Only a start looks at it.";
         BODY_MAX "body_max" ("size") Value(r#""100MiB""#), "Longest request body; longer ones get 413.";
         LOG "log" ("\"human\" or \"json\"") Value(r#""human""#), "How log lines look.";
         DRAIN "drain" ("duration") Value(r#""30s""#), "How long open requests may take to finish when the gateway stops.";

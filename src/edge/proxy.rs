@@ -3,7 +3,7 @@
 //! [`serve`] takes one request from its head to its answer, `forward` one that may pass to the application and back. [`outgoing`] makes what the application receives, [`incoming`]
 //! what the browser receives, [`websocket`] joins the two where the protocol changes, [`answer`] words what a request gets
 //! that may not pass, [`head`] says what a request is before anybody looks who sends it, `form_action` lets forms lead there, `rule` has policy decide, [`beforehand`] reads of a body what that
-//! takes, `hold` keeps forms until they may and `deliver` sends them on, and [`failure`] says what an exchange that did not happen looks like.
+//! takes, `pace` says how slowly that may come, `hold` keeps forms until they may, `deliver` sends them on as `carried` gives them, `cut` says what an exchange gets that its session did not outlive, and [`failure`] says what an exchange that did not happen looks like.
 //!
 //! # Invariants
 //!
@@ -16,8 +16,10 @@ pub mod assertions;
 pub mod bearer;
 pub mod beforehand;
 pub mod body;
+mod carried;
 mod challenge;
 pub mod cors;
+mod cut;
 mod deliver;
 mod demand;
 pub mod done_page;
@@ -33,6 +35,7 @@ pub mod incoming;
 pub mod kind;
 mod obedience;
 pub mod outgoing;
+mod pace;
 mod records;
 pub mod reports;
 mod reserved;

@@ -193,7 +193,7 @@ impl Holding {
         let head = Head { target, content_type, page, fields, parts, size, digest };
         let plain = serde_json::to_vec(&head).unwrap_or_default();
         let sealed = world.vault.seal(&purpose(token.hash(), "head"), &plain);
-        world.store.hold_whole(token.hash(), &sealed, size).await?;
+        world.store.hold_whole(token.hash(), &sealed, size, world.now()).await?;
         Ok(token)
     }
 
@@ -353,14 +353,14 @@ impl Delivery {
     }
 
     /// Lets it wait again: the application would not have it without one more proof, and said so; or nothing of it was sent.
-    pub async fn release(self, world: &World) -> Result<(), StoreError> {
+    pub async fn release(&self, world: &World) -> Result<(), StoreError> {
         world.store.release_held(self.token.hash()).await
     }
+}
 
-    /// Forgets the body; to be called when it was given out.
-    pub async fn finish(self, world: &World) -> Result<(), StoreError> {
-        world.store.empty_held(self.token.hash()).await
-    }
+/// Forgets the body of a held request that was taken with this token; to be called when it was given out, or never will be.
+pub async fn forget(world: &World, token: &Token) -> Result<(), StoreError> {
+    world.store.empty_held(token.hash()).await
 }
 
 /// Forgets a held request that its sender does not want to send. `false` if it is not there.

@@ -50,7 +50,7 @@ use crate::{
         language::Language,
         password::{Exposure, Policy as PasswordPolicy, Score, Typed, Words},
         secret::{Secret, Token},
-        session::{Limits, Session},
+        session::{Identity, Limits, Session},
         target::Host,
         time::Timestamp,
         user::{LoginId, User},
@@ -328,6 +328,15 @@ impl Scene {
             other => panic!("no session: {other:?}"),
         }
     }
+}
+
+/// Somebody who is signed in, and where.
+pub(crate) async fn signed_in() -> (World, Identity) {
+    let scene = Scene::new();
+    let (_, phone) = scene.add_with_phone(ANN).await;
+    let opened = scene.sign_in(&phone, &anywhere()).await;
+    let identity = scene.full(&opened.token).await.identity;
+    (scene.world, identity)
 }
 
 /// Somebody at this address, in a browser that was never here.

@@ -30,6 +30,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use std::{net::IpAddr, sync::Arc, time::Duration};
+use tokio::sync::OwnedSemaphorePermit;
 use tower::ServiceExt as _;
 
 /// Longest target over HTTP/2, in bytes; over HTTP/1 the wire guard sees to it (FR-23).
@@ -50,6 +51,8 @@ pub struct Facts {
     pub guard: Option<Arc<wire::Connection>>,
     /// What its last request was forwarded with.
     pub last: forwarded::Last,
+    /// What it takes of the room for connections; a WebSocket keeps it.
+    pub place: Arc<OwnedSemaphorePermit>,
 }
 
 /// One core's way in, for as long as the settings are what they are.
@@ -112,7 +115,7 @@ impl<U: Upstream<RequestBody>> Front<U> {
         let Some(served) = self.proxy.apps.find(&authority.host).cloned() else {
             return self.turn_away(&request, id, &Turned::away(Refusal::NotFound), ticket);
         };
-        let arrival = Arrival { authority: &authority, client, last: &facts.last, id };
+        let arrival = Arrival { authority: &authority, client, last: &facts.last, place: &facts.place, id };
         match self.proxy.serve(&served, request, &arrival).await {
             Reply::Own(own) => self.own(own, version, ticket),
             Reply::App(response) => {

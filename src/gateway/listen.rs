@@ -160,11 +160,11 @@ impl<U: Upstream<RequestBody>> Core<U> {
         self,
         stream: TcpStream,
         peer: SocketAddr,
-        _place: OwnedSemaphorePermit,
+        place: OwnedSemaphorePermit,
         shutdown: watch::Receiver<()>,
     ) {
         self.metrics.connections.inc();
-        if let Err(error) = self.serve(stream, peer, shutdown).await {
+        if let Err(error) = self.serve(stream, peer, place, shutdown).await {
             tracing::debug!(%peer, error = ?error, "a connection ended in an error");
         }
         self.metrics.connections.dec();
@@ -174,6 +174,7 @@ impl<U: Upstream<RequestBody>> Core<U> {
         &self,
         stream: TcpStream,
         peer: SocketAddr,
+        place: OwnedSemaphorePermit,
         shutdown: watch::Receiver<()>,
     ) -> Result<(), ConnectionError> {
         stream.set_nodelay(true)?;
@@ -188,13 +189,12 @@ impl<U: Upstream<RequestBody>> Core<U> {
         // The handshake chose by the same look-up, so this finds what it found.
         let Some(certificate) = self.certificates.find(session.server_name()) else { return Ok(()) };
         let peer = peer.ip().to_canonical();
+        let facts = Facts { peer, certificate, guard: None, last: forwarded::Last::default(), place: Arc::new(place) };
         if session.alpn_protocol() == Some(b"h2") {
-            let facts = Facts { peer, certificate, guard: None, last: forwarded::Last::default() };
             self.http2(tls, facts, shutdown).await
         } else {
             let guarded = wire::GuardedIo::new(tls, wire::Limits::default());
-            let guard = Some(guarded.connection());
-            let facts = Facts { peer, certificate, guard, last: forwarded::Last::default() };
+            let facts = Facts { guard: Some(guarded.connection()), ..facts };
             let served = tie::look_after(self.http1(guarded, facts, shutdown)).await;
             served.unwrap_or_else(|| {
                 tracing::debug!(%peer, "a connection is cut that carried what its reader may not have, or does not take");
@@ -352,5 +352,44 @@ impl<B: http_body::Body + Unpin> http_body::Body for Counted<B> {
 
     fn size_hint(&self) -> http_body::SizeHint {
         self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::time::{Instant, sleep};
+
+    const ALMOST: Duration = Duration::from_secs(74);
+
+    #[tokio::test(start_paused = true)]
+    async fn an_http2_connection_without_a_request_is_idle_after_a_while() {
+        let begun = Instant::now();
+
+        Arc::new(Use::default()).idle(IDLE_MAX).await;
+
+        assert_eq!(begun.elapsed(), IDLE_MAX);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_http2_connection_is_not_idle_while_a_request_is_open_nor_soon_after() {
+        let (use_of, begun) = (Arc::new(Use::default()), Instant::now());
+        let requests = {
+            let use_of = Arc::clone(&use_of);
+            async move {
+                let long = Use::begin(&use_of);
+                sleep(10 * IDLE_MAX).await;
+                drop(long);
+                for _ in 0..100 {
+                    sleep(ALMOST).await;
+                    drop(Use::begin(&use_of));
+                }
+            }
+        };
+        let last = 10 * IDLE_MAX + 100 * ALMOST;
+
+        tokio::join!(use_of.idle(IDLE_MAX), requests);
+
+        assert!(begun.elapsed() >= last + IDLE_MAX && begun.elapsed() <= last + 2 * IDLE_MAX, "{:?}", begun.elapsed());
     }
 }

@@ -22,8 +22,8 @@ use tokio::{
     sync::{Semaphore, watch},
 };
 
-/// Connections at once. Browsers need one, once.
-const CONNECTIONS_MAX: usize = 1024;
+/// Most connections at once that there is room for. Browsers need one, once.
+pub const CONNECTIONS_MAX: usize = 1024;
 /// A connection lives no longer.
 const CONNECTION_MAX: Duration = Duration::from_secs(30);
 
@@ -31,6 +31,8 @@ const CONNECTION_MAX: Duration = Duration::from_secs(30);
 pub struct Redirect {
     /// Taken anew at each request.
     pub places: ArcSwap<Places>,
+    /// Room for connections, on all its addresses together.
+    pub room: Arc<Semaphore>,
 }
 
 /// Where plain HTTP is sent.
@@ -44,14 +46,13 @@ pub struct Places {
 impl Redirect {
     /// Answers connections until `shutdown` changes.
     pub async fn run(self: Arc<Self>, listener: TcpListener, mut shutdown: watch::Receiver<()>) {
-        let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
         loop {
             let accepted = tokio::select! {
                 _ = shutdown.changed() => return,
                 accepted = listener.accept() => accepted,
             };
             // A connection that finds no room is dropped: nobody loses more than a redirect.
-            if let (Ok((stream, _)), Ok(place)) = (accepted, Arc::clone(&room).try_acquire_owned()) {
+            if let (Ok((stream, _)), Ok(place)) = (accepted, Arc::clone(&self.room).try_acquire_owned()) {
                 let redirect = Arc::clone(&self);
                 tokio::spawn(async move {
                     let _place = place;

@@ -7,7 +7,7 @@ use super::{
     generation::Seat,
     listen::{self, Core},
     metrics::Metrics,
-    redirect::Redirect,
+    redirect::{self, Redirect},
     reload::{Reloader, Standing},
     tls::{self, Certificates},
     world::OpenError,
@@ -20,7 +20,7 @@ use crate::{
         system::raise_file_limit,
         upstream::{Client, NotAServer, NotTrusted},
     },
-    config::{File, Prints, Settings, UnusableMark},
+    config::{File, Prints, Settings, UnusableMark, settings::Server},
     edge::proxy::body::RequestBody,
 };
 use arc_swap::ArcSwap;
@@ -144,15 +144,16 @@ pub fn start(settings: &Settings, file: File, prints: Prints) -> Result<Running,
     let helpers = slow.block_on(Helpers::bind(settings))?;
     let workers =
         settings.server.workers.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
-    let room = room(settings.server.connections);
+    let Room { browsers, redirects } = Room::of(&settings.server);
     let (mut seats, mut cores) = (Vec::new(), Vec::new());
     for _ in 0..workers {
-        let (seat, spawn) = seat(settings, &shared, &acceptor, &certificates, &metrics, &room)?;
+        let (seat, spawn) = seat(settings, &shared, &acceptor, &certificates, &metrics, &browsers)?;
         cores.push(spawn.core(&settings.server.listen, stopping.clone())?);
         seats.push(seat);
     }
     metrics.config.started(shared.world.clock.now());
-    let redirect = Arc::new(Redirect { places: ArcSwap::from_pointee(assemble::places(settings)) });
+    let places = ArcSwap::from_pointee(assemble::places(settings));
+    let redirect = Arc::new(Redirect { places, room: redirects });
     let reloader = Arc::new(Reloader {
         file,
         started: settings.clone(),
@@ -226,15 +227,29 @@ impl Running {
 /// Files that are open beside those of connections: the store's, sockets, logs.
 const OTHER_FILES: u64 = 256;
 
-/// Room for the connections of browsers. Each may take one more to an application.
-fn room(chosen: Option<NonZeroUsize>) -> Arc<Semaphore> {
-    let files = raise_file_limit();
-    let by_files = usize::try_from(files.saturating_sub(OTHER_FILES) / 2).unwrap_or(usize::MAX);
-    let count = chosen.map_or(by_files, NonZeroUsize::get);
-    if count > by_files {
-        tracing::warn!(connections = count, files, "the machine lets us open fewer files than that takes");
+/// Room for connections.
+struct Room {
+    browsers: Arc<Semaphore>,
+    redirects: Arc<Semaphore>,
+}
+
+impl Room {
+    /// As much as the machine lets us open files for: a browser's connection may take one more to an application.
+    fn of(server: &Server) -> Self {
+        let files = raise_file_limit();
+        let redirects = if server.redirect.is_empty() { 0 } else { count(files / 8).min(redirect::CONNECTIONS_MAX) };
+        let by_files = count(files.saturating_sub(OTHER_FILES)).saturating_sub(redirects) / 2;
+        let browsers = server.connections.map_or(by_files, NonZeroUsize::get);
+        if browsers > by_files {
+            tracing::warn!(connections = browsers, files, "the machine lets us open fewer files than that takes");
+        }
+        let room = |count: usize| Arc::new(Semaphore::new(count.clamp(1, Semaphore::MAX_PERMITS)));
+        Self { browsers: room(browsers), redirects: room(redirects) }
     }
-    Arc::new(Semaphore::new(count.clamp(1, Semaphore::MAX_PERMITS)))
+}
+
+fn count(files: u64) -> usize {
+    usize::try_from(files).unwrap_or(usize::MAX)
 }
 
 /// A core that is not started yet, and the seat of its front.

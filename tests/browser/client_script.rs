@@ -140,6 +140,12 @@ async fn what_another_host_answers_is_left_to_the_page() {
             assert_eq!(run(page, "return heard", Vec::new()).await, serde_json::json!(["load 401", "loadend 401"]));
             let link = run(page, "return request.getResponseHeader('Doorward-Step-Up')", Vec::new()).await;
             assert!(link.as_str().unwrap().contains("/login?to="), "and it could be read: {link}");
+
+            let fetching = "fetch(new Request(arguments[0], { method: 'POST', body: 'body' }))
+                .then(answer => window.fetched = answer.status, error => window.fetched = error.message)";
+            run(page, fetching, vec![house.url(REPORTS, "/guarded").into()]).await;
+            until(page, "window.fetched").await;
+            assert_eq!(run(page, "return fetched", Vec::new()).await, 401, "its body was not used up");
             assert!(page.find_all(By::Css("dialog")).await.unwrap().is_empty());
         })
         .await;

@@ -5,6 +5,7 @@ use crate::{
     world::{APP, app, site},
 };
 use http::{StatusCode, header};
+use reqwest::RequestBuilder;
 use std::{
     fs,
     sync::{
@@ -168,4 +169,30 @@ async fn a_program_gets_the_challenge_and_where_to_meet_it() {
     let url = field("doorward-step-up");
     assert!(url.starts_with(&gateway.url(PORTAL, "/challenge?to=")), "{url}");
     assert!(visit(&client, &url).await.is_at("/challenge/totp"));
+}
+
+#[tokio::test]
+async fn a_page_in_a_frame_says_where_to_confirm_and_comes_back_to_itself() {
+    let recorder = demanding(Arc::default()).await;
+    let (gateway, ann) = gateway(&recorder).await;
+    let client = gateway.client();
+    ann.visit(&client, &gateway.url(APP, "/")).await;
+    let framed = |request: RequestBuilder| {
+        let request = request.header("sec-fetch-mode", "navigate").header("sec-fetch-dest", "iframe");
+        request.header("sec-fetch-site", "same-origin").header(header::ACCEPT, "text/html")
+    };
+
+    let answer = framed(client.get(gateway.url(APP, "/strict?a=1"))).send().await.unwrap();
+
+    assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+    let text = answer.text().await.unwrap();
+    let way = gateway.url(PORTAL, "/challenge?to=");
+    let (_, to) = text.split_once(&way).unwrap_or_else(|| panic!("{text}"));
+    let page = visit(&client, &(way + to.split_once('"').unwrap().0)).await;
+    assert!(page.is_at("/challenge/totp"), "{page:?}");
+    ann.type_code(&client, &page).await;
+    let page = framed(client.get(gateway.url(APP, "/strict?a=1"))).send().await.unwrap();
+    assert_eq!(page.text().await.unwrap(), "ok");
+    let sent = framed(client.post(gateway.url(APP, "/strict"))).body("to=bo").send().await.unwrap();
+    assert_eq!(sent.status(), StatusCode::OK);
 }

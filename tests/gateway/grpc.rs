@@ -170,10 +170,13 @@ async fn se_05_a_revoked_session_cuts_its_calls() {
     assert!(gateway.site.run(&["session", "revoke", "--user", "ann"], "").status.success());
 
     let (talking, listening) = tokio::join!(talking.outcome(), listening.outcome());
-    for outcome in [talking, listening] {
-        assert_eq!((&outcome["code"], &outcome["message"]), (&"UNAUTHENTICATED".into(), &"the session is over".into()));
-        assert!(details(&outcome).contains("SIGN_IN_REQUIRED"), "{outcome}");
+    for (outcome, message) in
+        [(&talking, "the session is over"), (&listening, "Signing in is required. There is no live session.")]
+    {
+        assert_eq!((&outcome["code"], &outcome["message"]), (&"UNAUTHENTICATED".into(), &message.into()));
+        assert!(details(outcome).contains("SIGN_IN_REQUIRED"), "{outcome}");
     }
+    assert!(details(&listening).contains("/login?to="), "it had no answer yet, and is told where to sign in");
     // The server was told too.
     server.until_logged("\"ended\": \"bidi\"").await;
     server.until_logged("\"ended\": \"silent\"").await;

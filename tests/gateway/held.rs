@@ -2,7 +2,7 @@
 
 use crate::{
     http2::connect,
-    recorder::{OK, Recorder},
+    recorder::Recorder,
     world::{APP, app, site},
 };
 use bytes::Bytes;
@@ -19,12 +19,11 @@ use support::{
     person::{PASSWORD, Page, Person, arrive, navigation, visit},
     process::free_port,
 };
-use tokio::{io::AsyncReadExt as _, net::TcpListener, sync::mpsc};
 
 const MULTIPART: &str = "multipart/form-data; boundary=----x7";
 
 /// A form with a file, and bytes that are no text.
-fn upload() -> Vec<u8> {
+pub(crate) fn upload() -> Vec<u8> {
     let mut body = b"------x7\r\nContent-Disposition: form-data; name=\"amount\"\r\n\r\n12\r\n------x7\r\n\
         Content-Disposition: form-data; name=\"receipt\"; filename=\"a.bin\"\r\n\r\n"
         .to_vec();
@@ -34,12 +33,12 @@ fn upload() -> Vec<u8> {
 }
 
 /// A gateway whose transfers want a fresh code.
-async fn gateway(recorder: &Recorder) -> (Gateway, Person) {
+pub(crate) async fn gateway(recorder: &Recorder) -> (Gateway, Person) {
     gateway_of(&app("app", &recorder.url()), "6s").await
 }
 
 /// The same of any application, with another age up to which a code is fresh.
-async fn gateway_of(app: &str, within: &str) -> (Gateway, Person) {
+pub(crate) async fn gateway_of(app: &str, within: &str) -> (Gateway, Person) {
     let site = site();
     let policies = format!(
         "\n[hold]\nbody_max = \"1MiB\"\n\n[policy.standard]\nlevel = \"mfa\"\n\n\
@@ -52,7 +51,7 @@ async fn gateway_of(app: &str, within: &str) -> (Gateway, Person) {
 }
 
 /// Sends a form while nobody is signed in, signs Ann in, and gives the token that it goes on with.
-async fn kept(client: &Client, ann: &Person, url: &str) -> String {
+pub(crate) async fn kept(client: &Client, ann: &Person, url: &str) -> String {
     let page = visit(client, &location(&submit(client, url, upload()).await)).await;
     let page = ann.type_password(client, &page).await;
     let page = ann.type_code(client, &page).await;
@@ -84,12 +83,12 @@ fn location(answer: &Response) -> String {
 }
 
 /// Presses the button of the page that sends a kept form.
-async fn send(client: &Client, url: &str, token: &str) -> Page {
+pub(crate) async fn send(client: &Client, url: &str, token: &str) -> Page {
     let request = navigation(client.post(url)).header(header::CONTENT_TYPE, "text/plain");
     arrive(client, request.body(format!("doorward-held={token}\r\n"))).await
 }
 
-fn uploads(recorder: &Recorder) -> usize {
+pub(crate) fn uploads(recorder: &Recorder) -> usize {
     recorder.requests().iter().filter(|seen| seen.line().starts_with("POST ")).count()
 }
 
@@ -314,65 +313,6 @@ async fn arrives_once_it_is_back(health: &str, why: &str) {
     assert_eq!(uploads(&recorder), 1);
     assert!(recorder.last().body == upload());
     assert!(send(&client, &url, &token).await.text.contains("This form was sent already"));
-}
-
-#[tokio::test]
-async fn of_a_form_whose_exchange_broke_nobody_says_that_it_arrived_and_nobody_sends_it_twice() {
-    let recorder = Recorder::answering(|seen| {
-        if seen.line().starts_with("POST ") { b"no answer at all\r\n\r\n".to_vec() } else { OK.into() }
-    })
-    .await;
-    let (gateway, ann) = gateway(&recorder).await;
-    let (client, url) = (gateway.client(), gateway.url(APP, "/transfers?draft=1"));
-    let token = kept(&client, &ann, &url).await;
-
-    let page = send(&client, &url, &token).await;
-
-    assert_eq!(page.status, StatusCode::BAD_GATEWAY);
-    assert!(page.text.contains("Your form may have arrived"), "{}", page.text);
-    assert_eq!(page.hidden("doorward-held"), None);
-    let again = send(&client, &url, &token).await;
-    assert!(again.status == StatusCode::CONFLICT && again.text.contains("set out for"), "{again:?}");
-    assert_eq!(uploads(&recorder), 1);
-}
-
-/// Row 24: what breaks off between taking and delivering is not sent a second time.
-#[tokio::test]
-async fn a_form_that_was_on_its_way_when_the_gateway_was_killed_is_not_sent_again() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let (came, mut coming) = mpsc::unbounded_channel();
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let came = came.clone();
-            tokio::spawn(async move {
-                let mut read = vec![0; 4096];
-                if stream.read(&mut read).await.is_ok_and(|count| count > 0) && read.starts_with(b"POST ") {
-                    came.send(()).unwrap();
-                    // Never answered, and open until the gateway is gone.
-                    while stream.read(&mut read).await.is_ok_and(|count| count > 0) {}
-                }
-            });
-        }
-    });
-    let (gateway, ann) = gateway_of(&app("app", &url), "10m").await;
-    let (client, url) = (gateway.client(), gateway.url(APP, "/transfers?draft=1"));
-    let token = kept(&client, &ann, &url).await;
-    let sending = tokio::spawn({
-        let (client, url, token) = (client.clone(), url.clone(), token.clone());
-        async move {
-            let request = navigation(client.post(&url)).header(header::CONTENT_TYPE, "text/plain");
-            request.body(format!("doorward-held={token}\r\n")).send().await
-        }
-    });
-    coming.recv().await.unwrap();
-
-    let gateway = gateway.killed_and_started_again().await;
-    assert!(sending.await.unwrap().is_err());
-
-    let again = send(&client, &url, &token).await;
-    assert!(again.status == StatusCode::CONFLICT && again.text.contains("set out for"), "{again:?}");
-    assert!(coming.try_recv().is_err(), "{}", gateway.log());
 }
 
 /// Row 24: whatever the encoding, the application gets what the browser sent.

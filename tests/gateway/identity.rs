@@ -2,16 +2,20 @@
 
 use crate::{
     recorder::{Recorder, Seen},
-    world::{APP, OTHER, ask, config, cookie_of, gateway, site},
+    world::{APP, OTHER, ask, config, cookie_of, gateway, site, store_of},
 };
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header, jwk::JwkSet};
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 use support::{
     applications::Application,
     gateway::{Gateway, PORTAL},
     person::{Person, visit},
 };
+use tokio::time::timeout;
+
+/// The gateway remembers somebody for a second at most; other tests run beside this.
+const REMEMBERED_MAX: Duration = Duration::from_secs(3);
 
 /// What is forged in every test: identity, forwarding and override fields, in spellings that application servers fold.
 const FORGED: &[&str] = &[
@@ -256,6 +260,28 @@ async fn the_assertion_verifies_against_the_published_keys_for_one_application()
 /// What an assertion says; whether it is true is another test's question.
 fn claims(seen: &Seen) -> Value {
     jsonwebtoken::dangerous::insecure_decode::<Value>(seen.field("doorward-assertion")[0]).unwrap().claims
+}
+
+/// An assertion that was signed before is of no use where it would say something else than the fields beside it.
+#[tokio::test]
+async fn who_is_in_another_group_by_now_is_so_in_the_header_fields_and_in_the_assertion_at_once() {
+    let app = Recorder::start().await;
+    let (gateway, cookie) = with_ann(&app.url()).await;
+    let groups = async || {
+        ask(&gateway, APP, "GET /private", &format!("Cookie: {cookie}\r\n")).await;
+        let seen = app.last();
+        let said =
+            claims(&seen)["groups"].as_array().unwrap().iter().filter_map(Value::as_str).collect::<Vec<_>>().join(",");
+        assert_eq!(seen.field("remote-groups"), [&*said], "{}", seen.head);
+        said
+    };
+    assert_eq!(groups().await, "finance,staff");
+
+    let change = sqlx::query("UPDATE accounts SET groups = '[\"auditors\"]'");
+    change.execute(&mut store_of(&gateway).await).await.unwrap();
+
+    let noticed = async { while groups().await != "auditors" {} };
+    timeout(REMEMBERED_MAX, noticed).await.expect("nobody is remembered for so long");
 }
 
 /// An application that keeps a session of its own beside ours can tell from two claims that somebody else sits there now.

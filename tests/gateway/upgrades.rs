@@ -2,12 +2,13 @@
 
 use crate::{
     recorder::Recorder,
-    world::{APP, gateway},
+    world::{APP, config, gateway, site},
 };
 use futures_util::{SinkExt as _, StreamExt as _};
 use support::{gateway::Gateway, raw::tls};
-use tokio::net::TcpListener;
-use tokio_tungstenite::tungstenite::Message;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::client::TlsStream;
+use tokio_tungstenite::{WebSocketStream, tungstenite::Message};
 
 const HANDSHAKE: &str = "GET /public/chat HTTP/1.1\r\nHost: app.localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
@@ -32,13 +33,21 @@ async fn echo() -> String {
     url
 }
 
-async fn say_and_hear(gateway: &Gateway, text: &str) {
+async fn open(gateway: &Gateway) -> WebSocketStream<TlsStream<TcpStream>> {
     let stream = tls(&gateway.site.authority, APP, gateway.site.https, "http/1.1").await.unwrap();
     let url = format!("wss://{APP}:{}/public/chat", gateway.site.https);
-    let (mut socket, _) = tokio_tungstenite::client_async(url, stream).await.unwrap();
+    tokio_tungstenite::client_async(url, stream).await.unwrap().0
+}
+
+async fn say_and_hear(gateway: &Gateway, text: &str) {
+    let mut socket = open(gateway).await;
+    hear(&mut socket, text).await;
+    socket.close(None).await.unwrap();
+}
+
+async fn hear(socket: &mut WebSocketStream<TlsStream<TcpStream>>, text: &str) {
     socket.send(Message::text(text)).await.unwrap();
     assert_eq!(socket.next().await.unwrap().unwrap(), Message::text(text));
-    socket.close(None).await.unwrap();
 }
 
 #[tokio::test]
@@ -47,6 +56,25 @@ async fn of_six_hundred_websockets_in_a_row_none_is_lost() {
     for number in 0..UPGRADES {
         say_and_hear(&gateway, &format!("hello {number}")).await;
     }
+}
+
+/// FR-23: both its connections take a file for as long as it is open.
+#[tokio::test]
+async fn a_websocket_takes_the_room_of_a_connection_until_it_ends() {
+    let site = site();
+    site.configure(&config(&site, &echo().await).replacen("[server]\n", "[server]\nconnections = 2\n", 1));
+    let gateway = site.start().await;
+    let mut sockets = [open(&gateway).await, open(&gateway).await];
+    for socket in &mut sockets {
+        hear(socket, "hello").await;
+    }
+    let connect = async || tls(&gateway.site.authority, APP, gateway.site.https, "http/1.1").await;
+
+    assert!(connect().await.is_err());
+
+    drop(sockets);
+    // It takes the gateway a moment to notice.
+    while connect().await.is_err() {}
 }
 
 /// FR-13: until the application has agreed, not a byte behind the handshake reaches it.

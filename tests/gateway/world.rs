@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 use reqwest::cookie::{CookieStore as _, Jar};
+use sqlx::{Connection as _, SqliteConnection};
 use std::sync::Arc;
 use support::{
     client,
@@ -51,6 +52,12 @@ pub(crate) async fn cookie_of(gateway: &Gateway, person: &Person, host: &str) ->
     let page = person.visit(&client, &gateway.url(host, "/arrived")).await;
     assert_eq!((page.status, page.url.path()), (StatusCode::OK, "/arrived"), "{}\n{}", page.text, gateway.log());
     jar.cookies(&page.url).unwrap().to_str().unwrap().to_owned()
+}
+
+/// What is known of everybody, in the store.
+pub(crate) async fn store_of(gateway: &Gateway) -> SqliteConnection {
+    let url = format!("sqlite:{}/doorward.db", gateway.site.folder().display());
+    SqliteConnection::connect(&url).await.unwrap()
 }
 
 /// What a request with these fields is answered, on a connection of its own.

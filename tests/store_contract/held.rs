@@ -33,7 +33,7 @@ fn claim(token: u8) -> Claim {
 async fn keep(store: &Arc<dyn Store>, request: &Held) {
     assert!(store.hold(request, ROOM, SINCE).await.unwrap());
     store.hold_part(request.token, 0, b"sealed").await.unwrap();
-    store.hold_whole(request.token, b"head", 5).await.unwrap();
+    store.hold_whole(request.token, b"head", 5, request.made_at).await.unwrap();
 }
 
 pub(crate) async fn a_held_request_is_found_once_it_is_whole(store: Arc<dyn Store>) {
@@ -43,14 +43,18 @@ pub(crate) async fn a_held_request_is_found_once_it_is_whole(store: Arc<dyn Stor
     assert_eq!(store.held(hash(1), SINCE).await.unwrap(), None);
     assert!(!store.take_held(claim(1), SINCE, NOON).await.unwrap());
 
-    store.hold_whole(hash(1), b"head", 5).await.unwrap();
+    store.hold_whole(hash(1), b"head", 5, NOON + SECOND).await.unwrap();
 
     let Some(FoundHeld::Waiting(found)) = store.held(hash(1), SINCE).await.unwrap() else { panic!() };
     assert_eq!((found.user, found.browser, found.place), (Some(ANN), hash(200), hash(201)));
-    assert_eq!((found.head.as_slice(), found.made_at), (&b"head"[..], NOON));
+    assert_eq!(
+        (found.head.as_slice(), found.made_at),
+        (&b"head"[..], NOON + SECOND),
+        "it came when all of it was there"
+    );
     assert_eq!(store.held_part(hash(1), 1).await.unwrap(), Some(vec![0; 65536]));
     assert_eq!(store.held_part(hash(1), 0).await.unwrap(), None);
-    assert_eq!(store.held(hash(1), NOON).await.unwrap(), None, "not after that");
+    assert_eq!(store.held(hash(1), NOON + SECOND).await.unwrap(), None, "not after that");
 }
 
 pub(crate) async fn of_racing_deliveries_one_takes_the_request(store: Arc<dyn Store>) {
@@ -154,7 +158,7 @@ pub(crate) async fn of_racing_bodies_as_many_grow_as_fit(store: Arc<dyn Store>) 
     assert_eq!(grown(Room { address_bytes: taken + 9, ..ROOM }).await, 0);
     let some = grown(Room { bytes: taken + 35, ..ROOM }).await;
     assert!((2..=3).contains(&some), "{some}");
-    store.hold_whole(hash(1), b"head", 5).await.unwrap();
+    store.hold_whole(hash(1), b"head", 5, NOON).await.unwrap();
     assert!(!store.hold_more(hash(1), 20, ROOM).await.unwrap(), "it is whole");
     assert!(!store.hold_more(hash(250), 20, ROOM).await.unwrap(), "there is none");
 }

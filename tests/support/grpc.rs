@@ -112,8 +112,9 @@ impl Call {
     pub async fn outcome(mut self) -> Value {
         self.process.ended().await;
         let log = self.process.log();
-        let last = log.lines().last().unwrap_or_default();
-        serde_json::from_str(last).unwrap_or_else(|error| panic!("{error}: {log}"))
+        // What gRPC logs of itself goes into the same file, at any time.
+        let told = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).rfind(Value::is_object);
+        told.unwrap_or_else(|| panic!("{log}"))
     }
 }
 

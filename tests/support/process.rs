@@ -6,7 +6,10 @@ use std::{
     net::{Ipv4Addr, TcpListener},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
-    sync::atomic::{AtomicU16, Ordering},
+    sync::{
+        OnceLock,
+        atomic::{AtomicU16, Ordering},
+    },
     time::Duration,
 };
 
@@ -138,17 +141,25 @@ impl Drop for Process {
 /// A free port of the loopback, for programs that can't choose one themselves and say which.
 ///
 /// Another process may take it in between, so it comes from below the ports that connections are made from, and from a
-/// stretch that no other test's process begins at.
+/// stretch that no other test's process has.
 pub fn free_port() -> u16 {
+    static STRETCH: OnceLock<TcpListener> = OnceLock::new();
     static TAKEN: AtomicU16 = AtomicU16::new(0);
-    let stretch = u16::try_from(std::process::id() % STRETCHES).unwrap() * PORTS_EACH;
-    for _ in 0..PORTS_EACH {
-        let port = 10_000 + stretch + TAKEN.fetch_add(1, Ordering::Relaxed) % PORTS_EACH;
+    let first = STRETCH.get_or_init(own_stretch).local_addr().unwrap().port();
+    for _ in 1..PORTS_EACH {
+        let port = first + 1 + TAKEN.fetch_add(1, Ordering::Relaxed) % (PORTS_EACH - 1);
         if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
             return port;
         }
     }
     panic!("no port is free");
+}
+
+/// Whoever holds the first port of a stretch has the others.
+fn own_stretch() -> TcpListener {
+    let firsts = (0..STRETCHES).map(|at| (std::process::id() + at) % STRETCHES);
+    let mut firsts = firsts.map(|stretch| 10_000 + u16::try_from(stretch).unwrap() * PORTS_EACH);
+    firsts.find_map(|first| TcpListener::bind((Ipv4Addr::LOCALHOST, first)).ok()).expect("a stretch of ports is free")
 }
 
 /// Ports that one process may take, and how many processes there is room for below 32 768.

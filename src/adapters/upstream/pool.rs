@@ -194,7 +194,7 @@ impl<B: RequestBody> Lane<B> {
 struct Link<B> {
     sender: SendRequest<Upload<B>>,
     _driver: Driver,
-    /// For the time that answers may take. It lives as long as the connection: to move an alarm later costs next to
+    /// For the time that uploads and answers may take. It lives as long as the connection: to move an alarm later costs next to
     /// nothing, to set and remove one for each request does.
     alarm: Pin<Box<Sleep>>,
 }
@@ -260,7 +260,7 @@ where
     let fails = async {
         // Nobody owes an answer before they have the question; but they must take it.
         if let Some(watch) = &mut watch {
-            match watch.end(answer_max).await {
+            match watch.end(alarm.as_mut(), answer_max).await {
                 End::Broken(error) => return UpstreamError::RequestBody(error),
                 End::Untaken => return UpstreamError::Timeout,
                 End::Sent => {}

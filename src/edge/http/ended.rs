@@ -10,8 +10,9 @@ use moka::sync::Cache;
 use std::{sync::Arc, time::Duration};
 
 /// How long an identity may be taken from memory before the store is asked again. What one node ends, every other
-/// node has noticed after this.
-pub const CACHED_FOR: Duration = Duration::from_secs(1);
+/// node has noticed after this. Less than a second by what it takes for an exchange to be tied to its session: so what begins
+/// at the last moment is cut within a second, too.
+pub const CACHED_FOR: Duration = Duration::from_millis(750);
 
 /// Sessions that ended or changed a moment ago: what the portal takes from them, the data plane of this node stops
 /// letting through at once, not only when its cached copy has run out; and what is open of one that ended is cut.
@@ -44,9 +45,11 @@ impl Ended {
         self.streams.end(session);
     }
 
-    /// Notes that a session changed. What is open of it stays open: a stream that obeys its policy finds out by itself.
+    /// Notes that a session changed. What is open of it stays open, but for streams that obey their policy: they are told
+    /// what it has become.
     pub fn note_change(&self, session: SessionId) {
         self.recent.insert(session, Change::Altered);
+        self.streams.doubt(session);
     }
 
     /// Whether a session ended or changed a moment ago: what is remembered of it may be wrong.

@@ -19,7 +19,15 @@ const SHARDS: usize = 16;
 
 /// The open streams of this process.
 #[derive(Debug, Clone, Default)]
-pub struct Streams(Arc<[Mutex<Lines>; SHARDS]>);
+pub struct Streams(Arc<Register>);
+
+#[derive(Debug, Default)]
+struct Register {
+    shards: [Mutex<Lines>; SHARDS],
+    /// Sessions that may not be what they are taken for.
+    doubted: Mutex<Vec<SessionId>>,
+    doubt: Notify,
+}
 
 type Lines = HashMap<SessionId, Weak<Line>>;
 
@@ -33,6 +41,8 @@ struct Line {
     keeping: AtomicUsize,
     /// Who it is, as of the last look at the store.
     latest: Mutex<Arc<Identity>>,
+    /// That changed.
+    changed: Notify,
 }
 
 /// A stream's hold on its session. The last one that goes takes the session out of the register.
@@ -45,21 +55,29 @@ pub struct Bond {
 
 impl Streams {
     /// Binds a stream to the session that it was admitted with. What runs in the background does not keep it awake.
+    ///
+    /// The first stream of a session was admitted by what was remembered of it, and nobody has asked for it since.
     pub fn bind(&self, identity: &Arc<Identity>, traffic: Traffic) -> Bond {
         let session = identity.session.id;
         let mut lines = self.lines(session);
-        let line = lines.get(&session).and_then(Weak::upgrade).unwrap_or_else(|| {
+        let known = lines.get(&session).and_then(Weak::upgrade);
+        let is_first = known.is_none();
+        let line = known.unwrap_or_else(|| {
             let line = Arc::new(Line {
                 session,
                 is_over: AtomicBool::new(false),
                 over: Notify::new(),
                 keeping: AtomicUsize::new(0),
                 latest: Mutex::new(Arc::clone(identity)),
+                changed: Notify::new(),
             });
             lines.insert(session, Arc::downgrade(&line));
             line
         });
         drop(lines);
+        if is_first {
+            self.doubt(session);
+        }
         if traffic == Traffic::Person {
             line.keeping.fetch_add(1, Ordering::Relaxed);
         }
@@ -75,9 +93,26 @@ impl Streams {
         }
     }
 
+    /// Has a session asked for at once, and not only when all are.
+    pub fn doubt(&self, session: SessionId) {
+        locked(&self.0.doubted).push(session);
+        self.0.doubt.notify_one();
+    }
+
+    /// Sessions that were doubted since this was asked for last, once there are any.
+    pub async fn doubted(&self) -> Vec<SessionId> {
+        loop {
+            let doubted = std::mem::take(&mut *locked(&self.0.doubted));
+            if !doubted.is_empty() {
+                return doubted;
+            }
+            self.0.doubt.notified().await;
+        }
+    }
+
     /// Every session with an open stream.
     pub fn sessions(&self) -> Vec<SessionId> {
-        self.0.iter().flat_map(|shard| locked(shard).keys().copied().collect::<Vec<_>>()).collect()
+        self.0.shards.iter().flat_map(|shard| locked(shard).keys().copied().collect::<Vec<_>>()).collect()
     }
 
     /// Those of them that a stream keeps from going idle.
@@ -86,22 +121,25 @@ impl Streams {
         let of = |shard: &Mutex<Lines>| -> Vec<SessionId> {
             locked(shard).iter().filter(|(_, line)| keeps(line)).map(|(session, _)| *session).collect()
         };
-        self.0.iter().flat_map(of).collect()
+        self.0.shards.iter().flat_map(of).collect()
     }
 
     /// Takes note of what a session has become.
     pub fn refresh(&self, identity: Identity) {
         let line = self.lines(identity.session.id).get(&identity.session.id).and_then(Weak::upgrade);
-        if let Some(line) = line {
-            *locked(&line.latest) = Arc::new(identity);
+        let Some(line) = line else { return };
+        let mut latest = locked(&line.latest);
+        if **latest != identity {
+            *latest = Arc::new(identity);
+            line.changed.notify_waiters();
         }
     }
 
     fn lines(&self, session: SessionId) -> MutexGuard<'_, Lines> {
         let [.., last] = session.0.as_bytes();
-        let [first, ..] = &*self.0;
+        let [first, ..] = &self.0.shards;
         // The last byte of an id is random.
-        locked(self.0.get(usize::from(*last) % SHARDS).unwrap_or(first))
+        locked(self.0.shards.get(usize::from(*last) % SHARDS).unwrap_or(first))
     }
 }
 
@@ -112,6 +150,11 @@ impl Bond {
         if !self.line.is_over.load(Ordering::Acquire) {
             over.await;
         }
+    }
+
+    /// Ready at the next change of who it is.
+    pub async fn changed(&self) {
+        self.line.changed.notified().await;
     }
 
     /// Who it is, as of the last look at the store.
@@ -236,9 +279,28 @@ pub(crate) mod tests {
         let bond = streams.bind(&identity(1), Traffic::Person);
         let mut later = (*identity(1)).clone();
         later.user.name = "Ann Lee".to_owned();
+        let mut changed = Box::pin(bond.changed());
 
+        streams.refresh((*identity(1)).clone());
+        assert!(changed.as_mut().now_or_never().is_none(), "it is what it was");
         streams.refresh(later);
 
+        assert!(changed.as_mut().now_or_never().is_some());
         assert_eq!(bond.identity().user.name, "Ann Lee");
+    }
+
+    #[test]
+    fn a_session_is_asked_for_when_its_first_stream_is_bound_and_when_it_changed() {
+        let streams = Streams::default();
+        let doubted = || streams.doubted().now_or_never();
+        assert_eq!(doubted(), None);
+
+        let (_first, _other) =
+            (streams.bind(&identity(1), Traffic::Person), streams.bind(&identity(2), Traffic::Person));
+        assert_eq!(doubted(), Some([1, 2].map(|id| SessionId(Uuid::from_u128(id))).to_vec()));
+        let _second = streams.bind(&identity(1), Traffic::Person);
+        assert_eq!(doubted(), None, "it is watched already");
+        streams.doubt(SessionId(Uuid::from_u128(1)));
+        assert_eq!(doubted(), Some(vec![SessionId(Uuid::from_u128(1))]));
     }
 }

@@ -4,14 +4,15 @@
 use super::{
     Asked, Proxy,
     answer::{self, Refused},
-    body::{BodyError, READ_MAX, RequestBody},
+    body::{BodyError, RequestBody},
     challenge::form_page,
     deliver::Brought,
     head::Head,
-    hold::{drain, refusal_for},
+    hold::refusal_for,
     kind::Kind,
+    pace::{Pace, drain},
     records::Stuck,
-    shelf::Place,
+    shelf::{Place, Shelf},
 };
 use crate::{
     domain::{
@@ -30,8 +31,6 @@ use crate::{
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, header};
 use http_body::Body as _;
-use http_body_util::BodyExt as _;
-use tokio::time::timeout;
 
 /// Longest form that is looked into.
 pub const FORM_BYTES_MAX: u64 = 64 * 1024;
@@ -125,10 +124,8 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
 
     /// All of a body, at most `bytes_max` of it; it is put back as it was.
     async fn read_whole(&self, asked: &Asked<'_>, body: &mut RequestBody, bytes_max: u64) -> Result<Bytes, Box<Stuck>> {
-        let mut place = self.shelf.place();
-        let read = timeout(READ_MAX, whole(body, bytes_max, &mut place)).await;
-        match read.unwrap_or(Err(BodyError::Stalled)) {
-            Ok(read) => {
+        match whole(body, bytes_max, &self.shelf).await {
+            Ok((read, place)) => {
                 *body = RequestBody::shelved(read.clone(), place);
                 Ok(read)
             }
@@ -147,13 +144,14 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
     }
 }
 
-async fn whole(body: &mut RequestBody, bytes_max: u64, place: &mut Place) -> Result<Bytes, BodyError> {
+/// All of a body, and the room that it takes. One that can't be read takes none.
+async fn whole(body: &mut RequestBody, bytes_max: u64, shelf: &Shelf) -> Result<(Bytes, Place), BodyError> {
     if body.size_hint().lower() > bytes_max {
         return Err(BodyError::TooLarge);
     }
-    let mut read = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        read.extend(frame?.into_data());
+    let (mut coming, mut read, mut place) = (Pace::begin(), BytesMut::new(), shelf.place());
+    while let Some(data) = coming.next(body).await? {
+        read.extend(data);
         if u64::try_from(read.len()).unwrap_or(u64::MAX) > bytes_max {
             return Err(BodyError::TooLarge);
         }
@@ -162,7 +160,7 @@ async fn whole(body: &mut RequestBody, bytes_max: u64, place: &mut Place) -> Res
             place.cover(read.len())?;
         }
     }
-    Ok(read.freeze())
+    Ok((read.freeze(), place))
 }
 
 /// Whether every application reads such a body as a form with fields, and in one way.
@@ -181,6 +179,10 @@ mod tests {
     use super::*;
     use crate::edge::proxy::shelf::Shelf;
     use http::HeaderValue;
+    use tokio::sync::mpsc;
+
+    /// All the room that there is.
+    const SHELF: usize = 64 * 1024 * 1024;
 
     fn headers(fields: &[(http::HeaderName, &'static str)]) -> HeaderMap {
         let mut headers = HeaderMap::new();
@@ -209,11 +211,24 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_is_read_up_to_its_limit() {
-        let body = || RequestBody::held(Bytes::from_static(b"op=transfer"));
+        let (body, shelf) = (|| RequestBody::held(Bytes::from_static(b"op=transfer")), Shelf::default());
 
-        let mut place = Shelf::default().place();
+        assert_eq!(whole(&mut body(), 11, &shelf).await.unwrap().0, "op=transfer");
+        assert!(matches!(whole(&mut body(), 10, &shelf).await, Err(BodyError::TooLarge)));
+    }
 
-        assert_eq!(whole(&mut body(), 11, &mut place).await.unwrap(), "op=transfer");
-        assert!(matches!(whole(&mut body(), 10, &mut place).await, Err(BodyError::TooLarge)));
+    #[tokio::test]
+    async fn a_body_that_turns_out_to_be_too_long_takes_no_room_any_more() {
+        let (sender, coming) = mpsc::channel(2);
+        for _ in 0..2 {
+            sender.send(Ok(vec![0; SHELF / 2].into())).await.unwrap();
+        }
+        let (shelf, max) = (Shelf::default(), u64::try_from(SHELF).unwrap() - 1);
+        // It does not say how long it is.
+        let mut body = RequestBody::kept(coming, 0);
+
+        assert!(matches!(whole(&mut body, max, &shelf).await, Err(BodyError::TooLarge)));
+
+        assert_eq!(shelf.place().cover(SHELF), Ok(()), "while its rest is still drained");
     }
 }

@@ -4,7 +4,7 @@ use super::{
     grpc,
     shelf::{NoRoom, Place},
     tether::Cut,
-    tie::Tie,
+    tie::{Lasting, Tie},
     trailers::{TooLong, Trailers},
 };
 use crate::{flows::hold::LostPart, ports::upstream::BoxError};
@@ -24,8 +24,6 @@ use tokio::{
 
 /// How long the next part of a request's body may take (FR-23).
 pub const STALLED_MAX: Duration = Duration::from_mins(1);
-/// How long all of it may take where it is kept or read before it may pass: whoever lets it drip would keep the room for it.
-pub const READ_MAX: Duration = Duration::from_mins(5);
 
 /// The body of a request on its way to the application.
 ///
@@ -38,6 +36,8 @@ pub struct RequestBody {
     stalled: Option<Pin<Box<Sleep>>>,
     /// Whether it may be silent for as long as it likes.
     is_patient: bool,
+    /// What it must not outlive, where nothing else ends it.
+    exchange: Option<Lasting>,
     trailers: Trailers,
 }
 
@@ -63,8 +63,8 @@ pub enum BodyError {
     /// So much is read of others that there is no room for it.
     #[error("too much is being read at once")]
     NoRoom,
-    /// Nothing came for [`STALLED_MAX`], or all of it took longer than [`READ_MAX`].
-    #[error("nothing came for too long")]
+    /// Nothing came for [`STALLED_MAX`]; or it came too slowly to be kept, or read before it may pass.
+    #[error("the body came too slowly")]
     Stalled,
     /// Its sender went away, or broke the protocol.
     #[error("the body broke off")]
@@ -72,6 +72,9 @@ pub enum BodyError {
     /// It was kept, and a part of it is no more.
     #[error(transparent)]
     Lost(#[from] LostPart),
+    /// The exchange that it is part of is over: nobody may send any more.
+    #[error("its exchange is over")]
+    Over,
     /// What follows it is longer than allowed.
     #[error(transparent)]
     Trailers(#[from] TooLong),
@@ -108,7 +111,7 @@ impl RequestBody {
     }
 
     fn of(source: Source, left: u64) -> Self {
-        Self { source, left, stalled: None, is_patient: false, trailers: Trailers::Dropped }
+        Self { source, left, stalled: None, is_patient: false, exchange: None, trailers: Trailers::Dropped }
     }
 
     /// The same, with what becomes of its trailers.
@@ -122,6 +125,13 @@ impl RequestBody {
     pub(super) fn patient(self) -> Self {
         Self { is_patient: true, ..self }
     }
+
+    /// The same, no longer than its exchange. Over HTTP/2 nothing else ends it: whoever sends it on does not learn that the
+    /// answer was cut or dropped, and its stream lives for as long as one of its sides does.
+    #[must_use]
+    pub(super) fn within(self, exchange: Lasting) -> Self {
+        Self { exchange: Some(exchange), ..self }
+    }
 }
 
 impl Body for RequestBody {
@@ -129,6 +139,9 @@ impl Body for RequestBody {
     type Error = BodyError;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if self.exchange.as_mut().is_some_and(|exchange| exchange.poll_over(cx).is_ready()) {
+            return Poll::Ready(Some(Err(BodyError::Over)));
+        }
         let polled = match &mut self.source {
             Source::Stream(incoming) => Pin::new(incoming).poll_frame(cx).map_err(BodyError::Broken),
             Source::Held(held, _) => Pin::new(held).poll_frame(cx).map_err(|never| match never {}),
@@ -230,7 +243,7 @@ impl Ending {
     fn of(self, cut: Cut) -> Result<Frame<Bytes>, BoxError> {
         match self {
             Self::Break => Err(cut.into()),
-            Self::Status => Ok(Frame::trailers(grpc::trailers_of_cut(cut))),
+            Self::Status => Ok(Frame::trailers(grpc::trailers_of_cut(&cut))),
         }
     }
 }

@@ -7,12 +7,14 @@ use super::{
     Arrival, Asked, Passage, Proxy, Reply, Served,
     answer::Own,
     body::RequestBody,
+    carried::{Carried, NotTaken},
     challenge::{Lack, browser_of, target_of},
     demand::Past,
-    forward::Unanswered,
-    held_page::{HeldPage, HeldState, Ticket},
+    forward::{Unanswered, Why},
+    held_page::{HeldPage, HeldState, Ticket, Unclear, Unsent},
     hold::{is_own_form, refusal_for, submission},
     records::Stuck,
+    tether::Cut,
     visitors::Seen,
 };
 use crate::{
@@ -24,21 +26,17 @@ use crate::{
         assets::Base,
         page::{ContentPolicy, Frame, respond},
         refusal::Refusal,
-        request::RequestId,
     },
     flows::{
-        World,
-        hold::{self, Delivery, Found, Taken, Waiting},
+        hold::{self, Found, Waiting},
         journey::Journey,
     },
     ports::{StoreError, upstream::Upstream},
 };
-use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode, header, request::Parts};
 use http_body::Body as _;
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
-use tokio::sync::{mpsc, oneshot};
 
 /// What stands before the token in the body.
 const FIELD: &str = "doorward-held=";
@@ -46,8 +44,6 @@ const FIELD: &str = "doorward-held=";
 const BODY_BYTES: u64 = 14 + 43 + 2;
 /// The form that throws a kept form away.
 const DISCARD_BYTES_MAX: usize = 16 * 1024;
-/// Parts of a kept body that wait to be sent.
-const PARTS_AHEAD: usize = 2;
 
 /// What a request brings along.
 pub(super) enum Brought {
@@ -104,24 +100,18 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         };
         let target = target_of(passage.path.as_str(), parts.uri.query()).parse::<ReturnPath>();
         let (Some(browser), Ok(target)) = (browser_of(&asked), target) else { return show(HeldState::Gone, "/") };
-        let (world, host) = (self.world.clone(), arrival.authority.host.clone());
         let is_elsewhere = waiting.target != target;
-        let Passage { admission, seen, matched, path, now, pays } = passage;
-        let taking = self.on_slow(async move {
-            let outcome = hold::take(&world, &token, &host, &target, &browser, &admission).await?;
-            Ok::<_, StoreError>((outcome, admission))
-        });
-        let (delivery, admission) = match taking.await {
-            Ok((Taken::Now(delivery), admission)) => (delivery, admission),
-            Ok((Taken::Before, _)) => return show(HeldState::Sent, "/"),
-            Ok((Taken::Refused, _)) if is_elsewhere => return show(HeldState::Gone, waiting.page.as_str()),
+        match self.take_for(&asked, (token, target, browser), passage).await {
+            Ok((form, passage)) => {
+                tracing::info!(request.id = %asked.id, app = asked.app.name, "a held form is delivered");
+                self.send_on(served, parts, form, passage, arrival).await
+            }
+            Err(NotTaken::Before) => show(HeldState::Sent, "/"),
+            Err(NotTaken::Refused) if is_elsewhere => show(HeldState::Gone, waiting.page.as_str()),
             // Whole, and for this browser and target: so it was the user.
-            Ok((Taken::Refused, _)) => return show(HeldState::OtherUser, waiting.page.as_str()),
-            Err(error) => return Reply::Own(self.unavailable(&asked, &error)),
-        };
-        tracing::info!(request.id = %asked.id, app = asked.app.name, "a held form is delivered");
-        let passage = Passage { admission, seen, matched, path, now, pays };
-        self.send_on(served, parts, delivery, passage, arrival).await
+            Err(NotTaken::Refused) => show(HeldState::OtherUser, waiting.page.as_str()),
+            Err(NotTaken::Store(error)) => Reply::Own(self.unavailable(&asked, &error)),
+        }
     }
 
     /// Sends a form on that the application may ask a step-up for: it is kept first, and delivered like any that was held.
@@ -143,7 +133,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         let Some(submission) = submission else {
             return self.forward_and_heed(served, parts, body, passage, arrival).await;
         };
-        let (host, target) = (submission.host.clone(), submission.target.clone());
+        let target = submission.target.clone();
         let Ok(unfinished) = self.begin(&asked, &flow, identity.as_deref(), submission, size).await else {
             return self.forward_and_heed(served, parts, body, passage, arrival).await;
         };
@@ -151,20 +141,15 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             Ok(token) => token,
             Err(why) => return Reply::Own(self.refuse_unkept(&asked, &why)),
         };
-        let Passage { admission, seen, matched, path, now, pays } = passage;
-        let (world, browser) = (self.world.clone(), flow.browser.clone());
-        let taking = self.on_slow(async move {
-            let outcome = hold::take(&world, &token, &host, &target, &browser, &admission).await?;
-            Ok::<_, StoreError>((outcome, admission))
-        });
-        let (delivery, admission) = match taking.await {
-            Ok((Taken::Now(delivery), admission)) => (delivery, admission),
-            Ok(_) => return Reply::Own(self.refuse(&asked, Refusal::OurFault, None)),
-            Err(error) => return Reply::Own(self.unavailable(&asked, &error)),
+        let (form, passage) = match self.take_for(&asked, (token, target, flow.browser.clone()), passage).await {
+            Ok(form_and_passage) => form_and_passage,
+            Err(NotTaken::Before | NotTaken::Refused) => {
+                return Reply::Own(self.refuse(&asked, Refusal::OurFault, None));
+            }
+            Err(NotTaken::Store(error)) => return Reply::Own(self.unavailable(&asked, &error)),
         };
         flow.note(&mut parts.headers);
-        let passage = Passage { admission, seen, matched, path, now, pays };
-        self.send_on(served, parts, delivery, passage, arrival).await
+        self.send_on(served, parts, form, passage, arrival).await
     }
 
     /// Sends a form on that was taken. Where the application wants one more proof first, it waits again.
@@ -172,45 +157,38 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         &self,
         served: &Served,
         parts: Parts,
-        delivery: Delivery,
+        form: Carried,
         passage: Passage<'_>,
         arrival: &Arrival<'_>,
     ) -> Reply<U::Body> {
-        let (before, token) = (parts.clone(), delivery.token().clone());
+        let (before, token) = (parts.clone(), form.delivery.token().clone());
         let asked = Self::asked(served, &before, arrival);
         let identity = passage.admission.identity().cloned().filter(|_| served.steps_up);
         let known = passage.seen.as_ref().and_then(Seen::login_id).map(str::to_owned);
         let past = Past::of(&passage);
-        let path = past.path.clone();
-        let (body, reading) = self.body_of(delivery, asked.id);
+        let (body, reading) = form.into_body();
         let reply = match self.exchange(served, parts, body, passage, arrival, asked.kind).await {
             Ok(response) => Reply::App(response),
             Err(unanswered) => {
-                let Some(delivery) = reading.stop().await else { return Reply::Own(*unanswered.own) };
-                return Reply::Own(self.undelivered(&asked, known.as_deref(), &unanswered, delivery).await);
+                let Some(form) = reading.stop().await else { return Reply::Own(*unanswered.own) };
+                return Reply::Own(self.undelivered(&asked, known.as_deref(), unanswered, form).await);
             }
         };
-        let unmet = identity.and_then(|identity| self.unmet(served, &asked, &reply, identity, past));
+        let unmet = identity.and_then(|identity| self.unmet(served, &asked, &reply, identity, &past));
         let Some(unmet) = unmet else {
-            let (world, id) = (self.world.clone(), asked.id);
-            self.slow.spawn(async move {
-                if let Some(delivery) = reading.end().await {
-                    forget(&world, delivery, id).await;
-                }
-            });
+            self.slow.spawn(reading.end());
             return reply;
         };
         // The application's answer is of no use any more, nor is the rest of the form to the application.
         drop(reply);
-        let world = self.world.clone();
         let released = self.on_slow(async move {
             match reading.stop().await {
-                Some(delivery) => delivery.release(&world).await,
+                Some(form) => form.release().await,
                 None => Err(StoreError::Unavailable("the delivery broke off".to_owned())),
             }
         });
         match released.await {
-            Ok(()) => self.ask_again(&asked, &self.flow(&asked), unmet, &path, Some(token)),
+            Ok(()) => self.ask_again(&asked, &self.flow(&asked), unmet, &past.path, Some(token)),
             Err(error) => Reply::Own(self.unavailable(&asked, &error)),
         }
     }
@@ -221,23 +199,29 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         &self,
         asked: &Asked<'_>,
         login_id: Option<&str>,
-        unanswered: &Unanswered,
-        delivery: Delivery,
+        Unanswered { own, why }: Unanswered,
+        form: Carried,
     ) -> Own {
-        let (world, id, status) = (self.world.clone(), asked.id, unanswered.own.status());
-        let page = delivery.page().to_owned();
-        if unanswered.may_have_arrived {
-            self.slow.spawn(async move { forget(&world, delivery, id).await });
-            return with_status(self.held_page(asked, login_id, HeldState::Unclear, &page), status);
-        }
-        let (text, target) = (delivery.token().to_text(), delivery.target().to_owned());
-        if let Err(error) = self.on_slow(async move { delivery.release(&world).await }).await {
+        let page = form.delivery.page().to_owned();
+        let show_to = |login_id, state| with_status(self.held_page(asked, login_id, state, &page), own.status());
+        let show = |state| show_to(login_id, state);
+        let unsent = match why {
+            // It would be no better the next time.
+            Why::Malformed => return *own,
+            Why::Cut(Cut::Over) => return show_to(None, HeldState::Unclear(Unclear::SignedOut)),
+            Why::Cut(Cut::Stale(_)) => return show(HeldState::Unclear(Unclear::Stale)),
+            Why::Lost => return show(HeldState::Unclear(Unclear::Lost)),
+            Why::Broken => return show(HeldState::Unclear(Unclear::Broken)),
+            Why::Unready => Unsent::Unready,
+            Why::Unreached => Unsent::Unreached,
+        };
+        let (text, target) = (form.delivery.token().to_text(), form.delivery.target().to_owned());
+        if let Err(error) = self.on_slow(form.release()).await {
             return self.unavailable(asked, &error);
         }
-        tracing::info!(request.id = %id, app = asked.app.name, "a held form waits on, for nothing of it was sent");
+        tracing::info!(request.id = %asked.id, app = asked.app.name, "a held form waits on, for nothing of it was sent");
         let ticket = Ticket { target: &target, token: &text };
-        let own = with_status(self.held_page(asked, login_id, HeldState::Unsent(ticket), &page), status);
-        self.flow(asked).keep(own)
+        self.flow(asked).keep(show(HeldState::Unsent(ticket, unsent)))
     }
 
     /// Asks for one more proof where a kept form meets a barrier again. It waits on, unless there is nothing to wait for.
@@ -255,34 +239,6 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             Found::Gone => HeldState::Gone,
         };
         with_status(self.held_page(asked, None, state, "/"), StatusCode::CONFLICT)
-    }
-
-    /// The body of a kept form, read from the store as it is sent.
-    fn body_of(&self, delivery: Delivery, id: RequestId) -> (RequestBody, Reading) {
-        let (sender, coming) = mpsc::channel(PARTS_AHEAD);
-        let ((done, given_back), (stop, stopped)) = (oneshot::channel(), oneshot::channel::<()>());
-        let (world, length) = (self.world.clone(), delivery.size());
-        self.slow.spawn(async move {
-            let reading = async {
-                for number in 0..delivery.parts() {
-                    let part = delivery.part(&world, number).await.map(Bytes::from);
-                    if let Err(error) = &part {
-                        tracing::error!(%error, request.id = %id, "a held form could not be delivered whole");
-                    }
-                    // Nobody waits for more where the application has hung up.
-                    if sender.send(part).await.is_err() {
-                        break;
-                    }
-                }
-            };
-            tokio::select! {
-                () = reading => {}
-                _ = stopped => {}
-            }
-            // Whoever delivers has gone where nobody receives this; the rest is swept.
-            let _ = done.send(delivery);
-        });
-        (RequestBody::kept(coming, length), Reading { given_back, stop })
     }
 
     /// `GET /.doorward/send`: the way on for a kept form. Changes nothing.
@@ -359,34 +315,6 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
     pub(super) fn unavailable(&self, asked: &Asked<'_>, error: &StoreError) -> Own {
         tracing::error!(%error, request.id = %asked.id, "the store failed a request");
         self.refuse(asked, Refusal::Unavailable, None)
-    }
-}
-
-/// What reads a kept body while it is sent.
-struct Reading {
-    given_back: oneshot::Receiver<Delivery>,
-    /// Ends it at once, also where it is dropped.
-    stop: oneshot::Sender<()>,
-}
-
-impl Reading {
-    /// The delivery, once nobody reads any more: it is given out, or the exchange is over. `None` where the process ends.
-    async fn end(self) -> Option<Delivery> {
-        let Self { given_back, stop: _stop } = self;
-        given_back.await.ok()
-    }
-
-    /// The delivery, at once.
-    async fn stop(self) -> Option<Delivery> {
-        let Self { given_back, stop } = self;
-        drop(stop);
-        given_back.await.ok()
-    }
-}
-
-async fn forget(world: &World, delivery: Delivery, id: RequestId) {
-    if let Err(error) = delivery.finish(world).await {
-        tracing::warn!(%error, request.id = %id, "a delivered form is left to be swept");
     }
 }
 

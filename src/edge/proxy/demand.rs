@@ -40,18 +40,19 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         let (before, identity) = (parts.clone(), passage.admission.identity().cloned());
         let asked = Self::asked(served, &before, arrival);
         let past = Past::of(&passage);
-        let path = past.path.clone();
         let reply = self.forward(served, parts, body, passage, arrival, asked.kind).await;
-        let unmet = identity.and_then(|identity| self.unmet(served, &asked, &reply, identity, past));
+        let unmet = identity.and_then(|identity| self.unmet(served, &asked, &reply, identity, &past));
         let Some(unmet) = unmet else {
             return reply;
         };
         match (asked.kind, reply) {
-            (Kind::Navigation, _) => self.ask_again(&asked, &self.flow(&asked), unmet, &path, None),
+            (Kind::Navigation | Kind::Framed, _) if asked.method.is_safe() => {
+                self.ask_again(&asked, &self.flow(&asked), unmet, &past.path, None)
+            }
             (Kind::Program | Kind::WebSocket, Reply::App(mut response)) => {
                 let requirement = unmet.demand.requirement();
                 let lack = unmet.lack(&requirement);
-                let url = self.portal_url(&asked, &self.flow(&asked), &lack, &path, None, None);
+                let url = self.portal_url(&asked, &self.flow(&asked), &lack, &past.path, None, None);
                 if let Ok(url) = HeaderValue::try_from(url) {
                     response.headers_mut().insert(STEP_UP, url);
                 }
@@ -70,15 +71,15 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         asked: &Asked<'_>,
         reply: &Reply<U::Body>,
         identity: Arc<Identity>,
-        Past { matched, asks, path }: Past<'_>,
+        Past { matched, asks, path }: &Past<'_>,
     ) -> Option<Unmet> {
         let Reply::App(response) = reply else { return None };
         let now = self.world.clock.now();
         let demand = of(response.status(), response.headers(), &served.app)?;
         let missing = demand.missing(&identity.session, now)?;
         let visitor = Some(Visitor::SignedIn(Arc::clone(&identity)));
-        self.note(served, asked, &Known { path: &path, visitor, form: None, now }, &Judged::Demand(&demand, &matched));
-        Some(Unmet { identity, asks, demand, missing })
+        self.note(served, asked, &Known { path, visitor, form: None, now }, &Judged::Demand(&demand, matched));
+        Some(Unmet { identity, asks: asks.clone(), demand, missing })
     }
 
     /// Sends a person to the portal for what the application asks for. `held` is the form that goes on afterwards.

@@ -15,7 +15,7 @@ pub fn status_of(error: &UpstreamError) -> StatusCode {
             Some(BodyError::NoRoom) => StatusCode::TOO_MANY_REQUESTS,
             Some(BodyError::Stalled) => StatusCode::REQUEST_TIMEOUT,
             Some(BodyError::Lost(_)) => StatusCode::SERVICE_UNAVAILABLE,
-            Some(BodyError::Broken(_)) | None => StatusCode::BAD_REQUEST,
+            Some(BodyError::Broken(_) | BodyError::Over) | None => StatusCode::BAD_REQUEST,
         },
     }
 }

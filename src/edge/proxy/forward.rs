@@ -5,6 +5,8 @@ use super::{
     answer::Own,
     assertions::About,
     body::{RequestBody, ResponseBody},
+    challenge::asks,
+    cut::Remains,
     failure, form_action, grpc, incoming,
     kind::Kind,
     outgoing::{self, Onward},
@@ -21,7 +23,7 @@ use crate::{
     edge::http::{refusal::Refusal, request::RequestId},
     ports::upstream::{Upstream, UpstreamError},
 };
-use http::{HeaderValue, Response, StatusCode, header, request::Parts};
+use http::{Response, StatusCode, request::Parts};
 use hyper::upgrade::OnUpgrade;
 use std::sync::Arc;
 
@@ -29,8 +31,33 @@ use std::sync::Arc;
 pub(super) struct Unanswered {
     /// What its sender is told.
     pub(super) own: Box<Own>,
-    /// Whether the application may have seen something of it.
-    pub(super) may_have_arrived: bool,
+    pub(super) why: Why,
+}
+
+/// Why the application did not answer.
+pub(super) enum Why {
+    /// It was not asked: the request can't be written as it would have to be.
+    Malformed,
+    /// It was not asked: something of ours failed.
+    Unready,
+    /// It could not be asked.
+    Unreached,
+    /// The exchange was cut. The application may have seen something of the request.
+    Cut(Cut),
+    /// What was kept of the request is not whole. The application may have seen a part.
+    Lost,
+    /// It broke off the exchange, or took too long. It may have seen the request.
+    Broken,
+}
+
+impl Why {
+    fn of(error: &UpstreamError) -> Self {
+        match error {
+            UpstreamError::RequestBody(_) => Self::Lost,
+            error if error.may_have_arrived() => Self::Broken,
+            _ => Self::Unreached,
+        }
+    }
 }
 
 impl<U: Upstream<RequestBody>> Proxy<U> {
@@ -60,10 +87,9 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         arrival: &Arrival<'_>,
         kind: Kind,
     ) -> Result<Response<ResponseBody<U::Body>>, Unanswered> {
-        let Passage { admission, seen, matched, path, now, pays: _ } = passage;
-        let failed = |refusal| {
-            Err(Unanswered { own: Box::new(self.refuse_unasked(kind, arrival.id, refusal)), may_have_arrived: false })
-        };
+        let Passage { admission, seen, matched, path, now, pays } = passage;
+        let failed =
+            |refusal, why| Err(Unanswered { own: Box::new(self.refuse_unasked(kind, arrival.id, refusal)), why });
         let known = match (&seen, admission.identity()) {
             (Some(Seen::Known(known)), Some(_)) => Some(known),
             _ => None,
@@ -76,11 +102,11 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         let Ok(assertion) = assertion.transpose().inspect_err(|error| {
             tracing::error!(%error, request.id = %arrival.id, "nothing was forwarded");
         }) else {
-            return failed(Refusal::OurFault);
+            return failed(Refusal::OurFault, Why::Unready);
         };
         let forwarding = arrival.last.forwarding(arrival.client, arrival.authority);
         let (Ok(forwarding), Some(request_id)) = (forwarding, arrival.id.value()) else {
-            return failed(Refusal::OurFault);
+            return failed(Refusal::OurFault, Why::Unready);
         };
         let is_websocket = served.websockets && websocket::is_handshake(&parts, &body);
         let onward = Onward {
@@ -94,14 +120,18 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             protocol: served.speaks.protocol(is_websocket),
         };
         let browser = parts.extensions.remove::<OnUpgrade>().filter(|_| is_websocket);
-        let tie = Tie::begin(known.map(|known| self.tether(known, &matched, &path, &parts, arrival)));
-        let body = grpc::request_body(served, body, kind, known.is_some());
-        let Ok(request) = outgoing::request(parts, body, &onward) else { return failed(Refusal::Malformed) };
+        let mut tie = Tie::begin(known.map(|known| self.tether(known, &matched, &path, &parts, arrival)));
+        let body = grpc::request_body(served, body, kind, known.is_some(), &mut tie);
+        let remains = Remains::of(&parts, kind);
+        let Ok(request) = outgoing::request(parts, body, &onward) else {
+            return failed(Refusal::Malformed, Why::Malformed);
+        };
         let sent = tokio::select! {
             biased;
             why = tie.cut() => {
                 tracing::info!(request.id = %arrival.id, app = served.app.name, %why, "a request is cut before its answer");
-                return Err(Unanswered { own: Box::new(self.cut(served, kind, arrival.id, why)), may_have_arrived: true });
+                let own = self.cut(served, arrival, &remains, path.as_str(), asks(&matched, pays), &why);
+                return Err(Unanswered { own: Box::new(own), why: Why::Cut(why) });
             }
             sent = self.upstream.send(&admission, &served.app.name, request) => sent,
         };
@@ -109,7 +139,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             (Ok(response), Some(browser)) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
                 let mut mask = [0; 4];
                 self.world.entropy.fill(&mut mask);
-                websocket::answer(response, browser, &self.hsts, mask, tie.into_cut())
+                websocket::answer(response, browser, &self.hsts, mask, tie.into_cut(), Arc::clone(arrival.place))
             }
             (Ok(response), _) => {
                 Ok(self.received(response).map(|body| grpc::response_body(served, body, kind).tied(tie)))
@@ -118,7 +148,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         };
         answered.map_err(|error| Unanswered {
             own: Box::new(self.refuse_unasked(kind, arrival.id, explain(served, arrival.id, &error))),
-            may_have_arrived: error.may_have_arrived(),
+            why: Why::of(&error),
         })
     }
 
@@ -139,16 +169,6 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             obeys: obeying.map(|(_, route)| self.obedience(&route.policy, path, parts, arrival)),
             clock: Arc::clone(&self.world.clock),
         }
-    }
-
-    /// The answer to a request whose session ended before the application had answered.
-    fn cut(&self, served: &Served, kind: Kind, id: RequestId, why: Cut) -> Own {
-        if kind == Kind::Grpc {
-            return grpc::cut(why, id);
-        }
-        let mut own = self.refuse_unasked(kind, id, Refusal::CutOff { app: &served.app.title });
-        own.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"doorward\""));
-        own
     }
 
     /// The application's answer, for the browser.

@@ -9,11 +9,13 @@ use super::{
     body::{RequestBody, ResponseBody},
     kind::Kind,
     tether::Cut,
+    tie::Tie,
     trailers::Trailers,
 };
 use crate::edge::http::{refusal::Refusal, request::RequestId};
 use base64::prelude::{BASE64_STANDARD_NO_PAD, Engine as _};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use http_body::Body as _;
 use std::{fmt::Write as _, sync::Arc};
 
 const STATUS: HeaderName = HeaderName::from_static("grpc-status");
@@ -154,13 +156,19 @@ fn put(message: &mut Vec<u8>, field: u8, bytes: &[u8]) {
     message.extend_from_slice(bytes);
 }
 
-/// A request's body as it goes on. Where HTTP/2 goes all the way its trailers may. One that is a call and tied to a session
-/// may be silent, for it ends with that.
-pub(super) fn request_body(served: &Served, body: RequestBody, kind: Kind, is_tied: bool) -> RequestBody {
-    if served.speaks == Speaks::Http1 {
+/// A request's body as it goes on, as part of the exchange with this tie. Where HTTP/2 goes all the way its trailers may. One
+/// that is a call and tied to a session may be silent, for it ends with that.
+pub(super) fn request_body(
+    served: &Served,
+    body: RequestBody,
+    kind: Kind,
+    is_tied: bool,
+    tie: &mut Tie,
+) -> RequestBody {
+    if served.speaks == Speaks::Http1 || body.is_end_stream() {
         return body;
     }
-    let body = body.with_trailers(Trailers::OfRequest(Arc::clone(served.names.stripped())));
+    let body = body.with_trailers(Trailers::OfRequest(Arc::clone(served.names.stripped()))).within(tie.lasting());
     if kind == Kind::Grpc && is_tied { body.patient() } else { body }
 }
 
@@ -173,21 +181,13 @@ pub(super) fn response_body<B>(served: &Served, body: ResponseBody<B>, kind: Kin
     }
 }
 
-/// The answer to a call whose session ended before the application answered.
-pub(super) fn cut(why: Cut, id: RequestId) -> Own {
-    ended(Code::Unauthenticated, &why.to_string(), reason_of(why), &[("request_id", id.to_string())])
-}
-
 /// What follows what the application said to a call whose session ended meanwhile.
-pub(super) fn trailers_of_cut(why: Cut) -> HeaderMap {
-    end(Code::Unauthenticated, &why.to_string(), reason_of(why), &[])
-}
-
-fn reason_of(why: Cut) -> &'static str {
-    match why {
+pub(super) fn trailers_of_cut(why: &Cut) -> HeaderMap {
+    let reason = match why {
         Cut::Over => "SIGN_IN_REQUIRED",
-        Cut::Stale => "STEP_UP_REQUIRED",
-    }
+        Cut::Stale(_) => "STEP_UP_REQUIRED",
+    };
+    end(Code::Unauthenticated, &why.to_string(), reason, &[])
 }
 
 #[cfg(test)]

@@ -38,10 +38,10 @@ pub enum HeldState<'a> {
         /// The way here, for whoever throws it away.
         to: &'a str,
     },
-    /// The application could not be reached: it waits on.
-    Unsent(Ticket<'a>),
-    /// It was on its way when the exchange broke: whether it arrived, only the application knows.
-    Unclear,
+    /// Nothing of it was sent: it waits on.
+    Unsent(Ticket<'a>, Unsent),
+    /// It was on its way, and nothing came back: whether it arrived, only the application knows.
+    Unclear(Unclear),
     /// Somebody else came back.
     OtherUser,
     /// It went on before.
@@ -50,6 +50,28 @@ pub enum HeldState<'a> {
     Gone,
     /// It was thrown away, as asked.
     Discarded,
+}
+
+/// Why nothing of a form was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unsent {
+    /// The application could not be reached.
+    Unreached,
+    /// Something of ours failed.
+    Unready,
+}
+
+/// Why nothing came back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unclear {
+    /// The application stopped answering.
+    Broken,
+    /// We lost a part of it.
+    Lost,
+    /// Its sender's session ended.
+    SignedOut,
+    /// Its sender's proof became stale.
+    Stale,
 }
 
 /// What sends a kept form.
@@ -66,8 +88,8 @@ impl HeldState<'_> {
         match self {
             Self::Sending(_) => "Sending your form",
             Self::Review { .. } => "Send this form?",
-            Self::Unsent(_) => "Your form wasn't sent yet",
-            Self::Unclear => "Your form may have arrived",
+            Self::Unsent(..) => "Your form wasn't sent yet",
+            Self::Unclear(_) => "Your form may have arrived",
             Self::OtherUser => "Nothing was sent",
             Self::Sent => "This form was sent already",
             Self::Gone => "This form isn't kept any more",
@@ -100,8 +122,12 @@ mod tests {
                 "review_of_no_names",
                 page(HeldState::Review { ticket, age: Duration::from_secs(3), fields: &[], to: "s3aled" }),
             ),
-            ("unsent", page(HeldState::Unsent(ticket))),
-            ("unclear", page(HeldState::Unclear)),
+            ("unsent", page(HeldState::Unsent(ticket, Unsent::Unreached))),
+            ("unready", page(HeldState::Unsent(ticket, Unsent::Unready))),
+            ("unclear", page(HeldState::Unclear(Unclear::Broken))),
+            ("unclear_lost", page(HeldState::Unclear(Unclear::Lost))),
+            ("unclear_signed_out", HeldPage { login_id: None, ..page(HeldState::Unclear(Unclear::SignedOut)) }),
+            ("unclear_stale", page(HeldState::Unclear(Unclear::Stale))),
             ("other_user", page(HeldState::OtherUser)),
             ("sent", page(HeldState::Sent)),
             ("gone", HeldPage { login_id: None, ..page(HeldState::Gone) }),

@@ -3,9 +3,10 @@
 use super::{
     Asked, Proxy,
     answer::Own,
-    body::{BodyError, READ_MAX, RequestBody},
+    body::{BodyError, RequestBody},
     challenge::{Flow, Lack, form_page, target_of},
     head::Head,
+    pace::{Pace, drain},
 };
 use crate::{
     domain::{secret::Token, session::Identity},
@@ -23,14 +24,7 @@ use crate::{
 use bytes::{Bytes, BytesMut};
 use http::{HeaderValue, header};
 use http_body::Body as _;
-use http_body_util::BodyExt as _;
-use std::time::Duration;
-use tokio::{runtime::Handle, time::timeout};
-
-/// How long the rest of a body that is not kept may take. Browsers show no answer before they have sent the whole of it, so
-/// whoever sent a large file would see a broken connection where a few KiB are drained (FR-12), and not the page that
-/// says what to do. Nothing of it is kept in memory, and `body_max` bounds it too.
-const DRAIN_MAX: Duration = Duration::from_secs(30);
+use tokio::runtime::Handle;
 
 /// Why a submission was not kept.
 pub(super) enum NotKept {
@@ -126,14 +120,10 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
 
     /// Reads the body of a submission into the store.
     pub(super) async fn fill(&self, mut unfinished: Unfinished, body: &mut RequestBody) -> Result<Token, NotKept> {
-        let reading = async {
-            let mut read = BytesMut::new();
-            while let Some(part) = next_part(body, &mut read).await.map_err(NotKept::Body)? {
-                unfinished = self.on_slow(unfinished.append(part)).await?;
-            }
-            Ok::<_, NotKept>(unfinished)
-        };
-        let mut unfinished = timeout(READ_MAX, reading).await.unwrap_or(Err(NotKept::Body(BodyError::Stalled)))?;
+        let (mut pace, mut read) = (Pace::begin(), BytesMut::new());
+        while let Some(part) = next_part(body, &mut pace, &mut read).await.map_err(NotKept::Body)? {
+            unfinished = self.on_slow(unfinished.append(part)).await?;
+        }
         unfinished = self.on_slow(unfinished.finish()).await?;
         unfinished.is_kept = true;
         Ok(unfinished.token.clone())
@@ -204,23 +194,14 @@ pub(super) fn submission(asked: &Asked<'_>, path: &str, query: Option<&str>) -> 
 }
 
 /// The next bytes of a body, as many as are kept together; none at its end.
-async fn next_part(body: &mut RequestBody, read: &mut BytesMut) -> Result<Option<Bytes>, BodyError> {
+async fn next_part(body: &mut RequestBody, pace: &mut Pace, read: &mut BytesMut) -> Result<Option<Bytes>, BodyError> {
     while read.len() < Held::PART_BYTES
-        && let Some(frame) = body.frame().await
+        && let Some(data) = pace.next(body).await?
     {
-        if let Ok(data) = frame?.into_data() {
-            read.extend_from_slice(&data);
-        }
+        read.extend_from_slice(&data);
     }
     let part = read.split_to(read.len().min(Held::PART_BYTES)).freeze();
     Ok(Some(part).filter(|part| !part.is_empty()))
-}
-
-/// Reads what is left of a body, for its sender to see the answer.
-pub(super) async fn drain(body: &mut RequestBody) {
-    let rest = async { while let Some(Ok(_)) = body.frame().await {} };
-    // Who takes longer than this sees a broken connection, as with any upload that is too large.
-    let _ = tokio::time::timeout(DRAIN_MAX, rest).await;
 }
 
 /// What the sender of a body that did not come may learn.
@@ -229,6 +210,6 @@ pub(super) fn refusal_for(error: &BodyError) -> Refusal<'static> {
         BodyError::TooLarge | BodyError::Trailers(_) => Refusal::TooLarge,
         BodyError::NoRoom => Refusal::TooMany { again: None },
         BodyError::Stalled => Refusal::TooSlow,
-        BodyError::Broken(_) | BodyError::Lost(_) => Refusal::Malformed,
+        BodyError::Broken(_) | BodyError::Lost(_) | BodyError::Over => Refusal::Malformed,
     }
 }

@@ -6,10 +6,11 @@ use super::{
 };
 use crate::domain::{
     policy::{
-        Decision, Policy, Visitor,
+        Access, Decision, Missing, Policy, Requirement, Visitor,
         call::{Call, Form},
         route::ByHost,
     },
+    session::Identity,
     target::{CanonicalPath, Host},
     time::Timestamp,
 };
@@ -36,6 +37,14 @@ pub struct Obedience {
     client: IpAddr,
 }
 
+/// What somebody lacks who was let through once.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Lacking {
+    pub(super) identity: Arc<Identity>,
+    pub(super) missing: Missing,
+    pub(super) requirement: Requirement,
+}
+
 impl<U> Proxy<U> {
     /// What holds for a request that `policy` let through.
     pub(super) fn obedience(
@@ -60,16 +69,24 @@ impl<U> Proxy<U> {
 }
 
 impl Obedience {
-    /// Whether the request would be let through now.
-    pub fn admits(&mut self, visitor: &Visitor, now: Timestamp) -> bool {
+    /// Whether the request would be let through now; if not, what is missing, where a proof would help.
+    pub fn admits(&mut self, visitor: &Visitor, now: Timestamp) -> Result<(), Option<Arc<Lacking>>> {
         let latest = self.latest.load_full();
         if !Arc::ptr_eq(&latest, &self.apps) {
-            let Some(policy) = self.find(&latest, visitor, now) else { return false };
-            self.policy = policy;
+            self.policy = self.find(&latest, visitor, now).ok_or(None)?;
             self.apps = latest;
         }
-        // What was paid for once is paid for as long as it lasts.
-        matches!(self.policy.decide(visitor, now), Decision::Admit(_) | Decision::Pay(_))
+        let missing = match self.policy.decide(visitor, now) {
+            // What was paid for once is paid for as long as it lasts.
+            Decision::Admit(_) | Decision::Pay(_) => return Ok(()),
+            Decision::StepUp(missing) => missing,
+            Decision::SignIn(_) | Decision::Deny(_) => return Err(None),
+        };
+        let (Visitor::SignedIn(identity), Access::Require(requirement)) = (visitor, &self.policy.access) else {
+            return Err(None);
+        };
+        let (identity, requirement) = (Arc::clone(identity), requirement.clone());
+        Err(Some(Arc::new(Lacking { identity, missing, requirement })))
     }
 
     /// The policy of its route. A request that has none any more is not let through.

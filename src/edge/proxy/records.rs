@@ -114,7 +114,7 @@ impl Stuck {
             BodyError::TooLarge | BodyError::Trailers(_) => Hitch::TooLarge,
             BodyError::Stalled => Hitch::TooSlow,
             BodyError::NoRoom => Hitch::NoRoom,
-            BodyError::Broken(_) | BodyError::Lost(_) => Hitch::BrokenOff,
+            BodyError::Broken(_) | BodyError::Lost(_) | BodyError::Over => Hitch::BrokenOff,
         };
         Box::new(Self { own, hitch })
     }

@@ -11,10 +11,11 @@ use super::{
     deliver::{Brought, restore},
     fields::Left,
     head::Head,
-    hold::{drain, is_own_form},
+    hold::is_own_form,
     kind::{self, Kind},
     obedience::Latest,
     outgoing::{IdentityNames, Protocol},
+    pace::drain,
     records::{Judged, Known, Stuck},
     reports::Reports,
     rule::Ruling,
@@ -48,7 +49,7 @@ use crate::{
 use http::{HeaderMap, HeaderValue, Method, Request, Response, request::Parts};
 use hyper::body::Incoming;
 use std::{net::IpAddr, sync::Arc};
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, sync::OwnedSemaphorePermit};
 
 /// Where a kept form is thrown away.
 const DISCARD_PATH: &str = "/.doorward/send";
@@ -139,6 +140,8 @@ pub struct Arrival<'a> {
     pub client: IpAddr,
     /// What the connection's last request was forwarded with.
     pub last: &'a forwarded::Last,
+    /// What the connection takes of the room for them.
+    pub place: &'a Arc<OwnedSemaphorePermit>,
     /// Its name.
     pub id: RequestId,
 }

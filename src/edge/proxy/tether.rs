@@ -2,9 +2,9 @@
 //!
 //! An open stream keeps its session from going idle, unless its route runs in the background; the end of its lifetime, a sign-out, a
 //! revocation and a disabled account cut it within a second. What this process ends is cut at once; the store is asked for
-//! the rest, for all open sessions together.
+//! the rest: for a session when its first stream is bound, and for all open sessions together twice a second.
 
-use super::obedience::Obedience;
+use super::obedience::{Lacking, Obedience};
 use crate::{
     domain::{
         policy::{Visitor, route::Traffic},
@@ -15,22 +15,24 @@ use crate::{
     ports::Clock,
 };
 use std::{collections::HashSet, sync::Arc, time::Duration};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, sleep_until};
 
 /// How often the store is asked for the sessions of open streams. A cut takes as long, and one answer of the store.
-const LOOK_EVERY: Duration = Duration::from_millis(750);
-/// Looks in a row that may fail before nobody can say any more whose streams those are (SE-08).
-const LOOKS_FAILED_MAX: u32 = 6;
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How soon after one another it is asked for single ones. Where many come, they are asked for together.
+const DOUBTS_EVERY: Duration = Duration::from_millis(25);
+/// Looks at all of them in a row that may fail before nobody can say any more whose streams those are (SE-08).
+const LOOKS_FAILED_MAX: u32 = 9;
 
 /// Why a stream is cut.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Cut {
     /// Its session is over.
     #[error("the session is over")]
     Over,
-    /// Its route wants a fresher proof by now.
+    /// Its route would not let it through by now: what it wants, if it is a proof.
     #[error("a fresh proof is needed")]
-    Stale,
+    Stale(Option<Arc<Lacking>>),
 }
 
 /// A stream's tie to its session.
@@ -60,10 +62,11 @@ impl Tether {
             tokio::select! {
                 biased;
                 () = bond.ended() => return Cut::Over,
+                () = bond.changed() => {}
                 () = sleep(LOOK_EVERY) => {}
             }
-            if !obedience.admits(&Visitor::SignedIn(bond.identity()), self.clock.now()) {
-                return Cut::Stale;
+            if let Err(lacking) = obedience.admits(&Visitor::SignedIn(bond.identity()), self.clock.now()) {
+                return Cut::Stale(lacking);
             }
         }
     }
@@ -72,20 +75,32 @@ impl Tether {
 /// Cuts what other nodes and programs end, and what ends by itself, for as long as the process runs; each time by the settings
 /// of `world` at that moment.
 pub async fn watch(world: impl Fn() -> World, ended: Ended) {
-    let mut failed = 0;
+    let (mut failed, mut next, mut next_doubts) = (0, Instant::now() + LOOK_EVERY, Instant::now());
     loop {
-        sleep(LOOK_EVERY).await;
-        let open = ended.streams().sessions();
+        let doubts = async {
+            sleep_until(next_doubts).await;
+            ended.streams().doubted().await
+        };
+        let (is_of_all, open) = tokio::select! {
+            biased;
+            () = sleep_until(next) => (true, ended.streams().sessions()),
+            doubted = doubts => (false, doubted),
+        };
+        if is_of_all {
+            next = Instant::now() + LOOK_EVERY;
+        } else {
+            next_doubts = Instant::now() + DOUBTS_EVERY;
+        }
         if open.is_empty() {
             continue;
         }
         match sessions::still_live(&world(), &open, &ended.streams().kept_awake()).await {
             Ok(live) => {
-                failed = 0;
+                failed = if is_of_all { 0 } else { failed };
                 settle(&ended, open, live);
             }
             Err(error) => {
-                failed += 1;
+                failed += u32::from(is_of_all);
                 tracing::warn!(%error, failed, "the sessions of open streams can't be looked up");
                 if failed > LOOKS_FAILED_MAX {
                     for session in open {
@@ -112,8 +127,98 @@ fn settle(ended: &Ended, open: Vec<SessionId>, live: Vec<Identity>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::edge::http::streams::tests::identity;
+    use crate::{
+        edge::{
+            http::{ended::CACHED_FOR, streams::tests::identity},
+            proxy::tie::{Tie, look_after},
+        },
+        flows::tests::signed_in,
+    };
     use futures_util::FutureExt as _;
+    use std::pin::pin;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// A node that serves Ann, and the store that others share.
+    struct Node {
+        world: World,
+        ended: Ended,
+        ann: Arc<Identity>,
+    }
+
+    impl Node {
+        async fn start() -> Self {
+            let (world, ann) = signed_in().await;
+            let ended = Ended::default();
+            let (watched, settings) = (ended.clone(), world.clone());
+            tokio::spawn(watch(move || settings.clone(), watched));
+            Self { world, ended, ann: Arc::new(ann) }
+        }
+
+        /// An exchange of hers, let through by what is remembered of her.
+        fn begin(&self) -> Tie {
+            let (ended, identity, clock) = (self.ended.clone(), Arc::clone(&self.ann), Arc::clone(&self.world.clock));
+            Tie::begin(Some(Tether { ended, identity, traffic: Traffic::Person, obeys: None, clock }))
+        }
+
+        /// Ends her session where this node does not hear of it.
+        async fn end_elsewhere(&self) -> Instant {
+            assert!(self.world.store.end_session(self.ann.session.id).await.unwrap());
+            Instant::now()
+        }
+    }
+
+    /// When a session may end, seen from an exchange that has begun.
+    fn moments() -> impl Iterator<Item = Duration> {
+        (0..40).map(|number| Duration::from_millis(number * 31))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn se_05_what_another_node_ends_is_cut_and_dropped_within_a_second_whenever_that_is() {
+        for moment in moments() {
+            let node = Node::start().await;
+            // Nobody says why it is cut: it has to be dropped.
+            let mut exchange = pin!(look_after(async {
+                let _tie = node.begin();
+                std::future::pending::<()>().await;
+            }));
+            assert!(tokio::time::timeout(moment, exchange.as_mut()).await.is_err());
+
+            let end = node.end_elsewhere().await;
+
+            assert_eq!(exchange.await, None);
+            assert!(end.elapsed() < SECOND, "after {moment:?}: {:?}", end.elapsed());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn se_05_what_is_let_through_by_memory_after_the_end_is_cut_within_a_second_of_it() {
+        for age in moments().take_while(|age| *age < CACHED_FOR).chain([CACHED_FOR]) {
+            let node = Node::start().await;
+            let end = node.end_elsewhere().await;
+            sleep(age).await;
+
+            let cut = look_after(async { node.begin().cut().await }).await;
+
+            assert_eq!(cut, Some(Cut::Over));
+            assert!(end.elapsed() < SECOND, "after {age:?}: {:?}", end.elapsed());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn se_05_what_this_node_ends_is_cut_in_a_fifth_of_a_second() {
+        for moment in moments() {
+            let node = Node::start().await;
+            let mut exchange = pin!(look_after(async { node.begin().cut().await }));
+            assert!(tokio::time::timeout(moment, exchange.as_mut()).await.is_err());
+            let end = Instant::now();
+
+            node.ended.note(node.ann.session.id);
+
+            assert_eq!(exchange.await, Some(Cut::Over));
+            assert!(end.elapsed() <= SECOND / 5, "after {moment:?}: {:?}", end.elapsed());
+        }
+    }
 
     #[test]
     fn a_session_that_the_store_has_no_more_is_forgotten_with_what_is_open_of_it() {

@@ -1,4 +1,4 @@
-//! Who is behind a cookie or token: from memory for a second, then from the store.
+//! Who is behind a cookie or token: from memory for a moment, then from the store.
 
 use super::{
     bearer::{self, Brought},

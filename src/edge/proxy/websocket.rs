@@ -21,10 +21,10 @@ use http::{
 use http_body::Body;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use std::{io, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, split},
-    sync::watch,
+    sync::{OwnedSemaphorePermit, watch},
     time::{sleep, timeout},
 };
 
@@ -52,19 +52,22 @@ pub fn is_handshake(parts: &Parts, body: &RequestBody) -> bool {
 /// The 101 with which an application answers a handshake, for the browser: both sides are upgraded and joined.
 ///
 /// `browser` is [`hyper::upgrade::on`] of the request. The tunnel lives in a task of its own until one side is gone
-/// or `cut` is ready; then both sides get a close frame, the application's under `mask`, and both connections close.
+/// or `cut` is ready; then both sides get a close frame, the application's under `mask`, and both connections close. Until
+/// then it keeps the place that the browser's connection takes.
 pub fn answer<B: Body + Send + 'static>(
     mut response: Response<B>,
     browser: OnUpgrade,
     hsts: &HeaderValue,
     mask: [u8; 4],
     cut: impl Future<Output = Cut> + Send + 'static,
+    place: Arc<OwnedSemaphorePermit>,
 ) -> Result<Response<ResponseBody<B>>, UpstreamError> {
     if !is_only_token(response.headers(), &UPGRADE, "websocket") {
         return Err(UpstreamError::Exchange("the app switched to a protocol nobody asked for".into()));
     }
     let app = hyper::upgrade::on(&mut response);
     tokio::spawn(async move {
+        let _place = place;
         match join(browser, app, mask, cut).await {
             Ok(end) => tracing::debug!(?end, "a WebSocket ended"),
             Err(error) => tracing::debug!(%error, "a WebSocket broke"),
@@ -199,7 +202,7 @@ async fn write(to: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<(
 
 /// Ready at the cut.
 async fn cut_of(cut: &mut watch::Receiver<Option<Cut>>) -> Cut {
-    match cut.wait_for(Option::is_some).await.map(|why| *why) {
+    match cut.wait_for(Option::is_some).await.map(|why| why.clone()) {
         Ok(Some(why)) => why,
         // The sender outlives the tunnel.
         Ok(None) | Err(_) => std::future::pending().await,

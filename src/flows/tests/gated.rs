@@ -252,7 +252,7 @@ gated!(HeldStore {
     fn hold(held: &Held, room: Room, since: Timestamp) -> bool;
     fn hold_more(token: TokenHash, size: u64, room: Room) -> bool;
     fn hold_part(token: TokenHash, number: u32, sealed: &[u8]) -> ();
-    fn hold_whole(token: TokenHash, head: &[u8], size: u64) -> ();
+    fn hold_whole(token: TokenHash, head: &[u8], size: u64, now: Timestamp) -> ();
     fn held(token: TokenHash, since: Timestamp) -> Option<FoundHeld>;
     fn take_held(claim: Claim, since: Timestamp, now: Timestamp) -> bool;
     fn held_part(token: TokenHash, number: u32) -> Option<Vec<u8>>;

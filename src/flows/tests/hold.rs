@@ -13,7 +13,7 @@ use crate::{
         time::Timestamp,
         user::User,
     },
-    flows::hold::{Delivery, Found, HoldError, Origin, Submission, Taken, begin, discard, find, take},
+    flows::hold::{Delivery, Found, HoldError, Origin, Submission, Taken, begin, discard, find, forget, take},
     ports::store::{Held, Sender},
 };
 use proptest::prelude::*;
@@ -122,7 +122,7 @@ async fn a_form_comes_back_byte_for_byte_and_once() {
     let Taken::Now(delivery) = taken(&scene, &token, APP, 1, &ann).await else { panic!("it was refused") };
     assert_eq!(delivery.size(), 150_000);
     assert!(body(&scene, &delivery).await == sent);
-    delivery.finish(&scene.world).await.unwrap();
+    forget(&scene.world, delivery.token()).await.unwrap();
     assert!(matches!(taken(&scene, &token, APP, 1, &ann).await, Taken::Before));
     assert!(matches!(found(&scene, &token, 1).await, Found::Sent));
 }
@@ -171,6 +171,25 @@ async fn a_form_waits_for_a_quarter_of_an_hour() {
 
     assert!(matches!(found(&scene, &token, 1).await, Found::Gone));
     assert!(matches!(taken(&scene, &token, APP, 1, &ann).await, Taken::Refused));
+}
+
+#[tokio::test]
+async fn a_form_that_takes_long_to_come_waits_as_long_as_any_other() {
+    let scene = Scene::new();
+    let ann = scene.add("ann").await;
+    let mut holding = begin(&scene.world, submission(APP), &origin(Some(&ann), 1), None).await.unwrap();
+    for _ in 0..2 {
+        holding.append(&scene.world, b"to=bo").await.unwrap();
+        scene.wait(Held::LIFETIME.saturating_sub(SECOND));
+        crate::flows::sessions::sweep(&scene.world).await.unwrap();
+    }
+
+    let token = holding.finish(&scene.world).await.unwrap();
+
+    scene.wait(Held::LIFETIME.saturating_sub(SECOND));
+    assert!(matches!(found(&scene, &token, 1).await, Found::Waiting(_)));
+    scene.wait(SECOND);
+    assert!(matches!(found(&scene, &token, 1).await, Found::Gone));
 }
 
 #[tokio::test]
@@ -350,7 +369,7 @@ async fn play(events: &[Event]) -> HashMap<TokenHash, u32> {
                     assert_eq!(body(&scene, &delivery).await, b"to=bo");
                 }
                 if then == Then::Arrives {
-                    delivery.finish(&scene.world).await.unwrap();
+                    forget(&scene.world, delivery.token()).await.unwrap();
                 } else {
                     delivery.release(&scene.world).await.unwrap();
                     given.remove(&form.token.hash());

@@ -26,7 +26,7 @@ pub struct Held {
     pub address: BudgetKey,
     /// Bytes that are set aside for its body.
     pub size: u64,
-    /// When it came.
+    /// When it began to come.
     pub made_at: Timestamp,
 }
 
@@ -85,7 +85,7 @@ pub struct WaitingHeld {
     pub place: TokenHash,
     /// What was sealed when the whole of it was there.
     pub head: Vec<u8>,
-    /// When it came.
+    /// When that was.
     pub made_at: Timestamp,
 }
 
@@ -113,8 +113,8 @@ pub trait HeldStore: Send + Sync {
     async fn hold_more(&self, token: TokenHash, size: u64, room: Room) -> Result<bool, StoreError>;
     /// Keeps the next part of its body, sealed.
     async fn hold_part(&self, token: TokenHash, number: u32, sealed: &[u8]) -> Result<(), StoreError>;
-    /// Says that the whole of it is there, `size` bytes in all. Before that nobody finds it.
-    async fn hold_whole(&self, token: TokenHash, head: &[u8], size: u64) -> Result<(), StoreError>;
+    /// Says that the whole of it is there, `size` bytes in all. Before that nobody finds it; it counts as having come `now`.
+    async fn hold_whole(&self, token: TokenHash, head: &[u8], size: u64, now: Timestamp) -> Result<(), StoreError>;
     /// A request that came after `since`.
     async fn held(&self, token: TokenHash, since: Timestamp) -> Result<Option<FoundHeld>, StoreError>;
     /// Takes a request for delivery if it is whole, came after `since`, and `claim` fits: `true` for exactly one caller.

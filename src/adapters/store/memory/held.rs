@@ -70,10 +70,10 @@ impl HeldStore for MemoryStore {
         Ok(())
     }
 
-    async fn hold_whole(&self, token: TokenHash, head: &[u8], size: u64) -> Result<(), StoreError> {
+    async fn hold_whole(&self, token: TokenHash, head: &[u8], size: u64, now: Timestamp) -> Result<(), StoreError> {
         if let Some(kept) = self.tables().held.get_mut(&token).filter(|kept| kept.head.is_none()) {
             kept.head = Some(head.to_vec());
-            kept.held.size = size;
+            (kept.held.size, kept.held.made_at) = (size, now);
         }
         Ok(())
     }

@@ -24,7 +24,7 @@ statements! {
             WHERE beside.address = held_requests.address) - size + $2 <= $3 \
         AND (SELECT CAST(SUM(size) AS BIGINT) FROM held_requests) - size + $2 <= $4";
     HOLD_PART = "INSERT INTO held_parts (token, number, sealed) VALUES ($1, $2, $3)";
-    HOLD_WHOLE = "UPDATE held_requests SET head = $2, size = $3 WHERE token = $1 AND head IS NULL";
+    HOLD_WHOLE = "UPDATE held_requests SET head = $2, size = $3, made_at = $4 WHERE token = $1 AND head IS NULL";
     HELD = "SELECT place, browser, user_id, head, made_at, taken_at FROM held_requests \
         WHERE token = $1 AND head IS NOT NULL AND made_at > $2";
     TAKE_HELD = "UPDATE held_requests SET taken_at = $6 WHERE token = $1 AND place = $2 AND browser = $3 \
@@ -86,9 +86,11 @@ impl HeldStore for SqlStore {
         Ok(())
     }
 
-    async fn hold_whole(&self, token: TokenHash, head: &[u8], size: u64) -> Result<(), StoreError> {
+    async fn hold_whole(&self, token: TokenHash, head: &[u8], size: u64, now: Timestamp) -> Result<(), StoreError> {
         let token = token.as_bytes().as_slice();
-        writing!(self, db => { query(HOLD_WHOLE).bind(token).bind(head).bind(signed(size)).execute(db).await?; });
+        writing!(self, db => {
+            query(HOLD_WHOLE).bind(token).bind(head).bind(signed(size)).bind(now.as_millis()).execute(db).await?;
+        });
         Ok(())
     }
 

@@ -6,15 +6,13 @@ use crate::ports::upstream::BoxError;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use std::{
+    future::poll_fn,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
     time::Duration,
 };
-use tokio::{
-    sync::oneshot,
-    time::{Instant, sleep_until},
-};
+use tokio::time::{Instant, Sleep};
 
 /// A request's body that can tell when it is gone.
 pub(super) struct Upload<B> {
@@ -23,21 +21,22 @@ pub(super) struct Upload<B> {
     watched: Option<Watched>,
 }
 
-/// What an upload tells of itself.
-struct Watched {
-    /// Told why it broke off, if it did. Dropped with the body, which wakes the other end.
-    gone: oneshot::Sender<BoxError>,
-    untaken: Untaken,
-}
-
-/// Since when the server does not ask for more of what it was last given; `None` while that is its sender's turn.
-#[derive(Clone, Default)]
-struct Untaken(Arc<Mutex<Option<Instant>>>);
+/// What an upload tells of itself. Dropped with the body, which wakes the other end.
+struct Watched(Arc<Told>);
 
 /// The other end of an upload.
-pub(super) struct Watch {
-    gone: oneshot::Receiver<BoxError>,
-    untaken: Untaken,
+pub(super) struct Watch(Arc<Told>);
+
+#[derive(Default)]
+struct Told(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    /// Since when the server does not ask for more of what it was last given; `None` while that is its sender's turn.
+    untaken_since: Option<Instant>,
+    /// What became of it.
+    end: Option<End>,
+    waiting: Option<Waker>,
 }
 
 /// What became of an upload.
@@ -67,42 +66,66 @@ impl<B: RequestBody> Upload<B> {
     /// What says how it goes; nothing where there is none.
     pub(super) fn watch(&mut self) -> Option<Watch> {
         self.body.as_ref()?;
-        let ((gone, waiting), untaken) = (oneshot::channel(), Untaken::default());
-        self.watched = Some(Watched { gone, untaken: untaken.clone() });
-        Some(Watch { gone: waiting, untaken })
+        let told = Arc::new(Told::default());
+        self.watched = Some(Watched(Arc::clone(&told)));
+        Some(Watch(told))
     }
 }
 
-impl Untaken {
-    fn since(&self) -> MutexGuard<'_, Option<Instant>> {
+impl Told {
+    fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ready once the server has taken nothing for so long.
-    async fn for_all_of(&self, time: Duration) {
-        loop {
-            let since = *self.since();
-            sleep_until(since.unwrap_or_else(Instant::now) + time).await;
-            if since.is_some() && *self.since() == since {
-                return;
-            }
+    fn end(&self, end: End) {
+        let waiting = {
+            let mut state = self.state();
+            state.end.get_or_insert(end);
+            state.waiting.take()
+        };
+        if let Some(waiting) = waiting {
+            waiting.wake();
         }
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.0.end(End::Sent);
     }
 }
 
 impl Watch {
     /// Waits for its end. A server may take nothing of it for `untaken_max`.
-    pub(super) async fn end(&mut self, untaken_max: Duration) -> End {
-        tokio::select! {
-            biased;
-            told = &mut self.gone => told.map_or(End::Sent, End::Broken),
-            () = self.untaken.for_all_of(untaken_max) => End::Untaken,
-        }
+    pub(super) async fn end(&mut self, mut alarm: Pin<&mut Sleep>, untaken_max: Duration) -> End {
+        alarm.as_mut().reset(Instant::now() + untaken_max);
+        poll_fn(|cx| {
+            loop {
+                let since = {
+                    let mut state = self.0.state();
+                    if let Some(end) = state.end.take() {
+                        return Poll::Ready(end);
+                    }
+                    state.waiting = Some(cx.waker().clone());
+                    state.untaken_since
+                };
+                ready!(alarm.as_mut().poll(cx));
+                let until = since.unwrap_or_else(Instant::now) + untaken_max;
+                if until <= Instant::now() {
+                    return Poll::Ready(End::Untaken);
+                }
+                alarm.as_mut().reset(until);
+            }
+        })
+        .await
     }
 
     /// Why it broke off, if it did.
-    pub(super) fn broken(mut self) -> Option<BoxError> {
-        self.gone.try_recv().ok()
+    pub(super) fn broken(self) -> Option<BoxError> {
+        match self.0.state().end.take() {
+            Some(End::Broken(why)) => Some(why),
+            Some(End::Sent | End::Untaken) | None => None,
+        }
     }
 }
 
@@ -114,17 +137,16 @@ impl<B: RequestBody> Body for Upload<B> {
         let this = &mut *self;
         let Some(body) = &mut this.body else { return Poll::Ready(None) };
         if let Some(watched) = &this.watched {
-            *watched.untaken.since() = None;
+            watched.0.state().untaken_since = None;
         }
         let frame = ready!(Pin::new(body).poll_frame(cx));
         if let Some(watched) = &this.watched {
-            *watched.untaken.since() = Some(Instant::now());
+            watched.0.state().untaken_since = Some(Instant::now());
         }
         Poll::Ready(frame.map(|frame| {
             frame.map_err(|error| {
-                if let Some(watched) = this.watched.take() {
-                    // Nobody waits any more where the answer came first.
-                    let _ = watched.gone.send(error.into());
+                if let Some(Watched(told)) = &this.watched {
+                    told.end(End::Broken(error.into()));
                 }
                 BrokeOff
             })
