@@ -211,6 +211,8 @@ async fn a_forgotten_password_is_replaced_once_and_nobody_is_signed_in_by_it() {
     }
     assert_eq!(app(&gateway, &laptop).await.0, 200, "looking changes nothing");
     let token = page.hidden("token").unwrap().to_owned();
+    let judged = page.submit(&client, "/password/judgement", &[("token", &token), ("password", NEW)]).await;
+    assert!(judged.status == 200 && judged.text.contains("\"fits\":true"), "while it is typed: {judged:?}");
     let weak = page.submit(&client, "/reset", &[("token", &token), ("password", "password")]).await;
     assert_eq!(weak.status, StatusCode::UNPROCESSABLE_ENTITY, "and a refused one spends nothing");
     let done = weak.submit(&client, "/reset", &[("token", &token), ("password", NEW)]).await;
