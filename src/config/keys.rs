@@ -180,7 +180,7 @@ shapes! {
     }
     sms "[sms]" "How text messages leave." {
         COUNTRIES "countries" ("list of prefixes") Required, "Whose numbers may be texted: `[\"+44\", \"+353\"]`. Some numbers abroad earn their owners money with each message; `[\"+\"]` is the whole world.";
-        PER_HOUR "per_hour" ("number") Value("300"), "How many text messages go to one country (`+44`, `+1`) in an hour of the clock, whoever asks and whether or not the codes come back. What more are asked for wait for the next hour: people are told to use another way.";
+        PER_HOUR "per_hour" ("number") Value("300"), "How many text messages go to one country (`+44`, `+1`) in an hour of the clock, notices too, whoever asks and whether or not the codes come back. What more are asked for wait for the next hour: people are told to use another way.";
         URL "url" ("URL or \"outbox:FOLDER\"") Absent("the preset's own"), "Whom to ask. `outbox:FOLDER` writes a file for each instead, to try things out.";
         PRESET "preset" ("\"twilio\"") Absent("`url` and `body` say it all"), "A service that is known: needs `account`, `token` and `from`.";
         ACCOUNT "account" ("text") Absent("no preset"), "The preset's account.";

@@ -131,6 +131,13 @@ pub enum What {
     SignInDisowned,
     /// A browser is remembered from now on.
     DeviceRemembered,
+    /// A remembered browser is called something else.
+    DeviceRenamed {
+        /// What it was called, if anything.
+        from: Option<String>,
+        /// What it is called now.
+        to: String,
+    },
     /// Browsers are remembered no more, as their owner wished.
     DevicesForgotten {
         /// How many.
@@ -244,6 +251,7 @@ mod tests {
             (What::SignedOut, r#"{"event":"signed-out"}"#),
             (What::SignInDisowned, r#"{"event":"sign-in-disowned"}"#),
             (What::DeviceRemembered, r#"{"event":"device-remembered"}"#),
+            (What::DeviceRenamed { from: None, to: name() }, r#"{"event":"device-renamed","from":null,"to":"Phone"}"#),
             (What::DevicesForgotten { count: 2 }, r#"{"event":"devices-forgotten","count":2}"#),
             (What::SessionsEnded { count: 2 }, r#"{"event":"sessions-ended","count":2}"#),
             (What::Locked, r#"{"event":"locked"}"#),

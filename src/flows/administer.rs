@@ -165,7 +165,7 @@ pub async fn set_password(world: &World, login_id: &LoginId, typed: &str) -> Res
     found(world.store.set_password(user.id, &password).await?, login_id)?;
     world.record_operator(user.id, Intervention::PasswordSet).await?;
     let told = notices::reached_at(world, &user).await?;
-    notices::tell_of_operator(world, &user, told, OperatorAct::PasswordSet);
+    notices::tell_of_operator(world, &user, told, OperatorAct::PasswordSet).await?;
     Ok(())
 }
 
@@ -190,7 +190,7 @@ pub async fn enroll_totp(world: &World, login_id: &LoginId) -> Result<Key, Admin
     world.store.set_enrol_until(account.user.id, None).await?;
     world.record_operator(account.user.id, Intervention::AppAdded { name: factor.name.clone() }).await?;
     let told = notices::reached_at(world, &account.user).await?;
-    notices::tell_of_operator(world, &account.user, told, OperatorAct::AppHandedOut { name: factor.name });
+    notices::tell_of_operator(world, &account.user, told, OperatorAct::AppHandedOut { name: factor.name }).await?;
     Key::new(&secret, &world.settings.organisation, login_id.as_str())
         .ok_or_else(|| AdministerError::NoSuchUser(login_id.clone()))
 }
@@ -204,7 +204,7 @@ pub async fn reset_mfa(world: &World, login_id: &LoginId) -> Result<u64, Adminis
     let removed = world.store.remove_second_factors(user.id).await?;
     world.store.set_enrol_until(user.id, Some(world.now() + ENROL_WITHIN)).await?;
     world.record_operator(user.id, Intervention::SecondFactorsReset { removed }).await?;
-    notices::tell_of_operator(world, &user, told, OperatorAct::SecondFactorsReset);
+    notices::tell_of_operator(world, &user, told, OperatorAct::SecondFactorsReset).await?;
     Ok(removed)
 }
 

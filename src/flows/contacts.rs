@@ -167,7 +167,7 @@ pub async fn confirm(
     if !told.contains(&contact.address) {
         told.push(contact.address);
     }
-    notices::tell_at(world, user, told, &notice, caller);
+    notices::tell_at(world, user, told, &notice, caller).await?;
     Ok(())
 }
 
@@ -187,7 +187,7 @@ pub async fn remove(world: &World, full: &Full, kind: Kind, caller: &Caller) -> 
         return Err(ContactError::Kept);
     }
     world.record(user.id, What::ContactChanged, caller).await?;
-    notices::tell_at(world, user, told, &Notice::ContactChanged { to: None }, caller);
+    notices::tell_at(world, user, told, &Notice::ContactChanged { to: None }, caller).await?;
     Ok(())
 }
 

@@ -247,6 +247,9 @@ pub async fn set_primary(world: &World, full: &Full, id: FactorId, caller: &Call
     }
     let user = &full.identity.user;
     let (methods, name) = way(world, user.id, id).await?.ok_or(ChangeError::Unknown)?;
+    if world.store.primary(user.id).await? == Some(id) {
+        return Ok(());
+    }
     let method = methods.first().copied().ok_or(ChangeError::Unknown)?;
     if !world.store.set_primary(user.id, id).await? {
         return Err(ChangeError::Unknown);
@@ -257,8 +260,13 @@ pub async fn set_primary(world: &World, full: &Full, id: FactorId, caller: &Call
 
 /// What a factor is called, whatever was typed.
 pub(super) fn called(typed: &str, method: Method) -> String {
+    written(typed).unwrap_or_else(|| unnamed(method).to_owned())
+}
+
+/// What was typed, as a name; `None` where that leaves nothing.
+pub(super) fn written(typed: &str) -> Option<String> {
     let name: String = typed.trim().chars().filter(|c| !c.is_control()).take(NAME_CHARS_MAX).collect();
-    if name.is_empty() { unnamed(method).to_owned() } else { name }
+    Some(name).filter(|name| !name.is_empty())
 }
 
 /// What a factor is called whose owner gave it no name.

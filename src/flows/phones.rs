@@ -124,6 +124,6 @@ pub async fn confirm(
     if !told.contains(&contact.address) {
         told.push(contact.address);
     }
-    notices::tell_at(world, &user, told, &notice, caller);
+    notices::tell_at(world, &user, told, &notice, caller).await?;
     Ok(record(world, bearer, Authentication { method, factor: contact.id, at: now }, caller).await?)
 }

@@ -193,6 +193,7 @@ fn named_in_one_line(notice: &Notice) -> Notice {
         Notice::OfOwner(OwnAct::FactorFirst { method, name }) => {
             Notice::OfOwner(OwnAct::FactorFirst { method: *method, name: one_line(name) })
         }
+        Notice::OfOwner(OwnAct::BrowserRenamed { to }) => Notice::OfOwner(OwnAct::BrowserRenamed { to: one_line(to) }),
         Notice::ContactChanged { to: Some(to) } => Notice::ContactChanged { to: Some(one_line(to)) },
         Notice::OfOperator(OperatorAct::AppHandedOut { name }) => {
             Notice::OfOperator(OperatorAct::AppHandedOut { name: one_line(name) })

@@ -86,6 +86,7 @@ fn every_content() -> Vec<(&'static str, Content)> {
         ("factor_first", notice(Notice::OfOwner(OwnAct::FactorFirst { method: first.0, name: first.1 }))),
         ("session_ended", notice(Notice::OfOwner(OwnAct::SessionsEnded { count: 1 }))),
         ("sessions_ended", notice(Notice::OfOwner(OwnAct::SessionsEnded { count: 3 }))),
+        ("browser_renamed", notice(Notice::OfOwner(OwnAct::BrowserRenamed { to: "Kitchen laptop".to_owned() }))),
         ("browser_forgotten", notice(Notice::OfOwner(OwnAct::BrowsersForgotten { count: 1 }))),
         ("browsers_forgotten", notice(Notice::OfOwner(OwnAct::BrowsersForgotten { count: 2 }))),
         ("recovery_codes_replaced", notice(Notice::RecoveryCodesReplaced)),

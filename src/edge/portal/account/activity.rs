@@ -85,6 +85,10 @@ impl ActivityRow {
             What::SignedOut => "Signed out".to_owned(),
             What::SignInDisowned => "A sign-in was ended because it wasn't you".to_owned(),
             What::DeviceRemembered => "This browser was remembered".to_owned(),
+            What::DeviceRenamed { from: Some(from), to } => {
+                format!("Remembered browser “{from}” is now called “{to}”")
+            }
+            What::DeviceRenamed { from: None, to } => format!("A remembered browser is now called “{to}”"),
             What::DevicesForgotten { count: 1 } => "1 remembered browser forgotten".to_owned(),
             What::DevicesForgotten { count } => format!("{count} remembered browsers forgotten"),
             What::SessionsEnded { count: 1 } => "1 session ended".to_owned(),
@@ -193,6 +197,8 @@ pub(in crate::edge::portal) mod tests {
             What::SignedOut,
             What::SignInDisowned,
             What::DeviceRemembered,
+            What::DeviceRenamed { from: Some("Firefox on Linux".to_owned()), to: "Kitchen laptop".to_owned() },
+            What::DeviceRenamed { from: None, to: "Kitchen laptop".to_owned() },
             What::DevicesForgotten { count: 1 },
             What::DevicesForgotten { count: 2 },
             What::SessionsEnded { count: 1 },
