@@ -1,6 +1,7 @@
 //! What happened to an account: for its owner to look over, and for whoever audits (LO-01).
 
 use crate::domain::{
+    contact::Kind,
     enrolment::Inviter,
     factor::Method,
     place::Place,
@@ -118,8 +119,15 @@ pub enum What {
     ResetRequested,
     /// The password is another one.
     PasswordChanged,
-    /// The account is reached by another address.
-    ContactChanged,
+    /// The account is reached by another address. Of what was written down before there were kinds, only that is known.
+    ContactChanged {
+        /// What kind of address.
+        #[serde(default)]
+        kind: Option<Kind>,
+        /// What became of it.
+        #[serde(default)]
+        fate: Fate,
+    },
     /// The account was made by its owner.
     Joined {
         /// On whose word.
@@ -152,6 +160,19 @@ pub enum What {
     Locked,
     /// An operator did something to the account, not its owner.
     Operator(Intervention),
+}
+
+/// What became of an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fate {
+    /// It is the first of its kind.
+    Added,
+    /// Another took its place.
+    #[default]
+    Changed,
+    /// It is gone.
+    Removed,
 }
 
 /// What an operator did to an account. Written down for its owner like [`What`], by names that never change.
@@ -245,7 +266,14 @@ mod tests {
             (What::RecoveryCodeUsed { left: 9 }, r#"{"event":"recovery-code-used","left":9}"#),
             (What::ResetRequested, r#"{"event":"reset-requested"}"#),
             (What::PasswordChanged, r#"{"event":"password-changed"}"#),
-            (What::ContactChanged, r#"{"event":"contact-changed"}"#),
+            (
+                What::ContactChanged { kind: Some(Kind::Phone), fate: Fate::Added },
+                r#"{"event":"contact-changed","kind":"phone","fate":"added"}"#,
+            ),
+            (
+                What::ContactChanged { kind: Some(Kind::Email), fate: Fate::Removed },
+                r#"{"event":"contact-changed","kind":"email","fate":"removed"}"#,
+            ),
             (What::Joined { inviter: Inviter::Operator }, r#"{"event":"joined","inviter":"operator"}"#),
             (What::Joined { inviter: Inviter::Oneself }, r#"{"event":"joined","inviter":"oneself"}"#),
             (What::SignedOut, r#"{"event":"signed-out"}"#),
@@ -282,6 +310,8 @@ mod tests {
             assert_eq!(serde_json::to_string(&what).unwrap(), text);
             assert_eq!(serde_json::from_str::<What>(text).unwrap(), what);
         }
+        let older = What::ContactChanged { kind: None, fate: Fate::Changed };
+        assert_eq!(serde_json::from_str::<What>(r#"{"event":"contact-changed"}"#).unwrap(), older);
         assert!(serde_json::from_str::<What>(r#"{"event":"signed-in","method":"pigeon"}"#).is_err());
     }
 }

@@ -22,7 +22,7 @@ use crate::{
     ports::{
         HasherBusy, StoreError,
         messages::OperatorAct,
-        store::{Account, Added, SessionSummary, TotpFactor},
+        store::{Account, Added, Approval, SessionSummary, TotpFactor},
     },
 };
 use std::time::Duration;
@@ -88,7 +88,8 @@ pub async fn add_user(world: &World, new: NewUser, password: Option<&str>) -> Re
         Some(typed) => Some(hashed(world, accept(world, &user, typed).await?).await?),
         None => None,
     };
-    let account = Account { user: user.clone(), password, enrol_until: Some(now + ENROL_WITHIN) };
+    let account =
+        Account { user: user.clone(), password, approval: Some(Approval { until: now + ENROL_WITHIN, holder: None }) };
     if world.store.add_account(&account).await? == Added::Taken {
         return Err(AdministerError::Taken(user.login_id));
     }

@@ -3,9 +3,9 @@
 use super::{
     Caller, World,
     challenge::{ChallengeError, held},
-    codes,
+    codes, contacts,
     first_factor::{self, Takes},
-    notices, phones,
+    notices,
     sessions::{Bearer, Full},
 };
 use crate::{
@@ -115,7 +115,7 @@ pub async fn may_add(world: &World, bearer: &Bearer, method: Method) -> Result<(
         if channel == Channel::Email || !world.messenger.reaches(channel) {
             return Err(ChangeError::NotOffered);
         }
-        if !phones::has_mailbox(world, user.id).await? {
+        if contacts::mailbox(world, user.id).await?.is_none() {
             return Err(ChangeError::EmailFirst);
         }
     }

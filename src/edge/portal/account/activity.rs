@@ -2,8 +2,9 @@
 
 use crate::{
     domain::{
+        contact::Kind,
         enrolment::Inviter,
-        event::{Event, Intervention, What},
+        event::{Event, Fate, Intervention, What},
         factor::Method,
         place::Place,
         risk::{Act, Signal},
@@ -79,7 +80,19 @@ impl ActivityRow {
             What::RecoveryCodeUsed { left } => format!("A recovery code was used; {left} are left"),
             What::ResetRequested => "A link to choose a new password was asked for".to_owned(),
             What::PasswordChanged => "Password changed".to_owned(),
-            What::ContactChanged => "E-mail or phone changed".to_owned(),
+            What::ContactChanged { kind, fate } => {
+                let what = match kind {
+                    Some(Kind::Email) => "E-mail address",
+                    Some(Kind::Phone) => "Phone number",
+                    None => "E-mail or phone",
+                };
+                let became = match fate {
+                    Fate::Added => "added",
+                    Fate::Changed => "changed",
+                    Fate::Removed => "removed",
+                };
+                format!("{what} {became}")
+            }
             What::Joined { inviter: Inviter::Operator } => "Account made by invitation".to_owned(),
             What::Joined { inviter: Inviter::Oneself } => "Account made by signing up".to_owned(),
             What::SignedOut => "Signed out".to_owned(),
@@ -191,7 +204,10 @@ pub(in crate::edge::portal) mod tests {
             What::RecoveryCodeUsed { left: 1 },
             What::ResetRequested,
             What::PasswordChanged,
-            What::ContactChanged,
+            What::ContactChanged { kind: Some(Kind::Phone), fate: Fate::Added },
+            What::ContactChanged { kind: Some(Kind::Email), fate: Fate::Changed },
+            What::ContactChanged { kind: Some(Kind::Phone), fate: Fate::Removed },
+            What::ContactChanged { kind: None, fate: Fate::Changed },
             What::Joined { inviter: Inviter::Operator },
             What::Joined { inviter: Inviter::Oneself },
             What::SignedOut,

@@ -186,7 +186,7 @@ impl Book {
     /// Whether an operator's word still opens the first second factor, and there is none.
     pub(super) async fn is_first(&self, user: UserId) -> bool {
         let account = self.scene.world.store.account(user).await.unwrap().unwrap();
-        let is_open = account.enrol_until.is_some_and(|until| self.scene.now() < until);
+        let is_open = account.approval.is_some_and(|approval| self.scene.now() < approval.until);
         let held = held(&self.scene.world, user).await.unwrap();
         is_open
             && held.iter().all(|method| method.is_mail() || matches!(method, Method::Password | Method::RecoveryCode))
