@@ -43,8 +43,7 @@ impl Scene {
     }
 
     fn asking(mut self, who: Option<Who>) -> Self {
-        let access = Access::Require(policy::Requirement { who, ..policy::Requirement::at(Level::Mfa) });
-        self.world.settings.asking = vec![Arc::new(Policy::new("strong", access))];
+        self.world.settings.asking = vec![asking_for_more(who)];
         self
     }
 
@@ -74,6 +73,12 @@ impl Scene {
         let (phone, opened) = self.add_app(token, "Phone").await.unwrap();
         (phone, opened.token)
     }
+}
+
+/// What an application asks for that wants a second factor of these people.
+pub(super) fn asking_for_more(who: Option<Who>) -> Arc<Policy> {
+    let access = Access::Require(policy::Requirement { who, ..policy::Requirement::at(Level::Mfa) });
+    Arc::new(Policy::new("strong", access))
 }
 
 fn of_finance() -> Who {
