@@ -176,6 +176,7 @@ shapes! {
         USER "user" ("text") Absent("nobody logs in"), "The login at the server.";
         PASSWORD "password" ("text or \"file:PATH\" that holds it") Absent("nobody logs in"), "Its password.";
         CA "ca" ("path") Absent("the system's authorities"), "PEM file of authorities that vouch for the server.";
+        NOTE "note" ("text") Absent("no line is written"), "One line below every letter, in whatever language it is: where help is.";
         TIMEOUT "timeout" ("duration") Value(r#""10s""#), "How long one may take: somebody waits for the code.";
     }
     sms "[sms]" "How text messages leave." {

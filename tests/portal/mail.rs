@@ -81,6 +81,20 @@ fn another_code(code: &str) -> String {
     format!("{:06}", (code.parse::<u32>().unwrap() + 1) % 1_000_000)
 }
 
+/// Row 4: what the operator has to say is below each letter.
+#[tokio::test]
+async fn a_letter_ends_with_the_operators_own_line() {
+    let site = configured(|site| Outbox::of(site).section() + "note = \"Questions? Call 020 7946 0000.\"\n").await;
+    let (outbox, _) = (Outbox::of(&site), Person::add_with_mail(&site, "ann", ADDRESS));
+    let gateway = site.start().await;
+    let client = gateway.client();
+
+    at(&gateway, &client, "/forgot").await.submit(&client, "/forgot", &[("login_id", "ann")]).await;
+
+    let letter = outbox.take(ADDRESS, "password").await;
+    assert!(letter.trim_end().ends_with("Questions? Call 020 7946 0000."), "{letter}");
+}
+
 /// Row 4: a code by mail, once; another within limits.
 #[tokio::test]
 async fn a_mailed_code_is_the_second_step_of_a_sign_in_once() {

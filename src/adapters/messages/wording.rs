@@ -37,6 +37,8 @@ pub(super) struct Words {
     pub otherwise: String,
     /// Where to do it.
     pub undo: Option<Zeroizing<String>>,
+    /// What the operator has to say below every letter.
+    pub note: Option<String>,
 }
 
 /// What a message carries.
@@ -61,6 +63,7 @@ impl Words {
             asked: asked(content.asked(), tongue),
             otherwise: String::new(),
             undo: None,
+            note: settings.mail.as_ref().and_then(|mail| mail.note.clone()),
         };
         let organisation = blank.organisation.clone();
         match content {
