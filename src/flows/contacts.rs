@@ -214,15 +214,24 @@ pub async fn remove(world: &World, full: &Full, kind: Kind, caller: &Caller) -> 
     Ok(())
 }
 
-/// How the code goes out that shows that an address is theirs: the first of these that reaches it.
+/// How codes go out that show that an address is theirs: by the first that reaches it.
+const VERIFIED_BY: [(Method, Channel); 3] =
+    [(Method::EmailCode, Channel::Email), (Method::SmsCode, Channel::Sms), (Method::VoiceCode, Channel::Voice)];
+
+/// How one goes to an address of this kind, wherever that is.
+pub fn way_to(world: &World, kind: Kind) -> Option<Method> {
+    let is_way = |(_, channel): &(Method, Channel)| channel.kind() == kind && world.messenger.reaches(*channel);
+    VERIFIED_BY.into_iter().find(is_way).map(|(method, _)| method)
+}
+
+/// How one goes to this address.
 fn verified_by(world: &World, address: &Address) -> Option<Method> {
-    [Method::EmailCode, Method::SmsCode, Method::VoiceCode].into_iter().find(|method| {
-        method.channel().is_some_and(|channel| {
-            let allowed = match address {
-                Address::Email(_) => true,
-                Address::Phone(number) => world.settings.may_reach(channel, number),
-            };
-            address.takes(channel) && world.messenger.reaches(channel) && allowed
-        })
-    })
+    let is_way = |(_, channel): &(Method, Channel)| {
+        let is_allowed = match address {
+            Address::Email(_) => true,
+            Address::Phone(number) => world.settings.may_reach(*channel, number),
+        };
+        address.takes(*channel) && world.messenger.reaches(*channel) && is_allowed
+    };
+    VERIFIED_BY.into_iter().find(is_way).map(|(method, _)| method)
 }

@@ -94,7 +94,7 @@ impl From<PasskeyError> for ChangeError {
 /// By what right somebody adds a second factor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Right {
-    /// It is the first, and the operator's approval lasts (EN-04). Whoever adds it uses the approval up.
+    /// It is the first, and an operator's word or a mailbox's lasts (EN-04). Whoever adds it uses it up.
     First,
     /// The password and a recovery code stand in for what was lost: an app takes the place of those there were (RC-03).
     Recovered,

@@ -350,8 +350,11 @@ async fn applications_hear_of_no_address_that_is_not_known_to_be_somebodys() {
     let page = page.submit(&client, "/account/email", &[("address", "bob@example.com")]).await;
     let letter = outbox.take("bob@example.com", "confirm this address").await;
     assert_eq!(app(&gateway, &client).await.1, "bob at nobody");
+    let elsewhere = gateway.client();
+    bob.visit(&elsewhere, &gateway.url(APP, "/page")).await;
     let page = page.submit(&client, "/account/email/confirm", &[("code", cargo(&letter))]).await;
-    assert!(page.is_at("/account"), "{page:?}");
+    assert!(page.is_at("/account/changed"), "the other session may be ended (EN-03): {page:?}");
+    assert!(page.text.contains("You are signed in on one other browser."), "{}", page.text);
 
     assert_eq!(app(&gateway, &client).await.1, "bob at bob@example.com");
     outbox.take("bob@example.com", "an address was changed").await;
