@@ -191,7 +191,7 @@ async fn a_set_that_the_hasher_had_no_time_for_is_not_counted() {
     let (_, phone) = scene.add_with_phone(ANN).await;
     let full = scene.full(&scene.sign_in(&phone, &anywhere()).await.token).await;
     let hasher = std::mem::replace(&mut scene.world.hasher, Arc::new(Busy));
-    for _ in 0..CODE_SETS.free + 1 {
+    for _ in 0..=CODE_SETS.free {
         let none = generate(&scene.world, &full, &anywhere()).await;
         assert!(matches!(none, Err(GenerateError::Busy(_))), "{none:?}");
     }
