@@ -163,7 +163,7 @@ async fn settle(world: &World) {
             let id = FactorId(world.entropy.id(now));
             let owner = user.id;
             let password = Some(PasswordFactor { id, phc: phc.clone(), changed_at: now });
-            let added = world.store.add_account(&Account { user, password, enrol_until: None }).await.unwrap();
+            let added = world.store.add_account(&Account { user, password, approval: None }).await.unwrap();
             assert_eq!(added, Added::New);
             if let Some(email) = email {
                 let address = Address::Email(EmailAddress::parse(email).unwrap());

@@ -19,6 +19,7 @@ pub mod notices;
 pub mod passkeys;
 pub mod password;
 pub mod phones;
+mod postage;
 pub mod receipts;
 pub mod recovery;
 pub mod risk;
@@ -222,6 +223,11 @@ impl World {
     async fn record_operator(&self, user: UserId, act: Intervention) -> Result<(), StoreError> {
         let (at, place) = (self.now(), Place::default());
         self.store.append_event(&Event { user: Some(user), at, what: What::Operator(act), place }).await
+    }
+
+    /// Charges a budget; `false` where it is closed, for whoever is to notice nothing of that.
+    async fn is_paid(&self, key: BudgetKey, schedule: &Schedule) -> Result<bool, StoreError> {
+        Ok(matches!(self.store.charge(&key, schedule, self.now()).await?, Charge::Counted { .. }))
     }
 
     async fn charge_one(&self, key: BudgetKey, schedule: &Schedule) -> Result<BudgetKey, TryError> {

@@ -97,6 +97,7 @@ behaviours! {
     accounts::a_new_password_ends_what_the_old_one_began
     accounts::a_rehash_loses_to_a_new_password
     accounts::enrolment_opens_and_closes
+    accounts::a_mailbox_opens_enrolment_to_one_holder_and_overrules_no_operator
     accounts::an_enrolment_is_confirmed_once
     accounts::of_racing_first_enrolments_one_counts_and_only_in_time
     accounts::of_racing_uses_of_one_code_one_counts

@@ -176,11 +176,12 @@ shapes! {
         USER "user" ("text") Absent("nobody logs in"), "The login at the server.";
         PASSWORD "password" ("text or \"file:PATH\" that holds it") Absent("nobody logs in"), "Its password.";
         CA "ca" ("path") Absent("the system's authorities"), "PEM file of authorities that vouch for the server.";
+        NOTE "note" ("text") Absent("no line is written"), "One line below every letter, in whatever language it is: where help is.";
         TIMEOUT "timeout" ("duration") Value(r#""10s""#), "How long one may take: somebody waits for the code.";
     }
     sms "[sms]" "How text messages leave." {
         COUNTRIES "countries" ("list of prefixes") Required, "Whose numbers may be texted: `[\"+44\", \"+353\"]`. Some numbers abroad earn their owners money with each message; `[\"+\"]` is the whole world.";
-        PER_HOUR "per_hour" ("number") Value("300"), "How many text messages go to one country (`+44`, `+1`) in an hour of the clock, whoever asks and whether or not the codes come back. What more are asked for wait for the next hour: people are told to use another way.";
+        PER_HOUR "per_hour" ("number") Value("300"), "How many text messages go to one country (`+44`, `+1`) in an hour of the clock, notices too, whoever asks and whether or not the codes come back. What more are asked for wait for the next hour: people are told to use another way.";
         URL "url" ("URL or \"outbox:FOLDER\"") Absent("the preset's own"), "Whom to ask. `outbox:FOLDER` writes a file for each instead, to try things out.";
         PRESET "preset" ("\"twilio\"") Absent("`url` and `body` say it all"), "A service that is known: needs `account`, `token` and `from`.";
         ACCOUNT "account" ("text") Absent("no preset"), "The preset's account.";

@@ -43,6 +43,7 @@ pub(super) fn mail(section: &Section<'_>) -> Option<Mail> {
     let user = section.maybe(&key::USER, words);
     let password = section.maybe(&key::PASSWORD, secret);
     let ca = section.maybe(&key::CA, file(Holds::Authorities));
+    let note = section.maybe(&key::NOTE, words);
     let timeout = section.read(&key::TIMEOUT, some_time);
     let (url, ca) = (url?, ca?);
     let route = match url {
@@ -64,7 +65,7 @@ pub(super) fn mail(section: &Section<'_>) -> Option<Mail> {
             MailRoute::Smtp(SmtpServer { host, port, security, login, trust })
         }
     };
-    Some(Mail { from: from?, route, timeout: timeout? })
+    Some(Mail { from: from?, route, note: note?, timeout: timeout? })
 }
 
 fn mailbox(value: &Value<'_>) -> Option<Mailbox> {

@@ -10,6 +10,7 @@ use crate::domain::{
     time::Timestamp,
     user::UserId,
 };
+use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization as _;
 
 /// A way by which words reach a person.
@@ -37,8 +38,9 @@ impl Channel {
     }
 }
 
-/// What kind of address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// What kind of address. Serde knows them by their names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// An e-mail address.
     Email,

@@ -1,6 +1,7 @@
 //! What happened to an account: for its owner to look over, and for whoever audits (LO-01).
 
 use crate::domain::{
+    contact::Kind,
     enrolment::Inviter,
     factor::Method,
     place::Place,
@@ -118,8 +119,15 @@ pub enum What {
     ResetRequested,
     /// The password is another one.
     PasswordChanged,
-    /// The account is reached by another address.
-    ContactChanged,
+    /// The account is reached by another address. Of what was written down before there were kinds, only that is known.
+    ContactChanged {
+        /// What kind of address.
+        #[serde(default)]
+        kind: Option<Kind>,
+        /// What became of it.
+        #[serde(default)]
+        fate: Fate,
+    },
     /// The account was made by its owner.
     Joined {
         /// On whose word.
@@ -131,6 +139,13 @@ pub enum What {
     SignInDisowned,
     /// A browser is remembered from now on.
     DeviceRemembered,
+    /// A remembered browser is called something else.
+    DeviceRenamed {
+        /// What it was called, if anything.
+        from: Option<String>,
+        /// What it is called now.
+        to: String,
+    },
     /// Browsers are remembered no more, as their owner wished.
     DevicesForgotten {
         /// How many.
@@ -145,6 +160,19 @@ pub enum What {
     Locked,
     /// An operator did something to the account, not its owner.
     Operator(Intervention),
+}
+
+/// What became of an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fate {
+    /// It is the first of its kind.
+    Added,
+    /// Another took its place.
+    #[default]
+    Changed,
+    /// It is gone.
+    Removed,
 }
 
 /// What an operator did to an account. Written down for its owner like [`What`], by names that never change.
@@ -203,10 +231,17 @@ pub(in crate::domain) mod by_name {
 mod tests {
     use super::*;
 
+    fn is_written_as(written: impl IntoIterator<Item = (What, &'static str)>) {
+        for (what, text) in written {
+            assert_eq!(serde_json::to_string(&what).unwrap(), text);
+            assert_eq!(serde_json::from_str::<What>(text).unwrap(), what);
+        }
+    }
+
     #[test]
     fn the_names_in_tables_and_logs_stay_as_they_are() {
         let (method, name) = (Method::Totp, || "Phone".to_owned());
-        let written = [
+        is_written_as([
             (What::SignedIn { method }, r#"{"event":"signed-in","method":"totp"}"#),
             (
                 What::UnusualSignIn {
@@ -238,15 +273,37 @@ mod tests {
             (What::RecoveryCodeUsed { left: 9 }, r#"{"event":"recovery-code-used","left":9}"#),
             (What::ResetRequested, r#"{"event":"reset-requested"}"#),
             (What::PasswordChanged, r#"{"event":"password-changed"}"#),
-            (What::ContactChanged, r#"{"event":"contact-changed"}"#),
+            (
+                What::ContactChanged { kind: Some(Kind::Phone), fate: Fate::Added },
+                r#"{"event":"contact-changed","kind":"phone","fate":"added"}"#,
+            ),
+            (
+                What::ContactChanged { kind: Some(Kind::Email), fate: Fate::Removed },
+                r#"{"event":"contact-changed","kind":"email","fate":"removed"}"#,
+            ),
             (What::Joined { inviter: Inviter::Operator }, r#"{"event":"joined","inviter":"operator"}"#),
             (What::Joined { inviter: Inviter::Oneself }, r#"{"event":"joined","inviter":"oneself"}"#),
             (What::SignedOut, r#"{"event":"signed-out"}"#),
             (What::SignInDisowned, r#"{"event":"sign-in-disowned"}"#),
             (What::DeviceRemembered, r#"{"event":"device-remembered"}"#),
+            (What::DeviceRenamed { from: None, to: name() }, r#"{"event":"device-renamed","from":null,"to":"Phone"}"#),
             (What::DevicesForgotten { count: 2 }, r#"{"event":"devices-forgotten","count":2}"#),
             (What::SessionsEnded { count: 2 }, r#"{"event":"sessions-ended","count":2}"#),
             (What::Locked, r#"{"event":"locked"}"#),
+        ]);
+        assert!(serde_json::from_str::<What>(r#"{"event":"signed-in","method":"pigeon"}"#).is_err());
+    }
+
+    #[test]
+    fn a_change_of_an_address_from_before_there_were_kinds_is_read() {
+        let older = What::ContactChanged { kind: None, fate: Fate::Changed };
+        assert_eq!(serde_json::from_str::<What>(r#"{"event":"contact-changed"}"#).unwrap(), older);
+    }
+
+    #[test]
+    fn the_names_of_what_operators_do_stay_as_they_are() {
+        let name = || "Phone".to_owned();
+        is_written_as([
             (What::Operator(Intervention::Added), r#"{"event":"operator","act":"added"}"#),
             (What::Operator(Intervention::PasswordSet), r#"{"event":"operator","act":"password-set"}"#),
             (
@@ -268,12 +325,6 @@ mod tests {
             (What::Operator(Intervention::Disabled), r#"{"event":"operator","act":"disabled"}"#),
             (What::Operator(Intervention::Enabled), r#"{"event":"operator","act":"enabled"}"#),
             (What::Operator(Intervention::Unlocked), r#"{"event":"operator","act":"unlocked"}"#),
-        ];
-
-        for (what, text) in written {
-            assert_eq!(serde_json::to_string(&what).unwrap(), text);
-            assert_eq!(serde_json::from_str::<What>(text).unwrap(), what);
-        }
-        assert!(serde_json::from_str::<What>(r#"{"event":"signed-in","method":"pigeon"}"#).is_err());
+        ]);
     }
 }

@@ -117,6 +117,14 @@ pub const SENDS_LOST: Schedule = Schedule {
     forgotten_after: Duration::from_hours(1),
 };
 
+/// Messages to one phone, whoever asks for them in which browser: each of its owner's known browsers has [`SENDS`] of its own,
+/// and whoever collects browsers has as many. Strangers reach half of it, by asking for codes to sign in with and for codes
+/// that make the number theirs; the rest is its owner's (TH-06).
+pub const SENDS_TO_PHONE: Schedule = Schedule { free: 20, ..SENDS };
+
+/// What somebody's account is told in an hour of what they tidied up in it: names and orders are changed as often as one likes.
+pub const OWN_ACTS: Schedule = Schedule { free: 10, ..SENDS };
+
 /// Messages to the phones of one country in one hour of the clock, whatever becomes of them: whoever owns the numbers types
 /// the codes in, too.
 pub const fn sends_in_an_hour(most: u32) -> Schedule {
@@ -229,6 +237,16 @@ impl BudgetKey {
     pub fn sends_to_address(address: &Address, lane: Lane) -> [Self; 2] {
         let lane = lane.suffix();
         ["pace", "sends"].map(|kind| Self { text: format!("{kind}:to:{}{lane}", spelt_once(address)), owner: None })
+    }
+
+    /// Whatever is sent to a phone, against [`SENDS_TO_PHONE`].
+    pub fn sends_to_phone(number: &PhoneNumber) -> Self {
+        Self { text: format!("sends:phone:{}", hex(&sha256(number.as_str().as_bytes()))), owner: None }
+    }
+
+    /// What an account is told of its owner's own acts, against [`OWN_ACTS`].
+    pub fn own_acts(user: UserId) -> Self {
+        Self::of_account("own-acts", user, Lane::Stranger)
     }
 
     /// Codes by which an account verifies new addresses; likewise.

@@ -22,7 +22,7 @@ use crate::{
     ports::{
         HasherBusy, StoreError,
         messages::OperatorAct,
-        store::{Account, Added, SessionSummary, TotpFactor},
+        store::{Account, Added, Approval, SessionSummary, TotpFactor},
     },
 };
 use std::time::Duration;
@@ -88,7 +88,8 @@ pub async fn add_user(world: &World, new: NewUser, password: Option<&str>) -> Re
         Some(typed) => Some(hashed(world, accept(world, &user, typed).await?).await?),
         None => None,
     };
-    let account = Account { user: user.clone(), password, enrol_until: Some(now + ENROL_WITHIN) };
+    let account =
+        Account { user: user.clone(), password, approval: Some(Approval { until: now + ENROL_WITHIN, holder: None }) };
     if world.store.add_account(&account).await? == Added::Taken {
         return Err(AdministerError::Taken(user.login_id));
     }
@@ -165,7 +166,7 @@ pub async fn set_password(world: &World, login_id: &LoginId, typed: &str) -> Res
     found(world.store.set_password(user.id, &password).await?, login_id)?;
     world.record_operator(user.id, Intervention::PasswordSet).await?;
     let told = notices::reached_at(world, &user).await?;
-    notices::tell_of_operator(world, &user, told, OperatorAct::PasswordSet);
+    notices::tell_of_operator(world, &user, told, OperatorAct::PasswordSet).await?;
     Ok(())
 }
 
@@ -190,7 +191,7 @@ pub async fn enroll_totp(world: &World, login_id: &LoginId) -> Result<Key, Admin
     world.store.set_enrol_until(account.user.id, None).await?;
     world.record_operator(account.user.id, Intervention::AppAdded { name: factor.name.clone() }).await?;
     let told = notices::reached_at(world, &account.user).await?;
-    notices::tell_of_operator(world, &account.user, told, OperatorAct::AppHandedOut { name: factor.name });
+    notices::tell_of_operator(world, &account.user, told, OperatorAct::AppHandedOut { name: factor.name }).await?;
     Key::new(&secret, &world.settings.organisation, login_id.as_str())
         .ok_or_else(|| AdministerError::NoSuchUser(login_id.clone()))
 }
@@ -204,7 +205,7 @@ pub async fn reset_mfa(world: &World, login_id: &LoginId) -> Result<u64, Adminis
     let removed = world.store.remove_second_factors(user.id).await?;
     world.store.set_enrol_until(user.id, Some(world.now() + ENROL_WITHIN)).await?;
     world.record_operator(user.id, Intervention::SecondFactorsReset { removed }).await?;
-    notices::tell_of_operator(world, &user, told, OperatorAct::SecondFactorsReset);
+    notices::tell_of_operator(world, &user, told, OperatorAct::SecondFactorsReset).await?;
     Ok(removed)
 }
 

@@ -17,7 +17,11 @@ use crate::{
         throttle::{BudgetKey, Closed},
         user::{User, UserId},
     },
-    ports::{HasherBusy, StoreError, passkeys::PasskeyError, store::TotpFactor},
+    ports::{
+        HasherBusy, StoreError,
+        passkeys::PasskeyError,
+        store::{Holder, TotpFactor},
+    },
 };
 
 /// Why a code proved nothing.
@@ -150,6 +154,15 @@ impl Bearer {
             Self::Nobody(_) => None,
             Self::Half(half) => Some(&half.account.user),
             Self::Full(full) => Some(&full.identity.user),
+        }
+    }
+
+    /// What tells it from others of the same account, as long as it lasts.
+    pub(super) fn holder(&self) -> Option<Holder> {
+        match self {
+            Self::Nobody(_) => None,
+            Self::Half(half) => Some(Holder::Half(half.attempt.token)),
+            Self::Full(full) => Some(Holder::Session(full.identity.session.id)),
         }
     }
 }

@@ -6,27 +6,25 @@
 //!   only the newest of them (OB-01).
 //! - A link that is opened in another browser does nothing there and stays good: the page says to open it where it was asked
 //!   for. A number to compare would be one more thing that people can be talked into reading out.
-//! - Nothing is sent that the budgets of the account, the address, the network and the country do not pay for (OB-03).
+//! - Nothing is sent that is not [paid for](super::postage) (OB-03).
 //! - Sending again gives nobody another try: tries are counted for the account and the kind of address (TH-04).
 //! - A right one gives nobody another guess at an app: no mailbox or phone empties a budget but its own.
-//! - Nobody keeps from others what those are sent to sign in with: a new address is verified on other budgets, and a known
-//!   browser has its own (TH-06).
 
 use super::{
     Caller, TryError, World,
     challenge::{ChallengeError, record, refused},
-    notices,
+    notices, postage,
     sessions::Bearer,
     sign_in::Opened,
 };
 use crate::{
     domain::{
-        contact::{Address, Channel, Contact},
+        contact::{Address, Contact},
         event::What,
         factor::{FactorId, Method, sent::Sent},
         secret::Token,
         session::Authentication,
-        throttle::{BudgetKey, Closed, Lane, SEND_PACE, SENDS, SENDS_LOST, Schedule, sends_in_an_hour},
+        throttle::{BudgetKey, Closed},
         user::{User, UserId},
     },
     ports::{
@@ -176,25 +174,16 @@ pub(super) async fn dispatch(
     caller: &Caller,
 ) -> Result<(), SendError> {
     let channel = parcel.method.channel().ok_or(SendError::NotEnrolled)?;
-    let lane = world.lane(caller, parcel.user.id).await?;
-    let paid: Vec<_> = paid_by_owner(&parcel, lane).chain(paid_by_hour(world, channel, &parcel.address)).collect();
     let Parcel { user, purpose, method, address, factor, onward } = parcel;
     if matches!(&address, Address::Phone(number) if !world.settings.may_reach(channel, number)) {
         return Err(SendError::Country);
     }
-    for (key, schedule) in &paid {
-        world.charge_one(key.clone(), schedule).await?;
-    }
-    for key in paid_by_all(&address, caller) {
-        world.charge_one(key, &SENDS_LOST).await?;
-    }
+    let postage = postage::of_code(world, (user.id, purpose), channel, &address, caller).await?;
     let secret = draw(world, method);
     let content = content(world, purpose, method, onward, &secret, caller);
     let language = user.language.or(caller.language).unwrap_or(world.settings.language);
     if let Err(error) = world.messenger.send(Message { channel, to: address.clone(), language, content }).await {
-        for (key, _) in &paid {
-            world.store.refund(key).await?;
-        }
+        postage.unsent(world, &address, caller).await?;
         return Err(error.into());
     }
     let mut code = SentCode {
@@ -245,10 +234,7 @@ pub(super) async fn take(world: &World, code: &SentCode, typed: &str, caller: &C
         return Err(refused(world, code.user, code.method, ChallengeError::AlreadyUsed, caller).await);
     }
     charged.succeeded().await?;
-    for key in paid_by_all(&code.address, caller) {
-        world.store.refund(&key).await?;
-    }
-    Ok(())
+    Ok(postage::came_back(world, &code.address, caller).await?)
 }
 
 /// The address that proves something by this method.
@@ -309,33 +295,4 @@ fn content(
         SentPurpose::Verify(_) => CodePurpose::Verify,
     };
     Content::Code { code: secret.to_text(), purpose, lifetime, asked }
-}
-
-/// Budgets that account and address have to themselves.
-fn paid_by_owner(parcel: &Parcel<'_>, lane: Lane) -> impl Iterator<Item = (BudgetKey, Schedule)> {
-    let (user, address) = (parcel.user.id, &parcel.address);
-    let keys = match parcel.purpose {
-        SentPurpose::Prove | SentPurpose::SetUp => {
-            [BudgetKey::sends_to(user, lane), BudgetKey::sends_to_address(address, lane)]
-        }
-        SentPurpose::Verify(_) => [BudgetKey::verifications_by(user), BudgetKey::verifications_at(address)],
-    };
-    keys.into_iter().flat_map(|keys| keys.into_iter().zip([SEND_PACE, SENDS]))
-}
-
-/// The budget of the country a number is in, for this hour. Only what was not sent is taken back: a code that is typed in may
-/// have come to the phone of whoever earns money with it.
-fn paid_by_hour(world: &World, channel: Channel, address: &Address) -> Option<(BudgetKey, Schedule)> {
-    let Address::Phone(number) = address else { return None };
-    let most = world.settings.per_hour.get(&channel)?;
-    Some((BudgetKey::sends_of_the_hour(channel, number, world.now()), sends_in_an_hour(*most)))
-}
-
-/// Budgets that many people share: of the network that asks, and of the country a number is in.
-fn paid_by_all(address: &Address, caller: &Caller) -> Vec<BudgetKey> {
-    let country = match address {
-        Address::Phone(number) => Some(BudgetKey::sends_to_country(number)),
-        Address::Email(_) => None,
-    };
-    [BudgetKey::sends_from(caller.address)].into_iter().chain(country).collect()
 }

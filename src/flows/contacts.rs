@@ -7,7 +7,7 @@ use super::{
     Caller, World,
     challenge::ChallengeError,
     codes::{self, Parcel, SendError},
-    factors::{last_factor, missing_for_change},
+    factors::{Right, last_factor, missing_for_change},
     first_factor::{self, Takes},
     notices,
     sessions::Full,
@@ -16,17 +16,16 @@ use crate::{
     domain::{
         change::Change,
         contact::{Address, Channel, Contact, Kind, NotAnAddress},
-        event::What,
+        event::{Fate, What},
         factor::{FactorId, Method},
         policy::Missing,
         secret::Token,
-        session::Identity,
-        user::User,
+        user::{User, UserId},
     },
     ports::{
         StoreError,
         messages::Notice,
-        store::{LastFactor, SentCode, SentPurpose},
+        store::{Added, LastFactor, SentCode, SentPurpose},
     },
 };
 
@@ -96,21 +95,29 @@ pub async fn may_change(world: &World, full: &Full, kind: Kind) -> Result<(), Co
     if let Some(missing) = missing_for_change(world, full, Change::Account).await? {
         return Err(ContactError::NeedsProof(missing));
     }
-    may_have(world, full, kind).await
+    may_have(world, full, kind).await.map(drop)
 }
 
-/// Whether this account may have an address of this kind.
-async fn may_have(world: &World, full: &Full, kind: Kind) -> Result<(), ContactError> {
-    let Identity { user, session } = &full.identity;
-    let account = world.store.account(user.id).await?.ok_or(ChallengeError::Gone)?;
-    match first_factor::may_be_reached(world, &account, kind, &session.risk).await? {
-        Takes::Proof | Takes::Approval => {}
-        Takes::Mailbox => return Err(ContactError::NeedsMailbox),
-        Takes::Operator => return Err(ContactError::NeedsOperator),
+/// Whether this account may have an address of this kind, and by what right.
+async fn may_have(world: &World, full: &Full, kind: Kind) -> Result<Right, ContactError> {
+    let user = full.identity.user.id;
+    let account = world.store.account(user).await?.ok_or(ChallengeError::Gone)?;
+    let right = match (first_factor::may_be_reached(world, &account, kind, full).await?, kind) {
+        (Takes::Approval, Kind::Phone) => Right::First,
+        (Takes::Approval, Kind::Email) | (Takes::Proof, _) => Right::Fresh,
+        (Takes::Mailbox, _) => return Err(ContactError::NeedsMailbox),
+        (Takes::Operator, _) => return Err(ContactError::NeedsOperator),
+    };
+    match kind {
+        Kind::Phone if mailbox(world, user).await?.is_none() => Err(ContactError::EmailFirst),
+        Kind::Email | Kind::Phone => Ok(right),
     }
-    let email = if kind == Kind::Phone { current(world, full, Kind::Email).await? } else { None };
-    let is_reached = email.is_some_and(|email| email.verified_at.is_some());
-    if kind == Kind::Phone && !is_reached { Err(ContactError::EmailFirst) } else { Ok(()) }
+}
+
+/// The mailbox that is known to be this account's.
+pub(super) async fn mailbox(world: &World, user: UserId) -> Result<Option<Contact>, StoreError> {
+    let is_known = |contact: &Contact| contact.address.kind() == Kind::Email && contact.verified_at.is_some();
+    Ok(world.store.contacts(user).await?.into_iter().find(is_known))
 }
 
 /// Sends a code to a new address.
@@ -149,26 +156,42 @@ pub async fn confirm(
     let user = &full.identity.user;
     let is_open = |code: &SentCode| full.identity.session.locked_at.is_none_or(|locked_at| code.sent_at > locked_at);
     let code = pending(world, full, kind, browser).await?.filter(is_open).ok_or(ChallengeError::Over)?;
-    may_have(world, full, kind).await?;
+    let right = may_have(world, full, kind).await?;
     codes::take(world, &code, typed, caller).await?;
-    let mut told = verified(world, full).await?;
-    let contact = Contact {
-        id: code.factor,
-        user: user.id,
-        address: code.address,
-        verified_at: Some(world.now()),
-        used_at: None,
-    };
+    Ok(keep(world, user, Contact { verified_at: Some(world.now()), ..unproven(code) }, right, caller).await?)
+}
+
+/// The address that a code went to.
+pub(super) fn unproven(code: SentCode) -> Contact {
+    Contact { id: code.factor, user: code.user, address: code.address, verified_at: None, used_at: None }
+}
+
+/// Keeps an address that a code has come back from, and tells it and all that were known before.
+pub(super) async fn keep(
+    world: &World,
+    user: &User,
+    contact: Contact,
+    right: Right,
+    caller: &Caller,
+) -> Result<(), ChallengeError> {
+    let kind = contact.address.kind();
+    let mut told = notices::reached_at(world, user).await?;
+    let fate = if told.iter().any(|address| address.kind() == kind) { Fate::Changed } else { Fate::Added };
     // First, so that what was remembered before the change is never left after it (RD-03).
     world.store.forget_devices(user.id).await?;
-    world.store.put_contact(&contact).await?;
-    world.record(user.id, What::ContactChanged, caller).await?;
+    match right {
+        Right::First => match world.store.put_first_contact(&contact, world.now()).await? {
+            Added::New => {}
+            Added::Taken => return Err(ChallengeError::Gone),
+        },
+        Right::Fresh | Right::Recovered => world.store.put_contact(&contact).await?,
+    }
+    world.record(user.id, What::ContactChanged { kind: Some(kind), fate }, caller).await?;
     let notice = Notice::ContactChanged { to: Some(contact.address.masked()) };
     if !told.contains(&contact.address) {
         told.push(contact.address);
     }
-    notices::tell_at(world, user, told, &notice, caller);
-    Ok(())
+    Ok(notices::tell_at(world, user, told, &notice, caller).await?)
 }
 
 /// Removes an address; not where it is the last second factor and one is required.
@@ -177,8 +200,8 @@ pub async fn remove(world: &World, full: &Full, kind: Kind, caller: &Caller) -> 
         return Err(ContactError::NeedsProof(missing));
     }
     let contact = current(world, full, kind).await?.ok_or(ContactError::Kept)?;
-    let told = verified(world, full).await?;
     let user = &full.identity.user;
+    let told = notices::reached_at(world, user).await?;
     let is_factor =
         codes::methods_of(world, user.id).await?.iter().any(|method| method.channel().map(Channel::kind) == Some(kind));
     let last = if is_factor { last_factor(world, user) } else { LastFactor::MayGo };
@@ -186,25 +209,29 @@ pub async fn remove(world: &World, full: &Full, kind: Kind, caller: &Caller) -> 
     if !world.store.remove_contact(user.id, contact.id, last).await? {
         return Err(ContactError::Kept);
     }
-    world.record(user.id, What::ContactChanged, caller).await?;
-    notices::tell_at(world, user, told, &Notice::ContactChanged { to: None }, caller);
+    world.record(user.id, What::ContactChanged { kind: Some(kind), fate: Fate::Removed }, caller).await?;
+    notices::tell_at(world, user, told, &Notice::ContactChanged { to: None }, caller).await?;
     Ok(())
 }
 
-async fn verified(world: &World, full: &Full) -> Result<Vec<Address>, StoreError> {
-    let contacts = world.store.contacts(full.identity.user.id).await?;
-    Ok(contacts.into_iter().filter(|contact| contact.verified_at.is_some()).map(|contact| contact.address).collect())
+/// How codes go out that show that an address is theirs: by the first that reaches it.
+const VERIFIED_BY: [(Method, Channel); 3] =
+    [(Method::EmailCode, Channel::Email), (Method::SmsCode, Channel::Sms), (Method::VoiceCode, Channel::Voice)];
+
+/// How one goes to an address of this kind, wherever that is.
+pub fn way_to(world: &World, kind: Kind) -> Option<Method> {
+    let is_way = |(_, channel): &(Method, Channel)| channel.kind() == kind && world.messenger.reaches(*channel);
+    VERIFIED_BY.into_iter().find(is_way).map(|(method, _)| method)
 }
 
-/// How the code goes out that shows that an address is theirs: the first of these that reaches it.
+/// How one goes to this address.
 fn verified_by(world: &World, address: &Address) -> Option<Method> {
-    [Method::EmailCode, Method::SmsCode, Method::VoiceCode].into_iter().find(|method| {
-        method.channel().is_some_and(|channel| {
-            let allowed = match address {
-                Address::Email(_) => true,
-                Address::Phone(number) => world.settings.may_reach(channel, number),
-            };
-            address.takes(channel) && world.messenger.reaches(channel) && allowed
-        })
-    })
+    let is_way = |(_, channel): &(Method, Channel)| {
+        let is_allowed = match address {
+            Address::Email(_) => true,
+            Address::Phone(number) => world.settings.may_reach(*channel, number),
+        };
+        address.takes(*channel) && world.messenger.reaches(*channel) && is_allowed
+    };
+    VERIFIED_BY.into_iter().find(is_way).map(|(method, _)| method)
 }

@@ -7,7 +7,7 @@
 use super::{
     Caller, World,
     challenge::held,
-    factors::{ChangeError, NAME_CHARS_MAX, missing_for_change},
+    factors::{ChangeError, missing_for_change, written},
     notices, risk,
     sessions::{Bearer, Full, recognise},
     sign_in::Opened,
@@ -15,7 +15,7 @@ use super::{
 use crate::{
     domain::{
         change::Change,
-        contact::{Address, Channel},
+        contact::Channel,
         event::What,
         factor::Method,
         risk::Act,
@@ -73,16 +73,30 @@ pub async fn list(world: &World, user: UserId) -> Result<Vec<Device>, StoreError
 }
 
 /// Calls one of somebody's devices something else, after a fresh proof: who made a browser remembered that is not theirs is not
-/// to hide it among the others. `false` if they have none of that id; an empty name changes nothing.
-pub async fn rename(world: &World, full: &Full, device: DeviceId, typed: &str) -> Result<bool, ChangeError> {
+/// to hide it among the others. An empty name changes nothing.
+pub async fn rename(
+    world: &World,
+    full: &Full,
+    device: DeviceId,
+    typed: &str,
+    caller: &Caller,
+) -> Result<(), ChangeError> {
     if let Some(missing) = missing_for_change(world, full, Change::Factors).await? {
         return Err(ChangeError::NeedsProof(missing));
     }
-    let name: String = typed.trim().chars().filter(|c| !c.is_control()).take(NAME_CHARS_MAX).collect();
-    Ok(!name.is_empty() && world.store.rename_device(full.identity.user.id, device, &name).await?)
+    let user = &full.identity.user;
+    let devices = list(world, user.id).await?;
+    let from = devices.into_iter().find(|other| other.id == device).ok_or(ChangeError::Unknown)?.name;
+    let Some(to) = written(typed).filter(|to| from.as_ref() != Some(to)) else { return Ok(()) };
+    if !world.store.rename_device(user.id, device, &to).await? {
+        return Err(ChangeError::Unknown);
+    }
+    world.record(user.id, What::DeviceRenamed { from, to: to.clone() }, caller).await?;
+    Ok(notices::tell(world, user, Notice::OfOwner(OwnAct::BrowserRenamed { to }), caller).await?)
 }
 
-/// Forgets one of somebody's devices; `false` if they have none of that id. It takes no fresh proof: less is open then.
+/// Forgets one of somebody's devices; `false` if they have none of that id. It takes no fresh proof
+/// (`docs/decisions/0007-browsers-and-keys-that-are-touched.md`): less is open then.
 pub async fn forget(world: &World, user: &User, device: DeviceId, caller: &Caller) -> Result<bool, StoreError> {
     let is_forgotten = world.store.forget_device(user.id, device).await?;
     forgotten(world, user, is_forgotten.into(), caller).await?;
@@ -162,7 +176,7 @@ async fn tell(
     let undo = Undo { token: token.hash(), user: user.id, session: session.id, browser, made_at: now };
     world.store.open_undo(&undo).await?;
     let link = format!("{}/not-me?link={}", world.settings.origin, token.to_text().as_str());
-    notices::post(world, user, Address::Email(to), notice, caller, Some(Zeroizing::new(link)));
+    notices::write(world, user, to, notice, caller, Some(Zeroizing::new(link)));
     Ok(())
 }
 

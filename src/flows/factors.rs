@@ -3,9 +3,9 @@
 use super::{
     Caller, World,
     challenge::{ChallengeError, held},
-    codes,
+    codes, contacts,
     first_factor::{self, Takes},
-    notices, phones,
+    notices,
     sessions::{Bearer, Full},
 };
 use crate::{
@@ -94,7 +94,7 @@ impl From<PasskeyError> for ChangeError {
 /// By what right somebody adds a second factor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Right {
-    /// It is the first, and the operator's approval lasts (EN-04). Whoever adds it uses the approval up.
+    /// It is the first, and an operator's word or a mailbox's lasts (EN-04). Whoever adds it uses it up.
     First,
     /// The password and a recovery code stand in for what was lost: an app takes the place of those there were (RC-03).
     Recovered,
@@ -115,7 +115,7 @@ pub async fn may_add(world: &World, bearer: &Bearer, method: Method) -> Result<(
         if channel == Channel::Email || !world.messenger.reaches(channel) {
             return Err(ChangeError::NotOffered);
         }
-        if !phones::has_mailbox(world, user.id).await? {
+        if contacts::mailbox(world, user.id).await?.is_none() {
             return Err(ChangeError::EmailFirst);
         }
     }
@@ -247,6 +247,9 @@ pub async fn set_primary(world: &World, full: &Full, id: FactorId, caller: &Call
     }
     let user = &full.identity.user;
     let (methods, name) = way(world, user.id, id).await?.ok_or(ChangeError::Unknown)?;
+    if world.store.primary(user.id).await? == Some(id) {
+        return Ok(());
+    }
     let method = methods.first().copied().ok_or(ChangeError::Unknown)?;
     if !world.store.set_primary(user.id, id).await? {
         return Err(ChangeError::Unknown);
@@ -257,8 +260,13 @@ pub async fn set_primary(world: &World, full: &Full, id: FactorId, caller: &Call
 
 /// What a factor is called, whatever was typed.
 pub(super) fn called(typed: &str, method: Method) -> String {
+    written(typed).unwrap_or_else(|| unnamed(method).to_owned())
+}
+
+/// What was typed, as a name; `None` where that leaves nothing.
+pub(super) fn written(typed: &str) -> Option<String> {
     let name: String = typed.trim().chars().filter(|c| !c.is_control()).take(NAME_CHARS_MAX).collect();
-    if name.is_empty() { unnamed(method).to_owned() } else { name }
+    Some(name).filter(|name| !name.is_empty())
 }
 
 /// What a factor is called whose owner gave it no name.

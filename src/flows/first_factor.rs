@@ -6,16 +6,18 @@
 //!
 //! # Invariants
 //!
-//! - A code from a mailbox opens what an operator's word opens, for a shorter time: whoever adds the factor uses it up.
+//! - A code from a mailbox opens what an operator's word opens, for a shorter time and for the portal token that brought it and
+//!   no other (OB-02): whoever adds the factor uses it up.
 //! - An address that could open this is not changed by less.
 
 use super::{
     Caller, World,
     challenge::ChallengeError,
     codes::{self, Parcel, SendError},
+    contacts,
     factors::{missing_for_change, second_factors},
     risk,
-    sessions::Bearer,
+    sessions::{Bearer, Full},
 };
 use crate::{
     domain::{
@@ -31,7 +33,7 @@ use crate::{
     },
     ports::{
         StoreError,
-        store::{Account, SentCode, SentPurpose},
+        store::{Account, Approval, Holder, SentCode, SentPurpose},
     },
 };
 use std::{sync::Arc, time::Duration};
@@ -52,12 +54,33 @@ pub(super) enum Takes {
     Operator,
 }
 
+/// What it takes of whoever holds a portal token, whose account this is.
+pub(super) async fn takes_of(world: &World, bearer: &Bearer, account: &Account) -> Result<Takes, StoreError> {
+    match bearer {
+        Bearer::Full(full) => takes_of_session(world, full, account).await,
+        Bearer::Half(_) | Bearer::Nobody(_) => takes(world, account, None, bearer.holder()).await,
+    }
+}
+
+/// The same of somebody who is signed in.
+async fn takes_of_session(world: &World, full: &Full, account: &Account) -> Result<Takes, StoreError> {
+    let session = &full.identity.session;
+    takes(world, account, Some(&session.risk), Some(Holder::Session(session.id))).await
+}
+
 /// What it takes of somebody who is signed in at this risk; `None` where they have got no further than a password.
-pub(super) async fn takes(world: &World, account: &Account, risk: Option<&Assessment>) -> Result<Takes, StoreError> {
+async fn takes(
+    world: &World,
+    account: &Account,
+    risk: Option<&Assessment>,
+    holder: Option<Holder>,
+) -> Result<Takes, StoreError> {
     let user = &account.user;
+    let is_theirs =
+        |approval: Approval| world.now() < approval.until && (approval.holder.is_none() || approval.holder == holder);
     Ok(if has_more_than_a_password(world, user.id).await? {
         Takes::Proof
-    } else if account.enrol_until.is_some_and(|until| world.now() < until) {
+    } else if account.approval.is_some_and(is_theirs) {
         Takes::Approval
     } else if risk.is_some_and(|risk| !asks_for_more(world, user, risk)) {
         Takes::Proof
@@ -66,15 +89,6 @@ pub(super) async fn takes(world: &World, account: &Account, risk: Option<&Assess
     } else {
         Takes::Operator
     })
-}
-
-/// The same of whoever holds a portal token, whose account this is.
-pub(super) async fn takes_of(world: &World, bearer: &Bearer, account: &Account) -> Result<Takes, StoreError> {
-    let risk = match bearer {
-        Bearer::Full(full) => Some(&full.identity.session.risk),
-        Bearer::Half(_) | Bearer::Nobody(_) => None,
-    };
-    takes(world, account, risk).await
 }
 
 /// Whether a code from their mailbox comes before their first second factor.
@@ -86,7 +100,7 @@ pub async fn is_opened_by_mail(world: &World, bearer: &Bearer) -> Result<bool, S
 
 /// Whether somebody whose password was right may go on to set up what they owe.
 pub(super) async fn may_begin(world: &World, account: &Account) -> Result<bool, StoreError> {
-    Ok(match takes(world, account, None).await? {
+    Ok(match takes(world, account, None, None).await? {
         Takes::Approval | Takes::Mailbox => true,
         Takes::Proof | Takes::Operator => false,
     })
@@ -105,14 +119,14 @@ pub(super) async fn may_be_reached(
     world: &World,
     account: &Account,
     kind: Kind,
-    risk: &Assessment,
+    full: &Full,
 ) -> Result<Takes, StoreError> {
     let is_sent_there = |method: &Method| method.channel().map(Channel::kind) == Some(kind);
     let opens_more = match kind {
         Kind::Email => world.settings.first_factor == FirstFactor::Mailbox,
         Kind::Phone => world.settings.methods_of(&account.user.groups).iter().any(is_sent_there),
     };
-    if opens_more { takes(world, account, Some(risk)).await } else { Ok(Takes::Proof) }
+    if opens_more { takes_of_session(world, full, account).await } else { Ok(Takes::Proof) }
 }
 
 /// Whether signing in, or an application, asks this user for more than a password, at a sign-in of this risk.
@@ -138,8 +152,7 @@ async fn mailbox(world: &World, user: UserId) -> Result<Option<Contact>, StoreEr
     if world.settings.first_factor != FirstFactor::Mailbox || !world.messenger.reaches(Channel::Email) {
         return Ok(None);
     }
-    let is_known = |contact: &Contact| contact.address.kind() == Kind::Email && contact.verified_at.is_some();
-    Ok(world.store.contacts(user).await?.into_iter().find(is_known))
+    contacts::mailbox(world, user).await
 }
 
 /// Whose set-up a code from their mailbox would open, and which mailbox that is; `None` where it is open, or no code opens it.
@@ -188,7 +201,8 @@ pub async fn open(
     let code = codes::live(world, user.id, SentPurpose::SetUp, browser).await?;
     let code = code.filter(|code| code.factor == contact.id).ok_or(ChallengeError::Over)?;
     codes::take(world, &code, typed, caller).await?;
-    world.record(user.id, What::SetUpOpened, caller).await?;
-    world.store.set_enrol_until(user.id, Some(world.now() + OPEN_FOR)).await?;
-    Ok(())
+    let holder = bearer.holder().ok_or(ChallengeError::Gone)?;
+    let now = world.now();
+    world.store.open_enrolment(user.id, holder, now + OPEN_FOR, now).await?;
+    Ok(world.record(user.id, What::SetUpOpened, caller).await?)
 }

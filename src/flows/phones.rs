@@ -8,24 +8,21 @@ use super::{
     Caller, World,
     challenge::{ChallengeError, record},
     codes::{self, Parcel, SendError},
-    factors::{ChangeError, Right, may_add},
-    notices,
+    contacts,
+    factors::{ChangeError, may_add},
     sessions::Bearer,
     sign_in::Opened,
 };
 use crate::{
     domain::{
         contact::{Address, Contact, Kind, NotAnAddress},
-        event::What,
         factor::{FactorId, Method},
         secret::Token,
         session::Authentication,
-        user::UserId,
     },
     ports::{
         StoreError,
-        messages::Notice,
-        store::{Added, SentCode, SentPurpose},
+        store::{SentCode, SentPurpose},
     },
 };
 
@@ -53,12 +50,6 @@ impl From<ChallengeError> for PhoneError {
     fn from(error: ChallengeError) -> Self {
         Self::Change(error.into())
     }
-}
-
-/// Whether an e-mail address of this account is known to be theirs.
-pub(super) async fn has_mailbox(world: &World, user: UserId) -> Result<bool, StoreError> {
-    let is_known = |contact: &Contact| contact.address.kind() == Kind::Email && contact.verified_at.is_some();
-    Ok(world.store.contacts(user).await?.iter().any(is_known))
 }
 
 /// The number that a code is on its way to by this method, asked for by this browser.
@@ -106,24 +97,9 @@ pub async fn confirm(
     let (user, right) = may_add(world, bearer, method).await?;
     let code = pending(world, bearer, method, browser).await?.ok_or(ChallengeError::Over)?;
     codes::take(world, &code, typed, caller).await?;
-    let now = world.now();
-    let contact =
-        Contact { id: code.factor, user: user.id, address: code.address, verified_at: Some(now), used_at: Some(now) };
-    let mut told = notices::reached_at(world, &user).await?;
-    // First, so that what was remembered before the change is never left after it (RD-03).
-    world.store.forget_devices(user.id).await?;
-    match right {
-        Right::First => match world.store.put_first_contact(&contact, now).await? {
-            Added::New => {}
-            Added::Taken => return Err(ChallengeError::Gone.into()),
-        },
-        Right::Fresh | Right::Recovered => world.store.put_contact(&contact).await?,
-    }
-    world.record(user.id, What::ContactChanged, caller).await?;
-    let notice = Notice::ContactChanged { to: Some(contact.address.masked()) };
-    if !told.contains(&contact.address) {
-        told.push(contact.address);
-    }
-    notices::tell_at(world, &user, told, &notice, caller);
-    Ok(record(world, bearer, Authentication { method, factor: contact.id, at: now }, caller).await?)
+    let at = world.now();
+    let contact = Contact { verified_at: Some(at), used_at: Some(at), ..contacts::unproven(code) };
+    let proof = Authentication { method, factor: contact.id, at };
+    contacts::keep(world, &user, contact, right, caller).await?;
+    Ok(record(world, bearer, proof, caller).await?)
 }

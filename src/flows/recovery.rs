@@ -81,18 +81,29 @@ pub async fn may_generate(world: &World, full: &Full) -> Result<(), GenerateErro
 pub async fn generate(world: &World, full: &Full, caller: &Caller) -> Result<Vec<Code>, GenerateError> {
     may_generate(world, full).await?;
     let user = &full.identity.user;
-    world.charge_one(BudgetKey::code_sets(user.id), &CODE_SETS).await?;
+    let budget = world.charge_one(BudgetKey::code_sets(user.id), &CODE_SETS).await?;
     let codes = draw(world, world.settings.recovery_codes);
-    let mut hashed = Vec::with_capacity(codes.len());
-    // One after the other: a set takes one place in the hasher's queue, not ten.
-    for code in &codes {
-        hashed.push(HashedCode { head: code.head().to_owned(), phc: world.hasher.hash(code.secret()).await? });
-    }
+    let hashed = match hashed(world, &codes).await {
+        Ok(hashed) => hashed,
+        Err(busy) => {
+            world.store.refund(&budget).await?;
+            return Err(busy.into());
+        }
+    };
     let set = FactorId(world.entropy.id(world.now()));
     world.store.replace_recovery_codes(user.id, set, &hashed).await?;
     world.record(user.id, What::RecoveryCodesReplaced, caller).await?;
     notices::tell(world, user, Notice::RecoveryCodesReplaced, caller).await?;
     Ok(codes)
+}
+
+/// One after the other: a set takes one place in the hasher's queue, not ten.
+async fn hashed(world: &World, codes: &[Code]) -> Result<Vec<HashedCode>, HasherBusy> {
+    let mut hashed = Vec::with_capacity(codes.len());
+    for code in codes {
+        hashed.push(HashedCode { head: code.head().to_owned(), phc: world.hasher.hash(code.secret()).await? });
+    }
+    Ok(hashed)
 }
 
 /// Codes of which no two begin alike, for by its beginning each is found. There are 1024 beginnings.

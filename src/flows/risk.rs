@@ -3,10 +3,9 @@
 //! A sign-in is assessed when its first proof was right, before anything is opened: with a password the half session keeps the
 //! answer until the second step. Where the operator has written no `[risk]`, nothing is assessed and no trace is kept.
 
-use super::{Caller, TryError, World, notices};
+use super::{Caller, World, notices};
 use crate::{
     domain::{
-        contact::Address,
         event::What,
         factor::Method,
         policy::call::Network,
@@ -138,10 +137,8 @@ async fn past(world: &World, account: &Account) -> Result<Past, StoreError> {
 /// they like.
 async fn tell_of_refusal(world: &World, user: &User, caller: &Caller) -> Result<(), StoreError> {
     let Some(to) = notices::mailbox(user) else { return Ok(()) };
-    match world.charge_one(BudgetKey::warnings(user.id), &SENDS).await {
-        Ok(_) => notices::post(world, user, Address::Email(to), Notice::SignInRefused, caller, None),
-        Err(TryError::Closed(_)) => {}
-        Err(TryError::Store(error)) => return Err(error),
+    if world.is_paid(BudgetKey::warnings(user.id), &SENDS).await? {
+        notices::write(world, user, to, Notice::SignInRefused, caller, None);
     }
     Ok(())
 }

@@ -28,7 +28,7 @@ use crate::{
     ports::{
         HasherBusy, LoreError, NotSent, StoreError,
         messages::{Asked, Content, LinkPurpose, Message},
-        store::{Account, Invitation, Redeemed},
+        store::{Account, Approval, Invitation, Redeemed},
     },
 };
 use zeroize::Zeroizing;
@@ -238,7 +238,11 @@ pub async fn redeem(
             used_at: None,
         })
         .collect();
-    let account = Account { user, password: Some(factor.clone()), enrol_until: Some(now + ENROL_WITHIN) };
+    let account = Account {
+        user,
+        password: Some(factor.clone()),
+        approval: Some(Approval { until: now + ENROL_WITHIN, holder: None }),
+    };
     match world.store.redeem_invitation(token, now, &account, &contacts).await? {
         Redeemed::Made => {
             world.record(account.user.id, What::Joined { inviter }, caller).await?;

@@ -20,6 +20,7 @@ mod judgement;
 mod languages;
 mod lost;
 mod machine;
+mod notices;
 mod passkeys;
 mod password;
 mod phones;

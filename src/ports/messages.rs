@@ -179,6 +179,11 @@ pub enum OwnAct {
         /// How many.
         count: u64,
     },
+    /// A browser that spares the second step is called something else.
+    BrowserRenamed {
+        /// What it is called now.
+        to: String,
+    },
     /// Browsers that spared the second step do so no longer.
     BrowsersForgotten {
         /// How many.

@@ -19,7 +19,7 @@ pub mod recovery;
 pub mod sessions;
 pub mod traces;
 
-pub use accounts::{Account, AccountStore, Added, PasswordFactor, SealedKey, TotpFactor};
+pub use accounts::{Account, AccountStore, Added, Approval, Holder, PasswordFactor, SealedKey, TotpFactor};
 pub use activity::ActivityStore;
 pub use budgets::{BudgetStore, Charge};
 pub use contacts::{ContactStore, SentCode, SentPurpose};

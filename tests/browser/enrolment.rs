@@ -1,10 +1,11 @@
 //! The way to a first second step: reminded while grace lasts, led there by an application, or told whom to ask.
 
 use crate::house::{PAYROLL, REPORTS, follow, heading, house_with, look, press, says, sign_in, type_into, url};
+use sqlx::{Connection as _, SqliteConnection};
 use support::{
     browser::Scripts,
     gateway::Site,
-    outbox::Outbox,
+    outbox::{Outbox, cargo},
     person::{PASSWORD, Person},
 };
 use thirtyfour::{By, WebDriver};
@@ -99,4 +100,60 @@ async fn a_phone_is_offered_behind_what_is_stronger_and_listed_as_weaker() {
         assert_eq!(heading(page).await, "Set up a passkey");
     };
     house.open(Scripts::On, "phone-weaker", test).await;
+}
+
+/// Required, and a mailbox opens the first set-up.
+fn with_mailbox(site: &Site) -> String {
+    let mfa = "[mfa]\nrequirement = \"required\"\nmethods = [\"totp\"]\nfirst_factor = \"mailbox\"\n";
+    [mfa, &Outbox::of(site).section()].concat()
+}
+
+async fn from_a_password_by_the_mailbox_to_the_app(scripts: Scripts, name: &str) {
+    let add = |site: &Site| (Outbox::of(site), Person::add_with_mail(site, "ann", "ann@example.com"));
+    let (house, (outbox, mut ann)) = house_with(with_mailbox, add).await;
+    let store = format!("sqlite:{}/doorward.db", house.gateway.site.folder().display());
+    let mut store = SqliteConnection::connect(&store).await.unwrap();
+    sqlx::query("UPDATE accounts SET enrol_until = 1").execute(&mut store).await.unwrap();
+    let may_look = matches!(scripts, Scripts::On);
+    let seen = async |page: &WebDriver, name: &str| {
+        if may_look {
+            look(page, name).await;
+        }
+    };
+    let test = async |page: &WebDriver| {
+        page.goto(house.url(REPORTS, "/whoami")).await.unwrap();
+        sign_in(page, "ann", PASSWORD).await;
+        assert_eq!(heading(page).await, "Confirm that you read your mail");
+        seen(page, "enroll-mailbox").await;
+        press(page, "Send a code to a…@example.com").await;
+        says(page, "Another can be sent in").await;
+        seen(page, "enroll-mailbox-sent").await;
+        let letter = outbox.take("ann@example.com", "your code").await;
+        let code = cargo(&letter);
+        type_into(page, "code", if code == "000000" { "000001" } else { "000000" }).await;
+        press(page, "Continue").await;
+        says(page, "That code didn't work.").await;
+        seen(page, "enroll-mailbox-wrong").await;
+        type_into(page, "code", code).await;
+        press(page, "Continue").await;
+        assert_eq!(heading(page).await, "Set up your authenticator app");
+        let key = page.find(By::Css("code.key")).await.unwrap().prop("textContent").await.unwrap().unwrap();
+        ann.set_up_app(&key);
+        type_into(page, "code", &ann.code()).await;
+        press(page, "Finish").await;
+        follow(page, "I've kept them").await;
+        assert_eq!(url(page).await, house.url(REPORTS, "/whoami"));
+    };
+    house.open(scripts, name, test).await;
+}
+
+/// Row 8: a mailbox opens the first set-up, in a browser.
+#[tokio::test]
+async fn a_mailbox_opens_the_first_set_up() {
+    from_a_password_by_the_mailbox_to_the_app(Scripts::On, "mailbox").await;
+}
+
+#[tokio::test]
+async fn a_mailbox_opens_it_without_script() {
+    from_a_password_by_the_mailbox_to_the_app(Scripts::Off, "mailbox-no-script").await;
 }

@@ -19,8 +19,8 @@ pub(crate) const PAYROLL: &str = "payroll.localhost";
 pub(crate) const REPORTS: &str = "reports.localhost";
 
 /// How long a page may take, and how often is looked whether it is there.
-const PATIENCE: Duration = Duration::from_secs(10);
-const POLL: Duration = Duration::from_millis(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const POLL: Duration = Duration::from_millis(10);
 
 /// The gateway and what stands behind it.
 pub(crate) struct House {

@@ -60,7 +60,7 @@ fn smtp(security: Security, port: u16, trust: Trust, login: Option<(&str, &str)>
 /// Letters are set up.
 fn with_mail(route: MailRoute) -> Settings {
     let from = "no-reply@example.com".parse().unwrap();
-    Settings { mail: Some(Mail { from, route, timeout: PATIENCE }), ..nothing() }
+    Settings { mail: Some(Mail { from, route, note: None, timeout: PATIENCE }), ..nothing() }
 }
 
 /// Text messages and calls are set up, to British numbers.

@@ -190,6 +190,27 @@ async fn a_code_from_the_mailbox_comes_before_the_first_second_step() {
     assert!(activity.text.contains("A code from your mailbox opened setting up the second step"), "{}", activity.text);
 }
 
+/// Row 8: an address that could open the set-up is not changed on a password, and the way to it is kept.
+#[tokio::test]
+async fn a_code_from_the_mailbox_comes_before_another_address() {
+    let site =
+        site("requirement = \"optional\"\nmethods = [\"totp\"]\nfirst_factor = \"mailbox\"", |rules| rules).await;
+    let (outbox, ann) = (Outbox::of(&site), Person::add_with_mail(&site, "ann", ADDRESS));
+    the_day_is_over(&site).await;
+    let gateway = site.start().await;
+    let client = gateway.client();
+    ann.visit(&client, &gateway.url(APP, "/page")).await;
+
+    let page = at(&gateway, &client, "/account/email").await;
+    assert!(page.is_at("/enroll/mailbox"), "{page:?}");
+    assert!(page.text.contains("A password alone can't change your e-mail address"), "{}", page.text);
+    let page = page.submit(&client, "/enroll/mailbox/send", &[]).await;
+    let letter = outbox.take(ADDRESS, "your code").await;
+    let page = page.submit(&client, "/enroll/mailbox", &[("code", cargo(&letter))]).await;
+
+    assert!(page.is_at("/account/email") && page.text.contains("New e-mail address"), "{page:?}");
+}
+
 /// Row 8: where a second factor is nobody's duty, a password from a moment ago adds the first; nowhere else.
 #[tokio::test]
 async fn a_password_adds_the_first_second_step_where_nothing_asks_for_one() {

@@ -81,6 +81,20 @@ fn another_code(code: &str) -> String {
     format!("{:06}", (code.parse::<u32>().unwrap() + 1) % 1_000_000)
 }
 
+/// Row 4: what the operator has to say is below each letter.
+#[tokio::test]
+async fn a_letter_ends_with_the_operators_own_line() {
+    let site = configured(|site| Outbox::of(site).section() + "note = \"Questions? Call 020 7946 0000.\"\n").await;
+    let (outbox, _) = (Outbox::of(&site), Person::add_with_mail(&site, "ann", ADDRESS));
+    let gateway = site.start().await;
+    let client = gateway.client();
+
+    at(&gateway, &client, "/forgot").await.submit(&client, "/forgot", &[("login_id", "ann")]).await;
+
+    let letter = outbox.take(ADDRESS, "password").await;
+    assert!(letter.trim_end().ends_with("Questions? Call 020 7946 0000."), "{letter}");
+}
+
 /// Row 4: a code by mail, once; another within limits.
 #[tokio::test]
 async fn a_mailed_code_is_the_second_step_of_a_sign_in_once() {
@@ -211,6 +225,8 @@ async fn a_forgotten_password_is_replaced_once_and_nobody_is_signed_in_by_it() {
     }
     assert_eq!(app(&gateway, &laptop).await.0, 200, "looking changes nothing");
     let token = page.hidden("token").unwrap().to_owned();
+    let judged = page.submit(&client, "/password/judgement", &[("token", &token), ("password", NEW)]).await;
+    assert!(judged.status == 200 && judged.text.contains("\"fits\":true"), "while it is typed: {judged:?}");
     let weak = page.submit(&client, "/reset", &[("token", &token), ("password", "password")]).await;
     assert_eq!(weak.status, StatusCode::UNPROCESSABLE_ENTITY, "and a refused one spends nothing");
     let done = weak.submit(&client, "/reset", &[("token", &token), ("password", NEW)]).await;
@@ -334,8 +350,11 @@ async fn applications_hear_of_no_address_that_is_not_known_to_be_somebodys() {
     let page = page.submit(&client, "/account/email", &[("address", "bob@example.com")]).await;
     let letter = outbox.take("bob@example.com", "confirm this address").await;
     assert_eq!(app(&gateway, &client).await.1, "bob at nobody");
+    let elsewhere = gateway.client();
+    bob.visit(&elsewhere, &gateway.url(APP, "/page")).await;
     let page = page.submit(&client, "/account/email/confirm", &[("code", cargo(&letter))]).await;
-    assert!(page.is_at("/account"), "{page:?}");
+    assert!(page.is_at("/account/changed"), "the other session may be ended (EN-03): {page:?}");
+    assert!(page.text.contains("You are signed in on one other browser."), "{}", page.text);
 
     assert_eq!(app(&gateway, &client).await.1, "bob at bob@example.com");
     outbox.take("bob@example.com", "an address was changed").await;

@@ -105,6 +105,27 @@ async fn head_is_get_without_the_body() {
     assert!(app.headers()[header::LOCATION].to_str().unwrap().starts_with(&gateway.url(PORTAL, "/login?to=")));
 }
 
+/// WA-09: what stands in the field for the name, whole, half or made up, changes nothing about what a browser is asked.
+#[tokio::test]
+async fn a_browser_is_asked_for_any_passkey_whatever_name_is_typed() {
+    let (gateway, _) = house_of_ann().await;
+    let client = gateway.client();
+    let page = visit(&client, &gateway.url(PORTAL, "/login")).await;
+
+    let mut asked = Vec::new();
+    for name in ["", "an", "ann", "nobody"] {
+        let form = page.submission(&client, "/passkey/options", &[("purpose", "sign-in"), ("login_id", name)]);
+        let answer = form.send().await.unwrap();
+        let (status, length) = (answer.status(), answer.content_length());
+        let mut told: serde_json::Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
+        assert!(told["challenge"].take().is_string() && told["options"]["challenge"].take().is_string(), "{told}");
+        assert_eq!(told["options"]["allowCredentials"], serde_json::json!([]), "{name}");
+        asked.push((status, length, told));
+    }
+
+    assert!(asked.iter().all(|other| *other == asked[0]), "{asked:?}");
+}
+
 #[tokio::test]
 async fn the_keys_of_assertions_are_public_and_their_private_parts_are_not() {
     let (gateway, _) = house_of_ann().await;

@@ -12,6 +12,18 @@ use support::{
 
 const NUMBER: &str = "+442079460123";
 
+/// A house whose phones are called and sent no text.
+async fn house_of_calls() -> (Site, PhoneService) {
+    let service = PhoneService::start().await;
+    let site = Site::new(env!("CARGO_BIN_EXE_doorward"), &[APP]);
+    let mfa = "[mfa]\nrequirement = \"optional\"\nmethods = [\"totp\", \"voice-code\"]";
+    let rules = rules(&[APP], &upstream().await).replace("[mfa]\nrequirement = \"optional\"", mfa);
+    let sections = service.sections();
+    let (_, voice) = sections.split_once("\n[voice]").unwrap();
+    site.configure(&[site.preamble(), rules, Outbox::of(&site).section(), format!("\n[voice]{voice}")].concat());
+    (site, service)
+}
+
 /// The digits of a sentence that reads them out.
 fn read_out(text: &str) -> String {
     let (_, code) = text.split_once("Your code is: ").unwrap();
@@ -77,4 +89,24 @@ async fn a_code_that_is_read_out_is_the_second_step_too() {
 
     let there = page.submit(&client, "/challenge/voice-code", &[("code", &said)]).await;
     assert_eq!(there.text, "GET /strong/page for ann", "{there:?}");
+}
+
+/// Row 14: the page of a number says that it was called, where nothing is texted.
+#[tokio::test]
+async fn a_number_that_is_only_called_is_not_said_to_be_sent_anything() {
+    let (site, service) = house_of_calls().await;
+    let ann = Person::add_with_mail(&site, "ann", "ann@example.com");
+    let gateway = site.start().await;
+    let client = gateway.client();
+    ann.visit(&client, &gateway.url(APP, "/page")).await;
+
+    let page = visit(&client, &gateway.url(PORTAL, "/account/phone")).await;
+    assert!(page.text.contains("Call me with a code"), "{}", page.text);
+    let page = page.submit(&client, "/account/phone", &[("address", NUMBER)]).await;
+    assert!(page.text.contains("We called <strong>+442079460123</strong> with a code."), "{}", page.text);
+    let call = service.take("voice").await;
+    page.submit(&client, "/account/phone/confirm", &[("code", code(&call))]).await;
+
+    let account = visit(&client, &gateway.url(PORTAL, "/account")).await;
+    assert!(account.text.contains("weaker than the others"), "{}", account.text);
 }

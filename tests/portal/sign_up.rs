@@ -45,6 +45,9 @@ async fn an_invitation_is_mailed_and_makes_one_account() {
     assert!(page.text.contains("You are invited to") && page.text.contains(EVE), "{}", page.text);
     assert_eq!((&page.headers["cache-control"], &page.headers["referrer-policy"]), (&NO_STORE, &SAME_ORIGIN));
     let token = page.hidden("token").unwrap().to_owned();
+    let fields = [("token", token.as_str()), ("name", "Eve Example"), ("password", "eve example eve example")];
+    let judged = page.submit(&client, "/password/judgement", &fields).await;
+    assert!(judged.status == 200 && judged.text.contains("mostly your name"), "while it is typed: {judged:?}");
     let short = page.submit(&client, "/invite", &[("token", &token), ("name", "Eve <b>"), ("password", "short")]).await;
     assert_eq!(short.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(short.text.contains("That is too short") && short.text.contains("Eve &#60;b&#62;"), "{}", short.text);

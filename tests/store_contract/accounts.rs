@@ -10,7 +10,7 @@ use doorward::{
     },
     ports::{
         Store,
-        store::{Account, Added, Charge, PasswordFactor, SealedKey, TotpFactor},
+        store::{Account, Added, Approval, Charge, Holder, PasswordFactor, SealedKey, TotpFactor},
     },
 };
 use std::sync::Arc;
@@ -21,7 +21,7 @@ pub(crate) async fn an_account_is_found_as_it_was_added(store: Arc<dyn Store>) {
     ann.user.name = String::from("Ann “A” O'Neill");
     ann.user.groups = vec!["finance".to_owned(), "quoted \" group".to_owned()];
     ann.password = Some(password("$argon2id$one"));
-    ann.enrol_until = Some(NOON + MINUTE);
+    ann.approval = Some(Approval { until: NOON + MINUTE, holder: Some(Holder::Half(hash(1))) });
     ann.user.language = Some(Language::French);
     let bob = account(BOB, "Bob");
     // Sorted by code point, whatever the locale of the database.
@@ -144,9 +144,28 @@ pub(crate) async fn enrolment_opens_and_closes(store: Arc<dyn Store>) {
 
     for until in [Some(NOON + MINUTE), None] {
         assert!(store.set_enrol_until(ANN, until).await.unwrap());
-        assert_eq!(store.account(ANN).await.unwrap().unwrap().enrol_until, until);
+        assert_eq!(store.account(ANN).await.unwrap().unwrap().approval.map(|approval| approval.until), until);
     }
     assert!(!store.set_enrol_until(UserId(Uuid::nil()), None).await.unwrap());
+}
+
+pub(crate) async fn a_mailbox_opens_enrolment_to_one_holder_and_overrules_no_operator(store: Arc<dyn Store>) {
+    settle(&store).await;
+    let approval = async || store.account(ANN).await.unwrap().unwrap().approval;
+    let [half, session] = [Holder::Half(hash(1)), Holder::Session(session_id(7))];
+    let later = NOON + MINUTE;
+
+    for holder in [half, session, half] {
+        store.open_enrolment(ANN, holder, later, NOON).await.unwrap();
+        assert_eq!(approval().await, Some(Approval { until: later, holder: Some(holder) }));
+    }
+    store.set_enrol_until(ANN, Some(later)).await.unwrap();
+    store.open_enrolment(ANN, half, later + MINUTE, NOON).await.unwrap();
+    assert_eq!(approval().await, Some(Approval { until: later, holder: None }));
+    store.open_enrolment(ANN, half, later + MINUTE, later).await.unwrap();
+    assert_eq!(approval().await, Some(Approval { until: later + MINUTE, holder: Some(half) }), "it was over");
+    assert_eq!(store.add_first_totp(&totp(1, ANN), later).await.unwrap(), Added::New);
+    assert_eq!(approval().await, None);
 }
 
 pub(crate) async fn an_enrolment_is_confirmed_once(store: Arc<dyn Store>) {
@@ -182,7 +201,7 @@ pub(crate) async fn of_racing_first_enrolments_one_counts_and_only_in_time(store
 
     assert_eq!(answers.iter().filter(|&&added| added == Added::New).count(), 1);
     assert_eq!(store.totp_factors(ANN).await.unwrap().len(), 1);
-    assert_eq!(store.account(ANN).await.unwrap().unwrap().enrol_until, None);
+    assert_eq!(store.account(ANN).await.unwrap().unwrap().approval, None);
 }
 
 pub(crate) async fn of_racing_uses_of_one_code_one_counts(store: Arc<dyn Store>) {

@@ -74,7 +74,7 @@ pub(crate) async fn of_racing_first_factors_of_any_kind_one_counts(store: Arc<dy
 
     assert_eq!(answers.iter().filter(|&&added| added == Added::New).count(), 1);
     assert_eq!(count(&store).await + store.contacts(ANN).await.unwrap().len(), 1);
-    assert_eq!(store.account(ANN).await.unwrap().unwrap().enrol_until, None);
+    assert_eq!(store.account(ANN).await.unwrap().unwrap().approval, None);
 }
 
 pub(crate) async fn a_first_factor_is_added_in_time_and_where_there_is_none(store: Arc<dyn Store>) {

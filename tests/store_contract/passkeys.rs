@@ -95,6 +95,7 @@ pub(crate) async fn a_reset_and_a_deletion_take_passkeys_along(store: Arc<dyn St
     assert_eq!(store.take_ceremony(hash(1)).await.unwrap(), None);
 }
 
+/// WA-01, among many.
 pub(crate) async fn of_racing_answers_one_takes_the_ceremony(store: Arc<dyn Store>) {
     settle(&store).await;
     for ceremony in [ceremony(1, Some(ANN)), ceremony(2, None)] {

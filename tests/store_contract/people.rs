@@ -42,7 +42,7 @@ pub(crate) fn account(id: UserId, login_id: &str) -> Account {
         disabled: false,
         created_at: NOON,
     };
-    Account { user, password: None, enrol_until: None }
+    Account { user, password: None, approval: None }
 }
 
 /// Ann and Bob have accounts.

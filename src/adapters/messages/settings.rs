@@ -33,6 +33,8 @@ pub struct Mail {
     pub from: Mailbox,
     /// By which way.
     pub route: MailRoute,
+    /// One line below every letter.
+    pub note: Option<String>,
     /// How long one may take, from connecting to the server's last word.
     pub timeout: Duration,
 }

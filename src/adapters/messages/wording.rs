@@ -37,6 +37,8 @@ pub(super) struct Words {
     pub otherwise: String,
     /// Where to do it.
     pub undo: Option<Zeroizing<String>>,
+    /// What the operator has to say below every letter.
+    pub note: Option<String>,
 }
 
 /// What a message carries.
@@ -61,6 +63,7 @@ impl Words {
             asked: asked(content.asked(), tongue),
             otherwise: String::new(),
             undo: None,
+            note: settings.mail.as_ref().and_then(|mail| mail.note.clone()),
         };
         let organisation = blank.organisation.clone();
         match content {
@@ -193,6 +196,7 @@ fn named_in_one_line(notice: &Notice) -> Notice {
         Notice::OfOwner(OwnAct::FactorFirst { method, name }) => {
             Notice::OfOwner(OwnAct::FactorFirst { method: *method, name: one_line(name) })
         }
+        Notice::OfOwner(OwnAct::BrowserRenamed { to }) => Notice::OfOwner(OwnAct::BrowserRenamed { to: one_line(to) }),
         Notice::ContactChanged { to: Some(to) } => Notice::ContactChanged { to: Some(one_line(to)) },
         Notice::OfOperator(OperatorAct::AppHandedOut { name }) => {
             Notice::OfOperator(OperatorAct::AppHandedOut { name: one_line(name) })

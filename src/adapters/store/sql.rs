@@ -129,7 +129,7 @@ macro_rules! second_factors {
 macro_rules! close_enrolment {
     () => {
         concat!(
-            "UPDATE accounts SET enrol_until = NULL WHERE id = $1 AND enrol_until > $2 AND ",
+            "UPDATE accounts SET enrol_until = NULL, enrol_for = NULL WHERE id = $1 AND enrol_until > $2 AND ",
             second_factors!("$1"),
             " = 0"
         )

@@ -70,8 +70,8 @@ pub(super) async fn one(world: &World, login_id: &LoginId) -> Result<Told, Failu
         ),
     ];
     lines.extend(factors.iter().map(|factor| ("Factor", spell(factor))));
-    if let Some(until) = account.enrol_until.filter(|until| factors.is_empty() && now < *until) {
-        lines.push(("Factor", format!("none; the first can be set up until {}", minute(until))));
+    if let Some(approval) = account.approval.filter(|approval| factors.is_empty() && now < approval.until) {
+        lines.push(("Factor", format!("none; the first can be set up until {}", minute(approval.until))));
     } else if factors.is_empty() {
         lines.push(("Factor", "none; `doorward user reset-mfa` lets them set one up".to_owned()));
     }
@@ -200,7 +200,7 @@ fn known(contacts: &[Contact], kind: Kind) -> String {
     })
 }
 
-fn as_json(Account { user, password, enrol_until }: &Account, factors: &[SecondFactor], contacts: &[Contact]) -> Value {
+fn as_json(Account { user, password, approval }: &Account, factors: &[SecondFactor], contacts: &[Contact]) -> Value {
     json!({
         "id": user.id.0,
         "login_id": user.login_id.as_str(),
@@ -212,7 +212,7 @@ fn as_json(Account { user, password, enrol_until }: &Account, factors: &[SecondF
         "created_at": rfc3339(user.created_at),
         "password_changed_at": password.as_ref().map(|password| rfc3339(password.changed_at)),
         "second_factors": factors.len(),
-        "enrol_until": enrol_until.map(rfc3339),
+        "enrol_until": approval.map(|approval| rfc3339(approval.until)),
     })
 }
 

@@ -31,6 +31,8 @@ pub struct ContactPage<'a> {
     pub place: Option<(Uuid, Order)>,
     /// The new one, while a code is on its way to it.
     pub pending: Option<Pending<'a>>,
+    /// How a code comes there; nothing where none does any more.
+    pub way: Option<Method>,
     /// Kept across a failed try.
     pub typed: &'a str,
     /// What they could set up instead that is stronger; the strongest first.
@@ -62,6 +64,16 @@ pub enum ContactNotice {
 }
 
 impl ContactPage<'_> {
+    /// Where the forms go.
+    fn action(&self) -> String {
+        format!("/account/{}", self.kind.name())
+    }
+
+    /// Whether a machine reads the code out.
+    fn is_called(&self) -> bool {
+        self.way == Some(Method::VoiceCode)
+    }
+
     /// Whether a script counts down to the next code.
     pub(in crate::edge::portal) fn counts(&self) -> bool {
         self.pending.is_some_and(|pending| pending.sent.waits())
@@ -91,6 +103,7 @@ mod tests {
             current: None,
             place: None,
             pending: None,
+            way: Some(Method::EmailCode),
             typed: "",
             stronger: &[],
             notice: None,
@@ -98,8 +111,13 @@ mod tests {
         let there = ContactPage { current: Some("ann@example.com"), ..none };
         let sent = OnItsWay { ends: gallery::in_five_minutes(), again: Some(gallery::in_five_minutes()) };
         let pending = ContactPage { pending: Some(Pending { address: "ann@example.org", sent }), ..there };
-        let phone =
-            ContactPage { kind: Kind::Phone, stronger: &[Method::Passkey, Method::SecurityKey, Method::Totp], ..none };
+        let phone = ContactPage {
+            kind: Kind::Phone,
+            way: Some(Method::SmsCode),
+            stronger: &[Method::Passkey, Method::SecurityKey, Method::Totp],
+            ..none
+        };
+        let texted = ContactPage { pending: Some(Pending { address: "+442079460000", sent }), ..phone };
         let failed = |page, notice| ContactPage { notice: Some(notice), typed: "020 7946 0000", ..page };
         let states = vec![
             ("email_none", none),
@@ -116,7 +134,9 @@ mod tests {
             ("phone_not_an_address", failed(phone, ContactNotice::NotAnAddress)),
             ("phone_email_first", failed(phone, ContactNotice::EmailFirst)),
             ("phone_country", failed(phone, ContactNotice::Proof(ProofNotice::NotSent(WhyNotSent::Country)))),
-            ("phone_pending", ContactPage { pending: Some(Pending { address: "+442079460000", sent }), ..phone }),
+            ("phone_pending", texted),
+            ("phone_to_call", ContactPage { way: Some(Method::VoiceCode), ..phone }),
+            ("phone_called", ContactPage { way: Some(Method::VoiceCode), ..texted }),
         ];
 
         for (state, shown) in gallery::exhibit("contact", states) {

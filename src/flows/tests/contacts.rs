@@ -1,6 +1,6 @@
 //! One's own addresses.
 
-use super::{ANN, MINUTE, Phone, Requirement, STEP, Scene, anywhere, just_before};
+use super::{ANN, MINUTE, Phone, Requirement, STEP, Scene, anywhere, gated::Gated, just_before};
 use crate::{
     adapters::store::MemoryStore,
     domain::{
@@ -19,6 +19,7 @@ use crate::{
     },
     ports::messages::{CodePurpose, Content, Notice},
 };
+use futures_util::future::join_all;
 
 const OLD: &str = "ann@example.com";
 const NEW: &str = "ann@example.org";
@@ -272,4 +273,39 @@ async fn every_change_to_how_one_signs_in_is_told() {
             Notice::RecoveryCodeUsed { left: 9 },
         ]
     );
+}
+
+/// EN-04: an approval is used up by what it opened, a phone number on the account page too.
+#[tokio::test]
+async fn of_many_who_share_an_approval_one_adds_a_factor_whether_a_number_or_an_app() {
+    let mut scene = Scene::with(Requirement::Optional, Gated::default()).asked_for_more();
+    scene.world.settings.methods = vec![Method::SmsCode, Method::Totp];
+    let ann = scene.add(ANN).await;
+    scene.reach(&ann, OLD).await;
+    let (opened, _) = scene.enter(&anywhere()).await;
+    let token = opened.token;
+    let full = scene.full(&token).await;
+    scene.give_address(Kind::Phone, NUMBER, &token).await.unwrap();
+    let (bearer, code, caller) = (scene.bearer(&token).await, scene.last_code(), anywhere());
+    let world = &scene.world;
+    let mut offers = Vec::new();
+    for _ in 0..64 {
+        offers.push(enroll::offer(world, &bearer).await.unwrap());
+    }
+
+    let number = async || contacts::confirm(world, &full, Kind::Phone, &code, &token, &caller).await.is_ok();
+    let app = async |offer: &enroll::Offer| {
+        let code = offer.key.code_shown(scene.now());
+        enroll::confirm(world, &bearer, &offer.sealed, &code, "", &caller).await.is_ok()
+    };
+    let race = offers
+        .iter()
+        .enumerate()
+        .map(|(racer, offer)| async move { if racer % 2 == 0 { number().await } else { app(offer).await } });
+    let won = join_all(race).await.into_iter().filter(|won| *won).count();
+
+    assert_eq!(won, 1);
+    let numbers = scene.addresses(&ann).await.len() - 1;
+    assert_eq!(numbers + scene.world.store.totp_factors(ann.id).await.unwrap().len(), 1);
+    assert_eq!(scene.world.store.account(ann.id).await.unwrap().unwrap().approval, None);
 }

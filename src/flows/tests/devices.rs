@@ -5,6 +5,7 @@ use crate::{
     adapters::store::MemoryStore,
     domain::{
         contact::{Address, Channel, EmailAddress},
+        event::What,
         factor::Method,
         policy::{Freshness, Lack, Missing, Requirement as Demand},
         secret::Token,
@@ -22,7 +23,7 @@ use crate::{
         sign_in::{Opened, Outcome},
     },
     ports::{
-        messages::{Content, Notice},
+        messages::{Content, Notice, OwnAct},
         store::Undo,
     },
 };
@@ -357,11 +358,18 @@ async fn a_remembered_browser_is_renamed_by_its_owner_after_a_fresh_proof() {
     let full = scene.full(&opened.token).await;
     let kept = devices::list(&scene.world, ann.id).await.unwrap().remove(0);
     let named = async || devices::list(&scene.world, ann.id).await.unwrap().remove(0).name;
-    let rename = async |typed: &str| devices::rename(&scene.world, &full, kept.id, typed).await;
+    let rename = async |typed: &str| devices::rename(&scene.world, &full, kept.id, typed, &anywhere()).await;
 
-    assert!(rename(" Kitchen\u{7} laptop ").await.unwrap());
-    assert_eq!(named().await.as_deref(), Some("Kitchen laptop"));
-    assert!(!rename("  ").await.unwrap());
+    scene.reach(&ann, "ann@example.com").await;
+    scene.inbox.0.lock().unwrap().clear();
+    for typed in [" Kitchen\u{7} laptop ", "Kitchen laptop", "  "] {
+        rename(typed).await.unwrap();
+        assert_eq!(named().await.as_deref(), Some("Kitchen laptop"));
+    }
+    let to = "Kitchen laptop".to_owned();
+    assert_eq!(scene.notices_sent(), [Notice::OfOwner(OwnAct::BrowserRenamed { to: to.clone() })], "told once");
+    let event = scene.world.store.recent_events(ann.id, 1).await.unwrap().remove(0).what;
+    assert_eq!(event, What::DeviceRenamed { from: kept.name, to });
     scene.wait(6 * MINUTE);
     let stale = rename("Mine").await;
 

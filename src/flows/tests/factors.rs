@@ -163,7 +163,7 @@ async fn of_two_first_passkeys_at_once_one_counts() {
 
     assert_eq!([one, other, app].iter().filter(|answer| answer.is_ok()).count(), 1);
     assert_eq!(scene.factors(&ann).await.len(), 1);
-    assert_eq!(scene.world.store.account(ann.id).await.unwrap().unwrap().enrol_until, None);
+    assert_eq!(scene.world.store.account(ann.id).await.unwrap().unwrap().approval, None);
 }
 
 #[tokio::test]

@@ -16,8 +16,9 @@ use crate::{
         user::User,
     },
     flows::{
+        Caller,
         administer::ENROL_WITHIN,
-        challenge::ChallengeError,
+        challenge::{ChallengeError, answer_password},
         codes::SendError,
         contacts::{self, ContactError},
         enroll,
@@ -25,7 +26,10 @@ use crate::{
         first_factor,
         sign_in::{Outcome, SignInError},
     },
-    ports::messages::{Content, Notice},
+    ports::{
+        messages::{Content, Notice},
+        store::{Approval, Holder},
+    },
 };
 use futures_util::future::join_all;
 use std::sync::Arc;
@@ -39,8 +43,7 @@ impl Scene {
     }
 
     fn asking(mut self, who: Option<Who>) -> Self {
-        let access = Access::Require(policy::Requirement { who, ..policy::Requirement::at(Level::Mfa) });
-        self.world.settings.asking = vec![Arc::new(Policy::new("strong", access))];
+        self.world.settings.asking = vec![asking_for_more(who)];
         self
     }
 
@@ -70,6 +73,12 @@ impl Scene {
         let (phone, opened) = self.add_app(token, "Phone").await.unwrap();
         (phone, opened.token)
     }
+}
+
+/// What an application asks for that wants a second factor of these people.
+pub(super) fn asking_for_more(who: Option<Who>) -> Arc<Policy> {
+    let access = Access::Require(policy::Requirement { who, ..policy::Requirement::at(Level::Mfa) });
+    Arc::new(Policy::new("strong", access))
 }
 
 fn of_finance() -> Who {
@@ -163,7 +172,7 @@ async fn a_code_from_the_mailbox_opens_the_set_up_once_and_no_method_has_to_be_m
     let session = scene.session(&token).await;
     assert_eq!(Level::reached(&session.authentications, scene.now()), Some(Level::Mfa));
     let account = scene.world.store.account(ann.id).await.unwrap().unwrap();
-    assert_eq!(account.enrol_until, None, "it is used up");
+    assert_eq!(account.approval, None, "it is used up");
     scene.wait(STEP);
     scene.sign_in(&phone, &anywhere()).await;
     let events = scene.world.store.recent_events(ann.id, 100).await.unwrap();
@@ -190,19 +199,59 @@ async fn a_wrong_code_opens_nothing_and_a_right_one_for_a_quarter_of_an_hour() {
     assert!(matches!(answer, Err(ChallengeError::Over)), "{answer:?}");
 }
 
+/// OB-02: whoever knows the password alone gets no further by it.
+#[tokio::test]
+async fn what_the_mailbox_opened_is_open_to_the_browser_that_brought_the_code_alone() {
+    let (mut scene, _) = Scene::house_of_mailboxes().await;
+    let half = scene.half(&anywhere()).await;
+    scene.ask_mailbox(&half).await.unwrap();
+    scene.open(&half, &scene.last_code()).await.unwrap();
+
+    let thief = scene.half(&from("198.51.100.7")).await;
+    let refused = scene.adds(&thief).await;
+    assert!(matches!(refused, Err(ChangeError::NeedsMailbox)), "{refused:?}");
+    assert_eq!(scene.adds(&half).await.unwrap(), Right::First);
+
+    // The same of somebody signed in, whose token is another one after each proof.
+    scene.world.settings.requirements.everybody = Requirement::Optional;
+    let scene = scene.asked_for_more();
+    scene.wait(15 * MINUTE);
+    let (opened, _) = scene.enter(&anywhere()).await;
+    let (thief, _) = scene.enter(&from("198.51.100.7")).await;
+    scene.ask_mailbox(&opened.token).await.unwrap();
+    scene.open(&opened.token, &scene.last_code()).await.unwrap();
+    let bearer = scene.bearer(&opened.token).await;
+    let opened = answer_password(&scene.world, &bearer, super::PASSWORD, &anywhere()).await.unwrap();
+    let refused = scene.adds(&thief.token).await;
+    assert!(matches!(refused, Err(ChangeError::NeedsMailbox)), "{refused:?}");
+    scene.set_up(&opened.token).await;
+}
+
 #[tokio::test]
 async fn of_many_who_bring_the_same_code_one_opens_the_set_up() {
     let (scene, ann) = Scene::house_of_mailboxes().await;
     let half = scene.half(&anywhere()).await;
     scene.ask_mailbox(&half).await.unwrap();
-    let (bearer, code, caller) = (scene.bearer(&half).await, scene.last_code(), anywhere());
+    let (bearer, code) = (scene.bearer(&half).await, scene.last_code());
+    // Each in a lane of its own, so that no budget keeps any of them from trying.
+    let mut callers = Vec::new();
+    for _ in 0..64 {
+        let browser = scene.world.entropy.token();
+        scene.world.store.know_browser(browser.hash(), ann.id, scene.now()).await.unwrap();
+        callers.push(Caller { browser: Some(browser), ..anywhere() });
+    }
 
-    // As many as the budget of tries lets through.
-    let opened = join_all((0..10).map(|_| first_factor::open(&scene.world, &bearer, &code, &half, &caller))).await;
+    let race = callers.iter().map(|caller| first_factor::open(&scene.world, &bearer, &code, &half, caller));
+    let opened = join_all(race).await;
 
     assert_eq!(opened.iter().filter(|answer| answer.is_ok()).count(), 1, "{opened:?}");
+    let too_late = |answer: &Result<(), ChallengeError>| {
+        matches!(answer, Ok(()) | Err(ChallengeError::AlreadyUsed | ChallengeError::Over | ChallengeError::Gone))
+    };
+    assert!(opened.iter().all(too_late), "none was kept from trying: {opened:?}");
     let account = scene.world.store.account(ann.id).await.unwrap().unwrap();
-    assert_eq!(account.enrol_until, Some(scene.now() + 15 * MINUTE));
+    let approval = Approval { until: scene.now() + 15 * MINUTE, holder: Some(Holder::Half(half.hash())) };
+    assert_eq!(account.approval, Some(approval));
 }
 
 #[tokio::test]

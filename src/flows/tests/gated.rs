@@ -21,7 +21,7 @@ use crate::{
         store::{
             Account, AccountStore, ActivityStore, Added, Attempt, BudgetStore, Ceremony, Charge, Claim, ContactStore,
             Device, DeviceId, DeviceStore, FactorStore, FoundCode, FoundHeld, GraceStore, Handoff, HashedCode, Held,
-            HeldStore, Invitation, InvitationStore, LastFactor, PasskeyFactor, PasskeyStore, PasswordChange,
+            HeldStore, Holder, Invitation, InvitationStore, LastFactor, PasskeyFactor, PasskeyStore, PasswordChange,
             PasswordFactor, PasswordReset, PasswordStore, ReceiptStore, RecoveryStore, Redeemed, Room, SealedKey,
             SentCode, SentPurpose, SessionStore, SessionSummary, TotpFactor, TraceStore, Undo,
         },
@@ -110,6 +110,7 @@ gated!(AccountStore {
     fn set_password(user: UserId, password: &PasswordFactor) -> bool;
     fn rehash_password(user: UserId, old_phc: &str, new_phc: &str) -> ();
     fn set_enrol_until(user: UserId, until: Option<Timestamp>) -> bool;
+    fn open_enrolment(user: UserId, holder: Holder, until: Timestamp, now: Timestamp) -> ();
     fn add_totp(factor: &TotpFactor) -> Added;
     fn add_first_totp(factor: &TotpFactor, now: Timestamp) -> Added;
     fn totp_factors(user: UserId) -> Vec<TotpFactor>;

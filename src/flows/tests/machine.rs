@@ -7,7 +7,8 @@
 //! - A half session opens the next step and nothing else.
 //! - A password alone opens what the operator wants no more for, and makes no session stronger; a remembered browser spares a
 //!   step and proves nothing; a reset signs nobody in.
-//! - No change to how somebody signs in is made without a fresh proof by the strongest they have, or after a loss.
+//! - No change to how somebody signs in is made without a fresh proof by the strongest they have, or after a loss. Where a
+//!   password is not enough, the first takes an operator's word, or the mailbox's in the browser that brought it.
 //! - Whoever is thrown out is out.
 
 mod acts;
@@ -21,7 +22,7 @@ mod posting;
 mod proving;
 
 use super::ANN;
-use acts::{Act, Out};
+use acts::{Act, End, Out};
 use book::Book;
 use episodes::life;
 use houses::{House, house};
@@ -57,6 +58,7 @@ const EVERYTHING: &[&str] = &[
     "address proven",
     "app added",
     "app replaced",
+    "asked for first",
     "browser remembered",
     "code by app",
     "code sent",
@@ -67,6 +69,7 @@ const EVERYTHING: &[&str] = &[
     "key made",
     "key touched",
     "let pass",
+    "opened by mail",
     "others ended",
     "passkey alone",
     "passkey made",
@@ -75,6 +78,7 @@ const EVERYTHING: &[&str] = &[
     "password alone",
     "password changed",
     "password reset",
+    "phone added",
     "proven by what was sent",
     "recovery code",
     "remembered",
@@ -107,10 +111,10 @@ async fn the_machine_gets_somewhere() {
         Act::Touch { browser: 0, user: 0, nth: 0 },
         Act::ChangePassword { browser: 0, right: true, ends: true },
         Act::GiveAddress { browser: 0, phone: true },
-        Act::TypeSent { browser: 0, nth: 0, proves: false },
+        Act::TypeSent { browser: 0, nth: 0, end: End::Address },
         Act::Time { seconds: 120 },
         Act::Ask { browser: 0, method: 2 },
-        Act::TypeSent { browser: 0, nth: 0, proves: true },
+        Act::TypeSent { browser: 0, nth: 0, end: End::Proof },
         Act::DropAddress { browser: 0, phone: true },
         // Bob loses his phone.
         Act::Password { browser: 1, user: 1, age: 0 },
@@ -136,7 +140,23 @@ async fn the_machine_gets_somewhere() {
     // Carol has nothing but a password.
     let alone = [Act::Invite, Act::Join { browser: 0, nth: 0 }];
 
+    // Ann's mailbox opens her first set-up, and an application asks for one where the house does not.
+    let mailbox = [
+        Act::Password { browser: 0, user: 0, age: 0 },
+        Act::AskMailbox { browser: 0 },
+        Act::TypeSent { browser: 0, nth: 0, end: End::SetUp },
+        Act::GivePhone { browser: 0, is_called: true },
+        Act::TypeSent { browser: 0, nth: 0, end: End::Phone },
+    ];
+    let asked = [
+        Act::Password { browser: 0, user: 0, age: 0 },
+        Act::Enrol { browser: 0 },
+        Act::SetPrimary { browser: 0, user: 0, nth: 1 },
+    ];
+
     let mut done = perform(House::Required, &required).await.done;
+    done.extend(perform(House::Mailbox, &mailbox).await.done);
+    done.extend(perform(House::Asked, &asked).await.done);
     done.extend(perform(House::Graceful, &alone).await.done);
     done.extend(perform(House::Optional, &alone).await.done);
     assert_eq!(done.into_iter().collect::<Vec<_>>(), EVERYTHING);

@@ -15,7 +15,7 @@ use crate::{
         challenge::ChallengeError,
         factors::{self, ChangeError},
         passkeys::{self, Answer, Challenge},
-        sign_in::Opened,
+        sign_in::{Opened, Outcome},
     },
     ports::{passkeys::PasskeyError, store::PasskeyFactor},
 };
@@ -134,6 +134,7 @@ async fn a_passkey_alone_signs_in() {
     assert_eq!((kept.name.as_str(), kept.used_at), ("Laptop", Some(scene.now())));
 }
 
+/// WA-01: it is taken away before it is read.
 #[tokio::test]
 async fn an_answer_counts_once() {
     let scene = Scene::new();
@@ -152,6 +153,7 @@ async fn an_answer_counts_once() {
     assert!(matches!(elsewhere, Err(ChallengeError::Passkey(PasskeyError::Refused(_)))), "{elsewhere:?}");
 }
 
+/// WA-01: it is bound to browser, purpose and time.
 #[tokio::test]
 async fn a_challenge_serves_one_browser_one_purpose_and_five_minutes() {
     let scene = Scene::new();
@@ -173,6 +175,28 @@ async fn a_challenge_serves_one_browser_one_purpose_and_five_minutes() {
     let answer = laptop.answer(&challenge.options, &ann);
     scene.wait(5 * MINUTE);
     assert!(matches!(scene.give(&challenge, &answer, &mine).await, Err(ChallengeError::Wrong)));
+}
+
+/// WA-09: nobody learns by being asked who has a passkey, not with the password either.
+#[tokio::test]
+async fn who_signs_in_is_asked_the_same_whoever_they_are() {
+    let scene = Scene::new();
+    let (_, _, opened) = scene.add_with_passkey().await;
+    scene.add("bob").await;
+    let ann = scene.half(&anywhere()).await;
+    let Ok(Outcome::Enrol(bob)) = scene.password("bob", super::PASSWORD, &anywhere()).await else {
+        panic!("bob is in")
+    };
+
+    let mut asked = Vec::new();
+    for browser in [scene.world.entropy.token(), bob, ann, opened.token] {
+        let mut options: Value = serde_json::from_str(&scene.ask(&browser).await.options).unwrap();
+        assert!(options["challenge"].take().is_string());
+        assert_eq!(options["allowCredentials"], json!([]));
+        asked.push(options);
+    }
+
+    assert!(asked.iter().all(|other| *other == asked[0]), "{asked:?}");
 }
 
 #[tokio::test]

@@ -61,7 +61,7 @@ async fn a_phone_is_the_first_second_step_of_a_sign_in_that_owes_one() {
     let session = scene.session(&opened.token).await;
     assert_eq!(Level::reached(&session.authentications, scene.now()), Some(Level::Mfa));
     assert_eq!(held(&scene.world, ann.id).await.unwrap(), [Method::SmsCode, Method::Password]);
-    assert_eq!(scene.world.store.account(ann.id).await.unwrap().unwrap().enrol_until, None, "the day is used up");
+    assert_eq!(scene.world.store.account(ann.id).await.unwrap().unwrap().approval, None, "the day is used up");
     let told: Vec<_> = {
         let sent = scene.inbox.0.lock().unwrap();
         let changed = sent.iter().filter(|message| {

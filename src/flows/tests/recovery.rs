@@ -6,7 +6,7 @@ use crate::{
         change::FRESH_FOR,
         factor::{Method, recovery::Code},
         policy::{Access, Decision, Freshness, Missing, Policy, Requirement as Demand, Visitor},
-        secret::Token,
+        secret::{Secret, Token},
         session::{Level, latest},
         throttle::{CODE_SETS, Closed},
         user::LoginId,
@@ -19,9 +19,14 @@ use crate::{
         recovery::{GenerateError, answer_recovery, generate, left},
         sign_in::{Opened, Outcome},
     },
+    ports::{HasherBusy, PasswordHasher},
 };
+use async_trait::async_trait;
 use futures_util::future::join_all;
-use std::{collections::HashSet, sync::atomic::Ordering};
+use std::{
+    collections::HashSet,
+    sync::{Arc, atomic::Ordering},
+};
 
 impl Scene {
     async fn codes(&self, token: &Token) -> Vec<Code> {
@@ -30,6 +35,24 @@ impl Scene {
 
     async fn recover(&self, token: &Token, typed: &str) -> Result<Opened, ChallengeError> {
         answer_recovery(&self.world, &self.bearer(token).await, typed, &anywhere()).await
+    }
+}
+
+/// A hasher whose queue is full.
+struct Busy;
+
+#[async_trait]
+impl PasswordHasher for Busy {
+    async fn hash(&self, _password: Secret) -> Result<String, HasherBusy> {
+        Err(HasherBusy)
+    }
+
+    async fn verify(&self, _password: Secret, _phc: Option<String>) -> Result<bool, HasherBusy> {
+        Err(HasherBusy)
+    }
+
+    fn is_outdated(&self, _phc: &str) -> bool {
+        false
     }
 }
 
@@ -160,6 +183,21 @@ async fn a_sixth_set_within_the_hour_waits() {
 
     assert!(matches!(sixth, Err(GenerateError::TooMany(Closed::Until(at))) if at > scene.now()), "{sixth:?}");
     assert_eq!(left_to_ann(&scene).await, 10, "the latest set stays good");
+}
+
+#[tokio::test]
+async fn a_set_that_the_hasher_had_no_time_for_is_not_counted() {
+    let mut scene = Scene::new();
+    let (_, phone) = scene.add_with_phone(ANN).await;
+    let full = scene.full(&scene.sign_in(&phone, &anywhere()).await.token).await;
+    let hasher = std::mem::replace(&mut scene.world.hasher, Arc::new(Busy));
+    for _ in 0..=CODE_SETS.free {
+        let none = generate(&scene.world, &full, &anywhere()).await;
+        assert!(matches!(none, Err(GenerateError::Busy(_))), "{none:?}");
+    }
+
+    scene.world.hasher = hasher;
+    assert_eq!(generate(&scene.world, &full, &anywhere()).await.unwrap().len(), 10);
 }
 
 #[tokio::test]

@@ -200,6 +200,7 @@ async fn only_ones_own_are_asked_for_and_taken() {
     assert!(matches!(stolen, Err(ChallengeError::Wrong)), "{stolen:?}");
 }
 
+/// WA-04: an empty list would let any key pass.
 #[tokio::test]
 async fn who_has_none_is_not_asked() {
     let scene = Scene::new();

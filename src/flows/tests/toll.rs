@@ -6,6 +6,7 @@ use crate::{
         contact::{Channel, NumberPrefix},
         factor::Method,
         secret::Token,
+        throttle::SENDS_TO_PHONE,
         time::Timestamp,
         user::User,
     },
@@ -22,11 +23,15 @@ const HOUR: Duration = Duration::from_hours(1);
 impl Scene {
     /// A house that texts the whole world, so many times an hour to one country.
     fn texting_everywhere(per_hour: u32) -> Self {
-        let mut scene = Self::offering(&[Method::SmsCode]);
+        let mut scene = Self::offering(&[Method::SmsCode, Method::EmailCode]);
         scene.world.settings.countries = vec![(Channel::Sms, NumberPrefix::parse("+").unwrap())];
         scene.world.settings.per_hour = [(Channel::Sms, per_hour)].into();
         scene.set(Timestamp::from_millis((scene.now().as_millis() / 3_600_000 + 1) * 3_600_000));
         scene
+    }
+
+    async fn mail_code(&self, half: &Token, caller: &Caller) -> Result<(), SendError> {
+        codes::send(&self.world, &self.bearer(half).await, Method::EmailCode, None, half, caller).await
     }
 
     /// Somebody with this number, and their half session.
@@ -103,4 +108,51 @@ async fn one_country_that_a_robot_asks_for_closes_no_other() {
 
     let (_, ann) = scene.with_number(ANN, "+442079460123").await;
     scene.text(&ann, &from("192.0.2.1")).await.unwrap();
+}
+
+/// TH-06, OB-03: every known browser has a lane of its own, and all of them together a limit.
+#[tokio::test]
+async fn a_phone_gets_twenty_messages_an_hour_from_however_many_browsers() {
+    let scene = Scene::texting_everywhere(1000);
+    let (ann, _) = scene.with_number(ANN, "+442079460123").await;
+    let mut sent = 0;
+    for place in 0..6 {
+        let browser = scene.world.entropy.token();
+        scene.world.store.know_browser(browser.hash(), ann.id, scene.now()).await.unwrap();
+        let caller = Caller { browser: Some(browser), ..from(&format!("198.51.{place}.1")) };
+        let half = scene.half(&caller).await;
+        for _ in 0..5 {
+            sent += u32::from(scene.text(&half, &caller).await.is_ok());
+            scene.wait(MINUTE);
+        }
+    }
+    assert_eq!(sent, SENDS_TO_PHONE.free);
+
+    scene.wait(HOUR);
+    let half = scene.half(&from("192.0.2.1")).await;
+    scene.text(&half, &from("192.0.2.1")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_message_that_one_budget_refuses_costs_the_others_nothing() {
+    let scene = Scene::texting_everywhere(26);
+    let network = from("203.0.113.1");
+    // Half of them to each of two countries, so that the network is closed and neither country is.
+    for place in 0..50 {
+        let number = if place % 2 == 0 { format!("+2217712345{place:02}") } else { format!("+2267012345{place:02}") };
+        let (_, half) = scene.with_number(&format!("eve{place}"), &number).await;
+        scene.text(&half, &network).await.unwrap();
+    }
+    let (ann, half) = scene.with_number(ANN, "+221771234599").await;
+    scene.reach(&ann, "ann@example.com").await;
+    for _ in 0..3 {
+        assert!(matches!(scene.text(&half, &network).await, Err(SendError::TooSoon(_))));
+    }
+
+    // Neither the hour of the country nor Ann has paid for what was refused.
+    scene.text(&half, &from("192.0.2.1")).await.unwrap();
+    scene.wait(MINUTE);
+    let over = scene.text(&half, &from("192.0.2.1")).await;
+    assert!(matches!(over, Err(SendError::TooSoon(_))), "the hour is used up: {over:?}");
+    scene.mail_code(&half, &from("192.0.2.1")).await.unwrap();
 }

@@ -5,6 +5,7 @@ use crate::domain::{
     factor::FactorId,
     language::Language,
     secret::TokenHash,
+    session::SessionId,
     time::Timestamp,
     user::{LoginId, User, UserId},
 };
@@ -17,8 +18,27 @@ pub struct Account {
     pub user: User,
     /// Their password; an account may have none yet.
     pub password: Option<PasswordFactor>,
-    /// Until when the operator lets them enrol their first second factor with the password alone (EN-04).
-    pub enrol_until: Option<Timestamp>,
+    /// Whose word lets them enrol their first second factor with no proof but the password (EN-04).
+    pub approval: Option<Approval>,
+}
+
+/// Leave to enrol the first second factor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Approval {
+    /// Until when.
+    pub until: Timestamp,
+    /// Whose leave it is: of one portal token, where that brought a code from the mailbox (OB-02); of whoever knows the password,
+    /// where an operator gave it.
+    pub holder: Option<Holder>,
+}
+
+/// Who holds a portal token, as long as it lasts: the token of a session is another one after each proof.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holder {
+    /// A half session, which has no name but its token.
+    Half(TokenHash),
+    /// A session.
+    Session(SessionId),
 }
 
 /// A memorised secret.
@@ -95,8 +115,17 @@ pub trait AccountStore: Send + Sync {
     async fn set_password(&self, user: UserId, password: &PasswordFactor) -> Result<bool, StoreError>;
     /// Replaces the hash of the very same password, unless it was changed meanwhile.
     async fn rehash_password(&self, user: UserId, old_phc: &str, new_phc: &str) -> Result<(), StoreError>;
-    /// Opens or closes the time in which the first second factor may be enrolled; `false` if there is no such account.
+    /// Opens or closes the time in which the first second factor may be enrolled, for whoever knows the password; `false` if
+    /// there is no such account.
     async fn set_enrol_until(&self, user: UserId, until: Option<Timestamp>) -> Result<bool, StoreError>;
+    /// Opens it to one portal token, in place of another's. An operator's word that lasts at `now` stays.
+    async fn open_enrolment(
+        &self,
+        user: UserId,
+        holder: Holder,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
 
     /// Adds an authenticator app, unless its id is taken (an enrolment is confirmed once).
     async fn add_totp(&self, factor: &TotpFactor) -> Result<Added, StoreError>;

@@ -169,6 +169,9 @@ impl Tongue for English {
                     count => format!("{count} sessions of {account} were ended on its account page."),
                 },
             ),
+            OwnAct::BrowserRenamed { to } => {
+                ("a browser was renamed", format!("A remembered browser of {account} is now called “{to}”."))
+            }
             OwnAct::BrowsersForgotten { count } => (
                 "a browser was forgotten",
                 match count {

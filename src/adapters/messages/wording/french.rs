@@ -194,6 +194,10 @@ impl Tongue for French {
                     count => format!("{count} sessions du {account} ont été fermées depuis la page du compte."),
                 },
             ),
+            OwnAct::BrowserRenamed { to } => (
+                "un navigateur a été renommé",
+                format!("Un navigateur mémorisé du {account} s'appelle désormais «\u{a0}{to}\u{a0}»."),
+            ),
             OwnAct::BrowsersForgotten { count } => (
                 "un navigateur n'est plus mémorisé",
                 match count {

@@ -180,6 +180,9 @@ impl Tongue for German {
                     count => format!("{count} Sitzungen {its} wurden auf der Kontoseite beendet."),
                 },
             ),
+            OwnAct::BrowserRenamed { to } => {
+                ("Browser umbenannt", format!("Ein gemerkter Browser {its} heißt jetzt „{to}“."))
+            }
             OwnAct::BrowsersForgotten { count } => (
                 "Browser nicht mehr gemerkt",
                 match count {

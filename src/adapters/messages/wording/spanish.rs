@@ -176,6 +176,10 @@ impl Tongue for Spanish {
                     count => format!("Se han cerrado {count} sesiones de {account} desde la página de la cuenta."),
                 },
             ),
+            OwnAct::BrowserRenamed { to } => (
+                "se ha cambiado el nombre de un navegador",
+                format!("Un navegador recordado de {account} se llama ahora «{to}»."),
+            ),
             OwnAct::BrowsersForgotten { count } => (
                 "ya no se recuerda un navegador",
                 match count {

@@ -1,7 +1,10 @@
 use super::*;
 use crate::{
     adapters::{
-        messages::letter::{self, Html, Plain},
+        messages::{
+            letter::{self, Html, Plain},
+            settings::{Mail, MailRoute},
+        },
         system::SystemEntropy,
     },
     domain::{contact::EmailAddress, factor::Method, time::Timestamp},
@@ -86,6 +89,7 @@ fn every_content() -> Vec<(&'static str, Content)> {
         ("factor_first", notice(Notice::OfOwner(OwnAct::FactorFirst { method: first.0, name: first.1 }))),
         ("session_ended", notice(Notice::OfOwner(OwnAct::SessionsEnded { count: 1 }))),
         ("sessions_ended", notice(Notice::OfOwner(OwnAct::SessionsEnded { count: 3 }))),
+        ("browser_renamed", notice(Notice::OfOwner(OwnAct::BrowserRenamed { to: "Kitchen laptop".to_owned() }))),
         ("browser_forgotten", notice(Notice::OfOwner(OwnAct::BrowsersForgotten { count: 1 }))),
         ("browsers_forgotten", notice(Notice::OfOwner(OwnAct::BrowsersForgotten { count: 2 }))),
         ("recovery_codes_replaced", notice(Notice::RecoveryCodesReplaced)),
@@ -211,6 +215,20 @@ fn text_and_html_say_the_same() {
             let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
             assert!(html.contains(&line), "{name}: {line:?} is not in {html:?}");
         }
+    }
+}
+
+#[test]
+fn what_the_operator_has_to_say_is_below_every_letter_and_in_no_text() {
+    let (from, route) = ("no-reply@example.com".parse().unwrap(), MailRoute::Outbox("outbox".into()));
+    let mail = Mail { from, route, note: Some("Fish & chips?".to_owned()), timeout: Duration::from_secs(10) };
+    let settings = Settings { mail: Some(mail), ..settings() };
+    for (name, content) in every_content() {
+        let words = Words::of(&content, Language::English, &settings);
+        let (plain, html) = (Plain { words: &words }.render().unwrap(), Html { words: &words }.render().unwrap());
+        assert!(plain.ends_with("\n\nFish & chips?\n"), "{name}: {plain}");
+        assert!(read_aloud(&html).ends_with(" Fish & chips?"), "{name}: {html}");
+        assert!(!words.texted().contains("Fish"), "{name}");
     }
 }
 

@@ -52,10 +52,10 @@ pub(super) trait Tongue: Sync {
     /// The matter of a notice, and what happened.
     fn notice(&self, notice: &Notice, login_id: &str) -> (&'static str, String);
 
-    /// The same of what an operator did.
-    /// What somebody did on their account page: its matter, and a sentence.
+    /// The same of what somebody did on their account page.
     fn own_act(&self, act: &OwnAct, login_id: &str) -> (&'static str, String);
 
+    /// The same of what an operator did.
     fn operator_act(&self, act: &OperatorAct, login_id: &str) -> (&'static str, String);
 
     /// What to do if a notice is about oneself.

@@ -12,7 +12,7 @@ use crate::{
     },
     ports::{
         StoreError,
-        store::{Account, AccountStore, Added, PasswordFactor, SealedKey, TotpFactor},
+        store::{Account, AccountStore, Added, Approval, Holder, PasswordFactor, SealedKey, TotpFactor},
     },
 };
 use async_trait::async_trait;
@@ -24,8 +24,8 @@ impl Tables {
         if self.count_second_factors(user) > 0 {
             return false;
         }
-        let enrol_until = self.accounts.get_mut(&user).map(|account| &mut account.enrol_until);
-        enrol_until.is_some_and(|until| until.take_if(|until| *until > now).is_some())
+        let approval = self.accounts.get_mut(&user).map(|account| &mut account.approval);
+        approval.is_some_and(|approval| approval.take_if(|approval| approval.until > now).is_some())
     }
 
     /// Adds an account, unless its id or login id is taken.
@@ -114,8 +114,25 @@ impl AccountStore for MemoryStore {
     async fn set_enrol_until(&self, user: UserId, until: Option<Timestamp>) -> Result<bool, StoreError> {
         let mut tables = self.tables();
         let Some(account) = tables.accounts.get_mut(&user) else { return Ok(false) };
-        account.enrol_until = until;
+        account.approval = until.map(|until| Approval { until, holder: None });
         Ok(true)
+    }
+
+    async fn open_enrolment(
+        &self,
+        user: UserId,
+        holder: Holder,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut tables = self.tables();
+        let is_an_operators = |approval: &Approval| approval.holder.is_none() && approval.until > now;
+        if let Some(account) = tables.accounts.get_mut(&user)
+            && !account.approval.as_ref().is_some_and(is_an_operators)
+        {
+            account.approval = Some(Approval { until, holder: Some(holder) });
+        }
+        Ok(())
     }
 
     async fn add_totp(&self, factor: &TotpFactor) -> Result<Added, StoreError> {

@@ -16,7 +16,7 @@ use crate::{
     },
     ports::{
         StoreError,
-        store::{Account, AccountStore, Added, PasswordFactor, SealedKey, TotpFactor},
+        store::{Account, AccountStore, Added, Holder, PasswordFactor, SealedKey, TotpFactor},
     },
 };
 use async_trait::async_trait;
@@ -25,7 +25,7 @@ use sqlx::{query, query_as, query_scalar};
 macro_rules! select_account {
     ($rest:literal) => {
         concat!(
-            "SELECT a.id AS user_id, login_id, name, e.address AS email, groups, language, disabled, created_at, enrol_until, \
+            "SELECT a.id AS user_id, login_id, name, e.address AS email, groups, language, disabled, created_at, enrol_until, enrol_for, \
              password_id, password_phc, password_changed_at FROM accounts a \
              LEFT JOIN contacts e ON e.user_id = a.id AND e.kind = 'email' AND e.verified_at IS NOT NULL ",
             $rest
@@ -35,8 +35,8 @@ macro_rules! select_account {
 
 statements! {
     ADD_ACCOUNT = "INSERT INTO accounts (id, login_id, name, groups, disabled, created_at, enrol_until, \
-        password_id, password_phc, password_changed_at, language) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING";
+        password_id, password_phc, password_changed_at, language, enrol_for) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING";
     ACCOUNT_BY_LOGIN = select_account!("WHERE login_id = $1");
     ACCOUNT = select_account!("WHERE a.id = $1");
     ACCOUNTS = select_account!("ORDER BY login_id");
@@ -45,7 +45,9 @@ statements! {
     DELETE_ACCOUNT = "DELETE FROM accounts WHERE id = $1";
     SET_PASSWORD = "UPDATE accounts SET password_id = $2, password_phc = $3, password_changed_at = $4 WHERE id = $1";
     REHASH_PASSWORD = "UPDATE accounts SET password_phc = $3 WHERE id = $1 AND password_phc = $2";
-    SET_ENROL_UNTIL = "UPDATE accounts SET enrol_until = $2 WHERE id = $1";
+    SET_ENROL_UNTIL = "UPDATE accounts SET enrol_until = $2, enrol_for = NULL WHERE id = $1";
+    OPEN_ENROLMENT = "UPDATE accounts SET enrol_until = $2, enrol_for = $3 WHERE id = $1 \
+        AND (enrol_for IS NOT NULL OR enrol_until IS NULL OR enrol_until <= $4)";
 
     FORGET_BUDGETS = "DELETE FROM budgets WHERE user_id = $1";
 
@@ -75,7 +77,7 @@ statements! {
 /// Adds an account, unless its id or login id is taken. How many rows that were.
 macro_rules! add_account {
     ($db:expr, $account:expr) => {{
-        let Account { user, password, enrol_until } = $account;
+        let Account { user, password, approval } = $account;
         let password = password.as_ref();
         query(super::accounts::ADD_ACCOUNT)
             .bind(user.id.0)
@@ -84,11 +86,12 @@ macro_rules! add_account {
             .bind(serde_json::json!(user.groups).to_string())
             .bind(user.disabled)
             .bind(user.created_at.as_millis())
-            .bind(enrol_until.map(Timestamp::as_millis))
+            .bind(approval.map(|approval| approval.until.as_millis()))
             .bind(password.map(|password| password.id.0))
             .bind(password.map(|password| &password.phc))
             .bind(password.map(|password| password.changed_at.as_millis()))
             .bind(user.language.map(crate::domain::language::Language::tag))
+            .bind(approval.and_then(|approval| approval.holder).map(super::accounts::bytes_of))
             .execute($db)
             .await?
             .rows_affected()
@@ -196,6 +199,25 @@ impl AccountStore for SqlStore {
         Ok(changed == 1)
     }
 
+    async fn open_enrolment(
+        &self,
+        user: UserId,
+        holder: Holder,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        writing!(self, db => {
+            query(OPEN_ENROLMENT)
+                .bind(user.0)
+                .bind(until.as_millis())
+                .bind(bytes_of(holder))
+                .bind(now.as_millis())
+                .execute(db)
+                .await?;
+        });
+        Ok(())
+    }
+
     async fn add_totp(&self, factor: &TotpFactor) -> Result<Added, StoreError> {
         Ok(added(writing!(self, db => add_totp!(db, factor))))
     }
@@ -288,6 +310,14 @@ impl AccountStore for SqlStore {
     async fn signing_keys(&self) -> Result<Vec<SealedKey>, StoreError> {
         let rows: Vec<KeyRow> = reading!(self, db => query_as(SIGNING_KEYS).fetch_all(db).await?);
         Ok(rows.into_iter().map(SealedKey::from).collect())
+    }
+}
+
+/// A holder as a column holds it: a hash or an id, which differ in length.
+pub(super) fn bytes_of(holder: Holder) -> Vec<u8> {
+    match holder {
+        Holder::Half(token) => token.as_bytes().to_vec(),
+        Holder::Session(session) => session.0.as_bytes().to_vec(),
     }
 }
 

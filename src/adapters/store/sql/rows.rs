@@ -24,8 +24,8 @@ use crate::{
     ports::{
         StoreError,
         store::{
-            Account, Ceremony, Device, DeviceId, FoundHeld, Invitation, PasskeyFactor, PasswordFactor, Purpose,
-            SealedKey, SentCode, SentPurpose, TotpFactor, Undo, WaitingHeld,
+            Account, Approval, Ceremony, Device, DeviceId, FoundHeld, Holder, Invitation, PasskeyFactor,
+            PasswordFactor, Purpose, SealedKey, SentCode, SentPurpose, TotpFactor, Undo, WaitingHeld,
         },
     },
 };
@@ -52,6 +52,7 @@ pub(super) struct AccountRow {
     #[sqlx(flatten)]
     user: UserRow,
     enrol_until: Option<i64>,
+    enrol_for: Option<Vec<u8>>,
     password_id: Option<Uuid>,
     password_phc: Option<String>,
     password_changed_at: Option<i64>,
@@ -232,8 +233,18 @@ impl TryFrom<AccountRow> for Account {
             (None, None, None) => None,
             _ => return Err(bad("accounts", row.user.user_id, "password_phc")),
         };
-        let enrol_until = row.enrol_until.map(Timestamp::from_millis);
-        Ok(Self { user: User::try_from(&row.user)?, password, enrol_until })
+        let holder =
+            row.enrol_for.map(|bytes| holder_of(&bytes).ok_or_else(|| bad("accounts", row.user.user_id, "enrol_for")));
+        let holder = holder.transpose()?;
+        let approval = row.enrol_until.map(|until| Approval { until: Timestamp::from_millis(until), holder });
+        Ok(Self { user: User::try_from(&row.user)?, password, approval })
+    }
+}
+
+fn holder_of(bytes: &[u8]) -> Option<Holder> {
+    match bytes.try_into() {
+        Ok(token) => Some(Holder::Half(TokenHash::from_bytes(token))),
+        Err(_) => Uuid::from_slice(bytes).ok().map(|session| Holder::Session(SessionId(session))),
     }
 }
 

@@ -2,8 +2,9 @@
 
 use crate::{
     domain::{
+        contact::Kind,
         enrolment::Inviter,
-        event::{Event, Intervention, What},
+        event::{Event, Fate, Intervention, What},
         factor::Method,
         place::Place,
         risk::{Act, Signal},
@@ -79,12 +80,28 @@ impl ActivityRow {
             What::RecoveryCodeUsed { left } => format!("A recovery code was used; {left} are left"),
             What::ResetRequested => "A link to choose a new password was asked for".to_owned(),
             What::PasswordChanged => "Password changed".to_owned(),
-            What::ContactChanged => "E-mail or phone changed".to_owned(),
+            What::ContactChanged { kind, fate } => {
+                let what = match kind {
+                    Some(Kind::Email) => "E-mail address",
+                    Some(Kind::Phone) => "Phone number",
+                    None => "E-mail or phone",
+                };
+                let became = match fate {
+                    Fate::Added => "added",
+                    Fate::Changed => "changed",
+                    Fate::Removed => "removed",
+                };
+                format!("{what} {became}")
+            }
             What::Joined { inviter: Inviter::Operator } => "Account made by invitation".to_owned(),
             What::Joined { inviter: Inviter::Oneself } => "Account made by signing up".to_owned(),
             What::SignedOut => "Signed out".to_owned(),
             What::SignInDisowned => "A sign-in was ended because it wasn't you".to_owned(),
             What::DeviceRemembered => "This browser was remembered".to_owned(),
+            What::DeviceRenamed { from: Some(from), to } => {
+                format!("Remembered browser “{from}” is now called “{to}”")
+            }
+            What::DeviceRenamed { from: None, to } => format!("A remembered browser is now called “{to}”"),
             What::DevicesForgotten { count: 1 } => "1 remembered browser forgotten".to_owned(),
             What::DevicesForgotten { count } => format!("{count} remembered browsers forgotten"),
             What::SessionsEnded { count: 1 } => "1 session ended".to_owned(),
@@ -187,12 +204,17 @@ pub(in crate::edge::portal) mod tests {
             What::RecoveryCodeUsed { left: 1 },
             What::ResetRequested,
             What::PasswordChanged,
-            What::ContactChanged,
+            What::ContactChanged { kind: Some(Kind::Phone), fate: Fate::Added },
+            What::ContactChanged { kind: Some(Kind::Email), fate: Fate::Changed },
+            What::ContactChanged { kind: Some(Kind::Phone), fate: Fate::Removed },
+            What::ContactChanged { kind: None, fate: Fate::Changed },
             What::Joined { inviter: Inviter::Operator },
             What::Joined { inviter: Inviter::Oneself },
             What::SignedOut,
             What::SignInDisowned,
             What::DeviceRemembered,
+            What::DeviceRenamed { from: Some("Firefox on Linux".to_owned()), to: "Kitchen laptop".to_owned() },
+            What::DeviceRenamed { from: None, to: "Kitchen laptop".to_owned() },
             What::DevicesForgotten { count: 1 },
             What::DevicesForgotten { count: 2 },
             What::SessionsEnded { count: 1 },

@@ -1,12 +1,16 @@
-//! `/enroll/mailbox`: a code from one's mailbox, before the first second step is set up.
+//! `/enroll/mailbox`: a code from one's mailbox, before the first second step is set up, or an address changed that could open it.
 
-use crate::edge::{
-    http::page::{Frame, Hidden},
-    portal::challenge::{OnItsWay, ProofNotice, WhyNotSent},
+use crate::{
+    domain::contact::Kind,
+    edge::{
+        http::page::{Frame, Hidden},
+        portal::challenge::{OnItsWay, ProofNotice, WhyNotSent},
+    },
 };
 use askama::Template;
 
-/// `GET /enroll/mailbox`, and `POST` when it did not work. Posts `code` there, and to `…/send`. Leads to `/enroll`.
+/// `GET /enroll/mailbox`, and `POST` when it did not work. Posts `code` there, and to `…/send`. Leads to `/enroll`, or back to
+/// the address.
 #[derive(Debug, Clone, Copy, Template)]
 #[template(path = "pages/enroll/mailbox.html")]
 pub struct EnrollMailboxPage<'a> {
@@ -16,12 +20,23 @@ pub struct EnrollMailboxPage<'a> {
     pub hidden: Hidden<'a>,
     /// Who is asked.
     pub login_id: &'a str,
+    /// What the code opens.
+    pub opens: Opens,
     /// Where the code goes, masked.
     pub mailbox: &'a str,
     /// The code that was sent, while its time lasts.
     pub sent: Option<OnItsWay>,
     /// What was wrong with the last answer.
     pub notice: Option<ProofNotice>,
+}
+
+/// What the code opens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Opens {
+    /// The first second step.
+    SecondStep,
+    /// Another address of this kind.
+    Address(Kind),
 }
 
 impl EnrollMailboxPage<'_> {
@@ -42,6 +57,7 @@ mod tests {
             frame: gallery::frame(Base::Portal),
             hidden: gallery::HIDDEN,
             login_id: gallery::ANN,
+            opens: Opens::SecondStep,
             mailbox: "a…@example.com",
             sent: None,
             notice: None,
@@ -52,6 +68,8 @@ mod tests {
             ("unsent", unsent),
             ("sent", sent),
             ("wrong", EnrollMailboxPage { notice: Some(ProofNotice::Wrong), ..sent }),
+            ("before_an_address", EnrollMailboxPage { opens: Opens::Address(Kind::Email), ..unsent }),
+            ("before_a_number", EnrollMailboxPage { opens: Opens::Address(Kind::Phone), ..unsent }),
             ("not_sent", EnrollMailboxPage { notice: Some(ProofNotice::NotSent(WhyNotSent::Unavailable)), ..unsent }),
         ];
 

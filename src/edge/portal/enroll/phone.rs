@@ -1,7 +1,7 @@
 //! `/enroll/sms-code` and `/enroll/voice-code`: a phone number as the second step.
 
 use crate::{
-    domain::factor::Method,
+    domain::{contact::Kind, factor::Method},
     edge::{
         http::page::{Frame, Hidden},
         portal::{
@@ -44,6 +44,16 @@ pub enum PhoneNotice {
 }
 
 impl EnrollPhonePage<'_> {
+    /// Where the forms go.
+    fn action(&self) -> String {
+        format!("/enroll/{}", self.method)
+    }
+
+    /// Whether a machine reads the code out.
+    fn is_called(&self) -> bool {
+        self.method == Method::VoiceCode
+    }
+
     /// Whether a script counts down to the next code.
     pub(in crate::edge::portal) fn counts(&self) -> bool {
         self.pending.is_some_and(|pending| pending.sent.waits())

@@ -126,12 +126,13 @@ async fn change(
     }
 }
 
-/// Has the next request tell applications the new address, not what is remembered of the session.
+/// Has the next request tell applications the new address, not what is remembered of the session. Other sessions may be ended
+/// then (EN-03).
 fn changed(desk: &Desk, visit: &Visit, full: &Full, kind: Kind, what: &str) -> String {
     let user = full.identity.user.id.0;
     tracing::info!(user.id = %user, client = %visit.caller.address, kind = kind.name(), "{what}");
     desk.ended.note_change(full.identity.session.id);
-    "/account".to_owned()
+    "/account/changed".to_owned()
 }
 
 /// Who is signed in, and with which token; everybody else is sent to sign in.
@@ -157,7 +158,7 @@ async fn refuse(
     let notice = match error {
         ContactError::NeedsProof(_) => return onward("/challenge", Some(&Errand::Contact(kind).name())),
         ContactError::NotOffered => return see_other("/account"),
-        ContactError::NeedsMailbox => return onward(mailbox::PATH, None),
+        ContactError::NeedsMailbox => return onward(mailbox::PATH, Some(&Errand::Contact(kind).name())),
         ContactError::NeedsOperator => {
             let login_id = full.identity.user.login_id.as_str();
             return enroll::refused(desk, visit, None, login_id, WhyRefused::NeedsOperator);
@@ -199,6 +200,8 @@ async fn page(
         },
         None => None,
     };
+    let user = &full.identity.user;
+    let way = sent.as_ref().map(|sent| sent.method).or_else(|| contacts::way_to(&desk.world, kind));
     let address = |contact: &Contact| contact.address.as_str().to_owned();
     let current = current.map(address);
     let pending = sent.as_ref().map(|sent| Pending { address: sent.address.as_str(), sent: on_its_way(desk, sent) });
@@ -208,13 +211,13 @@ async fn page(
         Some(ContactNotice::EmailFirst | ContactNotice::Kept) => StatusCode::CONFLICT,
         Some(ContactNotice::Proof(notice)) => status(Some(notice)),
     };
-    let (user, methods) = (&full.identity.user, desk.world.settings.methods_of(&full.identity.user.groups));
+    let methods = desk.world.settings.methods_of(&user.groups);
     let is_stronger = |method: &Method| method.channel().is_none() && methods.contains(method);
     let stronger: Vec<_> = flows::enroll::SET_UP.into_iter().filter(is_stronger).collect();
     desk.form_page(visit, None, |hidden| {
         let (frame, login_id, current) = (desk.frame(), user.login_id.as_str(), current.as_deref());
         let stronger = if kind == Kind::Phone { stronger.as_slice() } else { &[] };
-        let page = ContactPage { frame, hidden, login_id, kind, current, place, pending, typed, stronger, notice };
+        let page = ContactPage { frame, hidden, login_id, kind, current, place, pending, way, typed, stronger, notice };
         desk.counting_page(code, &page, page.counts())
     })
 }

@@ -116,8 +116,8 @@ pub(super) async fn rename(State(desk): State<Arc<Desk>>, visit: Visit, Fields(f
         Ok(full) => full,
         Err(reply) => return *reply,
     };
-    match devices::rename(&desk.world, &full, DeviceId(form.device), &form.name).await {
-        Ok(_) => see_other("/account/devices"),
+    match devices::rename(&desk.world, &full, DeviceId(form.device), &form.name, &visit.caller).await {
+        Ok(()) | Err(ChangeError::Unknown) => see_other("/account/devices"),
         Err(ChangeError::NeedsProof(_)) => onward("/challenge", Some(&Errand::Devices.name())),
         Err(ChangeError::Challenge(ChallengeError::Store(error))) => desk.unavailable(&error),
         Err(_) => see_other("/account"),

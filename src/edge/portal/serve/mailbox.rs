@@ -1,15 +1,19 @@
-//! `/enroll/mailbox`: a code from one's mailbox, before the first second step is set up.
+//! `/enroll/mailbox`: a code from one's mailbox, before the first second step is set up, or an address changed that could open it.
 
 use super::{
     Carried, Desk, Fields, Reply, Visit,
     challenge::{CodeForm, not_sent, on_its_way, shown, status},
     enroll::login_id,
     login::Link,
-    onward,
+    onward, see_other,
+    way::Errand,
 };
 use crate::{
     domain::secret::Token,
-    edge::portal::{challenge::ProofNotice, enroll::mailbox::EnrollMailboxPage},
+    edge::portal::{
+        challenge::ProofNotice,
+        enroll::mailbox::{EnrollMailboxPage, Opens},
+    },
     flows::{
         challenge::ChallengeError,
         codes::SendError,
@@ -26,8 +30,8 @@ pub(super) const PATH: &str = "/enroll/mailbox";
 
 /// `GET /enroll/mailbox`.
 pub(super) async fn show(State(desk): State<Arc<Desk>>, visit: Visit, Query(link): Query<Link>) -> Reply {
-    let to = desk.journey(link.to.as_deref()).and(link.to.as_deref());
-    answer(&desk, &visit, to, async |_, _| Ok(Next::Ask(None))).await
+    let way = Way::of(&desk, link.to.as_deref());
+    answer(&desk, &visit, &way, async |_, _| Ok(Next::Ask(None))).await
 }
 
 /// `POST /enroll/mailbox/send`: has a code sent, and shows the page that waits for it.
@@ -35,12 +39,12 @@ pub(super) async fn send(State(desk): State<Arc<Desk>>, visit: Visit, Fields(car
     if let Err(refusal) = desk.check(&visit, &carried) {
         return *refusal;
     }
-    let to = desk.journey(carried.to.as_deref()).and(carried.to.as_deref());
-    answer(&desk, &visit, to, async |bearer, browser| {
+    let way = Way::of(&desk, carried.to.as_deref());
+    answer(&desk, &visit, &way, async |bearer, browser| {
         Ok(match first_factor::send(&desk.world, bearer, browser, &visit.caller).await {
-            Ok(()) => Next::Go(PATH),
+            Ok(()) => Next::Wait,
             Err(SendError::Store(error)) => return Err(error),
-            Err(SendError::Gone | SendError::NotEnrolled) => Next::Go("/enroll"),
+            Err(SendError::Gone | SendError::NotEnrolled) => Next::Onward,
             Err(error) => {
                 tracing::info!(client = %visit.caller.address, %error, "no code sent to the mailbox");
                 Next::Ask(Some(not_sent(&desk, &error)))
@@ -56,16 +60,16 @@ pub(super) async fn submit(State(desk): State<Arc<Desk>>, visit: Visit, Fields(f
     if let Err(refusal) = desk.check(&visit, &carried) {
         return *refusal;
     }
-    let to = desk.journey(carried.to.as_deref()).and(carried.to.as_deref());
-    answer(&desk, &visit, to, async |bearer, browser| {
+    let way = Way::of(&desk, carried.to.as_deref());
+    answer(&desk, &visit, &way, async |bearer, browser| {
         let user = bearer.user().map(|user| user.id.0);
         Ok(match first_factor::open(&desk.world, bearer, &code, browser, &visit.caller).await {
             Ok(()) => {
                 tracing::info!(user.id = ?user, client = %visit.caller.address, "a mailbox opened the first set-up");
-                Next::Go("/enroll")
+                Next::Onward
             }
             Err(ChallengeError::Store(error)) => return Err(error),
-            Err(ChallengeError::Gone) => Next::Go("/enroll"),
+            Err(ChallengeError::Gone) => Next::Onward,
             Err(error) => {
                 tracing::info!(user.id = ?user, client = %visit.caller.address, %error, "code from the mailbox refused");
                 Next::Ask(Some(shown(&desk, &error)))
@@ -79,24 +83,50 @@ pub(super) async fn submit(State(desk): State<Arc<Desk>>, visit: Visit, Fields(f
 enum Next {
     /// The page, with what was wrong.
     Ask(Option<ProofNotice>),
-    /// Another page.
-    Go(&'static str),
+    /// The page, by its address.
+    Wait,
+    /// What the code opens.
+    Onward,
+}
+
+/// What the code stands in the way of.
+struct Way<'a> {
+    /// As links name it.
+    to: Option<&'a str>,
+    opens: Opens,
+}
+
+impl<'a> Way<'a> {
+    fn of(desk: &Desk, to: Option<&'a str>) -> Self {
+        match desk.errand(to) {
+            Some((Errand::Contact(kind), _)) => Self { to, opens: Opens::Address(kind) },
+            _ => Self { to: desk.journey(to).and(to), opens: Opens::SecondStep },
+        }
+    }
+
+    fn onward(&self) -> Reply {
+        match self.opens {
+            Opens::SecondStep => onward("/enroll", self.to),
+            Opens::Address(kind) => see_other(&Errand::Contact(kind).path()),
+        }
+    }
 }
 
 async fn answer(
     desk: &Desk,
     visit: &Visit,
-    to: Option<&str>,
+    way: &Way<'_>,
     act: impl AsyncFnOnce(&Bearer, &Token) -> Result<Next, StoreError>,
 ) -> Reply {
     let answered = async {
         let (bearer, Some(browser)) = (sessions::recognise(&desk.world, visit.token.as_ref()).await?, &visit.token)
         else {
-            return Ok(onward("/login", to));
+            return Ok(onward("/login", way.to));
         };
         Ok(match act(&bearer, browser).await? {
-            Next::Go(path) => onward(path, to),
-            Next::Ask(notice) => page(desk, visit, to, (&bearer, browser), notice).await?,
+            Next::Wait => onward(PATH, way.to),
+            Next::Onward => way.onward(),
+            Next::Ask(notice) => page(desk, visit, way, (&bearer, browser), notice).await?,
         })
     };
     answered.await.unwrap_or_else(|error| desk.unavailable(&error))
@@ -105,17 +135,17 @@ async fn answer(
 async fn page(
     desk: &Desk,
     visit: &Visit,
-    to: Option<&str>,
+    way: &Way<'_>,
     (bearer, browser): (&Bearer, &Token),
     notice: Option<ProofNotice>,
 ) -> Result<Reply, StoreError> {
     let Some((mailbox, sent)) = first_factor::ask(&desk.world, bearer, browser).await? else {
-        return Ok(onward("/enroll", to));
+        return Ok(way.onward());
     };
     let (login_id, sent) = (login_id(bearer), sent.as_ref().map(|sent| on_its_way(desk, sent)));
-    Ok(desk.form_page(visit, to, |hidden| {
-        let (frame, mailbox) = (desk.frame(), mailbox.as_str());
-        let page = EnrollMailboxPage { frame, hidden, login_id, mailbox, sent, notice };
+    Ok(desk.form_page(visit, way.to, |hidden| {
+        let (frame, opens, mailbox) = (desk.frame(), way.opens, mailbox.as_str());
+        let page = EnrollMailboxPage { frame, hidden, login_id, opens, mailbox, sent, notice };
         desk.counting_page(status(notice), &page, page.counts())
     }))
 }

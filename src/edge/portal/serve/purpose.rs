@@ -23,7 +23,7 @@ impl Purpose {
     /// The one of this path. What is not named here is of the strictest kind.
     pub(super) fn of(path: &str) -> Self {
         match path {
-            "/logout" | "/passkey/options" | "/recovery-codes.txt" => return Self::Any,
+            "/logout" | "/passkey/options" | "/password/judgement" | "/recovery-codes.txt" => return Self::Any,
             _ => {}
         }
         match path.split('/').nth(1) {
@@ -58,6 +58,7 @@ mod tests {
         assert_eq!(of(&["/challenge/totp", "/challenge/email-code/send"]), [Purpose::Prove; 2]);
         assert_eq!(of(&["/enroll/totp", "/enroll/passkey"]), [Purpose::Enrol; 2]);
         assert_eq!(of(&["/account/lock", "/recovery-codes", "/", "/made-up"]), [Purpose::Account; 4]);
-        assert_eq!(of(&["/logout", "/passkey/options", "/recovery-codes.txt"]), [Purpose::Any; 3]);
+        let any = ["/logout", "/passkey/options", "/password/judgement", "/recovery-codes.txt"];
+        assert_eq!(of(&any), [Purpose::Any; 4]);
     }
 }

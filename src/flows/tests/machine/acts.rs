@@ -56,7 +56,16 @@ pub(super) enum Act {
     TypeSent {
         browser: usize,
         nth: usize,
-        proves: bool,
+        end: End,
+    },
+    /// Has a code sent to one's mailbox that opens setting up the first second factor.
+    AskMailbox {
+        browser: usize,
+    },
+    /// A phone of the visitor's own, as a second step.
+    GivePhone {
+        browser: usize,
+        is_called: bool,
     },
     /// An authenticator app of the visitor's own.
     Enrol {
@@ -93,6 +102,12 @@ pub(super) enum Act {
     },
     Rename {
         browser: usize,
+        nth: usize,
+    },
+    /// Has a factor asked for first, or an address, of somebody's who may be somebody else.
+    SetPrimary {
+        browser: usize,
+        user: usize,
         nth: usize,
     },
     GiveAddress {
@@ -152,6 +167,19 @@ pub(super) enum Act {
     },
 }
 
+/// What somebody types in again what was sent for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum End {
+    /// As one more proof.
+    Proof,
+    /// To have an address, on the account's page.
+    Address,
+    /// To have a phone, as a second step.
+    Phone,
+    /// To set up the first second factor.
+    SetUp,
+}
+
 /// How somebody is thrown out.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Out {
@@ -163,6 +191,7 @@ pub(super) enum Out {
 pub(super) fn act() -> impl Strategy<Value = Act> {
     let (browser, user, nth) = (0..BROWSERS, 0..NAMES.len(), 0usize..4);
     let (place, whose) = ((browser.clone(), nth.clone()), (browser.clone(), user.clone(), nth.clone()));
+    let end = prop::sample::select(vec![End::Proof, End::Address, End::Phone, End::SetUp]);
     let proving = prop_oneof![
         6 => (browser.clone(), user.clone(), prop_oneof![6 => Just(0), 1 => 1usize..3])
             .prop_map(|(browser, user, age)| Act::Password { browser, user, age }),
@@ -175,15 +204,18 @@ pub(super) fn act() -> impl Strategy<Value = Act> {
         2 => (browser.clone(), any::<bool>()).prop_map(|(browser, right)| Act::PasswordAgain { browser, right }),
         3 => (browser.clone(), 0usize..4).prop_map(|(browser, method)| Act::Ask { browser, method }),
         3 => whose.clone().prop_map(|(browser, user, nth)| Act::Touch { browser, user, nth }),
-        5 => (place.clone(), any::<bool>()).prop_map(|((browser, nth), proves)| Act::TypeSent { browser, nth, proves }),
+        5 => (place.clone(), end).prop_map(|((browser, nth), end)| Act::TypeSent { browser, nth, end }),
     ];
     let changing = prop_oneof![
         4 => browser.clone().prop_map(|browser| Act::Enrol { browser }),
         3 => browser.clone().prop_map(|browser| Act::MakePasskey { browser }),
         2 => browser.clone().prop_map(|browser| Act::MakeKey { browser }),
+        2 => browser.clone().prop_map(|browser| Act::AskMailbox { browser }),
+        3 => (browser.clone(), any::<bool>()).prop_map(|(browser, is_called)| Act::GivePhone { browser, is_called }),
         2 => (browser.clone(), any::<bool>(), any::<bool>())
             .prop_map(|(browser, right, ends)| Act::ChangePassword { browser, right, ends }),
         2 => browser.clone().prop_map(|browser| Act::MakeCodes { browser }),
+        1 => whose.clone().prop_map(|(browser, user, nth)| Act::SetPrimary { browser, user, nth }),
         3 => whose.prop_map(|(browser, user, nth)| Act::Remove { browser, user, nth }),
         1 => place.clone().prop_map(|(browser, nth)| Act::Rename { browser, nth }),
         3 => (browser.clone(), any::<bool>()).prop_map(|(browser, phone)| Act::GiveAddress { browser, phone }),
@@ -205,8 +237,8 @@ pub(super) fn act() -> impl Strategy<Value = Act> {
         1 => nth.prop_map(|nth| Act::Undo { nth }),
         1 => (browser, 0usize..20).prop_map(|(browser, nth)| Act::Return { browser, nth }),
     ];
-    // Over the limits of a code, a half session, an idle one, a whole one; and back.
-    let leap = prop::sample::select(vec![30, 70, 301, 601, 1801, 43_201]);
+    // Over the limits of a code, a half session, a mailbox's word, an idle session, a whole one, an operator's word; and back.
+    let leap = prop::sample::select(vec![30, 70, 301, 601, 901, 1801, 43_201, 86_401]);
     let time = prop_oneof![3 => -90i64..90, 2 => 0i64..2000, 3 => leap].prop_map(|seconds| Act::Time { seconds });
     prop_oneof![12 => proving, 9 => changing, 2 => ending, 3 => time]
 }
@@ -230,7 +262,9 @@ impl Book {
             Act::Passkey { browser, user, nth, alone } => self.passkey(browser, user, nth, alone).await,
             Act::Recover { browser, user, nth } => self.recover(browser, user, nth).await,
             Act::Ask { browser, method } => self.ask(browser, method).await,
-            Act::TypeSent { browser, nth, proves } => self.type_sent(browser, nth, proves).await,
+            Act::TypeSent { browser, nth, end } => self.type_sent(browser, nth, end).await,
+            Act::AskMailbox { browser } => self.ask_mailbox(browser).await,
+            Act::GivePhone { browser, is_called } => self.give_phone(browser, is_called).await,
             Act::Enrol { browser } => self.enrol(browser).await,
             Act::MakePasskey { browser } => self.make_passkey(browser).await,
             Act::MakeKey { browser } => self.make_key(browser).await,
@@ -239,6 +273,7 @@ impl Book {
             Act::MakeCodes { browser } => self.make_codes(browser).await,
             Act::Remove { browser, user, nth } => self.remove(browser, user, nth).await,
             Act::Rename { browser, nth } => self.rename(browser, nth).await,
+            Act::SetPrimary { browser, user, nth } => self.set_primary(browser, user, nth).await,
             Act::GiveAddress { browser, phone } => self.give_address(browser, phone).await,
             Act::DropAddress { browser, phone } => self.drop_address(browser, phone).await,
             Act::Remember { browser } => self.remember(browser).await,

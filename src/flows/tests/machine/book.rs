@@ -16,13 +16,14 @@ use crate::{
     flows::{
         Caller,
         challenge::{answer_password, held},
-        devices, enroll, passkeys,
+        devices, enroll, factors, passkeys,
         sessions::{Bearer, Full, visitor},
         sign_in::Opened,
         tests::{
             LIMITS, PASSWORD, Phone, STEP, Scene, from, host, is_nobody, passkeys::Laptop, security_keys::Token2F,
         },
     },
+    ports::store::{Approval, SentPurpose},
 };
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -64,6 +65,8 @@ pub(super) struct Book {
     /// Which app's code of which step was taken.
     pub(super) taken: HashSet<(FactorId, u64)>,
     pub(super) began: HashMap<SessionId, Timestamp>,
+    /// Whose first set-up a code from their mailbox opened in the sign-in that each browser is in, and until when.
+    pub(super) opened: [Option<(UserId, Timestamp)>; BROWSERS],
     /// What has come about at least once.
     pub(super) done: BTreeSet<&'static str>,
 }
@@ -72,8 +75,7 @@ pub(super) struct Book {
 pub(super) struct Sent {
     pub(super) text: String,
     pub(super) method: Method,
-    /// To prove something with, not to show that an address is theirs.
-    pub(super) proves: bool,
+    pub(super) purpose: SentPurpose,
     /// Which token asked for it, and whose that was.
     pub(super) asked: TokenHash,
     pub(super) user: UserId,
@@ -87,6 +89,7 @@ impl Book {
         house.furnish(&mut scene.world.settings);
         let ann = scene.add(NAMES[0]).await;
         scene.reach(&ann, "ann@example.com").await;
+        house.settle(&scene, ann.id).await;
         let (bob, phone) = scene.add_with_phone(NAMES[1]).await;
         let id = scene.world.store.totp_factors(bob.id).await.unwrap()[0].id;
         let people = [ann.id, bob.id].into_iter().zip(NAMES.map(ToOwned::to_owned)).collect();
@@ -115,6 +118,7 @@ impl Book {
             locked: Default::default(),
             taken: HashSet::new(),
             began: HashMap::new(),
+            opened: Default::default(),
             done: BTreeSet::new(),
         }
     }
@@ -158,6 +162,7 @@ impl Book {
     pub(super) fn begin(&mut self, browser: usize, proven: Vec<(UserId, Method, Timestamp)>) {
         self.proven[browser] = proven;
         self.locked[browser] = None;
+        self.opened[browser] = None;
     }
 
     /// Whether one of these methods was truly proven here within the last minutes, and since the lock.
@@ -183,13 +188,29 @@ impl Book {
         [Method::Password, Method::RecoveryCode].iter().all(|wanted| self.is_fresh(browser, |method| method == *wanted))
     }
 
-    /// Whether an operator's word still opens the first second factor, and there is none.
-    pub(super) async fn is_first(&self, user: UserId) -> bool {
-        let account = self.scene.world.store.account(user).await.unwrap().unwrap();
-        let is_open = account.enrol_until.is_some_and(|until| self.scene.now() < until);
-        let held = held(&self.scene.world, user).await.unwrap();
-        is_open
-            && held.iter().all(|method| method.is_mail() || matches!(method, Method::Password | Method::RecoveryCode))
+    /// Whether an operator's word still opens the first second factor, or a code from the mailbox does in this browser; and
+    /// there is none.
+    pub(super) async fn is_first(&self, browser: usize, user: UserId) -> bool {
+        let (account, now) = (self.scene.world.store.account(user).await.unwrap().unwrap(), self.scene.now());
+        let is_opened = self.opened[browser].is_some_and(|(owner, until)| owner == user && now < until);
+        let is_open = |approval: Approval| now < approval.until && (approval.holder.is_none() || is_opened);
+        account.approval.is_some_and(is_open) && !self.has_more_than_a_password(user).await
+    }
+
+    /// Whether there is more of somebody than what a stolen password and its mailbox open.
+    async fn has_more_than_a_password(&self, user: UserId) -> bool {
+        let is_less = |method: &Method| method.is_mail() || matches!(method, Method::Password | Method::RecoveryCode);
+        !held(&self.scene.world, user).await.unwrap().iter().all(is_less)
+    }
+
+    /// Whether somebody may add a factor: it is their first, and that is open to them; or the strongest they have was proven
+    /// just now, or their password and a recovery code in place of it. The strongest is no password where that is not enough.
+    pub(super) async fn may_add(&self, browser: usize, bearer: &Bearer) -> bool {
+        let user = bearer.user().unwrap().id;
+        let is_whole = matches!(bearer, Bearer::Full(_));
+        let is_enough = !self.house.asks_for_more() || self.has_more_than_a_password(user).await;
+        let is_fresh = self.is_strongest_fresh(browser, user).await || self.is_recovered(browser);
+        (is_whole && is_enough && is_fresh) || self.is_first(browser, user).await
     }
 
     /// The code that a phone of somebody shows at `at`.
@@ -245,7 +266,7 @@ impl Book {
         }
     }
 
-    /// A half session is nobody to an application, sets up nothing but what an operator's word opens, and opens no account. What
+    /// A half session is nobody to an application, sets up nothing but what an operator's word or a mailbox's opens, and opens no account. What
     /// else there is to do asks for a whole one by its type.
     async fn audit_half(&self, browser: usize, half: &Bearer) {
         let token = self.tokens[browser].as_ref().unwrap().hash();
@@ -256,8 +277,11 @@ impl Book {
         for kind in KeyKind::ALL {
             is_offered |= passkeys::begin_enrolment(world, half, *kind, &token, &caller).await.is_ok();
         }
+        for method in [Method::SmsCode, Method::VoiceCode] {
+            is_offered |= factors::may_add(world, half, method).await.is_ok();
+        }
         let owner = half.user().unwrap().id;
-        assert!(!is_offered || self.is_first(owner).await, "a half session sets up a factor");
+        assert!(!is_offered || self.is_first(browser, owner).await, "a half session sets up a factor");
         let password = self.passwords[&owner].last().unwrap();
         let again = answer_password(world, half, password, &caller).await;
         assert!(again.is_err(), "the password is proven twice");

@@ -2,10 +2,7 @@
 
 use super::book::Book;
 use crate::{
-    domain::{
-        enrolment::Requirement,
-        factor::{KeyKind, Method},
-    },
+    domain::factor::{KeyKind, Method},
     flows::{
         challenge::held,
         enroll, factors, passkeys, password, recovery,
@@ -21,13 +18,9 @@ use crate::{
 use std::sync::Arc;
 
 impl Book {
-    /// Somebody is about to add a factor: it is their first, or the strongest they have was proven just now, or their
-    /// password and a recovery code in place of it.
+    /// Somebody is about to add a factor.
     async fn has_right(&self, browser: usize, bearer: &Bearer) {
-        let user = bearer.user().unwrap().id;
-        let is_whole = matches!(bearer, Bearer::Full(_));
-        let is_fresh = is_whole && (self.is_strongest_fresh(browser, user).await || self.is_recovered(browser));
-        assert!(is_fresh || self.is_first(user).await, "a factor is added without a fresh proof");
+        assert!(self.may_add(browser, bearer).await, "a factor is added by nobody's leave");
     }
 
     pub(super) async fn enrol(&mut self, browser: usize) {
@@ -140,8 +133,10 @@ impl Book {
         }
         assert_eq!(full.identity.user.id, user, "somebody else's factor was removed");
         assert!(is_fresh, "a removal without a fresh proof");
-        let may_be_last = self.house.requirement() != Requirement::Required;
-        assert!(may_be_last || owned.len() > 1, "the last second factor is gone");
+        assert!(
+            !self.house.asks_for_more() || world.has_second_factor(user).await.unwrap(),
+            "the last second factor is gone"
+        );
         // Whoever keeps the device may go on trying: it must be refused.
         self.phones.entry(user).or_default().retain(|(own, _)| *own != id);
         self.forget(user);
@@ -157,6 +152,20 @@ impl Book {
             let is_fresh = self.is_strongest_fresh(browser, user).await || self.is_recovered(browser);
             assert!(is_fresh, "renamed without a fresh proof");
             self.done.insert("factor renamed");
+        }
+    }
+
+    pub(super) async fn set_primary(&mut self, browser: usize, user: usize, nth: usize) {
+        let (Some(full), Some(user)) = (self.full(browser).await, self.user(user)) else { return };
+        let world = &self.scene.world;
+        let owned = factors::second_factors(world, user).await.unwrap().into_iter().map(|factor| factor.id);
+        let reached = world.store.contacts(user).await.unwrap().into_iter().map(|contact| contact.id);
+        let Some(id) = owned.chain(reached).nth(nth) else { return };
+        if factors::set_primary(world, &full, id, &self.caller(browser)).await.is_ok() {
+            assert_eq!(full.identity.user.id, user, "somebody else's factor is asked for first");
+            let is_fresh = self.is_strongest_fresh(browser, user).await || self.is_recovered(browser);
+            assert!(is_fresh, "asked for first without a fresh proof");
+            self.done.insert("asked for first");
         }
     }
 }

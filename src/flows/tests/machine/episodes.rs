@@ -3,7 +3,7 @@
 
 use super::{
     BROWSERS, NAMES,
-    acts::{Act, Out, act},
+    acts::{Act, End, Out, act},
 };
 use proptest::prelude::*;
 
@@ -16,17 +16,21 @@ pub(super) fn life() -> impl Strategy<Value = Vec<Act>> {
     })
 }
 
-/// Ann sets up an app, and Bob uses his; both make recovery codes.
+/// Ann sets up an app, once her mailbox says so where it must, and Bob uses his; both make recovery codes.
 fn set_up(user: usize) -> Vec<Act> {
     let browser = user % BROWSERS;
-    let proof = if user == 0 { Act::Enrol { browser } } else { Act::Code { browser, user, nth: 0, steps_ago: 0 } };
-    vec![Act::Password { browser, user, age: 0 }, proof, Act::MakeCodes { browser }]
+    let proof = if user == 0 {
+        vec![Act::AskMailbox { browser }, Act::TypeSent { browser, nth: 0, end: End::SetUp }, Act::Enrol { browser }]
+    } else {
+        vec![Act::Code { browser, user, nth: 0, steps_ago: 0 }]
+    };
+    [vec![Act::Password { browser, user, age: 0 }], proof, vec![Act::MakeCodes { browser }]].concat()
 }
 
 fn episode() -> impl Strategy<Value = Vec<Act>> {
     let who = (0..BROWSERS, 0..NAMES.len(), 0usize..4);
     let told = (
-        0usize..23,
+        0usize..30,
         0usize..4,
         any::<bool>(),
         prop::sample::select(vec![Out::Everywhere, Out::Revoked, Out::Disabled]),
@@ -38,7 +42,7 @@ fn episode() -> impl Strategy<Value = Vec<Act>> {
             let later = Act::Time { seconds: 70 };
             let sign_in = [later.clone(), password.clone(), Act::Code { browser, user, nth: 0, steps_ago: 0 }];
             let recover = Act::Recover { browser, user, nth: which };
-            let bring = |proves| Act::TypeSent { browser, nth: 0, proves };
+            let bring = |end| Act::TypeSent { browser, nth: 0, end };
             match which {
                 0..4 => sign_in.to_vec(),
                 4..7 => vec![password, recover],
@@ -46,8 +50,8 @@ fn episode() -> impl Strategy<Value = Vec<Act>> {
                 7 => vec![Act::Time { seconds: 301 }, recover, Act::EndOthers { browser }],
                 8 => vec![password, recover, Act::Remember { browser }],
                 9 => vec![password, recover, Act::GiveAddress { browser, phone }],
-                10 => vec![later, password, Act::Ask { browser, method }, bring(true), bring(true)],
-                11 => vec![later, Act::GiveAddress { browser, phone }, bring(false), bring(false)],
+                10 => vec![later, password, Act::Ask { browser, method }, bring(End::Proof), bring(End::Proof)],
+                11 => vec![later, Act::GiveAddress { browser, phone }, bring(End::Address), bring(End::Address)],
                 12 => vec![Act::Remember { browser }, Act::SignOut { browser }, password],
                 13 => vec![Act::Remember { browser }, Act::Enrol { browser }, password],
                 14 => vec![Act::Remember { browser }, Act::ThrowOut { user, how }, password],
@@ -58,6 +62,16 @@ fn episode() -> impl Strategy<Value = Vec<Act>> {
                 19 => vec![Act::MakeKey { browser }, later, password, Act::Touch { browser, user, nth }],
                 20 => vec![Act::Remember { browser }, Act::ChangePassword { browser, right: true, ends: phone }, password],
                 21 => vec![password, Act::ChangePassword { browser, right: true, ends: phone }],
+                22 => vec![password, Act::GivePhone { browser, is_called: phone }, bring(End::Phone), bring(End::Phone)],
+                23 => vec![password, Act::AskMailbox { browser }, bring(End::SetUp), Act::Enrol { browser }],
+                // The password, known to somebody in another browser than the one where the mailbox opened the set-up.
+                24..28 => vec![
+                    password,
+                    Act::AskMailbox { browser },
+                    bring(End::SetUp),
+                    Act::Password { browser: BROWSERS - 1 - browser, user, age: 0 },
+                    Act::Enrol { browser: BROWSERS - 1 - browser },
+                ],
                 _ => vec![Act::MakePasskey { browser }, Act::Passkey { browser, user, nth, alone: phone }],
             }
         }),

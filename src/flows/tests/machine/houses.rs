@@ -4,13 +4,16 @@ use super::book::Book;
 use crate::{
     domain::{
         contact::{Channel, NumberPrefix},
-        enrolment::Requirement,
+        enrolment::{FirstFactor, Requirement},
         factor::Method,
         risk::{Act as Answer, Rules, Signal, Trace},
         secret::TokenHash,
         user::UserId,
     },
-    flows::{Settings, risk},
+    flows::{
+        Settings, risk,
+        tests::{Scene, first_factor::asking_for_more},
+    },
 };
 use proptest::prelude::*;
 use std::{collections::BTreeMap, time::Duration};
@@ -28,6 +31,10 @@ pub(super) enum House {
     Disabled,
     /// Required of new browsers only.
     Watchful,
+    /// Required, and the first is set up once a code came back from the mailbox, which is no second step itself.
+    Mailbox,
+    /// Asked for by an application, and not at the sign-in.
+    Asked,
 }
 
 pub(super) fn house() -> impl Strategy<Value = House> {
@@ -37,25 +44,49 @@ pub(super) fn house() -> impl Strategy<Value = House> {
         1 => Just(House::Optional),
         1 => Just(House::Disabled),
         1 => Just(House::Watchful),
+        2 => Just(House::Mailbox),
+        1 => Just(House::Asked),
     ]
 }
 
 impl House {
     pub(super) const fn requirement(self) -> Requirement {
         match self {
-            Self::Required | Self::Graceful => Requirement::Required,
-            Self::Optional => Requirement::Optional,
+            Self::Required | Self::Graceful | Self::Mailbox => Requirement::Required,
+            Self::Optional | Self::Asked => Requirement::Optional,
             Self::Disabled => Requirement::Disabled,
             Self::Watchful => Requirement::RiskBased,
         }
     }
 
     pub(super) fn furnish(self, settings: &mut Settings) {
-        settings.methods.extend([Method::EmailCode, Method::EmailLink, Method::SmsCode, Method::VoiceCode]);
+        settings.methods.extend([Method::SmsCode, Method::VoiceCode]);
+        match self {
+            Self::Mailbox => settings.first_factor = FirstFactor::Mailbox,
+            _ => settings.methods.extend([Method::EmailCode, Method::EmailLink]),
+        }
+        if matches!(self, Self::Asked) {
+            settings.asking = vec![asking_for_more(None)];
+        }
         settings.countries.extend(NumberPrefix::parse("+44").map(|prefix| (Channel::Voice, prefix)));
         settings.grace = matches!(self, Self::Graceful).then_some(GRACE);
         let rules = Rules { on: BTreeMap::from([(Signal::NewDevice, Answer::Require)]), ..Rules::default() };
         settings.risk = matches!(self, Self::Watchful).then_some(risk::Settings { rules, listed: Vec::new() });
+    }
+
+    /// Before anybody comes: where a mailbox's word opens the first set-up, Ann has none of an operator's.
+    pub(super) async fn settle(self, scene: &Scene, ann: UserId) {
+        if matches!(self, Self::Mailbox) {
+            scene.world.store.set_enrol_until(ann, None).await.unwrap();
+        }
+    }
+
+    /// Whether somebody wants more of everybody here than a password: none sets up the first second factor, or removes the last.
+    pub(super) const fn asks_for_more(self) -> bool {
+        match self {
+            Self::Required | Self::Graceful | Self::Mailbox | Self::Asked => true,
+            Self::Optional | Self::Disabled | Self::Watchful => false,
+        }
     }
 }
 
@@ -86,8 +117,8 @@ impl Book {
     pub(super) fn may_be_alone(&self, mark: Option<TokenHash>, user: UserId, before: &Before) -> bool {
         let is_remembered = mark.is_some_and(|mark| self.remembered.contains(&(mark, user)));
         match self.house {
-            House::Required | House::Graceful => is_remembered,
-            House::Optional => is_remembered || !before.is_enrolled,
+            House::Required | House::Graceful | House::Mailbox => is_remembered,
+            House::Optional | House::Asked => is_remembered || !before.is_enrolled,
             House::Disabled => true,
             House::Watchful => !before.is_known || mark.is_some_and(|mark| self.met.contains(&(mark, user))),
         }
