@@ -4,8 +4,11 @@ use super::*;
 use crate::{
     config::{ProcessEnvironment, Source, read, settings::AppSettings},
     domain::{
-        policy::call::{extract::Reads, verdicts::Verdicts},
-        record::{Record, Sender},
+        policy::{
+            Missing,
+            call::{extract::Reads, verdicts::Forms},
+        },
+        record::{Demanded, Record, Sender},
         risk::Signal,
         target::Authority,
     },
@@ -316,7 +319,7 @@ fn recorded_as(settings: &Settings, request: &Request, visitor: &Visitor, at: Ti
         method: request.method.to_string(),
         path: request.path.clone(),
         extract: Arc::new(Reads::of(app)).extract(request.query.as_deref(), &left),
-        form: Verdicts::of(app, ReadForm::seen(Some(&form)), request.query.as_deref()),
+        form: Forms::of(app).judge(ReadForm::seen(Some(&form)), request.query.as_deref()),
         client: request.client.unwrap(),
         sender: Some(Sender::from(visitor)),
         foreign: Head::new(&request.method, &fields, &authority).is_foreign_socket(cors.as_ref()),
@@ -328,6 +331,25 @@ fn recorded_as(settings: &Settings, request: &Request, visitor: &Visitor, at: Ti
         route: None,
         policy: None,
     }
+}
+
+#[test]
+fn an_application_may_ask_more_of_whoever_has_paid() {
+    let settings = settings(STRICT);
+    let request = Request::parse("POST https://payroll.example.com/wire").unwrap();
+    let request = Request { client: "192.0.2.7".parse().ok(), ..request };
+    let visitor =
+        visitor(&settings, None, &[Did::parse("password 1m ago").unwrap()], std::time::Duration::ZERO, None, NOON);
+    let demand = Some(Demanded { level: Some("mfa".into()), within: None });
+    let record = recorded_as(&settings, &request, &visitor, NOON, Outcome::StepUp);
+    let record = Record { paid: true, demand, ..record };
+
+    let (judge, told) = (Judge::new(&settings), again(&settings, &record).unwrap());
+
+    let judged = judge.decide(&record, Some(&visitor)).unwrap();
+    assert!(matches!(judged.missing, Some(Missing::Level { .. })), "{judged:?}");
+    assert_eq!((judged.outcome, told.outcome), (Outcome::StepUp, Outcome::StepUp));
+    insta::assert_snapshot!(told.why, @"`once` is met, and the proof for this request is spent; then the application wants the level mfa; this session has reached login");
 }
 
 const CONDITIONS: &str = r#"

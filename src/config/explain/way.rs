@@ -285,19 +285,19 @@ fn verdict(
 ) -> (Outcome, String) {
     let name = &policy.name;
     let decision = policy.decide(visitor, now);
-    let Decision::Admit(admission) = &decision else { return told(name, &decision, paid, now) };
-    if let (Some(demand), Some(identity)) = (demand, admission.identity())
-        && let Some(missing) = demand.missing(&identity.session, now)
+    let session = recorded::passing(&decision, visitor, |unpaid| paid.is_some_and(|paid| paid.pays(unpaid, now)));
+    if let (Some(demand), Some(session)) = (demand, session)
+        && let Some(missing) = demand.missing(session, now)
     {
         let (_, lets) = told(name, &decision, paid, now);
         return (Outcome::StepUp, format!("{lets}; then {}", words::missing("the application", &missing)));
     }
-    match admission.instead() {
-        None => told(name, &decision, paid, now),
-        Some(instead) => {
+    match &decision {
+        Decision::Admit(admission) if let Some(instead) = admission.instead() => {
             let (outcome, why) = told(name, instead, paid, now);
             (Outcome::Report, format!("forwarded, as `{name}` only reports; enforced it would be {outcome}: {why}"))
         }
+        _ => told(name, &decision, paid, now),
     }
 }
 

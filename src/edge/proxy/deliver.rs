@@ -106,7 +106,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         let (Some(browser), Ok(target)) = (browser_of(&asked), target) else { return show(HeldState::Gone, "/") };
         let (world, host) = (self.world.clone(), arrival.authority.host.clone());
         let is_elsewhere = waiting.target != target;
-        let Passage { admission, seen, matched, path, now, pays } = passage;
+        let Passage { admission, seen, matched, path, now, pays, form } = passage;
         let taking = self.on_slow(async move {
             let outcome = hold::take(&world, &token, &host, &target, &browser, &admission).await?;
             Ok::<_, StoreError>((outcome, admission))
@@ -120,7 +120,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             Err(error) => return Reply::Own(self.unavailable(&asked, &error)),
         };
         tracing::info!(request.id = %asked.id, app = asked.app.name, "a held form is delivered");
-        let passage = Passage { admission, seen, matched, path, now, pays };
+        let passage = Passage { admission, seen, matched, path, now, pays, form };
         self.send_on(served, parts, delivery, passage, arrival).await
     }
 
@@ -151,7 +151,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             Ok(token) => token,
             Err(why) => return Reply::Own(self.refuse_unkept(&asked, &why)),
         };
-        let Passage { admission, seen, matched, path, now, pays } = passage;
+        let Passage { admission, seen, matched, path, now, pays, form } = passage;
         let (world, browser) = (self.world.clone(), flow.browser.clone());
         let taking = self.on_slow(async move {
             let outcome = hold::take(&world, &token, &host, &target, &browser, &admission).await?;
@@ -163,7 +163,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             Err(error) => return Reply::Own(self.unavailable(&asked, &error)),
         };
         flow.note(&mut parts.headers);
-        let passage = Passage { admission, seen, matched, path, now, pays };
+        let passage = Passage { admission, seen, matched, path, now, pays, form };
         self.send_on(served, parts, delivery, passage, arrival).await
     }
 

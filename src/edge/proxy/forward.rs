@@ -60,7 +60,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         arrival: &Arrival<'_>,
         kind: Kind,
     ) -> Result<Response<ResponseBody<U::Body>>, Unanswered> {
-        let Passage { admission, seen, matched, path, now, pays: _ } = passage;
+        let Passage { admission, seen, matched, path, now, pays: _, form: _ } = passage;
         let failed = |refusal| {
             Err(Unanswered { own: Box::new(self.refuse_unasked(kind, arrival.id, refusal)), may_have_arrived: false })
         };
