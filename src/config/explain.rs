@@ -146,7 +146,7 @@ pub fn explain(
         authority: &request.authority,
         path: &request.path,
         query: request.query.as_deref(),
-        fields: &Left { headers: &headers, names: &names },
+        fields: &Left::of(&headers, &names),
         client: request.client,
         form: ReadForm::seen(Some(&form)),
         paid: request.paid.map(|did| Paid::By(did, now - did.ago)),

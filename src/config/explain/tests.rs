@@ -309,7 +309,8 @@ fn a_form_and_a_time_away_are_seen() {
 fn recorded_as(settings: &Settings, request: &Request, visitor: &Visitor, at: Timestamp, outcome: Outcome) -> Record {
     let AppSettings { app, cors, .. } = settings.apps[0].as_ref();
     let (fields, form) = request.sent();
-    let left = Left { headers: &fields, names: &way::names(settings, &request.authority) };
+    let names = way::names(settings, &request.authority);
+    let left = Left::of(&fields, &names);
     let authority = Authority::parse(&request.authority).unwrap();
     Record {
         id: "7F3K-9QXA-2MT4".into(),

@@ -164,7 +164,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             host: asked.authority.to_string(),
             method: asked.method.as_str().to_owned(),
             path: known.path.to_owned(),
-            extract: served.reads.extract(asked.query, &Left { headers: asked.headers, names: &served.names }),
+            extract: served.reads.extract(asked.query, &Left::of(asked.headers, &served.names)),
             form: known.form.clone(),
             client: asked.client,
             sender: known.visitor.as_ref().map(Sender::from),

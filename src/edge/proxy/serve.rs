@@ -349,7 +349,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         let now = self.world.clock.now();
         let matched = |visitor: Option<&Visitor>, form: Option<&ReadForm>| {
             let (method, client, form) = (asked.method.as_str(), Some(asked.client), ReadForm::seen(form));
-            let fields = &Left { headers: asked.headers, names: &served.names };
+            let fields = &Left::of(asked.headers, &served.names);
             served.app.matched(&Call { method, path, query, fields, client, form, visitor, now })
         };
         let stuck = |stuck: Box<Stuck>| Box::new(self.give_up(served, asked, path.as_str(), *stuck));
