@@ -95,7 +95,7 @@ shapes! {
         TRUSTED_PROXIES "trusted_proxies" ("list of networks") Value("[]"),
             "Load balancers whose `X-Forwarded-For` is believed. From anybody else it is thrown away.";
         WORKERS "workers" ("number") Absent("one for each core"), "Threads that carry requests. Only a start looks at it.";
-        CONNECTIONS "connections" ("number") Absent("half as many as the process may have files open"),
+        CONNECTIONS "connections" ("number") Absent("half as many as the process may have files open, less 128"),
             "Connections of browsers at once, open WebSockets not counted. Whoever comes beyond that is hung up on. Only a start looks at it.";
         BODY_MAX "body_max" ("size") Value(r#""100MiB""#), "Longest request body; longer ones get 413.";
         LOG "log" ("\"human\" or \"json\"") Value(r#""human""#), "How log lines look.";
