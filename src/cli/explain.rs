@@ -2,8 +2,10 @@
 
 use super::{Failure, config_file::ConfigFile, output, records};
 use crate::{
-    adapters::records::Keep,
-    adapters::{records::older, system::SystemClock},
+    adapters::{
+        records::{Keep, older},
+        system::SystemClock,
+    },
     config::{
         duration,
         explain::{
@@ -117,7 +119,7 @@ fn recorded(arguments: &Arguments) -> Result<(), Failure> {
             let passed = settings.records.as_ref().is_some_and(|records| records.keep == Keep::Refused);
             let which = if passed { "requests to applications that did not pass" } else { "requests to applications" };
             Failure::refused(format!(
-                "{} has no record of {id}; only {which} are recorded, and the log says the rest",
+                "{} has no record of {id}; only {which} are recorded, and the log says what else was refused",
                 file.display()
             ))
         })?,

@@ -105,7 +105,7 @@ fn what_passes_a_check_is_not_refused_for_what_its_files_hold() {
     let other = Site::new(PROGRAM, &["payroll.localhost"]);
     let others_key = fs::read_to_string(other.folder().join("site.key")).unwrap();
 
-    assert!(broken("site.key", &others_key).contains("does not fit the certificate"));
+    assert!(broken("site.key", &others_key).contains("is not the key of this certificate"));
     assert!(broken("site.key", "no key").contains("site.key"));
     assert!(broken("site.pem", "no certificate").ends_with("site.pem holds no certificate for a host"));
     done(&site, &["check"], "");

@@ -98,6 +98,7 @@ async fn a_page_and_a_form_are_asked_for_again_after_the_step_up() {
     assert!(page.is_at("/challenge/totp") && page.text.contains("We kept what you typed"), "{page:?}");
     let page = ann.type_code(&client, &page).await;
     assert!(page.is_at("/.doorward/send"), "{page:?}");
+    assert!(gateway.log().contains("why=\"the application asks for the level `mfa`\""), "{}", gateway.log());
     let body = format!("doorward-held={}\r\n", page.hidden("doorward-held").unwrap());
     let again = navigation(client.post(gateway.url(APP, "/strict?a=1"))).body(body);
     let page = arrive(&client, again.header(header::CONTENT_TYPE, "text/plain")).await;

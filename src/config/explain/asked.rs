@@ -1,6 +1,5 @@
 //! What is asked of `explain`: a request, who sends it, what they have proven.
 
-use crate::edge::proxy::beforehand::{ReadForm, is_urlencoded};
 use crate::{
     config::{
         Settings,
@@ -13,6 +12,7 @@ use crate::{
         time::Timestamp,
         user::LoginId,
     },
+    edge::proxy::beforehand::{ReadForm, is_urlencoded},
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method as Verb, header::CONTENT_TYPE};
 use std::{fmt, net::IpAddr, time::Duration};

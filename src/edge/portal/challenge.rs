@@ -133,6 +133,8 @@ pub enum Clause {
     },
     /// It takes more, because the sign-in was unlike earlier ones.
     Risk {
+        /// What this session amounts to.
+        reached: Option<Level>,
         /// The latest proof.
         latest: Option<(Method, Duration)>,
     },

@@ -79,7 +79,7 @@ impl Judged<'_> {
         };
         match self {
             Self::Policy(decision, _) => of(self.instead().unwrap_or(decision)),
-            Self::Demand(demand, _) => format!("the application asks for {:?}", demand.wish()),
+            Self::Demand(demand, _) => format!("the application asks for {}", demand.wish()),
             Self::Unclear(why) => why.to_string(),
             Self::Nowhere => "no route fits".to_owned(),
             Self::Foreign(_) => "a page of another site opened the WebSocket".to_owned(),

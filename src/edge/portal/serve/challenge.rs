@@ -497,7 +497,7 @@ pub(super) fn reason_of<'a>(Toll { app, label, missing, latest, .. }: &'a Toll<'
     let latest = *latest;
     let clause = match *missing {
         Missing::Level { reached: None, max_age: Some(max_age), .. } => Clause::TooOld { max_age, latest },
-        Missing::Level { risk: Some(_), .. } => Clause::Risk { latest },
+        Missing::Level { reached, risk: Some(_), .. } => Clause::Risk { reached, latest },
         Missing::Level { reached, .. } => Clause::Level { reached, latest },
         Missing::Idle { quiet, .. } => Clause::Idle { quiet },
         Missing::Fresh { ref wanted, latest } => match wanted.within {
