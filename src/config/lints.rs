@@ -14,7 +14,7 @@ use crate::domain::{
     target::{Allowed, CanonicalPath},
 };
 use openings::Openings;
-use std::{net::IpAddr, ops::Range, sync::Arc, time::Duration};
+use std::{net::IpAddr, ops::Range, sync::Arc};
 
 /// Names that never leave a machine, a cluster or a house.
 const INTERNAL: &[&str] = &["localhost", "local", "internal", "lan", "home.arpa", "test", "svc", "cluster.local"];
@@ -208,17 +208,7 @@ fn lets_by(written: &Written, next: Option<(&Arc<Policy>, &Range<usize>, Overlap
 fn asks_less(policy: &Policy, other: &Policy) -> bool {
     match (&policy.access, &other.access) {
         _ if policy.opens() || other.opens() => !other.opens(),
-        (Access::Require(own), Access::Require(asked)) => {
-            let is_longer = |own: Option<Duration>, asked: Option<Duration>| {
-                asked.is_some_and(|asked| own.is_none_or(|own| own > asked))
-            };
-            !own.level.is_at_least(&asked.level)
-                || asked.fresh.iter().any(|fresh| !own.fresh.contains(fresh))
-                || is_longer(own.max_age, asked.max_age)
-                || is_longer(own.idle, asked.idle)
-                || asked.who.as_ref().is_some_and(|who| own.who.as_ref() != Some(who))
-                || asked.risk.as_ref().is_some_and(|ceiling| own.risk.as_ref() != Some(ceiling))
-        }
+        (Access::Require(own), Access::Require(asked)) => !own.is_at_least(asked),
         (Access::Require(_), Access::Deny) => true,
         (Access::Deny | Access::Public, _) | (_, Access::Public) => false,
     }

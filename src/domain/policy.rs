@@ -23,6 +23,7 @@ pub mod index;
 pub mod once;
 pub mod route;
 pub mod strength;
+mod stricter;
 pub mod who;
 
 pub use ceiling::Ceiling;
@@ -68,9 +69,7 @@ impl Policy {
     #[must_use]
     pub fn at_least(&self, level: Level) -> Self {
         let access = match &self.access {
-            Access::Require(requirement) => {
-                Access::Require(Requirement { level: requirement.level.at_least(level), ..requirement.clone() })
-            }
+            Access::Require(requirement) => Access::Require(requirement.at_least(level)),
             open @ (Access::Public | Access::Deny) => open.clone(),
         };
         Self { access, ..self.clone() }
@@ -397,6 +396,12 @@ impl Requirement {
     /// This level and nothing else, of anybody.
     pub fn at(level: impl Into<Strength>) -> Self {
         Self { level: level.into(), max_age: None, fresh: Vec::new(), idle: None, who: None, risk: None }
+    }
+
+    /// The same, and this level besides.
+    #[must_use]
+    pub fn at_least(&self, level: Level) -> Self {
+        Self { level: self.level.at_least(level), ..self.clone() }
     }
 
     /// The clause that wants a proof for each request, if there is one.

@@ -501,6 +501,30 @@ proptest! {
     }
 
     #[test]
+    fn whoever_meets_a_policy_that_asks_for_no_less_meets_the_other(
+        asked in any_policy(),
+        own in any_policy(),
+        proofs in prop::collection::vec(any_proof(), 0..6),
+        activity in any_activity(),
+    ) {
+        let (Access::Require(asked), Access::Require(own)) = (asked.access, own.access) else { unreachable!() };
+        // Whatever else it asks for, and what two policies that are drawn by themselves have in common only now and then.
+        let both = Requirement {
+            level: if own.level.is_at_least(&asked.level) { own.level.clone() } else { asked.level.clone() },
+            max_age: own.max_age.into_iter().chain(asked.max_age).min(),
+            fresh: [asked.fresh.clone(), own.fresh.clone()].concat(),
+            idle: own.idle.into_iter().chain(asked.idle).min(),
+            ..asked.clone()
+        };
+        prop_assert!(both.is_at_least(&asked));
+        for stricter in [both, own] {
+            let is_at_least = stricter.is_at_least(&asked);
+            let is_met = meets(&requires(stricter), activity, &proofs, NOON);
+            prop_assert!(!is_at_least || !is_met || meets(&requires(asked.clone()), activity, &proofs, NOON));
+        }
+    }
+
+    #[test]
     fn reporting_refuses_nobody_and_enforcing_is_what_it_reports(
         policy in any_policy(),
         proofs in prop::collection::vec(any_proof(), 0..6),
