@@ -289,6 +289,7 @@ async fn signed_in(world: &World, host: &Host) -> Token {
         seen_at: now,
         activity: Activity::begun(now),
         locked_at: None,
+        spared: false,
         place: Place::default(),
         risk: Assessment::default(),
     };

@@ -216,8 +216,7 @@ fn policy(name: &str, section: &Section<'_>, levels: &Levels, session: Option<&L
             if level.floor() >= Level::Mfa {
                 tells_of_remembering(section, &level);
             }
-            let level = if remember { level } else { level.at_least(Level::Mfa) };
-            Access::Require(Requirement { level, max_age, fresh, idle, who, risk })
+            Access::Require(Requirement { level, max_age, fresh, idle, remember, who, risk })
         }
         Demanded::Public => {
             forbid(section, &demands, "a public policy can't demand anything", "nobody is asked who they are")?;

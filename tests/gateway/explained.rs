@@ -293,6 +293,7 @@ fn described(
         form: form.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
         client: Some(*client),
         idle: idle.unwrap_or_default(),
+        remembered: person.is_some_and(|person| person.spared),
         paid: did.iter().min_by_key(|did| did.ago).filter(|_| mark == PAID).copied(),
         ..Request::parse(&line).unwrap()
     };

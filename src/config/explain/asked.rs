@@ -37,6 +37,8 @@ pub struct Request {
     pub client: Option<IpAddr>,
     /// For how long nobody had used the browser before it.
     pub idle: Duration,
+    /// Whether a remembered browser spared the second step of their sign-in.
+    pub remembered: bool,
     /// A proof that was made for this very request.
     pub paid: Option<Did>,
 }
@@ -77,6 +79,7 @@ impl Request {
             form: Vec::new(),
             client: None,
             idle: Duration::ZERO,
+            remembered: false,
             paid: None,
         })
     }

@@ -339,8 +339,7 @@ fn an_application_may_ask_more_of_whoever_has_paid() {
     let settings = settings(STRICT);
     let request = Request::parse("POST https://payroll.example.com/wire").unwrap();
     let request = Request { client: "192.0.2.7".parse().ok(), ..request };
-    let visitor =
-        visitor(&settings, None, &[Did::parse("password 1m ago").unwrap()], std::time::Duration::ZERO, None, NOON);
+    let visitor = visitor(&settings, &request, None, &[Did::parse("password 1m ago").unwrap()], None, NOON);
     let demand = Some(Demanded { level: Some("mfa".into()), within: None });
     let record = recorded_as(&settings, &request, &visitor, NOON, Outcome::StepUp);
     let record = Record { paid: true, demand, ..record };
@@ -363,6 +362,7 @@ networks.office = ["192.0.2.0/24"]
 [policy.standard]
 level = "login"
 idle = "10m"
+remember = false
 
 [policy.payments]
 level = "mfa"
@@ -403,6 +403,7 @@ proptest! {
         in_finance: bool,
         proofs in prop::collection::vec((prop::sample::select(crate::domain::factor::Method::ALL), 0u64..40_000), 0..4),
         idle in 0u64..1_200,
+        remembered in any::<bool>(),
         locked in prop::option::of(0u64..4_000),
         signals in prop::sample::subsequence(Signal::ALL, 0..3),
     ) {
@@ -411,7 +412,7 @@ proptest! {
         let fields = fields.iter().map(|(name, value)| field(&format!("{name}: {value}")).unwrap()).collect();
         let idle = std::time::Duration::from_secs(idle);
         let request = Request {
-            client: client.parse().ok(), fields, form, idle,
+            client: client.parse().ok(), fields, form, idle, remembered,
             ..Request::parse(&format!("{method} https://payroll.example.com{path}?{query}")).unwrap()
         };
         let groups = if in_finance { vec!["finance".to_owned(), "board".to_owned()] } else { vec![] };
@@ -422,7 +423,7 @@ proptest! {
             .collect();
         let risk = Risk::Signals(signals);
         let told = explain(&settings, &request, Some(&who), &did, Some(&risk), now);
-        let mut visitor = visitor(&settings, Some(&who), &did, idle, Some(&risk), now);
+        let mut visitor = visitor(&settings, &request, Some(&who), &did, Some(&risk), now);
         let first = recorded_as(&settings, &request, &visitor, now, told.outcome);
         prop_assert_eq!(again(&settings, &first).unwrap().outcome, told.outcome, "{}", told);
 

@@ -77,6 +77,7 @@ fn ann(path: &str, minute: u32, code: Option<u32>, outcome: Outcome) -> Record {
             since: NOON,
             proofs: std::iter::once(password).chain(codes).collect(),
             locked: None,
+            spared: false,
             seen: None,
             used: None,
             quiet: 0,

@@ -89,6 +89,7 @@ mod tests {
             seen_at: proof.at,
             activity: Activity::begun(proof.at),
             locked_at: None,
+            spared: false,
             place: Place::default(),
             risk: Assessment::default(),
         }

@@ -1,6 +1,7 @@
 //! Which of two policies asks for no less, clause by clause. Each may say no where it is so, never the reverse.
 
 use super::{Ceiling, Freshness, Requirement, Who, Within};
+use crate::domain::session::Level;
 use std::collections::BTreeSet;
 
 impl Requirement {
@@ -9,6 +10,7 @@ impl Requirement {
         self.level.is_at_least(&other.level)
             && up_to(self.max_age, other.max_age)
             && up_to(self.idle, other.idle)
+            && (other.remember || !self.remember || self.level.floor() >= Level::Mfa)
             && other.fresh.iter().all(|asked| self.fresh.iter().any(|own| own.is_at_least(asked)))
             && other.who.as_ref().is_none_or(|asked| self.who.as_ref().is_some_and(|own| own.is_within(asked)))
             && other.risk.as_ref().is_none_or(|asked| self.risk.as_ref().is_some_and(|own| own.is_at_least(asked)))

@@ -145,6 +145,8 @@ pub enum Clause {
         /// The latest proof.
         latest: Option<(Method, Duration)>,
     },
+    /// It takes the second step too, which a remembered browser spared.
+    SecondStep,
     /// It takes a recent proof.
     Fresh {
         /// How old a proof may be; `None` where any of this session will do.

@@ -53,6 +53,7 @@ mod tests {
             ("stronger", because(asks(Some("transfers"), Clause::Level { reached: Some(Level::Mfa), latest: None }))),
             ("risk", because(asks(None, Clause::Risk { reached: Some(Level::Login), latest: None }))),
             ("risk_stronger", because(asks(None, Clause::Risk { reached: Some(Level::Mfa), latest: None }))),
+            ("spared", because(asks(Some("transfers"), Clause::SecondStep))),
             (
                 "too_old",
                 because(asks(Some("transfers"), Clause::TooOld { max_age: Duration::from_hours(8), latest: None })),

@@ -59,6 +59,7 @@ fn every_state_of_a_code_from_an_app_is_worded() {
         ("totp_level", because(level())),
         ("totp_risk", because(asks(None, Clause::Risk { reached: Some(Level::Login), latest: Some(password) }))),
         ("totp_risk_stronger", because(asks(None, Clause::Risk { reached: Some(Level::Mfa), latest: Some(code) }))),
+        ("totp_spared", because(asks(Some("transfers"), Clause::SecondStep))),
         ("totp_stale", stale),
         ("totp_never_given", because(fresh(None))),
         ("totp_other_method_stale", because(fresh(Some((Method::Password, Duration::from_hours(3)))))),
