@@ -248,7 +248,9 @@ impl Scene {
         let mut parts: Vec<_> = (0..TRIES * 100).map(|_| self.parts()).collect();
         takes_less_than(WHOLE_MAX * 100 * slower, TRIES, "deciding a hundred requests", || {
             let hundred = parts.split_off(parts.len().saturating_sub(100));
-            hundred.into_iter().for_each(|parts| drop(black_box(self.whole(parts))));
+            for parts in hundred {
+                drop(black_box(self.whole(parts)));
+            }
         });
     }
 }

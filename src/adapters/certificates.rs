@@ -42,8 +42,11 @@ impl CertificateError {
     /// The file that is to blame.
     pub fn path(&self) -> &Path {
         match self {
-            Self::NoHost(path) | Self::NoKey(path) | Self::OtherKey(path) => path,
-            Self::File { path, .. } | Self::Key { path, .. } => path,
+            Self::File { path, .. }
+            | Self::NoHost(path)
+            | Self::NoKey(path)
+            | Self::OtherKey(path)
+            | Self::Key { path, .. } => path,
         }
     }
 }

@@ -83,10 +83,10 @@ fn a_reading_of_the_path_that_is_unclear_takes_the_decision_from_the_route_that_
 
 #[test]
 fn a_test_that_expects_a_refusal_by_a_route_fails_for_no_route_refuses() {
-    let test = "[[test]]\nname = \"by the first route\"\nrequest = \"get https://payroll.example.com/admin\"\n\
+    let case = "[[test]]\nname = \"by the first route\"\nrequest = \"get https://payroll.example.com/admin\"\n\
                 expect = \"refuse\"\nroute = \"/admin\"\n";
     let routes = "route = [{ path = \"/admin\", policy = \"deny\" }]";
-    let text = [&LEAST.replace("policy = \"deny\"", routes), test].concat();
+    let text = [&LEAST.replace("policy = \"deny\"", routes), case].concat();
 
     let problems = read_text(&text).unwrap().run_tests().unwrap_err().to_string();
 
