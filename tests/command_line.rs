@@ -194,7 +194,7 @@ fn a_recorded_decision_is_explained() {
     assert_eq!(fields["explanation"]["outcome"], "step-up");
     let unknown = refused(&site, &["explain", "--id", "0000-0000-0009"], "");
     let file = file(&site, "decisions.jsonl").display().to_string();
-    let why = "has no record of 0000-0000-0009; only requests to applications are recorded, and the log says the rest";
+    let why = "has no record of 0000-0000-0009; only requests to applications are recorded, and the log says what else was refused";
     assert_eq!(unknown, (Some(1), format!("error: {file} {why}")));
 }
 

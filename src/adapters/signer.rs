@@ -173,6 +173,7 @@ mod tests {
                 seen_at: NOON,
                 activity: Activity::begun(NOON),
                 locked_at: None,
+                spared: false,
                 place: Place::default(),
                 risk: Assessment::default(),
             },

@@ -17,8 +17,8 @@ use serde_json::{Value, json};
 /// can tell: free ports, the store and its key, room for records.
 #[derive(Debug, Args)]
 #[command(
-    after_long_help = "Exit codes: 0 no error; 1 errors, or with --strict warnings; 2 wrong usage. `errors` and `warnings`\n\
-    in the JSON tell all three apart: errors, warnings, clean.\n\n\
+    after_long_help = "Exit codes: 0 no error, and with --strict no warning either; 1 errors; 2 wrong usage; 3 with --strict:\n\
+    nothing but warnings.\n\n\
     Examples:\n  \
     doorward check\n  \
     doorward check --strict --json | jq '.problems[]'\n  \
@@ -54,8 +54,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let warnings = reading.as_ref().map_or(0, |reading| reading.warnings.iter().count());
     if arguments.json {
         output::print_json(&report(reading.as_ref(), errors.as_ref()))?;
-        let is_refused = errors.is_some() || (arguments.strict && warnings > 0);
-        return if is_refused { Err(Failure::Told) } else { Ok(()) };
+        return match errors {
+            Some(_) => Err(Failure::Told),
+            None if arguments.strict && warnings > 0 => Err(Failure::Warned),
+            None => Ok(()),
+        };
     }
     if let Some(reading) = reading.as_ref().filter(|reading| !reading.warnings.is_empty()) {
         output::warn(&drawing(&reading.warnings));
@@ -63,7 +66,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     match (reading, errors) {
         (Some(_), None) if arguments.strict && warnings > 0 => {
             let told = count(warnings, "warning", "warnings");
-            Err(Failure::refused(format!("the config file has {told}, and --strict lets none pass")))
+            output::warn(&output::error(&format!("the config file has {told}, and --strict lets none pass")));
+            Err(Failure::Warned)
         }
         (Some(reading), None) => summary(arguments, &reading, warnings),
         (None, None) => Ok(()),

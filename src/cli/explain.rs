@@ -2,8 +2,10 @@
 
 use super::{Failure, config_file::ConfigFile, output, records};
 use crate::{
-    adapters::records::Keep,
-    adapters::{records::older, system::SystemClock},
+    adapters::{
+        records::{Keep, older},
+        system::SystemClock,
+    },
     config::{
         duration,
         explain::{
@@ -40,7 +42,7 @@ pub(super) struct Arguments {
     url: Option<String>,
     /// A recorded request instead: the reference on its page, or `request.id` in the log
     #[arg(long, value_name = "ID", conflicts_with_all = [
-        "method", "url", "user", "groups", "did", "risk", "from", "headers", "form", "idle", "paid", "at",
+        "method", "url", "user", "groups", "did", "risk", "from", "headers", "form", "idle", "remembered", "paid", "at",
     ])]
     id: Option<String>,
     /// Where it is recorded, if not in the file that the config names
@@ -70,6 +72,9 @@ pub(super) struct Arguments {
     /// For how long nobody had used the browser: 12m
     #[arg(long, value_name = "TIME", value_parser = duration::parse, default_value = "0s")]
     idle: Duration,
+    /// That a remembered browser spared the second step of their sign-in
+    #[arg(long, requires = "did")]
+    remembered: bool,
     /// A proof that was made for this very request: 'passkey now'
     #[arg(long, value_name = "PROOF", value_parser = Did::parse)]
     paid: Option<Did>,
@@ -84,13 +89,13 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let Arguments { method, url, user, groups, did, risk, from, headers, form, idle, paid, at, config, json, .. } =
-        arguments;
+    let Arguments { method, url, user, groups, did, risk, from, headers, form, .. } = arguments;
+    let Arguments { idle, remembered, paid, at, config, json, .. } = arguments;
     let (Some(method), Some(url)) = (method, url) else { return recorded(arguments) };
     let request = Request::parse(&format!("{method} {url}"))
         .map_err(|why| Failure::Misused(format!("this is no request: {why}")))?;
     let (fields, form) = (headers.iter().cloned().collect(), form.clone());
-    let request = Request { client: *from, fields, form, idle: *idle, paid: *paid, ..request };
+    let request = Request { client: *from, fields, form, idle: *idle, remembered: *remembered, paid: *paid, ..request };
     let who = user.as_ref().map(|name| Who { name: name.clone(), groups: groups.clone() });
     let settings = config.read()?.settings;
     let told = explain(&settings, &request, who.as_ref(), did, risk.as_ref(), at.unwrap_or_else(|| SystemClock.now()));
@@ -117,7 +122,7 @@ fn recorded(arguments: &Arguments) -> Result<(), Failure> {
             let passed = settings.records.as_ref().is_some_and(|records| records.keep == Keep::Refused);
             let which = if passed { "requests to applications that did not pass" } else { "requests to applications" };
             Failure::refused(format!(
-                "{} has no record of {id}; only {which} are recorded, and the log says the rest",
+                "{} has no record of {id}; only {which} are recorded, and the log says what else was refused",
                 file.display()
             ))
         })?,

@@ -16,6 +16,9 @@ pub enum Failure {
     /// It was refused, and what there is to say has been printed.
     #[error("refused")]
     Told,
+    /// Nothing but warnings stand against it, none was to pass, and what there is to say has been printed.
+    #[error("warnings")]
+    Warned,
     /// The config file has errors.
     #[error(transparent)]
     Config(#[from] Problems),
@@ -29,13 +32,14 @@ impl Failure {
         Self::Refused(why.into())
     }
 
-    /// What the process ends with: 1 where it was refused, 2 where it was asked wrongly.
+    /// What the process ends with: 1 where it was refused, 2 where it was asked wrongly, 3 for nothing but warnings.
     pub fn exit_code(&self) -> ExitCode {
         match self {
             // Asking for help is not wrong: clap answers 0 there.
             Self::Usage(error) => ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2)),
             Self::Misused(_) => ExitCode::from(2),
             Self::Config(_) | Self::Refused(_) | Self::Told => ExitCode::FAILURE,
+            Self::Warned => ExitCode::from(3),
         }
     }
 
@@ -49,7 +53,7 @@ impl Failure {
                 let errors = output::count(problems.iter().count(), "error", "errors");
                 output::warn(&output::error(&format!("the config file has {errors}")));
             }
-            Self::Told => {}
+            Self::Told | Self::Warned => {}
             Self::Misused(why) => output::warn(&output::error(why)),
             Self::Refused(error) => output::warn(&causes(error.as_ref())),
         }

@@ -70,7 +70,7 @@ fn app(section: &Section<'_>, around: &Around<'_>, taken: &mut Taken) -> Option<
     let at_own = fallback.as_ref().map(|(policy, at)| (policy, at));
     let floors: Vec<_> = around.minimum.into_iter().chain(&minimum).collect();
     let lifted = |policy: &Arc<Policy>| match floor {
-        Some(level) => Arc::new(policy.at_least(level)),
+        Some(level) => around.policies.lifted(policy, level),
         None => Arc::clone(policy),
     };
     let places = routes.iter().map(|route| (&route.route.policy, &route.policy_at)).chain(at_own);

@@ -9,7 +9,7 @@ use super::{
     reader::{Fault, Section, Value},
     risk,
     settings::Settings,
-    values::{duration, one_of, words},
+    values::{duration, one_of, truth, words},
 };
 use crate::domain::time::Timestamp;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -64,6 +64,7 @@ pub(super) fn case(section: &Section<'_>, policies: &Policies) -> Option<Case> {
     let fields = section.maybe(&key::HEADERS, fields);
     let form = section.maybe(&key::FORM, form);
     let idle = section.maybe(&key::IDLE, duration);
+    let remembered = section.read(&key::REMEMBERED, truth);
     let paid = section.maybe(&key::PAID, did);
     let at = section.maybe(&key::AT, |value| {
         value.parsed(|text| moment(text).map_err(|why| Fault::new("this is no date and time", why)))
@@ -76,7 +77,8 @@ pub(super) fn case(section: &Section<'_>, policies: &Policies) -> Option<Case> {
     let policy = section.maybe(&key::POLICY, |value| placed(value, policies.named_by(value)?));
     let ((expect, expect_at), name, request) = (expect?, name?, request?);
     let (form, fields) = (form?.unwrap_or_default(), fields?.unwrap_or_default());
-    let request = Request { fields, form, idle: idle?.unwrap_or_default(), paid: paid?, client: from?, ..request };
+    let (idle, remembered, paid) = (idle?.unwrap_or_default(), remembered?, paid?);
+    let request = Request { fields, form, idle, remembered, paid, client: from?, ..request };
     let (who, did, risk, now) = (who?, did?, risk?, at?.unwrap_or(NOON));
     Some(Case { name, request, who, did, risk, now, expect, route: route?, policy: policy?, at: expect_at })
 }

@@ -27,7 +27,6 @@ use crate::{
 };
 use clauses::Paid;
 use serde::Serialize;
-use std::time::Duration;
 use uuid::Uuid;
 use way::{End, Facts, Whence};
 
@@ -101,7 +100,7 @@ pub struct Try {
 /// One demand of a policy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Clause {
-    /// What it looks at, in a word that stays: `people`, `level`, `risk`, `fresh`, `idle` or `once`.
+    /// What it looks at, in a word that stays: `people`, `level`, `risk`, `second-step`, `fresh`, `idle` or `once`.
     pub kind: &'static str,
     /// What is asked for.
     pub demands: String,
@@ -131,7 +130,7 @@ pub fn explain(
 ) -> Explanation {
     // What pays for a request is a proof like any other besides.
     let did: Vec<_> = did.iter().chain(&request.paid).copied().collect();
-    let visitor = visitor(settings, who, &did, request.idle, risk, now);
+    let visitor = visitor(settings, request, who, &did, risk, now);
     let mut way = Way {
         request: request.to_string(),
         visitor: words::visitor(&visitor, &did),
@@ -146,7 +145,7 @@ pub fn explain(
         authority: &request.authority,
         path: &request.path,
         query: request.query.as_deref(),
-        fields: &Left { headers: &headers, names: &names },
+        fields: &Left::of(&headers, &names),
         client: request.client,
         form: ReadForm::seen(Some(&form)),
         paid: request.paid.map(|did| Paid::By(did, now - did.ago)),
@@ -161,9 +160,9 @@ pub fn explain(
 /// Somebody with such proofs, and a session that began with the oldest of them.
 fn visitor(
     settings: &Settings,
+    &Request { idle, remembered, .. }: &Request,
     who: Option<&Who>,
     did: &[Did],
-    idle: Duration,
     risk: Option<&Risk>,
     now: Timestamp,
 ) -> Visitor {
@@ -184,6 +183,7 @@ fn visitor(
         seen_at: now - idle,
         activity: Activity::begun(now - idle),
         locked_at: None,
+        spared: remembered,
         place: Place::default(),
         risk: risk.map(|risk| risk.assessed(settings)).unwrap_or_default(),
     };

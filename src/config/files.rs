@@ -103,9 +103,11 @@ impl Named {
 
 const fn expected(error: &CertificateError) -> &'static str {
     match error {
-        CertificateError::File { .. } => "expected PEM",
+        CertificateError::File { .. } | CertificateError::NoKey(_) => "expected PEM",
         CertificateError::NoHost(_) => "expected a certificate chain as PEM, leaf first, that names its hosts",
-        CertificateError::Key { .. } => "expected the private key that belongs to `cert`",
+        CertificateError::OtherKey(_) | CertificateError::Key { .. } => {
+            "expected the private key that belongs to `cert`"
+        }
     }
 }
 

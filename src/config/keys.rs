@@ -95,7 +95,7 @@ shapes! {
         TRUSTED_PROXIES "trusted_proxies" ("list of networks") Value("[]"),
             "Load balancers whose `X-Forwarded-For` is believed. From anybody else it is thrown away.";
         WORKERS "workers" ("number") Absent("one for each core"), "Threads that carry requests. Only a start looks at it.";
-        CONNECTIONS "connections" ("number") Absent("half as many as the process may have files open"),
+        CONNECTIONS "connections" ("number") Absent("half as many as the process may have files open, less 128"),
             "Connections of browsers at once, WebSockets among them. Each may take one more file for a connection to an application, one of HTTP/2 as many as it has requests under way there. Whoever comes beyond that is hung up on. Only a start looks at it.";
         BODY_MAX "body_max" ("size") Value(r#""100MiB""#), "Longest request body; longer ones get 413.";
         LOG "log" ("\"human\" or \"json\"") Value(r#""human""#), "How log lines look.";
@@ -240,7 +240,7 @@ shapes! {
         FRESH "fresh" ("{ any, within, once } or a list of them") Absent("a proof of any age will do"), "How recent a proof must be. All of a list must hold; they are asked for in its order.";
         MAX_AGE "max_age" ("duration") Absent("as long as the session lives"), "How old a proof may be that counts towards `level`: a session limit of this policy, shorter than `session.lifetime`.";
         IDLE "idle" ("duration") Absent("as long as `session.idle` says"), "For how long nobody may have used the browser, at least two minutes and less than `session.idle`. Who was away for longer is asked who is there, and no laxer route makes good for it. Routes with `background = true` and open streams are no use.";
-        REMEMBER "remember" ("true or false") Value("true"), "Whether a remembered browser does, whose sign-in is spared the second step. `false` wants that step made: the level is `mfa` at least. From `mfa` on it changes nothing.";
+        REMEMBER "remember" ("true or false") Value("true"), "Whether a sign-in will do whose second step a remembered browser spared. `false` has that step made after all, once a session. From `mfa` on it changes nothing.";
         GROUPS "groups" ("list of text") Value("[]"), "Groups of which people must be in one; nobody is left out where it is empty.";
         USERS "users" ("list of login ids") Value("[]"), "Login ids of which theirs must be one; nobody is left out where it is empty. Beside `groups` both must hold.";
         ALLOW "allow" ("{ groups, users, any_of, all_of, not }") Absent("`groups` and `users` decide alone"), "Who may pass, put together. Beside `groups` and `users` all must hold.";
@@ -343,6 +343,7 @@ shapes! {
         HEADERS "headers" ("{ name = \"value\" }") Absent("none"), "Its header fields.";
         FORM "form" ("{ name = \"value\" }") Absent("no body"), "The form in its body.";
         IDLE "idle" ("duration") Absent("it was just used"), "For how long nobody had used the browser before it.";
+        REMEMBERED "remembered" ("true or false") Value("false"), "Whether a remembered browser spared the second step of their sign-in.";
         PAID "paid" ("METHOD AGE ago") Absent("nothing"), "A proof that was made for this very request: `\"passkey now\"`.";
         AT "at" ("date and time") Absent("2023-11-14T22:13:20Z"), "When: `2026-02-06T09:00:00Z` or `2026-02-06T09:00[Europe/Berlin]`.";
         DID "did" ("list of \"METHOD AGE ago\"") Value("[]"), "What they have proven: `\"totp 10m ago\"`.";

@@ -1,5 +1,7 @@
 //! What an app's routes, seen together, do not say to the eye.
 
+mod openings;
+
 use super::{
     levels::Minimum,
     problem::{Code, Problem},
@@ -11,7 +13,8 @@ use crate::domain::{
     policy::{Access, Policy, index::Index, route::Route},
     target::{Allowed, CanonicalPath},
 };
-use std::{net::IpAddr, ops::Range, sync::Arc, time::Duration};
+use openings::Openings;
+use std::{net::IpAddr, ops::Range, sync::Arc};
 
 /// Names that never leave a machine, a cluster or a house.
 const INTERNAL: &[&str] = &["localhost", "local", "internal", "lan", "home.arpa", "test", "svc", "cluster.local"];
@@ -62,7 +65,7 @@ pub(super) fn routes(
     fallback: Option<(&Arc<Policy>, &Range<usize>)>,
     reader: &Reader<'_>,
 ) {
-    let (mut taking, mut opening) = (Index::default(), Index::default());
+    let (mut taking, mut opening) = (Index::default(), Openings::default());
     for (position, later) in routes.iter().enumerate() {
         let own = &later.route;
         let earlier = Earlier { routes, taking: &taking, opening: &opening };
@@ -75,7 +78,7 @@ pub(super) fn routes(
         }
         taking.add(position, &own.path, &own.conditions);
         if own.policy.opens() && later.overlap == Overlap::Mistake {
-            opening.add(position, &own.path, &own.conditions);
+            opening.add(position, own);
         }
         tells_of_its_mode(later, reader);
         tells_of_its_form(later, reader);
@@ -102,26 +105,25 @@ struct Earlier<'a> {
     /// All of them.
     taking: &'a Index,
     /// Those that open something and don't say that they mean to.
-    opening: &'a Index,
+    opening: &'a Openings,
 }
 
 impl<'a> Earlier<'a> {
-    fn first(&self, places: Vec<usize>, is_it: impl Fn(&Route) -> bool) -> Option<&'a Written> {
-        let first = places.into_iter().filter(|&place| self.routes.get(place).is_some_and(|it| is_it(&it.route))).min();
-        first.and_then(|first| self.routes.get(first))
+    /// The first of these places, which are in order, where there is such a route.
+    fn first(&self, places: &[usize], is_it: impl Fn(&Route) -> bool) -> Option<&'a Written> {
+        places.iter().filter_map(|place| self.routes.get(*place)).find(|written| is_it(&written.route))
     }
 
     fn overlaps(&self, later: &Written, reader: &Reader<'_>) {
         let own = &later.route;
-        let (mut above, mut around) = (Vec::new(), Vec::new());
+        let mut above: Vec<usize> = Vec::new();
         self.taking.above(&own.path, &own.conditions, &mut |places| above.extend(places));
-        if !own.policy.opens() {
-            self.opening.around(&own.path, &mut |places| around.extend(places));
-        }
+        above.sort_unstable();
+        let around = if own.policy.opens() { Vec::new() } else { self.opening.around(&own.path) };
         let for_all = |earlier: &Route| earlier.conditions.is_empty() && earlier.hides(own);
-        if let Some(hiding) = self.first(around.clone(), for_all) {
+        if let Some(hiding) = self.first(&around, for_all) {
             reader.note(hidden(later, hiding));
-        } else if let Some(taking) = self.first(above, |earlier| earlier.takes_all(own)) {
+        } else if let Some(taking) = self.first(&above, |earlier| earlier.takes_all(own)) {
             let title = "no request reaches this route";
             let problem = Problem::new(Code::UnreachableRoute, title, later.at.clone(), "never decides");
             reader.note(
@@ -129,7 +131,7 @@ impl<'a> Earlier<'a> {
                     .also(taking.at.clone(), "everything there is taken by this route")
                     .help("the first match decides: put the narrower route first"),
             );
-        } else if let Some(hiding) = self.first(around, |earlier| earlier.hides(own)) {
+        } else if let Some(hiding) = self.first(&around, |earlier| earlier.hides(own)) {
             let title = "some requests get past a route that protects";
             let problem = Problem::new(Code::HiddenForSome, title, later.at.clone(), "not everybody is asked here");
             reader.note(
@@ -206,17 +208,7 @@ fn lets_by(written: &Written, next: Option<(&Arc<Policy>, &Range<usize>, Overlap
 fn asks_less(policy: &Policy, other: &Policy) -> bool {
     match (&policy.access, &other.access) {
         _ if policy.opens() || other.opens() => !other.opens(),
-        (Access::Require(own), Access::Require(asked)) => {
-            let is_longer = |own: Option<Duration>, asked: Option<Duration>| {
-                asked.is_some_and(|asked| own.is_none_or(|own| own > asked))
-            };
-            !own.level.is_at_least(&asked.level)
-                || asked.fresh.iter().any(|fresh| !own.fresh.contains(fresh))
-                || is_longer(own.max_age, asked.max_age)
-                || is_longer(own.idle, asked.idle)
-                || asked.who.as_ref().is_some_and(|who| own.who.as_ref() != Some(who))
-                || asked.risk.as_ref().is_some_and(|ceiling| own.risk.as_ref() != Some(ceiling))
-        }
+        (Access::Require(own), Access::Require(asked)) => !own.is_at_least(asked),
         (Access::Require(_), Access::Deny) => true,
         (Access::Deny | Access::Public, _) | (_, Access::Public) => false,
     }

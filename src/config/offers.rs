@@ -10,7 +10,7 @@ use super::{
 };
 use crate::domain::{
     factor::Method,
-    policy::{CustomLevel, Requirement, Strength, Who},
+    policy::{Ceiling, CustomLevel, Requirement, Strength, Who},
     session::Level,
 };
 use std::sync::Arc;
@@ -48,34 +48,42 @@ pub(super) struct Unmet {
     pub(super) why: String,
 }
 
+/// The second factors that somebody may set up, and the key that says so.
+#[derive(Clone, Copy)]
+struct Choice<'a> {
+    methods: &'a [Method],
+    key: &'a str,
+}
+
 impl Offer<'_> {
     /// Whom `requirement` keeps out because they can't have what it asks for.
     pub(super) fn unmet(&self, requirement: &Requirement) -> Option<Unmet> {
         let all = &self.mfa.methods;
-        if let Some(why) = self.lacks(requirement, all) {
-            return Some(Unmet { who: "nobody".to_owned(), why });
-        }
-        let risky = requirement
-            .risk
-            .as_ref()
-            .filter(|ceiling| ceiling.ever_asks() && ceiling.level == Level::PhishingResistant);
-        if risky.is_some() && !all.iter().any(|method| method.resists_phishing()) {
-            let who = "no risky sign-in".to_owned();
-            return Some(Unmet { who, why: "`mfa.methods` has no \"passkey\"".to_owned() });
-        }
+        let whoever = self.unmet_by(requirement, Choice { methods: all, key: "`mfa.methods`" }, "");
         let groups = requirement.who.as_ref().map(named_groups).unwrap_or_default();
-        groups.into_iter().find_map(|group| {
-            let limit = self.mfa.group_methods.get(group)?;
-            let left: Vec<_> = all.iter().copied().filter(|method| limit.contains(method)).collect();
-            let why = self.lacks(requirement, &left)?;
-            let why = why.replace("`mfa.methods`", &format!("`mfa.group_methods` of `{group}`"));
-            Some(Unmet { who: format!("nobody in the group `{group}`"), why })
+        let mut limited = groups.into_iter().filter_map(|group| Some((group, self.mfa.group_methods.get(group)?)));
+        whoever.or_else(|| {
+            limited.find_map(|(group, limit)| {
+                let left: Vec<_> = all.iter().copied().filter(|method| limit.contains(method)).collect();
+                let key = format!("`mfa.group_methods` of `{group}`");
+                self.unmet_by(requirement, Choice { methods: &left, key: &key }, &format!(" in the group `{group}`"))
+            })
         })
     }
 
-    /// Why nobody who may have these second factors meets it.
-    fn lacks(&self, requirement: &Requirement, second: &[Method]) -> Option<String> {
+    /// Of those who may have these second factors.
+    fn unmet_by(&self, requirement: &Requirement, choice: Choice<'_>, of: &str) -> Option<Unmet> {
+        let unmet = |who: &str, why| Unmet { who: format!("{who}{of}"), why };
+        let asks = |ceiling: &&Ceiling| ceiling.ever_asks();
+        let answer = requirement.risk.as_ref().filter(asks).map(|ceiling| Requirement::at(ceiling.level));
+        let always = self.lacks(requirement, choice).map(|why| unmet("nobody", why));
+        always.or_else(|| self.lacks(&answer?, choice).map(|why| unmet("no risky sign-in", why)))
+    }
+
+    /// Why nobody who may have these second factors meets it, whatever the risk.
+    fn lacks(&self, requirement: &Requirement, choice: Choice<'_>) -> Option<String> {
         let Requirement { level, fresh, .. } = requirement;
+        let Choice { methods: second, key } = choice;
         let parts = match level {
             Strength::Level(_) => &[][..],
             Strength::Custom(custom) => custom.all_of.as_slice(),
@@ -86,25 +94,35 @@ impl Offer<'_> {
             return Some("`mfa.requirement` is \"disabled\", so nobody has a second factor".to_owned());
         }
         if level.floor() >= Level::Mfa && second.iter().all(|method| method.is_mail()) {
-            return Some(
-                "`mfa.methods` has only e-mail, which is no second factor: it can reset the password".to_owned(),
-            );
+            return Some(format!("{key} has only e-mail, which is no second factor: it can reset the password"));
         }
         if level.floor() == Level::PhishingResistant && !second.iter().any(|method| method.resists_phishing()) {
-            return Some("`mfa.methods` has no \"passkey\"".to_owned());
+            return Some(format!("{key} has no \"passkey\""));
         }
         let can_be_had = |method: &Method| self.can_be_had(*method, second);
         if let Some(any) = asked().find(|any| !any.iter().any(can_be_had)) {
-            return Some(match any.iter().find(|method| second.contains(method)) {
-                Some(unsent) => format!("`{unsent}` needs `[{}]`", self.channel(*unsent).1),
-                None => format!("`mfa.methods` has none of {}", listed(any.iter().map(|method| method.name()))),
-            });
+            return Some(self.why_none_of(any, choice));
         }
         let had: Vec<_> = Method::ALL.iter().copied().filter(can_be_had).collect();
         (!Strength::Level(level.floor()).met_by(&had)).then(|| {
             let names = listed(had.iter().map(|method| method.name()));
             format!("what people can have, {names}, never amounts to {}", level.floor())
         })
+    }
+
+    /// Why nobody can have one of these, of which nobody can have one.
+    fn why_none_of(&self, any: &[Method], Choice { methods, key }: Choice<'_>) -> String {
+        if let Some(unsent) = any.iter().find(|method| methods.contains(method)) {
+            return format!("`{unsent}` needs `[{}]`", self.channel(*unsent).1);
+        }
+        let others: Vec<_> = any.iter().filter(|method| **method != Method::RecoveryCode).collect();
+        let unlisted = || format!("{key} has none of {}", listed(others.iter().map(|method| method.name())));
+        let codes = || match self.mfa.recovery_codes {
+            0 => "`mfa.recovery_codes` is 0".to_owned(),
+            _ => "recovery codes come with a second factor, of which none can be had".to_owned(),
+        };
+        let why = [(!others.is_empty()).then(unlisted), (others.len() < any.len()).then(codes)];
+        why.into_iter().flatten().collect::<Vec<_>>().join(", and ")
     }
 
     fn can_be_had(&self, method: Method, second: &[Method]) -> bool {

@@ -3,7 +3,7 @@
 use super::{
     keys,
     levels::{Demanded, Levels},
-    offers::{self, Offer},
+    offers::{self, Offer, Unmet},
     people,
     problem::{Code, Problem},
     reader::{Fault, Reader, Section, Value},
@@ -33,6 +33,8 @@ struct Known {
     /// `None` if something is wrong with it, which has been noted.
     policy: Option<Arc<Policy>>,
     used: Cell<Used>,
+    /// What some app lifts it to.
+    lifted: Cell<Option<Level>>,
     /// Where it says that it only reports.
     mode_at: Option<Range<usize>>,
     /// Where it speaks of risk.
@@ -53,6 +55,7 @@ impl Policies {
             at: None,
             policy: Some(Arc::new(Policy::new(name, access))),
             used: Cell::new(Used::Never),
+            lifted: Cell::new(None),
             mode_at: None,
             risk_at: None,
         };
@@ -69,8 +72,8 @@ impl Policies {
             let reports = policy.as_ref().is_some_and(|policy| policy.mode == Mode::Report);
             let place = |key| section.as_ref().and_then(|section| section.written(key)).map(|value| value.at);
             let (mode_at, risk_at) = (place(&keys::policy::MODE).filter(|_| reports), place(&keys::policy::RISK));
-            let name = name.to_owned();
-            known.push(Known { name, at: Some(at), policy, used: Cell::new(Used::Never), mode_at, risk_at });
+            let (name, used, lifted) = (name.to_owned(), Cell::new(Used::Never), Cell::new(None));
+            known.push(Known { name, at: Some(at), policy, used, lifted, mode_at, risk_at });
         }
         Self(known)
     }
@@ -80,6 +83,14 @@ impl Policies {
         let known = self.known(value)?;
         known.used.set(Used::Somewhere);
         known.policy.clone()
+    }
+
+    /// The same where an app asks everybody for this level.
+    pub(super) fn lifted(&self, policy: &Policy, level: Level) -> Arc<Policy> {
+        if let Some(known) = self.0.iter().find(|known| known.name == policy.name) {
+            known.lifted.set(known.lifted.get().max(Some(level)));
+        }
+        Arc::new(policy.at_least(level))
     }
 
     /// The name of a policy that a test expects.
@@ -132,9 +143,12 @@ impl Policies {
                     .note(problem.help("leave `mode` out once the log and `doorward_reported_total` show no surprise"));
             }
             let (Access::Require(requirement), Some(offer)) = (&policy.access, offer) else { continue };
-            if let Some(unmet) = offer.unmet(requirement) {
-                let title = format!("{} can meet the policy `{}`", unmet.who, known.name);
-                reader.note(Problem::new(Code::Unmeetable, title, at.clone(), unmet.why).help("see `[mfa]`"));
+            let lifted = known.lifted.get().map(|level| requirement.at_least(level));
+            let unmet = offer.unmet(requirement).map(|unmet| (unmet, ""));
+            let unmet = unmet.or_else(|| Some((offer.unmet(&lifted?)?, " in an app with `mfa = \"required\"`")));
+            if let Some((Unmet { who, why }, place)) = unmet {
+                let title = format!("{who} can meet the policy `{}`{place}", known.name);
+                reader.note(Problem::new(Code::Unmeetable, title, at.clone(), why).help("see `[mfa]`"));
             }
             if offers::is_weak_pair(requirement) {
                 let title = format!("the proofs that the policy `{}` asks for are of one factor", known.name);
@@ -149,7 +163,9 @@ impl Policies {
     /// The first policy in use that asks for two factors.
     pub(super) fn asking_for_two(&self) -> Option<&str> {
         let asks = |known: &&Known| match known.policy.as_deref().map(|policy| &policy.access) {
-            Some(Access::Require(requirement)) => requirement.level.floor() >= Level::Mfa,
+            Some(Access::Require(requirement)) => {
+                known.lifted.get().max(Some(requirement.level.floor())) >= Some(Level::Mfa)
+            }
             _ => false,
         };
         self.0.iter().filter(|known| known.used.get() == Used::Somewhere).find(asks).map(|known| known.name.as_str())
@@ -200,8 +216,7 @@ fn policy(name: &str, section: &Section<'_>, levels: &Levels, session: Option<&L
             if level.floor() >= Level::Mfa {
                 tells_of_remembering(section, &level);
             }
-            let level = if remember { level } else { level.at_least(Level::Mfa) };
-            Access::Require(Requirement { level, max_age, fresh, idle, who, risk })
+            Access::Require(Requirement { level, max_age, fresh, idle, remember, who, risk })
         }
         Demanded::Public => {
             forbid(section, &demands, "a public policy can't demand anything", "nobody is asked who they are")?;

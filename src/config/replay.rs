@@ -127,7 +127,9 @@ impl<'a> Replay<'a> {
         let (before, after) = match both {
             Ok(both) => both,
             Err(why) => {
-                *self.undecided.entry(why).or_default() += u64::from(is_request);
+                if is_request {
+                    *self.undecided.entry(why).or_default() += 1;
+                }
                 return;
             }
         };

@@ -89,7 +89,8 @@ pub struct Server {
     pub trusted_proxies: Vec<IpNet>,
     /// Threads of the data plane; one for each core where not said.
     pub workers: Option<NonZeroUsize>,
-    /// Connections of browsers at once; as many as files may be open where not said.
+    /// Connections of browsers at once; where not said, half of the files that may be open beside the process's own, for each
+    /// may take another to an application.
     pub connections: Option<NonZeroUsize>,
     /// Longest body of a request, in bytes (FR-23).
     pub body_max: u64,

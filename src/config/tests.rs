@@ -67,6 +67,33 @@ fn a_path_that_servers_read_in_two_ways_is_explained_as_refused() {
 }
 
 #[test]
+fn a_reading_of_the_path_that_is_unclear_takes_the_decision_from_the_route_that_fits() {
+    let routes = "policy = \"open\", allow_in_path = [\";\"], route = [{ path = \"/admin\", query = { a = \"b\" }, policy = \"deny\" }, \
+                  { path = \"/**\", policy = \"open\", overlap = \"intended\" }]";
+    let text = [&LEAST.replace("policy = \"deny\"", routes), "[policy.open]\nlevel = \"public\"\n"].concat();
+    let settings = read_text(&text).unwrap_or_else(|problems| panic!("{problems}")).settings;
+    let request = explain::Request::parse("GET https://payroll.example.com/admin;x=1?A=b").unwrap();
+
+    let told = explain::explain(&settings, &request, None, &[], None, crate::domain::time::Timestamp::from_millis(0));
+
+    assert_eq!((told.outcome, told.way.tries[1].part), (explain::Outcome::Refuse, Some("unclear")), "{told}");
+    assert!(told.way.tries.iter().all(|tried| !tried.decides), "{told}");
+    insta::assert_snapshot!(told.way.tries[1].mismatch.as_deref().unwrap(), @"it fits the path as it is written; for another reading of it, servers would read in two ways what route 1 asks for");
+}
+
+#[test]
+fn a_test_that_expects_a_refusal_by_a_route_fails_for_no_route_refuses() {
+    let case = "[[test]]\nname = \"by the first route\"\nrequest = \"get https://payroll.example.com/admin\"\n\
+                expect = \"refuse\"\nroute = \"/admin\"\n";
+    let routes = "route = [{ path = \"/admin\", policy = \"deny\" }]";
+    let text = [&LEAST.replace("policy = \"deny\"", routes), case].concat();
+
+    let problems = read_text(&text).unwrap().run_tests().unwrap_err().to_string();
+
+    assert!(problems.contains("another route decides, or none"), "{problems}");
+}
+
+#[test]
 fn a_network_with_nobody_in_it_is_told() {
     let text = [LEAST, "[networks]\nnobody = [\"file:nobody.txt\"]\n"].concat();
     let files = [(PathBuf::from("/etc/doorward/nobody.txt"), "# nobody yet\n\n")].into();

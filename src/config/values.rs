@@ -366,9 +366,38 @@ fn is_written_out(text: &str) -> bool {
 
 /// Whether something of this name holds a secret, and this one is written out. What is between `{` and `}` is filled in later.
 pub(super) fn gives_away(name: &str, content: &str) -> bool {
-    const NAMES: &[&str] = &["auth", "key", "token", "secret", "passw", "credential"];
-    let name = name.to_ascii_lowercase();
-    NAMES.iter().any(|known| name.contains(known)) && is_written_out(content) && !content.contains('{')
+    names_a_secret(name) && is_written_out(content) && !content.contains('{')
+}
+
+/// By its words: `X-Api-Key` and `accessToken` do, `X-Author` and `keyboard` don't, nor what only tells of one, `authType`.
+fn names_a_secret(name: &str) -> bool {
+    const NAMES: &str = "accesskey accesstoken apikey auth authkey authorization authtoken credential key pass passphrase \
+                         passwd password privatekey pwd secret secretkey token";
+    const ABOUT: &str = "id kind method mode name scheme type url";
+    let is_known = |known: &str, word: &str| known.split(' ').any(|one| one == word);
+    let words = words_of(name);
+    let is_one =
+        |word: &String| is_known(NAMES, word) || word.strip_suffix('s').is_some_and(|one| is_known(NAMES, one));
+    words.iter().any(is_one) && !words.last().is_some_and(|last| is_known(ABOUT, last))
+}
+
+/// In small letters: what stands between other signs than letters, and begins with a capital.
+fn words_of(name: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut letters = name.chars().peekable();
+    let mut before = ' ';
+    while let Some(letter) = letters.next() {
+        let ends_capitals = before.is_uppercase() && letters.peek().is_some_and(|next| next.is_lowercase());
+        if !letter.is_alphabetic() || (letter.is_uppercase() && (before.is_lowercase() || ends_capitals)) {
+            words.push(String::new());
+        }
+        if let Some(word) = words.last_mut().filter(|_| letter.is_alphabetic()) {
+            word.extend(letter.to_lowercase());
+        }
+        before = letter;
+    }
+    words.retain(|word| !word.is_empty());
+    words
 }
 
 /// A text, or `file:PATH` for what stands in that file.
@@ -390,6 +419,26 @@ pub(super) fn text_or_file(value: &Value<'_>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_secret_is_told_by_whole_words() {
+        for name in [
+            "X-Api-Key",
+            "api_key",
+            "apiKey",
+            "APIKey",
+            "X-API-KEY",
+            "apikey",
+            "Authorization",
+            "X-Auth-Token",
+            "tokens",
+        ] {
+            assert!(names_a_secret(name), "{name}");
+        }
+        for name in ["X-Author", "keyboard", "authType", "key_id", "TokenURL", "monkey", "compass", "", "-"] {
+            assert!(!names_a_secret(name), "{name}");
+        }
+    }
 
     #[test]
     fn contrast_is_what_the_standard_says() {

@@ -127,6 +127,7 @@ mod tests {
             seen_at: NOON,
             activity: crate::domain::session::Activity::begun(NOON),
             locked_at: None,
+            spared: false,
             place: Place::default(),
             risk: Assessment::default(),
         }

@@ -23,6 +23,7 @@ pub mod index;
 pub mod once;
 pub mod route;
 pub mod strength;
+mod stricter;
 pub mod who;
 
 pub use ceiling::Ceiling;
@@ -68,9 +69,7 @@ impl Policy {
     #[must_use]
     pub fn at_least(&self, level: Level) -> Self {
         let access = match &self.access {
-            Access::Require(requirement) => {
-                Access::Require(Requirement { level: requirement.level.at_least(level), ..requirement.clone() })
-            }
+            Access::Require(requirement) => Access::Require(requirement.at_least(level)),
             open @ (Access::Public | Access::Deny) => open.clone(),
         };
         Self { access, ..self.clone() }
@@ -100,6 +99,8 @@ pub struct Requirement {
     /// For how long nobody may have used the session since somebody last showed that they are there; for as long as the
     /// session lives where there is none.
     pub idle: Option<Duration>,
+    /// Whether a sign-in will do whose second step a remembered browser spared, and nobody has made since.
+    pub remember: bool,
     /// Who may pass at all; everybody where there is none.
     pub who: Option<Who>,
     /// What a risky sign-in must have proven besides, and which may not pass at all.
@@ -213,6 +214,8 @@ pub enum Missing {
         /// The sign-in's risk, where it is that which asks for the level.
         risk: Option<Score>,
     },
+    /// A remembered browser spared the second step, and nobody has made it since.
+    SecondStep,
     /// No proof is recent enough.
     Fresh {
         /// What is asked for.
@@ -396,7 +399,14 @@ pub enum Lack {
 impl Requirement {
     /// This level and nothing else, of anybody.
     pub fn at(level: impl Into<Strength>) -> Self {
-        Self { level: level.into(), max_age: None, fresh: Vec::new(), idle: None, who: None, risk: None }
+        let (level, fresh, remember) = (level.into(), Vec::new(), true);
+        Self { level, max_age: None, fresh, idle: None, remember, who: None, risk: None }
+    }
+
+    /// The same, and this level besides.
+    #[must_use]
+    pub fn at_least(&self, level: Level) -> Self {
+        Self { level: self.level.at_least(level), ..self.clone() }
     }
 
     /// The clause that wants a proof for each request, if there is one.
@@ -404,8 +414,8 @@ impl Requirement {
         self.fresh.iter().find(|fresh| fresh.is_once())
     }
 
-    /// What `session` lacks at `now`: the level first, then what its risk asks for, then each freshness in its order, then
-    /// that somebody is there, for most proofs show that too. What pays for one request is no matter of a session.
+    /// What `session` lacks at `now`: the level first, then what its risk asks for, then a second step that it was spared, then
+    /// each freshness in its order, then that somebody is there, for most proofs show that too. What pays for one request is no matter of a session.
     pub fn missing(&self, session: &Session, now: Timestamp) -> Result<(), Lack> {
         let authentications = &session.authentications;
         let reached = Level::reached(authentications, now).ok_or(Lack::Everything)?;
@@ -425,10 +435,10 @@ impl Requirement {
         if let Some(level) = self.risk.as_ref().and_then(|ceiling| ceiling.asks(&session.risk)) {
             lacks(&level.into(), Some(session.risk.score))?;
         }
-        match self.fresh.iter().find_map(|fresh| fresh.missing(session, now)) {
-            Some(missing) => Err(Lack::Some(missing)),
-            None => self.missing_presence(session, now).map_or(Ok(()), |missing| Err(Lack::Some(missing))),
-        }
+        let fresh = || self.fresh.iter().find_map(|fresh| fresh.missing(session, now));
+        let presence = || self.missing_presence(session, now);
+        let missing = self.missing_second_step(session, now).or_else(fresh).or_else(presence);
+        missing.map_or(Ok(()), |missing| Err(Lack::Some(missing)))
     }
 
     fn is_met_by_a_password(&self, risk: Option<&Assessment>) -> bool {
@@ -437,6 +447,11 @@ impl Requirement {
         self.level.met_by(&password)
             && self.fresh.iter().all(|fresh| fresh.any.contains(&Method::Password))
             && answer.is_none_or(|level| Strength::from(level).met_by(&password))
+    }
+
+    /// What a remembered browser spared somebody, where that is not enough: any proof but a password makes up for it.
+    fn missing_second_step(&self, session: &Session, now: Timestamp) -> Option<Missing> {
+        (!self.remember && session.owes_second_step(now)).then_some(Missing::SecondStep)
     }
 
     fn missing_presence(&self, session: &Session, now: Timestamp) -> Option<Missing> {
@@ -482,6 +497,7 @@ impl Missing {
         match self {
             Self::Fresh { wanted, .. } => wanted.any.contains(&method),
             Self::Level { wanted, max_age, .. } => wanted.helped_by(method, &counting(authentications, *max_age, now)),
+            Self::SecondStep => method != Method::Password,
             Self::Idle { .. } => method.shows_presence(),
         }
     }

@@ -220,6 +220,9 @@ pub struct Person {
     /// When it was last locked, if ever.
     #[serde(default, with = "maybe_instant", skip_serializing_if = "Option::is_none")]
     pub locked: Option<Timestamp>,
+    /// Whether a remembered browser spared its owner the second step.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub spared: bool,
     /// When a request last used it or a stream of it was open, where that is recorded.
     #[serde(default, with = "maybe_instant", skip_serializing_if = "Option::is_none")]
     pub seen: Option<Timestamp>,
@@ -232,6 +235,11 @@ pub struct Person {
     /// How unlike earlier ones the sign-in was, if at all.
     #[serde(default, skip_serializing_if = "Assessment::is_zero")]
     pub risk: Assessment,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
@@ -264,6 +272,7 @@ impl From<&Visitor> for Sender {
             since: session.started_at,
             proofs: session.authentications.iter().map(proof).collect(),
             locked: session.locked_at,
+            spared: session.spared,
             seen: Some(session.seen_at),
             used: Some(session.activity.at),
             quiet: u64::try_from(session.activity.quiet_max.as_millis()).unwrap_or(u64::MAX),
@@ -306,6 +315,7 @@ impl Person {
             seen_at: self.seen.unwrap_or(now),
             activity: Activity { at: self.used.unwrap_or(now), quiet_max: Duration::from_millis(self.quiet) },
             locked_at: self.locked,
+            spared: self.spared,
             place: Place::default(),
             risk: self.risk.clone(),
         };
@@ -349,6 +359,7 @@ mod tests {
                 since: NOON - Duration::from_hours(3),
                 proofs: vec![proof(Method::Password, 180), proof(Method::Totp, 12)],
                 locked: None,
+                spared: false,
                 seen: Some(NOON),
                 used: Some(NOON),
                 quiet: 0,

@@ -57,6 +57,8 @@ pub struct Session {
     pub activity: Activity,
     /// When its owner last locked it, if ever.
     pub locked_at: Option<Timestamp>,
+    /// Whether a remembered browser spared its owner the second step that began it. What has been proven since stands beside.
+    pub spared: bool,
     /// Where it was begun.
     pub place: Place,
     /// How unlike its owner's earlier sign-ins that was.
@@ -149,6 +151,11 @@ pub fn latest<'a>(
 }
 
 impl Session {
+    /// Whether its second step was spared, and nothing but the password has been proven since.
+    pub fn owes_second_step(&self, now: Timestamp) -> bool {
+        self.spared && proven(&self.authentications, now).all(|proof| proof.method == Method::Password)
+    }
+
     /// The latest authentication by one of `methods` that can be fresh at `now`: none from before a lock.
     pub fn latest_fresh(&self, methods: &[Method], now: Timestamp) -> Option<&Authentication> {
         let latest = latest(&self.authentications, methods, now);
@@ -197,6 +204,7 @@ mod tests {
             seen_at,
             activity: Activity::begun(seen_at),
             locked_at: None,
+            spared: false,
             place: Place::default(),
             risk: Assessment::default(),
         }

@@ -278,6 +278,7 @@ fn whole(world: &World, half: &Half, proof: Authentication, caller: &Caller) -> 
         seen_at: now,
         activity: Activity::begun(now),
         locked_at: None,
+        spared: false,
         place: caller.place(),
         risk: half.attempt.risk.clone(),
     }

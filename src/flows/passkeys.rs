@@ -117,6 +117,7 @@ pub async fn sign_in(world: &World, answer: Answer<'_>, caller: &Caller) -> Resu
         seen_at: proof.at,
         activity: Activity::begun(proof.at),
         locked_at: None,
+        spared: false,
         place: caller.place(),
         risk,
     };

@@ -201,7 +201,7 @@ pub async fn missing_for_update(world: &World, full: &Full) -> Result<Option<Mis
     let missing = missing_for_change(world, full, Change::Account).await?;
     Ok(missing.filter(|missing| match missing {
         Missing::Fresh { wanted, .. } => wanted.any != [Method::Password],
-        Missing::Level { .. } | Missing::Idle { .. } => true,
+        Missing::Level { .. } | Missing::SecondStep | Missing::Idle { .. } => true,
     }))
 }
 

@@ -161,7 +161,7 @@ pub(super) async fn admit(
     if enrolled
         && !is_risky
         && requirement != Requirement::Disabled
-        && let Some(opened) = first.open_remembered(world).await?
+        && let Some(opened) = first.open_remembered(world, requirement != Requirement::RiskBased).await?
     {
         return Ok(Outcome::Done(opened));
     }
@@ -215,10 +215,11 @@ impl First<'_> {
         self.settle(world, &session, token).await
     }
 
-    /// Opens a session without the second step, if this browser is remembered. The password is all that it holds (RD-02).
-    async fn open_remembered(&self, world: &World) -> Result<Option<Opened>, SignInError> {
+    /// Opens a session without the second step, if this browser is remembered, where that is `asked` for at all. The password is
+    /// all that it holds (RD-02).
+    async fn open_remembered(&self, world: &World, asked: bool) -> Result<Option<Opened>, SignInError> {
         let (Some(kept_for), Some(browser)) = (world.settings.remember, &self.caller.browser) else { return Ok(None) };
-        let session = self.session(world);
+        let session = Session { spared: asked, ..self.session(world) };
         let token = world.entropy.token();
         let since = session.started_at - kept_for;
         if !world.store.open_remembered_session(&session, token.hash(), browser.hash(), since).await? {
@@ -236,6 +237,7 @@ impl First<'_> {
             seen_at: self.proof.at,
             activity: Activity::begun(self.proof.at),
             locked_at: None,
+            spared: false,
             place: self.caller.place(),
             risk: self.risk.clone(),
         }

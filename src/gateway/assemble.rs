@@ -17,7 +17,10 @@ use crate::{
         settings::{AppSettings, Assertion, HostHeader, HttpVersion, Origin, Settings, StepUp, WebSocket},
     },
     domain::{
-        policy::{call::extract::Reads, route::ByHost},
+        policy::{
+            call::{extract::Reads, verdicts::Forms},
+            route::ByHost,
+        },
         secret::Secret,
         target::HostPattern,
     },
@@ -189,6 +192,7 @@ fn served(apps: &[Arc<AppSettings>]) -> ByHost<Arc<Served>> {
         let served = Arc::new(Served {
             app: Arc::clone(&settings.app),
             reads: Arc::new(Reads::of(&settings.app)),
+            forms: Forms::of(&settings.app),
             index,
             names: identity.names(),
             asserts: identity.assertion == Assertion::Sent,

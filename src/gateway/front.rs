@@ -13,7 +13,7 @@ use crate::{
             forwarded,
             page::Brand,
             refusal::Refusal,
-            request::{ClientAddress, RequestId, RequestIds},
+            request::{ClientAddress, RequestId, RequestIds, is_never_served},
         },
         proxy::{
             Arrival, Proxy, Reply,
@@ -26,7 +26,7 @@ use crate::{
     ports::upstream::Upstream,
 };
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
+use http::{HeaderValue, Request, Response, StatusCode, Version, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use std::{net::IpAddr, sync::Arc, time::Duration};
@@ -133,7 +133,7 @@ impl<U: Upstream<RequestBody>> Front<U> {
     /// What HTTP/1's guard has seen already, HTTP/2 is judged by here; and no connection serves a host that its
     /// certificate is not for.
     fn judge(facts: &Facts, request: &Request<Incoming>) -> Result<Authority, Turned<'static>> {
-        if matches!(*request.method(), Method::CONNECT | Method::TRACE) || request.method().as_str() == "TRACK" {
+        if is_never_served(request.method().as_str().as_bytes()) {
             return Err(Turned::away(Refusal::MethodNotAllowed));
         }
         if request.headers().len() > FIELDS_MAX {

@@ -224,7 +224,8 @@ impl Running {
     }
 }
 
-/// Files that are open beside those of connections: the store's, sockets, logs.
+/// Files that are open beside those of connections: the store's, sockets, logs. Half of it is what `server.connections` says of
+/// its default.
 const OTHER_FILES: u64 = 256;
 
 /// Room for connections.

@@ -38,18 +38,22 @@ fn warnings_are_told_and_stop_nothing() {
 }
 
 #[test]
-fn nothing_passes_a_strict_check_but_a_clean_file() {
+fn a_strict_check_ends_differently_for_a_clean_file_for_warnings_and_for_errors() {
     let site = site();
     assert_eq!(done(&site, &["check", "--strict", "--json"], ""), done(&site, &["check", "--json"], ""));
     site.configure(&format!("{}{APP}\n[policy.spare]\nlevel = \"login\"\n", site.preamble()));
 
     let (code, error) = refused(&site, &["check", "--strict"], "");
-    assert_eq!(code, Some(1));
+    assert_eq!(code, Some(3));
     assert!(error.ends_with("error: the config file has 1 warning, and --strict lets none pass"), "{error}");
     let output = site.run(&["check", "--strict", "--json"], "");
-    assert_eq!((output.status.code(), errors(&output).as_str()), (Some(1), ""));
+    assert_eq!((output.status.code(), errors(&output).as_str()), (Some(3), ""));
     let problem = &json(&out(&output))["problems"][0];
     assert_eq!((&problem["severity"], &problem["code"]), (&"warning".into(), &"C0101".into()));
+
+    site.configure(&format!("{}{APP}\n[policy.spare]\nlevel = \"logn\"\n", site.preamble()));
+    assert_eq!(refused(&site, &["check", "--strict"], "").0, Some(1));
+    assert_eq!(site.run(&["check", "--strict", "--json"], "").status.code(), Some(1));
 }
 
 #[test]
@@ -101,7 +105,7 @@ fn what_passes_a_check_is_not_refused_for_what_its_files_hold() {
     let other = Site::new(PROGRAM, &["payroll.localhost"]);
     let others_key = fs::read_to_string(other.folder().join("site.key")).unwrap();
 
-    assert!(broken("site.key", &others_key).contains("does not fit the certificate"));
+    assert!(broken("site.key", &others_key).contains("is not the key of this certificate"));
     assert!(broken("site.key", "no key").contains("site.key"));
     assert!(broken("site.pem", "no certificate").ends_with("site.pem holds no certificate for a host"));
     done(&site, &["check"], "");

@@ -15,11 +15,37 @@ use std::{
 };
 use support::{
     gateway::{Gateway, PORTAL},
-    person::{Person, arrive, navigation, visit},
+    person::{PASSWORD, Person, arrive, navigation, visit},
 };
 
 const CHALLENGE: &str = "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Bearer error=\"insufficient_user_authentication\", \
     acr_values=\"mfa\"\r\nContent-Length: 4\r\n\r\nmore";
+
+const POLICIES: &str = r#"
+[mfa]
+requirement = "disabled"
+
+[records]
+file = "decisions.jsonl"
+
+[policy.standard]
+level = "login"
+
+[policy.once]
+level = "login"
+fresh = { any = ["password"], once = true }
+"#;
+
+const ROUTES: &str = r#"
+[[app.route]]
+path = "/strict/form"
+form = { op = "transfer" }
+policy = "standard"
+
+[[app.route]]
+path = "/strict/paid"
+policy = "once"
+"#;
 
 /// An application that wants two factors at `/strict`; or that never has enough.
 async fn demanding(insatiable: Arc<AtomicBool>) -> Recorder {
@@ -53,10 +79,8 @@ fn claims(seen: &Seen) -> Option<serde_json::Value> {
 /// A gateway that is content with a password where its application is not.
 async fn gateway(recorder: &Recorder) -> (Gateway, Person) {
     let site = site();
-    let policies = "\n[mfa]\nrequirement = \"disabled\"\n\n[policy.standard]\nlevel = \"login\"\n";
-    let records = "\n[records]\nfile = \"decisions.jsonl\"\n";
-    let app = [&app("app", &recorder.url()), "step_up_from_app = true\n"].concat();
-    site.configure(&[&site.preamble(), policies, records, &app].concat());
+    let app = [&app("app", &recorder.url()), "step_up_from_app = true\n", ROUTES].concat();
+    site.configure(&[&site.preamble(), POLICIES, &app].concat());
     let ann = Person::add(&site, "ann", &[]);
     (site.start().await, ann)
 }
@@ -75,6 +99,7 @@ async fn a_page_and_a_form_are_asked_for_again_after_the_step_up() {
     assert!(page.is_at("/challenge/totp") && page.text.contains("We kept what you typed"), "{page:?}");
     let page = ann.type_code(&client, &page).await;
     assert!(page.is_at("/.doorward/send"), "{page:?}");
+    assert!(gateway.log().contains("why=\"the application asks for the level `mfa`\""), "{}", gateway.log());
     let body = format!("doorward-held={}\r\n", page.hidden("doorward-held").unwrap());
     let again = navigation(client.post(gateway.url(APP, "/strict?a=1"))).body(body);
     let page = arrive(&client, again.header(header::CONTENT_TYPE, "text/plain")).await;
@@ -110,6 +135,38 @@ async fn what_the_application_asked_for_is_recorded_under_the_requests_own_id() 
     let end = "Decided the same then: step-up, which the application asked for; it got the request, by the app's own \
                policy `standard`.\n";
     assert!(told.ends_with(end), "{told}");
+}
+
+/// What was decided on, a form and a proof for that request among it, is recorded beside what its application asked for.
+#[tokio::test]
+async fn what_is_asked_for_a_form_and_for_a_paid_request_is_decided_again() {
+    let recorder = demanding(Arc::default()).await;
+    let (mut gateway, ann) = gateway(&recorder).await;
+    let client = gateway.client();
+    ann.visit(&client, &gateway.url(APP, "/")).await;
+    let form = || client.post(gateway.url(APP, "/strict/form")).form(&[("op", "transfer")]);
+
+    let page = visit(&client, &gateway.url(APP, "/strict/paid")).await;
+    let paid = page.submit(&client, "/challenge/password", &[("password", PASSWORD)]).await;
+    let kept = arrive(&client, navigation(form())).await;
+    let program = form().send().await.unwrap();
+
+    // It is to be paid for once more when it comes again.
+    assert!(paid.is_at("/challenge/password") && kept.is_at("/challenge/totp"), "{paid:?} {kept:?}");
+    assert_eq!(program.status(), StatusCode::UNAUTHORIZED);
+    let file = gateway.site.folder().join("decisions.jsonl");
+    let demands = gateway.until("for all three to be recorded", async || {
+        let text = fs::read_to_string(&file).ok()?;
+        let records = text.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+        let demands: Vec<_> = records.filter(|record| record.get("demand").is_some()).collect();
+        (demands.len() == 3).then_some(demands)
+    });
+    for record in demands.await {
+        let output = gateway.site.run(&["explain", "--json", "--id", record["id"].as_str().unwrap()], "");
+        let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!((&told["same"], &told["explanation"]["policy"]), (&true.into(), &record["policy"]), "{told:#}");
+        assert_eq!(told["record"]["paid"].as_bool().unwrap_or_default(), record["policy"] == "once", "{told:#}");
+    }
 }
 
 /// An application may ask for a level of the operator's own, which no policy asks for.

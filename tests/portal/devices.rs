@@ -69,7 +69,7 @@ async fn a_remembered_browser_is_spared_one_step_of_one_kind() {
     assert!(elsewhere.is_at("/challenge/totp"), "{elsewhere:?}");
 }
 
-/// Row 12: a policy may want the second step of everybody who comes, whatever their browser is spared.
+/// Row 12: a policy may want the second step of those whom their browser spared it, and of nobody else.
 #[tokio::test]
 async fn a_policy_may_not_take_a_remembered_browser() {
     let site = Site::new(env!("CARGO_BIN_EXE_doorward"), &[APP]);
@@ -77,7 +77,9 @@ async fn a_policy_may_not_take_a_remembered_browser() {
     let rules =
         rules.replace("[policy.strong]\nlevel = \"mfa\"", "[policy.strong]\nlevel = \"login\"\nremember = false");
     site.configure(&[site.preamble(), rules].concat());
-    let ann = Person::add(&site, "ann", &[]);
+    let (ann, bob) = (Person::add(&site, "ann", &[]), Person::add_without_app(&site, "bob", &[]));
+    // No code is taken twice within half a minute, but by another app.
+    let spare = Person::known("ann").with_app(&site);
     let gateway = site.start().await;
     let client = gateway.client();
     remembered(&gateway, &client, &ann).await;
@@ -85,7 +87,11 @@ async fn a_policy_may_not_take_a_remembered_browser() {
     let page = with_password(&gateway, &client, &ann, "/page").await;
     assert_eq!(page.url.as_str(), gateway.url(APP, "/page"), "{page:?}");
     let page = visit(&client, &gateway.url(APP, "/strong/1")).await;
-    assert!(page.is_at("/challenge/totp") && page.text.contains("asks for a second step"), "{page:?}");
+    assert!(page.is_at("/challenge/totp") && page.text.contains("asks for the second step too"), "{page:?}");
+    let page = spare.type_code(&client, &page).await;
+    assert_eq!(page.url.as_str(), gateway.url(APP, "/strong/1"), "{page:?}");
+    let elsewhere = with_password(&gateway, &gateway.client(), &bob, "/strong/1").await;
+    assert_eq!(elsewhere.url.as_str(), gateway.url(APP, "/strong/1"), "nothing was spared Bob: {elsewhere:?}");
 }
 
 #[tokio::test]

@@ -101,6 +101,7 @@ pub(crate) fn session(id: u8, user: UserId) -> Session {
         seen_at: NOON,
         activity: Activity::begun(NOON),
         locked_at: None,
+        spared: false,
         place: Place { browser: Some("Firefox on Linux".to_owned()), address: Some([192, 0, 2, 1].into()) },
         risk: risk(),
     }

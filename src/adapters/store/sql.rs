@@ -61,6 +61,7 @@ macro_rules! add_session {
             .bind($session.activity.at.as_millis())
             .bind(super::rows::millis($session.activity.quiet_max))
             .bind($session.locked_at.map(crate::domain::time::Timestamp::as_millis))
+            .bind($session.spared)
             .bind(&$session.place.browser)
             .bind($session.place.address.map(|address| address.to_string()))
             .bind(super::rows::score(&$session.risk))

@@ -47,7 +47,7 @@ pub enum NotTrusted {
         source: rustls_pki_types::pem::Error,
     },
     /// There is no certificate of an authority at all.
-    #[error("no certificate authority to verify upstream servers with")]
+    #[error("no certificate authority to verify servers with")]
     NoAuthority,
     /// A certificate is none of an authority, or the TLS library refuses the set-up.
     #[error("a certificate authority can't be used: {0}")]

@@ -1,6 +1,5 @@
 //! What is asked of `explain`: a request, who sends it, what they have proven.
 
-use crate::edge::proxy::beforehand::{ReadForm, is_urlencoded};
 use crate::{
     config::{
         Settings,
@@ -13,6 +12,7 @@ use crate::{
         time::Timestamp,
         user::LoginId,
     },
+    edge::proxy::beforehand::{ReadForm, is_urlencoded},
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method as Verb, header::CONTENT_TYPE};
 use std::{fmt, net::IpAddr, time::Duration};
@@ -37,6 +37,8 @@ pub struct Request {
     pub client: Option<IpAddr>,
     /// For how long nobody had used the browser before it.
     pub idle: Duration,
+    /// Whether a remembered browser spared the second step of their sign-in.
+    pub remembered: bool,
     /// A proof that was made for this very request.
     pub paid: Option<Did>,
 }
@@ -77,6 +79,7 @@ impl Request {
             form: Vec::new(),
             client: None,
             idle: Duration::ZERO,
+            remembered: false,
             paid: None,
         })
     }

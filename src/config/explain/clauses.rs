@@ -52,10 +52,18 @@ pub(super) fn of(policy: &Policy, visitor: &Visitor, paid: Option<&Paid>, now: T
     });
     let (once, fresh): (Vec<_>, Vec<_>) = requirement.fresh.iter().partition(|fresh| fresh.is_once());
     let risk = requirement.risk.as_ref().map(|ceiling| risk(ceiling, requirement, session, now));
+    let step = (!requirement.remember).then(|| second_step(session, now));
     let fresh = fresh.into_iter().map(|fresh| freshness(fresh, session, now));
     let idle = requirement.idle.map(|max| idleness(max, session.map(|session| session.quiet(now))));
     let once = once.into_iter().map(|fresh| payment(fresh, identity, paid));
-    who.into_iter().chain([level(requirement, session, now)]).chain(risk).chain(fresh).chain(idle).chain(once).collect()
+    who.into_iter()
+        .chain([level(requirement, session, now)])
+        .chain(risk)
+        .chain(step)
+        .chain(fresh)
+        .chain(idle)
+        .chain(once)
+        .collect()
 }
 
 /// `risk below 40, or level mfa; risk below 80, whatever is proven; no new-country, whatever is proven`.
@@ -70,7 +78,7 @@ fn risk(ceiling: &Ceiling, requirement: &Requirement, session: Option<&Session>,
     let denies = [below(ceiling.deny, &in_any_case), without(&ceiling.deny_on, &in_any_case)];
     let demands = asks.into_iter().chain(denies).flatten().collect::<Vec<_>>().join("; ");
     let Some(session) = session else { return Clause::new("risk", demands, NOBODY, false) };
-    let risky = Requirement { level: ceiling.level.into(), fresh: Vec::new(), ..requirement.clone() };
+    let risky = Requirement { max_age: requirement.max_age, ..Requirement::at(ceiling.level) };
     let is_answered = ceiling.asks(&session.risk).is_none() || risky.missing(session, now).is_ok();
     let met = is_answered && !ceiling.denies(&session.risk);
     Clause::new("risk", demands, session.risk.to_string(), met)
@@ -94,6 +102,17 @@ fn level(requirement: &Requirement, session: Option<&Session>, now: Timestamp) -
     // It holds for as long as its oldest proof counts, where proofs stop to count at all.
     let oldest = counting.iter().map(|(_, age)| *age).max().filter(|_| requirement.max_age.is_some());
     Clause::new("level", demands, saw, met).within(requirement.max_age).saw(oldest)
+}
+
+fn second_step(session: Option<&Session>, now: Timestamp) -> Clause {
+    let demands = "the second step of the sign-in, in a remembered browser too";
+    let Some(session) = session else { return Clause::new("second-step", demands.to_owned(), NOBODY, false) };
+    let (saw, met) = match (session.spared, session.owes_second_step(now)) {
+        (false, _) => ("that it was not spared", true),
+        (true, true) => ("that it was spared", false),
+        (true, false) => ("that it was made since", true),
+    };
+    Clause::new("second-step", demands.to_owned(), saw.to_owned(), met)
 }
 
 fn freshness(fresh: &Freshness, session: Option<&Session>, now: Timestamp) -> Clause {

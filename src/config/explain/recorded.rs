@@ -15,10 +15,11 @@ use crate::{
                 Call, Conditions, Form, Mismatch,
                 extract::{Extract, Untold},
             },
+            once::Unpaid,
             route::{App, ByHost, Matched, Route, Unsettled},
         },
         record::{Hitch, Record, Sender},
-        session::Limits,
+        session::{Limits, Session},
         target::{Authority, CanonicalPath, Host, path::check_query},
         time::Timestamp,
     },
@@ -138,15 +139,15 @@ impl Judge {
                     return Ok(Judged { outcome: Outcome::Deny, missing: None, place, policy: Some(policy) });
                 }
                 let decision = policy.decide(visitor, record.at);
+                let demand = record.demand.as_ref().and_then(|demanded| known.app.demand(&demanded.wish()));
+                let session = passing(&decision, visitor, |_| record.paid);
+                let demanded = demand.zip(session).and_then(|(demand, session)| demand.missing(session, record.at));
                 let (outcome, missing) = match decision {
+                    _ if demanded.is_some() => (Outcome::StepUp, demanded),
                     Decision::Pay(_) if record.paid => (Outcome::Forward, None),
                     Decision::Pay(unpaid) => (Outcome::StepUp, Some(unpaid.missing(record.at))),
                     Decision::StepUp(missing) => (Outcome::StepUp, Some(missing)),
-                    Decision::Admit(_) => match demanded(&known.app, record, visitor) {
-                        Some(missing) => (Outcome::StepUp, Some(missing)),
-                        None => (Outcome::of(&decision), None),
-                    },
-                    Decision::SignIn(_) | Decision::Deny(_) => (Outcome::of(&decision), None),
+                    Decision::Admit(_) | Decision::SignIn(_) | Decision::Deny(_) => (Outcome::of(&decision), None),
                 };
                 Ok(Judged { outcome, missing, place, policy: Some(policy) })
             }
@@ -154,10 +155,18 @@ impl Judge {
     }
 }
 
-/// What this visitor lacks of what the application asked for once it had got the request, where the app knows that still.
-fn demanded(app: &App, record: &Record, visitor: &Visitor) -> Option<Missing> {
-    let Visitor::SignedIn(identity) = visitor else { return None };
-    app.demand(&record.demand.as_ref()?.wish())?.missing(&identity.session, record.at)
+/// The session that a request gets past its policy with, if it is somebody's: of whom an application can ask for more.
+pub(super) fn passing<'a>(
+    decision: &'a Decision,
+    visitor: &'a Visitor,
+    pays: impl FnOnce(&Unpaid) -> bool,
+) -> Option<&'a Session> {
+    let identity = match (decision, visitor) {
+        (Decision::Admit(admission), _) => admission.identity()?,
+        (Decision::Pay(unpaid), Visitor::SignedIn(identity)) if pays(unpaid) => identity,
+        _ => return None,
+    };
+    Some(&identity.session)
 }
 
 /// What is known of its form: what conditions said of it.

@@ -4,8 +4,11 @@ use super::*;
 use crate::{
     config::{ProcessEnvironment, Source, read, settings::AppSettings},
     domain::{
-        policy::call::{extract::Reads, verdicts::Verdicts},
-        record::{Record, Sender},
+        policy::{
+            Missing,
+            call::{extract::Reads, verdicts::Forms},
+        },
+        record::{Demanded, Record, Sender},
         risk::Signal,
         target::Authority,
     },
@@ -306,7 +309,8 @@ fn a_form_and_a_time_away_are_seen() {
 fn recorded_as(settings: &Settings, request: &Request, visitor: &Visitor, at: Timestamp, outcome: Outcome) -> Record {
     let AppSettings { app, cors, .. } = settings.apps[0].as_ref();
     let (fields, form) = request.sent();
-    let left = Left { headers: &fields, names: &way::names(settings, &request.authority) };
+    let names = way::names(settings, &request.authority);
+    let left = Left::of(&fields, &names);
     let authority = Authority::parse(&request.authority).unwrap();
     Record {
         id: "7F3K-9QXA-2MT4".into(),
@@ -316,7 +320,7 @@ fn recorded_as(settings: &Settings, request: &Request, visitor: &Visitor, at: Ti
         method: request.method.to_string(),
         path: request.path.clone(),
         extract: Arc::new(Reads::of(app)).extract(request.query.as_deref(), &left),
-        form: Verdicts::of(app, ReadForm::seen(Some(&form)), request.query.as_deref()),
+        form: Forms::of(app).judge(ReadForm::seen(Some(&form)), request.query.as_deref()),
         client: request.client.unwrap(),
         sender: Some(Sender::from(visitor)),
         foreign: Head::new(&request.method, &fields, &authority).is_foreign_socket(cors.as_ref()),
@@ -330,6 +334,24 @@ fn recorded_as(settings: &Settings, request: &Request, visitor: &Visitor, at: Ti
     }
 }
 
+#[test]
+fn an_application_may_ask_more_of_whoever_has_paid() {
+    let settings = settings(STRICT);
+    let request = Request::parse("POST https://payroll.example.com/wire").unwrap();
+    let request = Request { client: "192.0.2.7".parse().ok(), ..request };
+    let visitor = visitor(&settings, &request, None, &[Did::parse("password 1m ago").unwrap()], None, NOON);
+    let demand = Some(Demanded { level: Some("mfa".into()), within: None });
+    let record = recorded_as(&settings, &request, &visitor, NOON, Outcome::StepUp);
+    let record = Record { paid: true, demand, ..record };
+
+    let (judge, told) = (Judge::new(&settings), again(&settings, &record).unwrap());
+
+    let judged = judge.decide(&record, Some(&visitor)).unwrap();
+    assert!(matches!(judged.missing, Some(Missing::Level { .. })), "{judged:?}");
+    assert_eq!((judged.outcome, told.outcome), (Outcome::StepUp, Outcome::StepUp));
+    insta::assert_snapshot!(told.why, @"`once` is met, and the proof for this request is spent; then the application wants the level mfa; this session has reached login");
+}
+
 const CONDITIONS: &str = r#"
 tls.certificates = [{ cert = "a.pem", key = "a.key" }]
 portal.url = "https://auth.example.com"
@@ -340,6 +362,7 @@ networks.office = ["192.0.2.0/24"]
 [policy.standard]
 level = "login"
 idle = "10m"
+remember = false
 
 [policy.payments]
 level = "mfa"
@@ -380,6 +403,7 @@ proptest! {
         in_finance: bool,
         proofs in prop::collection::vec((prop::sample::select(crate::domain::factor::Method::ALL), 0u64..40_000), 0..4),
         idle in 0u64..1_200,
+        remembered in any::<bool>(),
         locked in prop::option::of(0u64..4_000),
         signals in prop::sample::subsequence(Signal::ALL, 0..3),
     ) {
@@ -388,7 +412,7 @@ proptest! {
         let fields = fields.iter().map(|(name, value)| field(&format!("{name}: {value}")).unwrap()).collect();
         let idle = std::time::Duration::from_secs(idle);
         let request = Request {
-            client: client.parse().ok(), fields, form, idle,
+            client: client.parse().ok(), fields, form, idle, remembered,
             ..Request::parse(&format!("{method} https://payroll.example.com{path}?{query}")).unwrap()
         };
         let groups = if in_finance { vec!["finance".to_owned(), "board".to_owned()] } else { vec![] };
@@ -399,7 +423,7 @@ proptest! {
             .collect();
         let risk = Risk::Signals(signals);
         let told = explain(&settings, &request, Some(&who), &did, Some(&risk), now);
-        let mut visitor = visitor(&settings, Some(&who), &did, idle, Some(&risk), now);
+        let mut visitor = visitor(&settings, &request, Some(&who), &did, Some(&risk), now);
         let first = recorded_as(&settings, &request, &visitor, now, told.outcome);
         prop_assert_eq!(again(&settings, &first).unwrap().outcome, told.outcome, "{}", told);
 

@@ -15,11 +15,14 @@ use crate::{
             route::{App, Apps, Route, Unsettled},
         },
         record::Demanded,
-        target::{Authority, CanonicalPath, path::check_query},
+        target::{
+            Authority, CanonicalPath,
+            path::{NotCanonical, check_query, is_path_byte},
+        },
         time::Timestamp,
     },
     edge::{
-        http::hop,
+        http::{hop, request::is_never_served},
         proxy::{
             bearer,
             head::{Head, Preflight},
@@ -109,9 +112,7 @@ pub(super) fn follow(settings: &Settings, facts: &Facts<'_>, way: &mut Way) -> E
             return (Outcome::NotFound, why).into();
         }
         Err(unsettled) => {
-            if unsettled == Unsettled::Path {
-                way.tries.iter_mut().for_each(Try::fits_one_reading);
-            }
+            way.tries.iter_mut().for_each(|tried| tried.is_overruled(unsettled));
             return (Outcome::Refuse, unsettled.to_string()).into();
         }
     };
@@ -139,6 +140,20 @@ pub(super) fn follow(settings: &Settings, facts: &Facts<'_>, way: &mut Way) -> E
     End { policy: Some(policy.name.clone()), clauses: clauses::of(policy, visitor, paid, facts.now), outcome, why }
 }
 
+/// What is refused before anybody asks for which host it is.
+fn turned_away(facts: &Facts<'_>) -> Result<(), (Outcome, String)> {
+    // What is recorded has been let in.
+    let Whence::Described(..) = facts.whence else { return Ok(()) };
+    let refused = |why: String| Err((Outcome::Refuse, why));
+    if is_never_served(facts.method.as_bytes()) {
+        return refused(format!("nobody is served {}", facts.method));
+    }
+    if !facts.path.bytes().all(is_path_byte) || facts.query.is_some_and(|query| check_query(query).is_err()) {
+        return refused(NotCanonical::RawByte.to_string());
+    }
+    Ok(())
+}
+
 /// Goes as far as the routes, and tries each. `Err` is where it ended before.
 pub(super) fn reach<'r, 'f>(
     settings: &Settings,
@@ -146,6 +161,7 @@ pub(super) fn reach<'r, 'f>(
     facts: &'f Facts<'_>,
     way: &mut Way,
 ) -> Result<(Authority, &'r Arc<App>, CanonicalPath<'f>), (Outcome, String)> {
+    turned_away(facts)?;
     let authority =
         Authority::parse(facts.authority).map_err(|why| (Outcome::Refuse, format!("the host can't be read: {why}")))?;
     if authority.host == settings.portal.url.host {
@@ -228,13 +244,25 @@ fn tries(app: &App, call: &Call<'_>, whence: Whence<'_>) -> Vec<Try> {
 }
 
 impl Try {
-    /// Takes the decision from a route that only some servers would find for the path.
-    fn fits_one_reading(&mut self) {
-        if self.decides {
-            (self.decides, self.part) = (false, Some("path"));
-            self.mismatch =
-                Some("it fits the path as it is written, which servers read in more ways than one".to_owned());
+    /// Takes the decision from a route that fits, where the request is refused all the same.
+    fn is_overruled(&mut self, why: Unsettled) {
+        if !std::mem::take(&mut self.decides) {
+            return;
         }
+        let (part, mismatch) = match why {
+            Unsettled::Path => {
+                ("path", "it fits the path as it is written, which servers read in more ways than one".to_owned())
+            }
+            Unsettled::Method => (
+                "method",
+                "it fits, but some servers raise the method to capital letters, and see another one".to_owned(),
+            ),
+            // The route that fits is settled: another is not, for another reading of the path.
+            Unsettled::Unclear { .. } | Unsettled::Unasked | Unsettled::Unread => {
+                ("unclear", format!("it fits the path as it is written; for another reading of it, {why}"))
+            }
+        };
+        (self.part, self.mismatch) = (Some(part), Some(mismatch));
     }
 }
 
@@ -257,19 +285,19 @@ fn verdict(
 ) -> (Outcome, String) {
     let name = &policy.name;
     let decision = policy.decide(visitor, now);
-    let Decision::Admit(admission) = &decision else { return told(name, &decision, paid, now) };
-    if let (Some(demand), Some(identity)) = (demand, admission.identity())
-        && let Some(missing) = demand.missing(&identity.session, now)
+    let session = recorded::passing(&decision, visitor, |unpaid| paid.is_some_and(|paid| paid.pays(unpaid, now)));
+    if let (Some(demand), Some(session)) = (demand, session)
+        && let Some(missing) = demand.missing(session, now)
     {
         let (_, lets) = told(name, &decision, paid, now);
         return (Outcome::StepUp, format!("{lets}; then {}", words::missing("the application", &missing)));
     }
-    match admission.instead() {
-        None => told(name, &decision, paid, now),
-        Some(instead) => {
+    match &decision {
+        Decision::Admit(admission) if let Some(instead) = admission.instead() => {
             let (outcome, why) = told(name, instead, paid, now);
             (Outcome::Report, format!("forwarded, as `{name}` only reports; enforced it would be {outcome}: {why}"))
         }
+        _ => told(name, &decision, paid, now),
     }
 }
 

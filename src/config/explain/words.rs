@@ -32,7 +32,8 @@ pub(super) fn visitor(visitor: &Visitor, did: &[Did]) -> String {
         none if *none == Assessment::default() => String::new(),
         some => format!("; risk {some}"),
     };
-    format!("{}{groups}; {}{risk}", identity.user.login_id, did.join(", "))
+    let spared = if identity.session.spared { "; its second step spared by a remembered browser" } else { "" };
+    format!("{}{groups}; {}{risk}{spared}", identity.user.login_id, did.join(", "))
 }
 
 pub(super) fn anonymous(why: WhyAnonymous) -> &'static str {
@@ -219,6 +220,9 @@ pub(super) fn missing(asks: &str, missing: &Missing) -> String {
             };
             let why = risk.map(|score| format!(", for the sign-in's risk is {score}")).unwrap_or_default();
             format!("{asks} wants the level {wanted}{age}{why}; {reached}")
+        }
+        Missing::SecondStep => {
+            format!("{asks} wants the second step of the sign-in, which a remembered browser spared")
         }
         Missing::Fresh { wanted, latest } => {
             let (freshness, wanted) = (wanted.within, format!("{asks} wants {}", wish(wanted)));

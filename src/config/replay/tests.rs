@@ -77,6 +77,7 @@ fn ann(path: &str, minute: u32, code: Option<u32>, outcome: Outcome) -> Record {
             since: NOON,
             proofs: std::iter::once(password).chain(codes).collect(),
             locked: None,
+            spared: false,
             seen: None,
             used: None,
             quiet: 0,
@@ -249,4 +250,12 @@ fn what_the_application_asks_for_is_asked_for_whatever_the_policy_says() {
 
     assert_eq!((report.requests, report.step_ups), (1, Counts { before: 1, after: 1 }), "one request, one answer");
     assert_eq!(report.decisions, [Change { before: Outcome::Forward, after: Outcome::Forward, requests: 1 }]);
+}
+
+#[test]
+fn only_requests_are_counted_among_those_that_nobody_can_decide() {
+    let demand = Some(Demanded { level: Some("mfa".into()), within: None });
+    let asked = Record { demand, sender: None, ..ann("/transfers/1", 1, None, Outcome::StepUp) };
+
+    assert_eq!(replayed(&config("standard", 60, ""), None, &[asked]).undecided, []);
 }

@@ -130,6 +130,7 @@ mod tests {
                 seen_at: started_at,
                 activity: crate::domain::session::Activity::begun(started_at),
                 locked_at: None,
+                spared: false,
                 place: Place::default(),
                 risk: Assessment::default(),
             },

@@ -109,7 +109,7 @@ pub struct Conditions {
 }
 
 /// Something with a name and the value that is wanted.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Named {
     /// Its name.
     pub name: String,
@@ -118,7 +118,7 @@ pub struct Named {
 }
 
 /// What something must hold.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Wanted {
     /// Whatever it likes, but it must be there.
     Anything,

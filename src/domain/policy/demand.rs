@@ -6,7 +6,7 @@ use crate::domain::{
     session::{Level, Session},
     time::Timestamp,
 };
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 /// A level, a freshness, or both.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +22,15 @@ pub struct Wish {
     pub level: Option<String>,
     /// How old a proof may be.
     pub within: Option<Duration>,
+}
+
+/// For the operator.
+impl fmt::Display for Wish {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let level = self.level.as_ref().map(|level| format!("the level `{level}`"));
+        let within = self.within.map(|within| format!("a proof of the last {} s", within.as_secs()));
+        f.write_str(&level.into_iter().chain(within).collect::<Vec<_>>().join(" and "))
+    }
 }
 
 impl Demand {
@@ -80,6 +89,7 @@ mod tests {
             seen_at: proof.at,
             activity: Activity::begun(proof.at),
             locked_at: None,
+            spared: false,
             place: Place::default(),
             risk: Assessment::default(),
         }
@@ -98,6 +108,16 @@ mod tests {
         assert_eq!(fresh.missing(&proofs(Duration::from_mins(4)), NOON), None);
         assert!(matches!(fresh.missing(&proofs(Duration::from_mins(6)), NOON), Some(Missing::Fresh { .. })));
         assert!(matches!(level.missing(&proofs(Duration::ZERO), NOON), Some(Missing::Level { .. })));
+    }
+
+    #[test]
+    fn a_wish_is_told_in_words() {
+        let (mfa, recent) = (|| Some(Level::Mfa.into()), Some(Duration::from_mins(5)));
+        let told = |level, within| Demand::new(level, within).unwrap().wish().to_string();
+
+        assert_eq!(told(mfa(), None), "the level `mfa`");
+        assert_eq!(told(None, recent), "a proof of the last 300 s");
+        assert_eq!(told(mfa(), recent), "the level `mfa` and a proof of the last 300 s");
     }
 
     #[test]

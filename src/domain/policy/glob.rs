@@ -90,6 +90,22 @@ impl PathGlob {
         })
     }
 
+    /// The literal that its paths end in, in lower case, where they all do; a last slash does not count.
+    pub fn end(&self) -> Option<Vec<u8>> {
+        match self.compared(Compare::Loosely).last()? {
+            Segment::Pieces(pieces) => match pieces.as_slice() {
+                [only] if !only.is_empty() => Some(only.to_ascii_lowercase()),
+                _ => None,
+            },
+            Segment::AnyDepth => None,
+        }
+    }
+
+    /// The same where a `**` stands before it, so that its [`steps`](Self::steps) don't get there.
+    pub fn tail(&self) -> Option<Vec<u8>> {
+        if self.segments.contains(&Segment::AnyDepth) { self.end() } else { None }
+    }
+
     /// Whether there may be segments behind its [`steps`](Self::steps).
     pub fn goes_deeper(&self) -> bool {
         self.steps().count() < self.segments.len()

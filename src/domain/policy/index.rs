@@ -1,5 +1,6 @@
-//! Finds the few routes of many that a call can fit: by the segments that their globs begin with, and then by the first
-//! parameter of the query that they ask for, since legacy applications put everything behind one path.
+//! Finds the few routes of many that a call can fit: by the segments that their globs begin with, by the one that they end in
+//! where `**` stands before it, and then by the first parameter of the query that they ask for, since legacy applications put
+//! everything behind one path.
 //!
 //! Letter case is ignored here, so that the index serves exact and loose routes alike: it proposes, the route decides.
 //!
@@ -21,6 +22,8 @@ use std::collections::HashMap;
 #[derive(Debug, Default)]
 pub struct Index {
     here: Bucket,
+    /// Those of which a `**` follows, by the literal that they end in.
+    tails: HashMap<Vec<u8>, Bucket>,
     below: HashMap<Vec<u8>, Index>,
     /// Below any segment.
     any: Option<Box<Index>>,
@@ -56,28 +59,40 @@ impl Index {
                 Step::Any => node.any.get_or_insert_default(),
             };
         }
-        node.here.add(place, conditions);
+        let bucket = match glob.tail() {
+            Some(tail) => node.tails.entry(tail).or_default(),
+            None => &mut node.here,
+        };
+        bucket.add(place, conditions);
     }
 
     /// Shows places of every route that can fit a call of this path and query, list by list.
     pub fn propose<'a>(&'a self, path: &CanonicalPath<'_>, query: &Query<'_>, see: &mut impl FnMut(&'a [usize])) {
-        let segments = path.as_str().split('/').skip(1);
-        self.follow(segments, query, see);
+        let path = path.as_str();
+        // A last slash does not count.
+        let end = path.strip_suffix('/').unwrap_or(path).rsplit('/').next().unwrap_or_default();
+        self.follow(path.split('/').skip(1), end, query, see);
     }
 
     fn follow<'a, 'p>(
         &'a self,
         mut segments: impl Iterator<Item = &'p str> + Clone,
+        end: &str,
         query: &Query<'_>,
         see: &mut impl FnMut(&'a [usize]),
     ) {
         self.here.propose(query, see);
+        if !self.tails.is_empty()
+            && let Some(bucket) = self.tails.get(&decode_segment(end).to_ascii_lowercase())
+        {
+            bucket.propose(query, see);
+        }
         let Some(segment) = segments.next() else { return };
         if let Some(node) = self.literal(&decode_segment(segment)) {
-            node.follow(segments.clone(), query, see);
+            node.follow(segments.clone(), end, query, see);
         }
         if let Some(node) = &self.any {
-            node.follow(segments, query, see);
+            node.follow(segments, end, query, see);
         }
     }
 
@@ -90,38 +105,52 @@ impl Index {
 
     /// Shows places of every route that may take all that a route of this glob and these conditions is for.
     pub fn above<'a>(&'a self, glob: &PathGlob, conditions: &Conditions, see: &mut impl FnMut(&'a [usize])) {
-        self.climb(&glob.steps().collect::<Vec<_>>(), conditions, see);
+        self.climb(&glob.steps().collect::<Vec<_>>(), glob.end().as_deref(), conditions, see);
     }
 
-    fn climb<'a>(&'a self, steps: &[Step], conditions: &Conditions, see: &mut impl FnMut(&'a [usize])) {
-        self.here.above(conditions, see);
-        let Some((step, rest)) = steps.split_first() else { return };
+    fn climb<'a>(
+        &'a self,
+        steps: &[Step],
+        end: Option<&[u8]>,
+        conditions: &Conditions,
+        see: &mut impl FnMut(&'a [usize]),
+    ) {
+        // What ends in a literal takes nothing that ends otherwise.
+        let tail = end.and_then(|end| self.tails.get(end));
+        [&self.here].into_iter().chain(tail).for_each(|bucket| bucket.above(conditions, see));
+        let Some((step, rest)) = steps.split_first() else {
+            // A last slash is a segment too, of which nothing is written.
+            return self.any.iter().for_each(|node| node.here.above(conditions, see));
+        };
         if let Step::Literal(segment) = step
             && let Some(node) = self.below.get(segment)
         {
-            node.climb(rest, conditions, see);
+            node.climb(rest, end, conditions, see);
         }
         if let Some(node) = &self.any {
-            node.climb(rest, conditions, see);
+            node.climb(rest, end, conditions, see);
         }
     }
 
     /// Shows places of every route whose paths may be some of this glob's, whatever they ask for beside.
     pub fn around<'a>(&'a self, glob: &PathGlob, see: &mut impl FnMut(&'a [usize])) {
-        self.search(&glob.steps().collect::<Vec<_>>(), glob.goes_deeper(), see);
+        self.search(&glob.steps().collect::<Vec<_>>(), glob.goes_deeper(), glob.end().as_deref(), see);
     }
 
-    fn search<'a>(&'a self, steps: &[Step], deeper: bool, see: &mut impl FnMut(&'a [usize])) {
+    fn search<'a>(&'a self, steps: &[Step], deeper: bool, end: Option<&[u8]>, see: &mut impl FnMut(&'a [usize])) {
         self.here.all(see);
+        match end {
+            Some(end) => self.tails.get(end).into_iter().for_each(|bucket| bucket.all(see)),
+            None => self.tails.values().for_each(|bucket| bucket.all(see)),
+        }
         let nodes = self.below.values().chain(self.any.as_deref());
         match steps.split_first() {
-            None if deeper => nodes.for_each(|node| node.search(&[], deeper, see)),
-            // A last slash is a segment too, of which nothing is written.
+            None if deeper => nodes.for_each(|node| node.search(&[], deeper, end, see)),
             None => self.any.iter().for_each(|node| node.here.all(see)),
-            Some((Step::Any, rest)) => nodes.for_each(|node| node.search(rest, deeper, see)),
+            Some((Step::Any, rest)) => nodes.for_each(|node| node.search(rest, deeper, end, see)),
             Some((Step::Literal(segment), rest)) => {
                 let nodes = self.below.get(segment).into_iter().chain(self.any.as_deref());
-                nodes.for_each(|node| node.search(rest, deeper, see));
+                nodes.for_each(|node| node.search(rest, deeper, end, see));
             }
         }
     }
@@ -211,7 +240,11 @@ impl Asking {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{policy::call::Named, target::Allowed};
+    use crate::domain::{
+        policy::{call::Named, glob::Compare},
+        target::Allowed,
+    };
+    use proptest::prelude::*;
 
     const MANY: usize = 10_000;
 
@@ -239,8 +272,46 @@ mod tests {
     fn few_of_many_routes_are_looked_at() {
         assert_eq!(looked_at(|at| format!("/api/v{at}/**"), |_| None, "/api/v77/x", ""), 1);
         assert_eq!(looked_at(|at| format!("/*/reports/v{at}"), |_| None, "/eu/reports/V77", ""), 1);
+        for path in ["/eu/reports/V77", "/v%377/", "/eu/v77"] {
+            assert_eq!(looked_at(|at| format!("/**/v{at}"), |_| None, path, ""), 1, "{path}");
+        }
         let by_action = |query| looked_at(|_| "/index.php".into(), |at| Some(format!("a{at}")), "/index.php", query);
         assert_eq!((by_action("x=1&action=a77"), by_action("x=1"), by_action("action=a77&action=A78")), (1, 0, 2));
         assert_eq!(by_action("Action=a77"), MANY, "the first of them says that nobody can tell");
+    }
+
+    fn any_glob() -> impl Strategy<Value = PathGlob> {
+        let segment = prop::sample::select(&["a", "A", "b", "*", "**", "a*", "*b"][..]);
+        (prop::collection::vec(segment, 0..5), any::<bool>()).prop_map(|(segments, slash)| {
+            let slash = if slash && !segments.is_empty() { "/" } else { "" };
+            PathGlob::parse(&format!("/{}{slash}", segments.join("/"))).unwrap()
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4096))]
+
+        #[test]
+        fn whatever_takes_all_or_some_of_a_glob_is_shown(
+            globs in prop::collection::vec(any_glob(), 1..6),
+            other in any_glob(),
+            own in prop::sample::select(&[Compare::Exactly, Compare::Loosely][..]),
+            its in prop::sample::select(&[Compare::Exactly, Compare::Loosely][..]),
+        ) {
+            let (mut index, conditions) = (Index::default(), Conditions::default());
+            for (place, glob) in globs.iter().enumerate() {
+                index.add(place, glob, &conditions);
+            }
+            let (mut above, mut around): (Vec<usize>, Vec<usize>) = Default::default();
+            index.above(&other, &conditions, &mut |places| above.extend(places));
+            index.around(&other, &mut |places| around.extend(places));
+            for (place, glob) in globs.iter().enumerate() {
+                prop_assert!(!glob.covers(own, &other, its) || above.contains(&place), "{glob:?} takes {other:?}");
+                let is_hit = !glob.meets(own, &other, its) || around.contains(&place);
+                prop_assert!(is_hit, "{glob:?} meets {other:?}");
+                let ends = glob.end().zip(other.end());
+                prop_assert!(ends.is_none_or(|(one, other)| one == other) || !glob.meets(own, &other, its), "{glob:?} {other:?}");
+            }
+        }
     }
 }

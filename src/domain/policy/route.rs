@@ -302,9 +302,9 @@ impl Route {
         self.policy.opens()
             && !other.policy.opens()
             && self.shares_methods_with(other)
-            && self.path.meets(self.compare(), &other.path, other.compare())
             && !self.conditions.exclude(&other.conditions)
             && (self.covers(other) || !other.path.covers(other.compare(), &self.path, self.compare()))
+            && self.path.meets(self.compare(), &other.path, other.compare())
     }
 
     /// Whether this later route may be where requests go that miss the conditions of `other`.

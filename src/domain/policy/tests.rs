@@ -33,6 +33,13 @@ fn risky_visitor(proofs: &[Authentication], locked_at: Option<Timestamp>, risk: 
     any_visitor(Activity::begun(NOON), proofs, locked_at, scored(risk))
 }
 
+/// Somebody whose sign-in took all its steps.
+fn unspared(visitor: Visitor) -> Visitor {
+    let Visitor::SignedIn(mut identity) = visitor else { panic!("nobody is there") };
+    Arc::make_mut(&mut identity).session.spared = false;
+    Visitor::SignedIn(identity)
+}
+
 fn visitor_of_risk(proofs: &[Authentication], risk: Assessment) -> Visitor {
     any_visitor(Activity::begun(NOON), proofs, None, risk)
 }
@@ -67,6 +74,7 @@ fn any_visitor(
             seen_at: NOON,
             activity,
             locked_at,
+            spared: true,
             place: Place::default(),
             risk,
         },
@@ -222,8 +230,10 @@ fn any_policy() -> impl Strategy<Value = Policy> {
     let max_age = prop::option::of((0u64..7200).prop_map(Duration::from_secs));
     let idle = prop::option::of((0u64..7200).prop_map(Duration::from_secs));
     let fresh = prop::collection::vec(any_freshness(), 0..3);
-    (any_strength(), max_age, fresh, idle, prop::option::of(any_ceiling())).prop_map(
-        |(level, max_age, fresh, idle, risk)| requires(Requirement { level, max_age, fresh, idle, who: None, risk }),
+    (any_strength(), max_age, fresh, idle, any::<bool>(), prop::option::of(any_ceiling())).prop_map(
+        |(level, max_age, fresh, idle, remember, risk)| {
+            requires(Requirement { level, max_age, fresh, idle, remember, who: None, risk })
+        },
     )
 }
 
@@ -263,6 +273,22 @@ fn a_signal_does_what_the_policy_says_whatever_it_weighs() {
     ));
     assert!(matches!(decided(both, &[Signal::NewDevice]), Decision::Admit(_)));
     assert!(matches!(decided(both, &[Signal::NewDevice, Signal::NewCountry]), Decision::Deny(WhyDenied::Risk)));
+}
+
+#[test]
+fn a_second_step_that_was_spared_is_made_up_for_by_any_proof_but_a_password_where_that_is_asked() {
+    let password = proof(Method::Password, NOON - MINUTE);
+    let asks = requires(Requirement { remember: false, ..Requirement::at(Level::Login) });
+
+    assert!(matches!(asks.decide(&visitor(&[password]), NOON), Decision::StepUp(Missing::SecondStep)));
+    assert!(!admits(&asks, &[password, proof(Method::Password, NOON)], NOON), "the password once more is none");
+    for method in Missing::SecondStep.needs(&[password], NOON) {
+        let made = [password, proof(method, NOON - MINUTE)];
+        assert!(admits(&asks, &made, NOON), "{method}");
+        assert!(admits_locked(&asks, &made, Some(NOON), NOON), "{method}: a lock takes nothing from it");
+    }
+    assert!(matches!(asks.decide(&unspared(visitor(&[password])), NOON), Decision::Admit(_)), "it was not spared");
+    assert!(admits(&policy(Level::Login, &[]), &[password], NOON), "it is not asked");
 }
 
 #[test]
@@ -367,7 +393,7 @@ proptest! {
     /// What decides whether a password may set up the first second factor, and whether the last one stays.
     #[test]
     fn whoever_is_asked_for_nothing_more_passes_with_a_password_and_nobody_else(policy in any_policy(), risk in 0u8..=100) {
-        let visitor = risky_visitor(&[proof(Method::Password, NOON)], None, risk);
+        let visitor = unspared(risky_visitor(&[proof(Method::Password, NOON)], None, risk));
         let Visitor::SignedIn(identity) = &visitor else { unreachable!() };
         let asks = policy.asks_for_more_than_a_password(&identity.user, Some(&identity.session.risk));
 
@@ -498,6 +524,31 @@ proptest! {
         let proofs: Vec<_> = proofs.into_iter().filter(|proof| proof.at <= NOON).collect();
         let later = NOON + Duration::from_secs(wait);
         prop_assert!(!admits_locked(&policy, &proofs, lock, later) || admits_locked(&policy, &proofs, lock, NOON));
+    }
+
+    #[test]
+    fn whoever_meets_a_policy_that_asks_for_no_less_meets_the_other(
+        asked in any_policy(),
+        own in any_policy(),
+        proofs in prop::collection::vec(any_proof(), 0..6),
+        activity in any_activity(),
+    ) {
+        let (Access::Require(asked), Access::Require(own)) = (asked.access, own.access) else { unreachable!() };
+        // Whatever else it asks for, and what two policies that are drawn by themselves have in common only now and then.
+        let both = Requirement {
+            level: if own.level.is_at_least(&asked.level) { own.level.clone() } else { asked.level.clone() },
+            remember: own.remember && asked.remember,
+            max_age: own.max_age.into_iter().chain(asked.max_age).min(),
+            fresh: [asked.fresh.clone(), own.fresh.clone()].concat(),
+            idle: own.idle.into_iter().chain(asked.idle).min(),
+            ..asked.clone()
+        };
+        prop_assert!(both.is_at_least(&asked));
+        for stricter in [both, own] {
+            let is_at_least = stricter.is_at_least(&asked);
+            let is_met = meets(&requires(stricter), activity, &proofs, NOON);
+            prop_assert!(!is_at_least || !is_met || meets(&requires(asked.clone()), activity, &proofs, NOON));
+        }
     }
 
     #[test]

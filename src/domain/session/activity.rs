@@ -63,6 +63,7 @@ mod tests {
             seen_at: NOON,
             activity,
             locked_at: None,
+            spared: false,
             place: Place::default(),
             risk: crate::domain::risk::Assessment::default(),
         }

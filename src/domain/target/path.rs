@@ -8,7 +8,8 @@ pub enum NotCanonical {
     /// The path does not begin with a slash.
     #[error("the path does not begin with /")]
     NotRooted,
-    /// A byte that does not belong into a target: a control, a space, `#`, `\`, or one beyond ASCII.
+    /// A byte that does not belong into a target: a control, a space, one of `#` `\` `"` `<` `>`, in a path a backtick, or one
+    /// beyond ASCII.
     #[error("the target holds a byte that must be percent-encoded")]
     RawByte,
     /// `%` without two hexadecimal digits.
@@ -56,7 +57,7 @@ impl<'a> CanonicalPath<'a> {
         if !raw.starts_with('/') {
             return Err(NotCanonical::NotRooted);
         }
-        if !raw.bytes().all(is_target_byte) {
+        if !raw.bytes().all(is_path_byte) {
             return Err(NotCanonical::RawByte);
         }
         if !allowed.semicolon && raw.contains(';') {
@@ -161,9 +162,14 @@ pub fn decode_segment(segment: &str) -> Cow<'_, [u8]> {
     Cow::Owned(decoded)
 }
 
-/// Bytes that may stand in a target: visible ASCII but for `#` and `\`.
-fn is_target_byte(byte: u8) -> bool {
-    byte.is_ascii_graphic() && byte != b'#' && byte != b'\\'
+/// Bytes that may stand in a target: visible ASCII but for what no URI has as it is (PA-02).
+pub const fn is_target_byte(byte: u8) -> bool {
+    byte.is_ascii_graphic() && !matches!(byte, b'#' | b'\\' | b'"' | b'<' | b'>')
+}
+
+/// Bytes that may stand in a target before its question mark. Parsers differ on the backtick.
+pub const fn is_path_byte(byte: u8) -> bool {
+    is_target_byte(byte) && byte != b'`'
 }
 
 fn settle_escapes(raw: &str, allowed: Allowed) -> Result<String, NotCanonical> {
@@ -266,6 +272,10 @@ mod tests {
             ("/a b", RawByte),
             ("/a#b", RawByte),
             ("/a\\b", RawByte),
+            ("/a\"b", RawByte),
+            ("/a<b", RawByte),
+            ("/a>b", RawByte),
+            ("/a`b", RawByte),
             ("/a\u{7f}", RawByte),
             ("/é", RawByte),
             ("/a\0", RawByte),
@@ -301,6 +311,16 @@ mod tests {
             ("/%ed%a0%80", NotUtf8),
         ] {
             assert_eq!(canonical(raw), Err(why), "{raw:?}");
+        }
+    }
+
+    #[test]
+    fn a_query_holds_no_byte_that_no_uri_has() {
+        for query in ["", "a=1&b={x}|y^z", "a=`", "a[]=1;b"] {
+            assert_eq!(check_query(query), Ok(()), "{query:?}");
+        }
+        for query in ["a=\"", "a=<b", "a>b", "a b", "a#b", "a\\b", "\u{e9}", "\0"] {
+            assert_eq!(check_query(query), Err(NotCanonical::RawByte), "{query:?}");
         }
     }
 

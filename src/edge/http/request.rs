@@ -15,6 +15,11 @@ pub struct ClientAddress(pub IpAddr);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestId(u64);
 
+/// Whether a method gets no further than the gateway's door, in any spelling (FR-15, FR-16).
+pub fn is_never_served(method: &[u8]) -> bool {
+    [&b"CONNECT"[..], b"TRACE", b"TRACK"].iter().any(|never| method.eq_ignore_ascii_case(never))
+}
+
 /// Makes request ids for one thread of the data plane.
 #[derive(Debug)]
 pub struct RequestIds(AtomicU64);

@@ -218,6 +218,7 @@ pub(crate) mod tests {
             seen_at: noon,
             activity: Activity::begun(noon),
             locked_at: None,
+            spared: false,
             place: Place::default(),
             risk: Assessment::default(),
         };

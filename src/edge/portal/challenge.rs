@@ -133,6 +133,8 @@ pub enum Clause {
     },
     /// It takes more, because the sign-in was unlike earlier ones.
     Risk {
+        /// What this session amounts to.
+        reached: Option<Level>,
         /// The latest proof.
         latest: Option<(Method, Duration)>,
     },
@@ -143,6 +145,8 @@ pub enum Clause {
         /// The latest proof.
         latest: Option<(Method, Duration)>,
     },
+    /// It takes the second step too, which a remembered browser spared.
+    SecondStep,
     /// It takes a recent proof.
     Fresh {
         /// How old a proof may be; `None` where any of this session will do.

@@ -80,6 +80,7 @@ pub(super) fn words_of(wanted: &Wanted<'_>) -> Words {
                     };
                     format!("A proof by {} is needed that is {age}.", names.join(" or "))
                 }
+                Missing::SecondStep => "The second step is needed that a remembered browser spared.".to_owned(),
                 Missing::Idle { quiet, .. } => {
                     format!("A new proof is needed: nobody used the session for {} s.", quiet.as_secs())
                 }
@@ -115,7 +116,7 @@ pub fn unauthorized(wanted: &Wanted<'_>, step_up_url: &str, id: RequestId) -> Ow
 pub(super) fn level_of<'a>(missing: &'a Missing, requirement: &'a Requirement) -> &'a Strength {
     match missing {
         Missing::Level { wanted, .. } => wanted,
-        Missing::Fresh { .. } | Missing::Idle { .. } => &requirement.level,
+        Missing::SecondStep | Missing::Fresh { .. } | Missing::Idle { .. } => &requirement.level,
     }
 }
 
@@ -133,7 +134,7 @@ fn step_up_challenge(missing: &Missing, requirement: &Requirement, detail: &str)
 pub(super) fn max_age_of(missing: &Missing, requirement: &Requirement) -> Option<Duration> {
     let lacked = match missing {
         Missing::Level { max_age, .. } => *max_age,
-        Missing::Fresh { .. } => None,
+        Missing::SecondStep | Missing::Fresh { .. } => None,
         Missing::Idle { max, .. } => Some(*max),
     };
     let ages = requirement.fresh.iter().filter_map(|fresh| match fresh.within {

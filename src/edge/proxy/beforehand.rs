@@ -130,7 +130,6 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
                 Ok(read)
             }
             Err(error) => {
-                tracing::info!(%error, request.id = %asked.id, app = asked.app.name, "a body could not be read beforehand");
                 let is_form = matches!(asked.kind, Kind::Form | Kind::Framed);
                 if is_form && matches!(error, BodyError::TooLarge | BodyError::NoRoom) {
                     drain(body).await;

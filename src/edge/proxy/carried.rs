@@ -126,7 +126,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         passage: Passage<'a>,
     ) -> Result<(Carried, Passage<'a>), NotTaken> {
         let (world, slow, host, id) = (self.world.clone(), self.slow.clone(), asked.authority.host.clone(), asked.id);
-        let Passage { admission, seen, matched, path, now, pays } = passage;
+        let Passage { admission, seen, matched, path, now, pays, form } = passage;
         let taking = self.on_slow(async move {
             match hold::take(&world, &token, &host, &target, &browser, &admission).await? {
                 Taken::Now(delivery) => Ok((Carried { delivery, waits_on: false, world, slow, id }, admission)),
@@ -134,7 +134,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
                 Taken::Refused => Err(NotTaken::Refused),
             }
         });
-        let (form, admission) = taking.await?;
-        Ok((form, Passage { admission, seen, matched, path, now, pays }))
+        let (carried, admission) = taking.await?;
+        Ok((carried, Passage { admission, seen, matched, path, now, pays, form }))
     }
 }

@@ -15,6 +15,7 @@ use crate::{
     domain::{
         policy::{
             Missing, Requirement, Visitor,
+            call::verdicts::Verdicts,
             demand::{Demand, Wish},
             route::{App, Matched},
         },
@@ -71,14 +72,14 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         asked: &Asked<'_>,
         reply: &Reply<U::Body>,
         identity: Arc<Identity>,
-        Past { matched, asks, path }: &Past<'_>,
+        Past { matched, asks, path, form }: &Past<'_>,
     ) -> Option<Unmet> {
         let Reply::App(response) = reply else { return None };
         let now = self.world.clock.now();
         let demand = of(response.status(), response.headers(), &served.app)?;
         let missing = demand.missing(&identity.session, now)?;
         let visitor = Some(Visitor::SignedIn(Arc::clone(&identity)));
-        self.note(served, asked, &Known { path, visitor, form: None, now }, &Judged::Demand(&demand, matched));
+        self.note(served, asked, &Known { path, visitor, form: form.clone(), now }, &Judged::Demand(&demand, matched));
         Some(Unmet { identity, asks: asks.clone(), demand, missing })
     }
 
@@ -102,11 +103,13 @@ pub(super) struct Past<'a> {
     matched: Matched<'a>,
     asks: Asks,
     pub(super) path: String,
+    form: Verdicts,
 }
 
 impl<'a> Past<'a> {
     pub(super) fn of(passage: &Passage<'a>) -> Self {
-        Self { matched: passage.matched, asks: passage.asks(), path: passage.path.as_str().to_owned() }
+        let (path, form) = (passage.path.as_str().to_owned(), passage.form.clone());
+        Self { matched: passage.matched, asks: passage.asks(), path, form }
     }
 }
 

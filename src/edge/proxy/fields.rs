@@ -5,23 +5,35 @@
 
 use super::{bearer, outgoing::IdentityNames};
 use crate::{domain::policy::call::Fields, edge::http::hop};
-use http::{HeaderMap, header::AUTHORIZATION};
+use http::{HeaderMap, HeaderName, header::AUTHORIZATION};
+use std::cell::OnceCell;
 
 /// Those fields of a request that will be left.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct Left<'a> {
-    /// All of them.
-    pub headers: &'a HeaderMap,
-    /// What the application calls people by, which nobody else may.
-    pub names: &'a IdentityNames,
+    headers: &'a HeaderMap,
+    names: &'a IdentityNames,
+    /// What goes: found out once, where a route asks for a field at all.
+    doomed: OnceCell<Vec<HeaderName>>,
+}
+
+impl<'a> Left<'a> {
+    /// What is left of these, where the application calls people by these names, which nobody else may.
+    pub const fn of(headers: &'a HeaderMap, names: &'a IdentityNames) -> Self {
+        Self { headers, names, doomed: OnceCell::new() }
+    }
+
+    fn doomed(&self) -> Vec<HeaderName> {
+        let mut doomed = hop::doomed(self.headers, |folded| self.names.stripped().has(folded));
+        doomed.extend(bearer::holds_ours(self.headers).then_some(AUTHORIZATION));
+        doomed
+    }
 }
 
 impl Fields for Left<'_> {
     fn each(&self, see: &mut dyn FnMut(&str, &[u8])) {
-        let doomed = hop::doomed(self.headers, |folded| self.names.stripped().has(folded));
-        let has_token = bearer::holds_ours(self.headers);
-        let is_gone = |name| doomed.contains(name) || (has_token && *name == AUTHORIZATION);
-        for (name, value) in self.headers.iter().filter(|(name, _)| !is_gone(name)) {
+        let doomed = self.doomed.get_or_init(|| self.doomed());
+        for (name, value) in self.headers.iter().filter(|(name, _)| !doomed.contains(name)) {
             see(name.as_str(), value.as_bytes());
         }
     }
@@ -30,7 +42,7 @@ impl Fields for Left<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::{HeaderName, HeaderValue};
+    use http::HeaderValue;
 
     fn left(fields: &[(&'static str, &'static str)]) -> Vec<String> {
         let mut headers = HeaderMap::new();
@@ -39,7 +51,7 @@ mod tests {
         }
         let mut seen = Vec::new();
         let names = IdentityNames::remote();
-        Left { headers: &headers, names: &names }.each(&mut |name, _| seen.push(name.to_owned()));
+        Left::of(&headers, &names).each(&mut |name, _| seen.push(name.to_owned()));
         seen
     }
 

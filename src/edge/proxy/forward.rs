@@ -87,7 +87,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         arrival: &Arrival<'_>,
         kind: Kind,
     ) -> Result<Response<ResponseBody<U::Body>>, Unanswered> {
-        let Passage { admission, seen, matched, path, now, pays } = passage;
+        let Passage { admission, seen, matched, path, now, pays, form: _ } = passage;
         let failed =
             |refusal, why| Err(Unanswered { own: Box::new(self.refuse_unasked(kind, arrival.id, refusal)), why });
         let known = match (&seen, admission.identity()) {

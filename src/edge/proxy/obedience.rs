@@ -98,7 +98,7 @@ impl Obedience {
             method: self.method.as_str(),
             path: &path,
             query: self.query.as_deref(),
-            fields: &Left { headers: &self.fields, names: &served.names },
+            fields: &Left::of(&self.fields, &served.names),
             client: Some(self.client),
             // Nobody knows any more: what depends on it is not let through.
             form: Form::Unread,

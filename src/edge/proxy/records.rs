@@ -3,7 +3,6 @@
 use super::{
     Asked, Proxy, Served,
     answer::Own,
-    beforehand::ReadForm,
     body::{BodyError, RequestBody},
     fields::Left,
     head::Head,
@@ -11,7 +10,7 @@ use super::{
 };
 use crate::{
     domain::{
-        policy::{Decision, Visitor, call::verdicts::Verdicts, demand::Demand, route::Matched},
+        policy::{Decision, Mode, Visitor, call::verdicts::Verdicts, demand::Demand, route::Matched},
         record::{Demanded, Hitch, Outcome, Record, Sender},
         target::CanonicalPath,
         time::Timestamp,
@@ -62,6 +61,13 @@ impl Judged<'_> {
         }
     }
 
+    /// Whether a proof was spent on it: it got past a policy that takes one.
+    fn is_paid(&self) -> bool {
+        let has_passed = matches!(self, Self::Demand(..)) || self.outcome() == Outcome::Forward;
+        let takes_one = |matched: &Matched<'_>| matched.policy.once().is_some() && matched.policy.mode == Mode::Enforce;
+        has_passed && self.matched().is_some_and(takes_one)
+    }
+
     /// Why, for the operator.
     fn why(&self) -> String {
         let of = |decision: &Decision| match decision {
@@ -73,7 +79,7 @@ impl Judged<'_> {
         };
         match self {
             Self::Policy(decision, _) => of(self.instead().unwrap_or(decision)),
-            Self::Demand(demand, _) => format!("the application asks for {:?}", demand.wish()),
+            Self::Demand(demand, _) => format!("the application asks for {}", demand.wish()),
             Self::Unclear(why) => why.to_string(),
             Self::Nowhere => "no route fits".to_owned(),
             Self::Foreign(_) => "a page of another site opened the WebSocket".to_owned(),
@@ -88,8 +94,8 @@ pub(super) struct Known<'a> {
     pub(super) path: &'a str,
     /// Who sent it; `None` where nobody looked.
     pub(super) visitor: Option<Visitor>,
-    /// Its form; `None` where nobody looked.
-    pub(super) form: Option<&'a ReadForm>,
+    /// What conditions said of its form; nothing where nobody looked.
+    pub(super) form: Verdicts,
     /// When that was.
     pub(super) now: Timestamp,
 }
@@ -97,7 +103,7 @@ pub(super) struct Known<'a> {
 impl<'a> Known<'a> {
     /// A request of whom nobody looked at more than its path, and at who sent it if that.
     pub(super) fn of(path: &'a str, seen: Option<&Seen>, now: Timestamp) -> Self {
-        Self { path, visitor: seen.map(Seen::visitor), form: None, now }
+        Self { path, visitor: seen.map(Seen::visitor), form: Verdicts::default(), now }
     }
 }
 
@@ -142,7 +148,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             self.log(served, asked, judged, outcome);
         }
         let Some(records) = self.records.as_ref().filter(|records| records.wants(outcome)) else { return };
-        let (matched, form) = (judged.matched(), ReadForm::seen(known.form));
+        let matched = judged.matched();
         let demand = match judged {
             Judged::Demand(demand, _) => Some(Demanded::from(demand.wish())),
             _ => None,
@@ -158,12 +164,12 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             host: asked.authority.to_string(),
             method: asked.method.as_str().to_owned(),
             path: known.path.to_owned(),
-            extract: served.reads.extract(asked.query, &Left { headers: asked.headers, names: &served.names }),
-            form: Verdicts::of(&served.app, form, asked.query),
+            extract: served.reads.extract(asked.query, &Left::of(asked.headers, &served.names)),
+            form: known.form.clone(),
             client: asked.client,
             sender: known.visitor.as_ref().map(Sender::from),
             foreign: Head::from(asked).is_foreign_socket(served.cors.as_ref()),
-            paid: outcome == Outcome::Forward && matched.is_some_and(|matched| matched.policy.once().is_some()),
+            paid: judged.is_paid(),
             demand,
             hitch,
             outcome,

@@ -26,7 +26,11 @@ use crate::{
     domain::{
         policy::{
             Access, Admission, Decision, Missing, Policy, Visitor, WhyDenied,
-            call::{Call, extract::Reads},
+            call::{
+                Call,
+                extract::Reads,
+                verdicts::{Forms, Verdicts},
+            },
             once::Fingerprint,
             route::{App, ByHost, Matched, Traffic, Unsettled},
         },
@@ -61,6 +65,8 @@ pub struct Served {
     pub app: Arc<App>,
     /// What its conditions name, and records may hold.
     pub reads: Arc<Reads>,
+    /// What its routes ask of forms.
+    pub forms: Forms,
     /// Its place in the config.
     pub index: usize,
     /// How it wants identity fields to be called.
@@ -176,6 +182,8 @@ pub(super) struct Passage<'a> {
     pub(super) now: Timestamp,
     /// The request, where a proof paid for it.
     pub(super) pays: Option<Fingerprint>,
+    /// What conditions said of its form, where they were asked.
+    pub(super) form: Verdicts,
 }
 
 impl Passage<'_> {
@@ -296,7 +304,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         let policy = matched.policy;
         let now = self.world.clock.now();
         if seen.is_some() && Head::from(asked).is_foreign_socket(served.cors.as_ref()) {
-            let known = Known { form: form.as_ref(), ..Known::of(path.as_str(), seen.as_ref(), now) };
+            let known = Known { form, ..Known::of(path.as_str(), seen.as_ref(), now) };
             self.note(served, asked, &known, &Judged::Foreign(&matched));
             return Err(refuse(Refusal::NotAllowed { app: &served.app.title, message: None }));
         }
@@ -309,10 +317,13 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         let ruling =
             ruling.map_err(|stuck| Barrier::Answer(Box::new(self.give_up(served, asked, path.as_str(), *stuck))))?;
         let Ruling { decision, seen, visitor, pays, now } = ruling;
-        let known = Known { form: form.as_ref(), ..Known::of(path.as_str(), seen.as_ref(), now) };
+        let known = Known { form, ..Known::of(path.as_str(), seen.as_ref(), now) };
         self.note(served, asked, &known, &Judged::Policy(&decision, &matched));
         let missing = match decision {
-            Decision::Admit(admission) => return Ok(Passage { admission, seen, matched, path, now, pays }),
+            Decision::Admit(admission) => {
+                let form = known.form;
+                return Ok(Passage { admission, seen, matched, path, now, pays, form });
+            }
             Decision::SignIn(_) => {
                 let lack = Lack { identity: None, missing: None, asks: None, demand: None };
                 return Err(Barrier::Proof(Box::new(lack), path));
@@ -337,15 +348,15 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         asked: &Asked<'_>,
         (path, query): (&CanonicalPath<'_>, Option<&str>),
         brought: &mut Brought,
-    ) -> Result<(Matched<'a>, Option<Seen>, Option<ReadForm>), Box<Own>> {
+    ) -> Result<(Matched<'a>, Option<Seen>, Verdicts), Box<Own>> {
         let now = self.world.clock.now();
         let matched = |visitor: Option<&Visitor>, form: Option<&ReadForm>| {
             let (method, client, form) = (asked.method.as_str(), Some(asked.client), ReadForm::seen(form));
-            let fields = &Left { headers: asked.headers, names: &served.names };
+            let fields = &Left::of(asked.headers, &served.names);
             served.app.matched(&Call { method, path, query, fields, client, form, visitor, now })
         };
         let stuck = |stuck: Box<Stuck>| Box::new(self.give_up(served, asked, path.as_str(), *stuck));
-        let (mut seen, mut form) = (None::<Seen>, None);
+        let (mut seen, mut form) = (None::<Seen>, None::<ReadForm>);
         let settled = loop {
             match matched(seen.as_ref().map(Seen::visitor).as_ref(), form.as_ref()) {
                 Err(Unsettled::Unasked) => seen = Some(self.look(asked).await.map_err(stuck)?),
@@ -357,8 +368,9 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
                 settled => break settled,
             }
         };
+        let form = served.forms.judge(ReadForm::seen(form.as_ref()), query);
         let refuse = |judged: &Judged<'_>, refusal| {
-            let known = Known { form: form.as_ref(), ..Known::of(path.as_str(), seen.as_ref(), now) };
+            let known = Known { form: form.clone(), ..Known::of(path.as_str(), seen.as_ref(), now) };
             self.note(served, asked, &known, judged);
             Box::new(self.refuse(asked, refusal, None))
         };

@@ -4,7 +4,13 @@ use std::ops::Range;
 
 use super::grammar::{self, folds_to};
 use super::{Limits, Refusal};
-use crate::domain::target::Authority;
+use crate::{
+    domain::target::{
+        Authority,
+        path::{is_path_byte, is_target_byte},
+    },
+    edge::http::request::is_never_served,
+};
 
 /// The longest method (PA-12).
 const METHOD_BYTES_MAX: usize = 32;
@@ -194,7 +200,7 @@ fn request_line(line: &[u8], limits: &Limits) -> Result<RequestLine, Refusal> {
         }
         _ => return Err(Refusal::RequestLine),
     };
-    if [&b"CONNECT"[..], b"TRACE", b"TRACK"].iter().any(|never| method.eq_ignore_ascii_case(never)) {
+    if is_never_served(method) {
         return Err(Refusal::MethodNotAllowed);
     }
     if target.len() > limits.target_bytes {
@@ -207,11 +213,8 @@ fn request_line(line: &[u8], limits: &Limits) -> Result<RequestLine, Refusal> {
 
 /// Where the authority stands in a target, if one stands there.
 fn target_authority(target: &[u8]) -> Result<Option<Range<usize>>, Refusal> {
-    // No URI has these raw: not `#` and `\` (PA-02), nor what hyper would refuse as well.
-    let is_target_byte = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'#' | b'\\' | b'"' | b'<' | b'>');
-    let path_len = memchr::memchr(b'?', target).unwrap_or(target.len());
-    let has_backtick = memchr::memchr(b'`', target).is_some_and(|at| at < path_len);
-    if has_backtick || !target.iter().all(|&byte| is_target_byte(byte)) {
+    let (path, query) = target.split_at(memchr::memchr(b'?', target).unwrap_or(target.len()));
+    if !path.iter().copied().all(is_path_byte) || !query.iter().copied().all(is_target_byte) {
         return Err(Refusal::TargetByte);
     }
     if target.starts_with(b"/") {

@@ -105,10 +105,26 @@ async fn a_remembered_browser_spares_the_second_step_and_proves_nothing() {
     assert!(matches!(lacks(&demand(Level::Mfa, None)), Err(Lack::Some(Missing::Level { .. }))));
     assert!(matches!(lacks(&demand(Level::Login, Some(fresh))), Err(Lack::Some(Missing::Fresh { latest: None, .. }))));
     assert_eq!(lacks(&demand(Level::Login, None)), Ok(()));
+    assert!(session.owes_second_step(scene.now()));
     // And is given.
     let stepped_up = scene.code(&opened.token, &phone.code(), &with(&browser)).await.unwrap();
     let session = scene.session(&stepped_up.token).await;
     assert_eq!(Level::reached(&session.authentications, scene.now()), Some(Level::Mfa));
+    assert!(session.spared && !session.owes_second_step(scene.now()), "it was made up for");
+}
+
+#[tokio::test]
+async fn a_browser_spares_nothing_that_nobody_asks_for() {
+    let mut scene = Scene::new();
+    let (_, _, browser) = scene.with_remembered_browser().await;
+
+    for (requirement, spared) in
+        [(Requirement::Required, true), (Requirement::Optional, true), (Requirement::RiskBased, false)]
+    {
+        scene.world.settings.requirements.everybody = requirement;
+        let opened = scene.spared(&browser).await.unwrap();
+        assert_eq!(scene.session(&opened.token).await.spared, spared, "{requirement:?}");
+    }
 }
 
 #[tokio::test]

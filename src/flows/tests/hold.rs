@@ -65,6 +65,7 @@ fn decided(scene: &Scene, user: &User, proven_at: Timestamp) -> Option<Admission
         seen_at: now,
         activity: Activity::begun(now),
         locked_at: None,
+        spared: false,
         place: Place::default(),
         risk: Assessment::default(),
     };

@@ -25,7 +25,7 @@ macro_rules! select_identity {
     ($from:literal) => {
         concat!(
             "SELECT a.id AS user_id, a.login_id, a.name, e.address AS email, a.groups, a.language, a.disabled, a.created_at, \
-             s.id AS session_id, s.started_at, s.seen_at, s.active_at, s.quiet, s.locked_at, s.browser, s.address, \
+             s.id AS session_id, s.started_at, s.seen_at, s.active_at, s.quiet, s.locked_at, s.spared, s.browser, s.address, \
              s.risk_score, s.risk_signals, p.method, p.factor_id, p.proven_at FROM ",
             $from,
             " JOIN accounts a ON a.id = s.user_id AND NOT a.disabled \
@@ -47,8 +47,8 @@ statements! {
     SPEND_ATTEMPT = "DELETE FROM attempts WHERE token = $1 AND user_id = $2";
 
     OPEN_SESSION = "INSERT INTO sessions \
-        (id, token, user_id, started_at, seen_at, active_at, quiet, locked_at, browser, address, risk_score, risk_signals) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+        (id, token, user_id, started_at, seen_at, active_at, quiet, locked_at, spared, browser, address, risk_score, risk_signals) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
     ADD_AUTHENTICATION = "INSERT INTO authentications AS p (session_id, factor_id, method, proven_at) \
         VALUES ($1, $2, $3, $4) ON CONFLICT (session_id, factor_id) \
         DO UPDATE SET method = excluded.method, proven_at = excluded.proven_at WHERE p.proven_at <= excluded.proven_at";
@@ -70,7 +70,7 @@ statements! {
     END_SESSION = "DELETE FROM sessions WHERE id = $1";
     END_SESSIONS_OF = "DELETE FROM sessions WHERE user_id = $1 AND (id <> $2 OR $2 IS NULL)";
     SESSIONS = "SELECT a.login_id, a.id AS user_id, s.id AS session_id, s.started_at, s.seen_at, \
-        s.active_at, s.quiet, s.locked_at, s.browser, s.address, s.risk_score, s.risk_signals, p.method, p.factor_id, p.proven_at \
+        s.active_at, s.quiet, s.locked_at, s.spared, s.browser, s.address, s.risk_score, s.risk_signals, p.method, p.factor_id, p.proven_at \
         FROM sessions s JOIN accounts a ON a.id = s.user_id \
         LEFT JOIN authentications p ON p.session_id = s.id WHERE s.user_id = $1 OR $1 IS NULL \
         ORDER BY s.seen_at DESC, s.id, p.proven_at, p.factor_id";

@@ -30,7 +30,7 @@ fn what_a_browser_asks_before_a_page_may_call_is_answered_by_the_gateway() {
 
     assert_eq!((asks(SPA), asks(EVIL), asks("origin: null")), (Outcome::Gateway, Outcome::Deny, Outcome::Deny));
     assert_eq!(outcome(url, &[SPA]), Outcome::Forward, "a request like any other");
-    assert_eq!(outcome("OPTIONS https://payroll.example.com/a?b#c", &[SPA, ASKS]), Outcome::Gateway);
+    assert_eq!(outcome("OPTIONS https://payroll.example.com/a?b#c", &[SPA, ASKS]), Outcome::Refuse);
     assert_eq!(outcome("OPTIONS https://payroll.example.com/a//b", &[SPA, ASKS]), Outcome::Refuse);
     assert_eq!(outcome("OPTIONS https://payroll.example.com/.doorward/whoami", &[EVIL, ASKS]), Outcome::Gateway);
     insta::assert_snapshot!(told(url, &[EVIL, ASKS], |request| request).why, @"a browser asks whether a page of another origin may call, and the gateway itself answers: `cors` names no such origin");
@@ -140,4 +140,35 @@ fn a_part_that_does_not_fit_is_named_with_what_it_wants() {
     ");
     let fresh = &told("GET https://payroll.example.com/index.php?action=wire", &[], |request| request).clauses[3];
     assert_eq!((fresh.kind, fresh.within_seconds, fresh.saw_seconds), ("fresh", Some(3_600), Some(0)));
+}
+
+#[test]
+fn what_nobody_is_served_and_what_no_target_holds_is_refused_before_anybody_asks_for_whom_it_is() {
+    for line in [
+        "TRACE https://payroll.example.com/open",
+        "track https://payroll.example.com/open",
+        "CONNECT https://auth.example.com/",
+        "GET https://payroll.example.com/open?a=\"",
+        "GET https://payroll.example.com/o`pen",
+        "GET https://nowhere.example.com/<b>",
+    ] {
+        let told = told(line, &[], |request| request);
+        assert_eq!(
+            (told.outcome, told.policy.as_deref(), told.way.app.as_deref()),
+            (Outcome::Refuse, None, None),
+            "{told}"
+        );
+    }
+    assert_eq!(outcome("GET https://payroll.example.com/open?a=`{|}", &[]), Outcome::Forward);
+    insta::assert_snapshot!(told("TRACE https://payroll.example.com/open", &[], |request| request).why, @"nobody is served TRACE");
+}
+
+#[test]
+fn no_route_decides_what_is_refused() {
+    let told = told("get https://payroll.example.com/safe", &["x-mode: raw"], |request| request);
+
+    assert_eq!((told.outcome, told.policy.as_deref()), (Outcome::Refuse, None), "{told}");
+    assert!(told.way.tries.iter().all(|tried| !tried.decides), "{told}");
+    assert_eq!(told.way.tries[3].part, Some("method"));
+    insta::assert_snapshot!(told.way.tries[3].mismatch.as_deref().unwrap(), @"it fits, but some servers raise the method to capital letters, and see another one");
 }

@@ -8,6 +8,7 @@
 use super::{Form, Named, Read, Said, Wanted};
 use crate::domain::policy::route::App;
 use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 
 /// One for each condition on forms that the routes of an app have.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,19 +24,33 @@ struct Verdict {
     said: Said,
 }
 
-impl Verdicts {
-    /// What the routes of `app` make of this form, which came with this query. Nothing, where nobody looked into it.
-    pub fn of(app: &App, form: Form<'_>, query: Option<&str>) -> Self {
-        let (mut verdicts, read) = (Self::default(), Read::new(query, form));
-        for named in app.routes.iter().flat_map(|route| &route.conditions.form) {
-            if let (None, Some(said)) = (verdicts.said(named), named.said_by_form(form, &read)) {
-                let wanted = wanted_of(named).map(str::to_owned);
-                verdicts.0.push(Verdict { name: named.name.clone(), wanted, said });
-            }
-        }
-        verdicts
+/// The conditions on forms that the routes of an app have, each once.
+#[derive(Debug, Clone, Default)]
+pub struct Forms(Vec<Named>);
+
+impl Forms {
+    /// Those of `app`.
+    pub fn of(app: &App) -> Self {
+        let mut known = HashSet::new();
+        let all = app.routes.iter().flat_map(|route| &route.conditions.form);
+        Self(all.filter(|named| known.insert(*named)).cloned().collect())
     }
 
+    /// What they make of this form, which came with this query. Nothing, where nobody looked into it.
+    pub fn judge(&self, form: Form<'_>, query: Option<&str>) -> Verdicts {
+        if form == Form::Unread {
+            return Verdicts::default();
+        }
+        let read = Read::new(query, form);
+        let verdict = |named: &Named| {
+            let said = named.said_by_form(form, &read)?;
+            Some(Verdict { name: named.name.clone(), wanted: wanted_of(named).map(str::to_owned), said })
+        };
+        Verdicts(self.0.iter().filter_map(verdict).collect())
+    }
+}
+
+impl Verdicts {
     /// Whether none is kept.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -67,19 +67,30 @@ fn same(one: Option<u8>, other: Option<u8>, compare: Compare) -> bool {
     })
 }
 
+/// The usual case: segments without stars, which take no lists of letters.
+fn same_text(one: &[u8], other: &[u8], compare: Compare) -> bool {
+    match compare {
+        Compare::Exactly => one == other,
+        Compare::Loosely => one.eq_ignore_ascii_case(other),
+    }
+}
+
 fn segment_covers(own: &Segment, other: &Segment, compare: Compare) -> bool {
-    let (Segment::Pieces(own), Segment::Pieces(other)) = (own, other) else { return false };
-    holds(&letters(own), &letters(other), Option::is_none, |own, other| same(*own, *other, compare))
+    match (own, other) {
+        (Segment::Pieces(own), Segment::Pieces(other)) => match (own.as_slice(), other.as_slice()) {
+            ([own], [other]) => same_text(own, other, compare),
+            (own, other) => {
+                holds(&letters(own), &letters(other), Option::is_none, |own, other| same(*own, *other, compare))
+            }
+        },
+        _ => false,
+    }
 }
 
 fn segments_meet(own: &Segment, other: &Segment, compare: Compare) -> bool {
     match (own, other) {
         (Segment::Pieces(own), Segment::Pieces(other)) => match (own.as_slice(), other.as_slice()) {
-            // The usual case, without lists.
-            ([own], [other]) => match compare {
-                Compare::Exactly => own == other,
-                Compare::Loosely => own.eq_ignore_ascii_case(other),
-            },
+            ([own], [other]) => same_text(own, other, compare),
             (own, other) => {
                 touch(&letters(own), &letters(other), Option::is_none, |own, other| same(*own, *other, compare))
             }

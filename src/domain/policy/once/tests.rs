@@ -34,6 +34,7 @@ fn identity(locked_at: Option<Timestamp>) -> Arc<Identity> {
             seen_at: NOON,
             activity: Activity::begun(NOON),
             locked_at,
+            spared: false,
             place: Place::default(),
             risk: crate::domain::risk::Assessment::default(),
         },

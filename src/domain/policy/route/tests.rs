@@ -219,6 +219,7 @@ fn somebody(name: &str, groups: &[&str]) -> Visitor {
             seen_at: NOON,
             activity: Activity::begun(NOON),
             locked_at: None,
+            spared: false,
             place: crate::domain::place::Place::default(),
             risk: crate::domain::risk::Assessment::default(),
         },

@@ -51,7 +51,9 @@ mod tests {
             ("second_step", because(Reason::SecondStep)),
             ("level", because(asks(None, Clause::Level { reached: Some(Level::Login), latest: None }))),
             ("stronger", because(asks(Some("transfers"), Clause::Level { reached: Some(Level::Mfa), latest: None }))),
-            ("risk", because(asks(None, Clause::Risk { latest: None }))),
+            ("risk", because(asks(None, Clause::Risk { reached: Some(Level::Login), latest: None }))),
+            ("risk_stronger", because(asks(None, Clause::Risk { reached: Some(Level::Mfa), latest: None }))),
+            ("spared", because(asks(Some("transfers"), Clause::SecondStep))),
             (
                 "too_old",
                 because(asks(Some("transfers"), Clause::TooOld { max_age: Duration::from_hours(8), latest: None })),

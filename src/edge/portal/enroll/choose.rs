@@ -63,9 +63,12 @@ impl EnrollChoicePage<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::edge::{
-        http::{assets::Base, gallery},
-        portal::challenge::Clause,
+    use crate::{
+        domain::session::Level,
+        edge::{
+            http::{assets::Base, gallery},
+            portal::challenge::Clause,
+        },
     };
 
     #[test]
@@ -84,7 +87,7 @@ mod tests {
             ("required", required),
             ("phones", EnrollChoicePage { methods: &[Method::SmsCode, Method::VoiceCode], ..required }),
             ("offered", EnrollChoicePage { necessity: Necessity::Offered, ..required }),
-            ("asked", asked(asking(None, Clause::Risk { latest: None }), Kept::Nothing)),
+            ("asked", asked(asking(None, Clause::Risk { reached: Some(Level::Login), latest: None }), Kept::Nothing)),
             ("asked_before_a_form", EnrollChoicePage { methods: &[Method::Totp], ..asked(transfers, Kept::Form) }),
         ];
 

@@ -477,7 +477,7 @@ async fn unprepared(desk: &Desk, visit: &Visit, asked: &Asked<'_>) -> Reply {
 fn dead_end(desk: &Desk, visit: &Visit, asked: &Asked<'_>) -> Reply {
     let needed = match (asked.lack.missing(), &asked.bearer) {
         (Some(Missing::Fresh { wanted, .. }), _) => wanted.any.clone(),
-        (Some(missing @ Missing::Level { .. }), Bearer::Full(full)) => {
+        (Some(missing @ (Missing::Level { .. } | Missing::SecondStep)), Bearer::Full(full)) => {
             let Identity { user, session } = &full.identity;
             let needed = missing.needs(&session.authentications, desk.world.clock.now());
             let may_have = desk.world.settings.methods_of(&user.groups);
@@ -497,8 +497,9 @@ pub(super) fn reason_of<'a>(Toll { app, label, missing, latest, .. }: &'a Toll<'
     let latest = *latest;
     let clause = match *missing {
         Missing::Level { reached: None, max_age: Some(max_age), .. } => Clause::TooOld { max_age, latest },
-        Missing::Level { risk: Some(_), .. } => Clause::Risk { latest },
+        Missing::Level { reached, risk: Some(_), .. } => Clause::Risk { reached, latest },
         Missing::Level { reached, .. } => Clause::Level { reached, latest },
+        Missing::SecondStep => Clause::SecondStep,
         Missing::Idle { quiet, .. } => Clause::Idle { quiet },
         Missing::Fresh { ref wanted, latest } => match wanted.within {
             Within::Age(age) => Clause::Fresh { within: Some(age), latest },

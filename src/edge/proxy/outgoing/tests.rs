@@ -32,6 +32,7 @@ fn identity() -> Identity {
             seen_at: noon,
             activity: Activity::begun(noon),
             locked_at: None,
+            spared: false,
             place: Place::default(),
             risk: Assessment::default(),
         },

@@ -47,6 +47,7 @@ pub(in crate::adapters::store::sql) struct SessionRow {
     active_at: i64,
     quiet: i64,
     locked_at: Option<i64>,
+    spared: bool,
     #[sqlx(flatten)]
     place: PlaceRow,
     #[sqlx(flatten)]
@@ -126,6 +127,7 @@ impl SessionRow {
                     .map_err(|_| bad("sessions", self.session_id, "quiet"))?,
             },
             locked_at: self.locked_at.map(Timestamp::from_millis),
+            spared: self.spared,
             place: self.place.read().ok_or_else(|| bad("sessions", self.session_id, "address"))?,
             risk: self.risk.read().map_err(|column| bad("sessions", self.session_id, column))?,
         })
