@@ -6,7 +6,7 @@
 //!   only the newest of them (OB-01).
 //! - A link that is opened in another browser does nothing there and stays good: the page says to open it where it was asked
 //!   for. A number to compare would be one more thing that people can be talked into reading out.
-//! - Nothing is sent that is not [paid for](super::postage) (OB-03).
+//! - Nothing is sent that is not paid for (`postage`, OB-03).
 //! - Sending again gives nobody another try: tries are counted for the account and the kind of address (TH-04).
 //! - A right one gives nobody another guess at an app: no mailbox or phone empties a budget but its own.
 

@@ -17,7 +17,7 @@ use crate::{
 use zeroize::Zeroizing;
 
 /// Tells every verified address of an account what happened to it. What its owner tidied up is told so often and no oftener:
-/// all of it is [written down](World::record), and whoever can change a name can change it a hundred times.
+/// all of it is written down (`World::record`), and whoever can change a name can change it a hundred times.
 pub async fn tell(world: &World, user: &User, notice: Notice, caller: &Caller) -> Result<(), StoreError> {
     let is_own_act = matches!(notice, Notice::OfOwner(_));
     if is_own_act && !world.is_paid(BudgetKey::own_acts(user.id), &OWN_ACTS).await? {

@@ -2,7 +2,7 @@
 //!
 //! Like every other address it counts once a code that was sent there is back; that code is the first proof with it. It comes
 //! after an e-mail address that is known, which hears of it (row 14, EN-02). Changing and removing a number is
-//! [`contacts`](super::contacts)' matter.
+//! [`contacts`]' matter.
 
 use super::{
     Caller, World,
