@@ -1,12 +1,12 @@
 //! The account page: ways to sign in, sessions, the lock, what happened.
 
-use crate::house::{House, answer, follow, heading, house, look, press, says, sign_in, type_into, url};
+use crate::house::{House, answer, follow, heading, house, key, look, look_with, press, says, sign_in, type_into, url};
 use support::{
     browser::{Scripts, VirtualAuthenticator},
     client,
     person::{PASSWORD, Person},
 };
-use thirtyfour::{By, WebDriver};
+use thirtyfour::WebDriver;
 
 const IPHONE: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_7 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) \
     Version/26.0 Mobile/15E148 Safari/604.1";
@@ -19,12 +19,8 @@ async fn elsewhere(house: &House, ann: &mut Person) {
     assert!(page.is_at("/account"), "{page:?}");
 }
 
-async fn key(page: &WebDriver) -> String {
-    page.find(By::Css("code.key")).await.unwrap().prop("textContent").await.unwrap().unwrap()
-}
-
 /// Adds an app, renames it, has it asked for first, and removes the one before.
-async fn apps(house: &House, page: &WebDriver, ann: &mut Person, may_look: bool) {
+async fn apps(house: &House, page: &WebDriver, ann: &mut Person, scripts: Scripts) {
     page.goto(house.portal("/account")).await.unwrap();
     sign_in(page, "ann", PASSWORD).await;
     answer(page, &ann.code()).await;
@@ -33,17 +29,13 @@ async fn apps(house: &House, page: &WebDriver, ann: &mut Person, may_look: bool)
     ann.set_up_app(&key(page).await);
     type_into(page, "code", &ann.code()).await;
     type_into(page, "name", "Tablet").await;
-    if may_look {
-        look(page, "enroll-totp-further").await;
-    }
+    look_with(scripts, page, "enroll-totp-further").await;
     press(page, "Finish").await;
     follow(page, "I've kept them").await;
 
     follow(page, "· Tablet").await;
     assert_eq!(heading(page).await, "Tablet");
-    if may_look {
-        look(page, "account-factor").await;
-    }
+    look_with(scripts, page, "account-factor").await;
     type_into(page, "name", "Old tablet").await;
     press(page, "Save the name").await;
     follow(page, "Old tablet").await;
@@ -76,7 +68,7 @@ async fn people_look_after_their_account() {
     let (house, mut ann) = house(|site| Person::add(site, "ann", &[])).await;
     house
         .open(Scripts::On, "account", async |page| {
-            apps(&house, page, &mut ann, true).await;
+            apps(&house, page, &mut ann, Scripts::On).await;
 
             // A way to sign in that is added while somebody is signed in elsewhere.
             elsewhere(&house, &mut ann).await;
@@ -107,7 +99,7 @@ async fn the_account_page_needs_no_script() {
     let (house, mut ann) = house(|site| Person::add(site, "ann", &[])).await;
     house
         .open(Scripts::Off, "account-no-script", async |page| {
-            apps(&house, page, &mut ann, false).await;
+            apps(&house, page, &mut ann, Scripts::Off).await;
             elsewhere(&house, &mut ann).await;
             page.goto(house.portal("/account")).await.unwrap();
             press(page, "End the session of Safari on iPhone, signed in just now").await;

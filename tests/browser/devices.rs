@@ -1,6 +1,6 @@
 //! A browser that is remembered, and forgotten.
 
-use crate::house::{House, PAYROLL, REPORTS, answer, heading, house, look, press, says, sign_in, type_into, url};
+use crate::house::{House, PAYROLL, REPORTS, answer, heading, house, look_with, press, says, sign_in, type_into, url};
 use support::{
     browser::Scripts,
     person::{PASSWORD, Person},
@@ -17,12 +17,8 @@ async fn sign_out(house: &House, page: &WebDriver) {
     press(page, "Sign out").await;
 }
 
-async fn remembered(house: &House, page: &WebDriver, ann: &mut Person, may_look: bool) {
-    let look = async |name: &str| {
-        if may_look {
-            look(page, name).await;
-        }
-    };
+async fn remembered(house: &House, page: &WebDriver, ann: &mut Person, scripts: Scripts) {
+    let look = async |name: &str| look_with(scripts, page, name).await;
     // A page that the password alone opens, and one that it does not.
     let (plain, guarded) = (house.url(REPORTS, "/whoami"), house.url(PAYROLL, "/"));
     page.goto(&plain).await.unwrap();
@@ -83,11 +79,13 @@ async fn remembered(house: &House, page: &WebDriver, ann: &mut Person, may_look:
 #[tokio::test]
 async fn a_browser_is_remembered_for_sign_ins_and_nothing_else() {
     let (house, mut ann) = house(|site| Person::add(site, "ann", &[])).await;
-    house.open(Scripts::On, "devices", async |page| remembered(&house, page, &mut ann, true).await).await;
+    house.open(Scripts::On, "devices", async |page| remembered(&house, page, &mut ann, Scripts::On).await).await;
 }
 
 #[tokio::test]
 async fn remembering_needs_no_script() {
     let (house, mut ann) = house(|site| Person::add(site, "ann", &[])).await;
-    house.open(Scripts::Off, "devices-no-script", async |page| remembered(&house, page, &mut ann, false).await).await;
+    house
+        .open(Scripts::Off, "devices-no-script", async |page| remembered(&house, page, &mut ann, Scripts::Off).await)
+        .await;
 }

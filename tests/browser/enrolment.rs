@@ -1,6 +1,8 @@
 //! The way to a first second step: reminded while grace lasts, led there by an application, or told whom to ask.
 
-use crate::house::{PAYROLL, REPORTS, follow, heading, house_with, look, press, says, sign_in, type_into, url};
+use crate::house::{
+    PAYROLL, REPORTS, follow, heading, house_with, look, look_with, press, says, set_up_app, sign_in, type_into, url,
+};
 use sqlx::{Connection as _, SqliteConnection};
 use support::{
     browser::Scripts,
@@ -8,7 +10,7 @@ use support::{
     outbox::{Outbox, cargo},
     person::{PASSWORD, Person},
 };
-use thirtyfour::{By, WebDriver};
+use thirtyfour::WebDriver;
 
 /// A second factor is required, there is a week for it, and the staff may set up nothing by themselves.
 fn with_grace(site: &Site) -> String {
@@ -20,34 +22,24 @@ fn with_grace(site: &Site) -> String {
 async fn from_grace_to_an_app_that_asks_for_more(scripts: Scripts, name: &str) {
     let add = |site: &Site| Person::add_without_app(site, "ann", &[]);
     let (house, mut ann) = house_with(with_grace, add).await;
-    let may_look = matches!(scripts, Scripts::On);
-    let seen = async |page: &WebDriver, name: &str| {
-        if may_look {
-            look(page, name).await;
-        }
-    };
     let test = async |page: &WebDriver| {
         page.goto(house.url(REPORTS, "/whoami")).await.unwrap();
         sign_in(page, "ann", PASSWORD).await;
         assert_eq!(heading(page).await, "Set up a second step");
         says(page, "You have 7 days left to set up a second step.").await;
-        seen(page, "grace-reminder").await;
+        look_with(scripts, page, "grace-reminder").await;
         follow(page, "Later").await;
         assert_eq!(url(page).await, house.url(REPORTS, "/whoami"));
         page.goto(house.portal("/account")).await.unwrap();
         says(page, "You have 7 days left to set up a second step.").await;
-        seen(page, "grace-account").await;
+        look_with(scripts, page, "grace-account").await;
 
         page.goto(house.url(PAYROLL, "/")).await.unwrap();
         assert_eq!(heading(page).await, "One thing to set up first");
         says(page, "Payroll asks for more than your account has yet.").await;
-        seen(page, "enroll-asked").await;
+        look_with(scripts, page, "enroll-asked").await;
         follow(page, "Authenticator app").await;
-        let key = page.find(By::Css("code.key")).await.unwrap().prop("textContent").await.unwrap().unwrap();
-        ann.set_up_app(&key);
-        type_into(page, "code", &ann.code()).await;
-        press(page, "Finish").await;
-        assert_eq!(heading(page).await, "Keep these recovery codes");
+        set_up_app(page, &mut ann).await;
         follow(page, "I've kept them").await;
         assert_eq!(url(page).await, house.url(PAYROLL, "/"));
     };
@@ -114,33 +106,23 @@ async fn from_a_password_by_the_mailbox_to_the_app(scripts: Scripts, name: &str)
     let store = format!("sqlite:{}/doorward.db", house.gateway.site.folder().display());
     let mut store = SqliteConnection::connect(&store).await.unwrap();
     sqlx::query("UPDATE accounts SET enrol_until = 1").execute(&mut store).await.unwrap();
-    let may_look = matches!(scripts, Scripts::On);
-    let seen = async |page: &WebDriver, name: &str| {
-        if may_look {
-            look(page, name).await;
-        }
-    };
     let test = async |page: &WebDriver| {
         page.goto(house.url(REPORTS, "/whoami")).await.unwrap();
         sign_in(page, "ann", PASSWORD).await;
         assert_eq!(heading(page).await, "Confirm that you read your mail");
-        seen(page, "enroll-mailbox").await;
+        look_with(scripts, page, "enroll-mailbox").await;
         press(page, "Send a code to a…@example.com").await;
         says(page, "Another can be sent in").await;
-        seen(page, "enroll-mailbox-sent").await;
+        look_with(scripts, page, "enroll-mailbox-sent").await;
         let letter = outbox.take("ann@example.com", "your code").await;
         let code = cargo(&letter);
         type_into(page, "code", if code == "000000" { "000001" } else { "000000" }).await;
         press(page, "Continue").await;
         says(page, "That code didn't work.").await;
-        seen(page, "enroll-mailbox-wrong").await;
+        look_with(scripts, page, "enroll-mailbox-wrong").await;
         type_into(page, "code", code).await;
         press(page, "Continue").await;
-        assert_eq!(heading(page).await, "Set up your authenticator app");
-        let key = page.find(By::Css("code.key")).await.unwrap().prop("textContent").await.unwrap().unwrap();
-        ann.set_up_app(&key);
-        type_into(page, "code", &ann.code()).await;
-        press(page, "Finish").await;
+        set_up_app(page, &mut ann).await;
         follow(page, "I've kept them").await;
         assert_eq!(url(page).await, house.url(REPORTS, "/whoami"));
     };

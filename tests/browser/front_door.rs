@@ -1,7 +1,8 @@
 //! The way in: from a page of an application through the portal and back to that page.
 
 use crate::house::{
-    House, PAYROLL, REPORTS, answer, heading, house, look, press, says, shown, sign_in, type_into, until_stale, url,
+    House, PAYROLL, REPORTS, answer, heading, house, key, look, press, says, shown, sign_in, type_into, until_stale,
+    url,
 };
 use support::{
     browser::Scripts,
@@ -91,8 +92,7 @@ async fn somebody_new_sets_up_an_app_on_the_way() {
                 sign_in(page, "ann", PASSWORD).await;
                 page.find(By::PartialLinkText("Authenticator app")).await.unwrap().click().await.unwrap();
                 assert_eq!(heading(page).await, "Set up your authenticator app");
-                let key = page.find(By::Css("code.key")).await.unwrap();
-                let first_key = key.prop("textContent").await.unwrap().unwrap();
+                let first_key = key(page).await;
                 ann.set_up_app(&first_key);
                 let wrong = if ann.code() == "000000" { "000001" } else { "000000" };
                 type_into(page, "code", wrong).await;
@@ -107,8 +107,7 @@ async fn somebody_new_sets_up_an_app_on_the_way() {
 
                 // A further one is offered as well, with a key of its own.
                 page.goto(house.portal("/enroll/totp")).await.unwrap();
-                let key = page.find(By::Css("code.key")).await.unwrap().prop("textContent").await.unwrap().unwrap();
-                assert_ne!(key, first_key);
+                assert_ne!(key(page).await, first_key);
             })
             .await;
     }

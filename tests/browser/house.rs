@@ -219,6 +219,27 @@ pub(crate) async fn until_stale(page: &WebDriver, target: &str) {
     panic!("never stale");
 }
 
+/// The key on the page that sets up an app.
+pub(crate) async fn key(page: &WebDriver) -> String {
+    page.find(By::Css("code.key")).await.unwrap().prop("textContent").await.unwrap().unwrap()
+}
+
+/// Sets up the app that the open page offers. The page with the recovery codes comes after it.
+pub(crate) async fn set_up_app(page: &WebDriver, person: &mut Person) {
+    assert_eq!(heading(page).await, "Set up your authenticator app");
+    person.set_up_app(&key(page).await);
+    type_into(page, "code", &person.code()).await;
+    press(page, "Finish").await;
+    assert_eq!(heading(page).await, "Keep these recovery codes");
+}
+
+/// [`look`], where the page may run scripts: it is a script that finds the barriers.
+pub(crate) async fn look_with(scripts: Scripts, page: &WebDriver, name: &str) {
+    if scripts == Scripts::On {
+        look(page, name).await;
+    }
+}
+
 /// Looks at the page that is open on a desktop and on a phone, in light and in dark: there must be no barrier on it. What
 /// it looks like is kept as `target/screenshots/NAME-*.png`.
 pub(crate) async fn look(page: &WebDriver, name: &str) {

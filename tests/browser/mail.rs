@@ -1,6 +1,6 @@
 //! Mail, as people meet it: the code that signs them in, and the link to a new password.
 
-use crate::house::{REPORTS, follow, heading, house_with, look, press, says, shown, sign_in, type_into, url};
+use crate::house::{REPORTS, follow, heading, house_with, look_with, press, says, shown, sign_in, type_into, url};
 use support::{
     browser::Scripts,
     gateway::Site,
@@ -21,22 +21,16 @@ fn with_mail(site: &Site) -> String {
 async fn from_login_to_the_app(scripts: Scripts, name: &str) {
     let add = |site: &Site| (Outbox::of(site), Person::add_with_mail(site, "ann", ADDRESS));
     let (house, (outbox, _)) = house_with(with_mail, add).await;
-    let may_look = matches!(scripts, Scripts::On);
-    let seen = async |page: &WebDriver, name: &str| {
-        if may_look {
-            look(page, name).await;
-        }
-    };
     let test = async |page: &WebDriver| {
         page.goto(house.url(REPORTS, "/whoami")).await.unwrap();
         sign_in(page, "ann", PASSWORD).await;
         assert_eq!(heading(page).await, "Get a code by e-mail");
-        seen(page, "mail-code-unasked").await;
+        look_with(scripts, page, "mail-code-unasked").await;
         press(page, "Send a code to a…@example.com").await;
         says(page, "We sent a code to a…@example.com.").await;
-        seen(page, "mail-code-sent").await;
+        look_with(scripts, page, "mail-code-sent").await;
         says(page, "Another can be sent in").await;
-        if may_look {
+        if scripts == Scripts::On {
             let again = page.find(By::Css("button[data-wait]")).await.unwrap();
             assert!(!again.is_enabled().await.unwrap(), "it counts down first");
             assert!(again.text().await.unwrap().starts_with("Send another code ("), "{:?}", again.text().await);
@@ -53,9 +47,9 @@ async fn from_login_to_the_app(scripts: Scripts, name: &str) {
         assert_eq!(url(page).await, house.url(REPORTS, "/whoami"));
 
         page.goto(house.portal("/account")).await.unwrap();
-        seen(page, "mail-account").await;
+        look_with(scripts, page, "mail-account").await;
         page.goto(house.portal("/account/email")).await.unwrap();
-        seen(page, "mail-address").await;
+        look_with(scripts, page, "mail-address").await;
     };
     house.open(scripts, name, test).await;
 }
@@ -63,16 +57,13 @@ async fn from_login_to_the_app(scripts: Scripts, name: &str) {
 async fn from_the_letter_to_the_app(scripts: Scripts, name: &str) {
     let add = |site: &Site| (Outbox::of(site), Person::add_with_mail(site, "ann", ADDRESS));
     let (house, (outbox, _)) = house_with(with_mail, add).await;
-    let may_look = matches!(scripts, Scripts::On);
     let test = async |page: &WebDriver| {
         page.goto(house.url(REPORTS, "/whoami")).await.unwrap();
         sign_in(page, "ann", PASSWORD).await;
         follow(page, "Get a link by e-mail instead").await;
         press(page, "Send a link to a…@example.com").await;
         says(page, "Open it in this browser").await;
-        if may_look {
-            look(page, "mail-link-sent").await;
-        }
+        look_with(scripts, page, "mail-link-sent").await;
         let letter = outbox.take(ADDRESS, "your sign-in link").await;
         // As from a mail program: in a window of its own.
         page.new_tab().await.unwrap();
@@ -80,9 +71,7 @@ async fn from_the_letter_to_the_app(scripts: Scripts, name: &str) {
         page.switch_to_window(windows[1].clone()).await.unwrap();
         page.goto(cargo(&letter)).await.unwrap();
         assert_eq!(heading(page).await, "Go on in this browser?");
-        if may_look {
-            look(page, "mail-link-opened").await;
-        }
+        look_with(scripts, page, "mail-link-opened").await;
         press(page, "Yes, sign me in").await;
         assert_eq!(url(page).await, house.url(REPORTS, "/whoami"));
     };
@@ -92,32 +81,26 @@ async fn from_the_letter_to_the_app(scripts: Scripts, name: &str) {
 async fn from_forgot_to_a_new_password(scripts: Scripts, name: &str) {
     let add = |site: &Site| (Outbox::of(site), Person::add_with_mail(site, "ann", ADDRESS).with_app(site));
     let (house, (outbox, _)) = house_with(with_mail, add).await;
-    let may_look = matches!(scripts, Scripts::On);
-    let seen = async |page: &WebDriver, name: &str| {
-        if may_look {
-            look(page, name).await;
-        }
-    };
     let test = async |page: &WebDriver| {
         page.goto(house.portal("/login")).await.unwrap();
-        seen(page, "mail-login").await;
+        look_with(scripts, page, "mail-login").await;
         page.goto(house.portal("/forgot")).await.unwrap();
-        seen(page, "mail-forgot").await;
+        look_with(scripts, page, "mail-forgot").await;
         type_into(page, "login_id", "ann").await;
         press(page, "Send the link").await;
         says(page, "a link is on its way").await;
-        seen(page, "mail-forgot-sent").await;
+        look_with(scripts, page, "mail-forgot-sent").await;
         let letter = outbox.take(ADDRESS, "choose a new password").await;
         page.goto(cargo(&letter)).await.unwrap();
         assert!(shown(page).await.contains("for ann."), "{}", shown(page).await);
-        seen(page, "mail-reset").await;
+        look_with(scripts, page, "mail-reset").await;
         type_into(page, "password", "annexample2026").await;
         press(page, "Set password").await;
-        seen(page, "mail-reset-refused").await;
+        look_with(scripts, page, "mail-reset-refused").await;
         type_into(page, "password", NEW).await;
         press(page, "Set password").await;
         says(page, "Sign in with the new password").await;
-        seen(page, "mail-reset-done").await;
+        look_with(scripts, page, "mail-reset-done").await;
         page.goto(cargo(&letter)).await.unwrap();
         says(page, "It works once, and not for long.").await;
         page.goto(house.portal("/login")).await.unwrap();

@@ -1,6 +1,8 @@
 //! A new password, typed and seen.
 
-use crate::house::{House, PAYROLL, answer, comes_to_say, heading, house, look, press, says, sign_in, type_into, url};
+use crate::house::{
+    House, PAYROLL, answer, comes_to_say, heading, house, look, look_with, press, says, sign_in, type_into, url,
+};
 use support::{
     browser::Scripts,
     person::{PASSWORD, Person},
@@ -27,20 +29,16 @@ async fn fill_in(page: &WebDriver, present: &str, new: &str) {
     press(page, "Change password").await;
 }
 
-async fn changed(house: &House, page: &WebDriver, may_look: bool) {
+async fn changed(house: &House, page: &WebDriver, scripts: Scripts) {
     fill_in(page, "not it", NEW).await;
     says(page, "That isn't the password you have now.").await;
     fill_in(page, PASSWORD, "annpayroll2026").await;
     says(page, "That is mostly your name").await;
-    if may_look {
-        look(page, "password-refused").await;
-    }
+    look_with(scripts, page, "password-refused").await;
     fill_in(page, PASSWORD, NEW).await;
     assert_eq!(heading(page).await, "Your account");
     says(page, "Your password is changed.").await;
-    if may_look {
-        look(page, "password-changed").await;
-    }
+    look_with(scripts, page, "password-changed").await;
 
     page.goto(house.portal("/logout")).await.unwrap();
     press(page, "Sign out").await;
@@ -79,7 +77,7 @@ async fn a_password_is_changed_and_can_be_seen_while_it_is_typed() {
         assert_eq!(kind(page, "present").await, "password", "each field has its own");
         look(page, "password-shown").await;
 
-        changed(&house, page, true).await;
+        changed(&house, page, Scripts::On).await;
     };
     house.open(Scripts::On, "password", test).await;
 }
@@ -90,7 +88,7 @@ async fn a_password_is_changed_without_script() {
     let test = async |page: &WebDriver| {
         to_the_form(&house, page, &ann).await;
         assert!(page.find(By::Css("#password + button")).await.is_err(), "no button that does nothing");
-        changed(&house, page, false).await;
+        changed(&house, page, Scripts::Off).await;
         assert!(url(page).await.starts_with(&house.portal("/challenge/totp")));
     };
     house.open(Scripts::Off, "password-no-script", test).await;

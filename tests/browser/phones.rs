@@ -1,7 +1,8 @@
 //! Codes to a phone, as people meet them: set up in the middle of a sign-in, texted, and read out by a call.
 
 use crate::house::{
-    PATIENCE, PAYROLL, POLL, comes_to_say, follow, heading, house_with, look, press, says, sign_in, type_into, url,
+    PATIENCE, PAYROLL, POLL, comes_to_say, follow, heading, house_with, look, look_with, press, says, sign_in,
+    type_into, url,
 };
 use support::{
     browser::Scripts,
@@ -19,7 +20,6 @@ async fn from_the_login_page_to_the_app(scripts: Scripts, channel: &str, name: &
     let sections = |site: &Site| [METHODS, &Outbox::of(site).section(), &service.sections()].concat();
     let add = |site: &Site| Person::add_with_phone(site, "ann", "ann@example.com", "+442079460123");
     let (house, _) = house_with(sections, add).await;
-    let may_look = matches!(scripts, Scripts::On);
     let test = async |page: &WebDriver| {
         let target = house.url(PAYROLL, "/transfers");
         page.goto(&target).await.unwrap();
@@ -35,9 +35,7 @@ async fn from_the_login_page_to_the_app(scripts: Scripts, channel: &str, name: &
         press(page, button).await;
         says(page, sent).await;
         let message = service.take(channel).await;
-        if may_look {
-            look(page, name).await;
-        }
+        look_with(scripts, page, name).await;
         type_into(page, "code", message["code"].as_str().unwrap()).await;
         press(page, "Continue").await;
         assert_eq!(url(page).await, target);

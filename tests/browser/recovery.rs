@@ -1,7 +1,7 @@
 //! The day the phone is gone: codes shown once, used once, and a way to a new app.
 
 use crate::house::{
-    House, PAYROLL, answer, comes_to_say, follow, heading, house, look, press, says, sign_in, type_into, url,
+    House, PAYROLL, answer, comes_to_say, follow, heading, house, look, look_with, press, says, sign_in, type_into, url,
 };
 use serde_json::json;
 use support::{
@@ -12,11 +12,7 @@ use thirtyfour::{By, WebDriver};
 
 /// Sets up the app that the open page offers, and returns the codes that come of it.
 async fn set_up_app(page: &WebDriver, ann: &mut Person) -> Vec<String> {
-    assert_eq!(heading(page).await, "Set up your authenticator app");
-    let key = page.find(By::Css("code.key")).await.unwrap();
-    ann.set_up_app(&key.prop("textContent").await.unwrap().unwrap());
-    type_into(page, "code", &ann.code()).await;
-    press(page, "Finish").await;
+    crate::house::set_up_app(page, ann).await;
     codes(page).await
 }
 
@@ -75,12 +71,8 @@ async fn taken_along(page: &WebDriver, codes: &[String], has_script: bool) {
     assert_eq!(body.attr("data-printed").await.unwrap().as_deref(), Some("yes"));
 }
 
-async fn lost_phone(house: &House, page: &WebDriver, ann: &mut Person, may_look: bool) {
-    let look = async |name: &str| {
-        if may_look {
-            look(page, name).await;
-        }
-    };
+async fn lost_phone(house: &House, page: &WebDriver, ann: &mut Person, scripts: Scripts) {
+    let look = async |name: &str| look_with(scripts, page, name).await;
     let target = house.url(PAYROLL, "/transfers");
     page.goto(&target).await.unwrap();
     sign_in(page, "ann", PASSWORD).await;
@@ -89,7 +81,7 @@ async fn lost_phone(house: &House, page: &WebDriver, ann: &mut Person, may_look:
     page.find(By::PartialLinkText("Authenticator app")).await.unwrap().click().await.unwrap();
     let old = set_up_app(page, ann).await;
     look("recovery-codes").await;
-    taken_along(page, &old, may_look).await;
+    taken_along(page, &old, scripts == Scripts::On).await;
     follow(page, "I've kept them").await;
     assert_eq!(url(page).await, target);
     // Never again: there can only be others.
@@ -186,14 +178,14 @@ async fn new_codes_take_the_strongest_of_several_factors() {
 #[tokio::test]
 async fn a_lost_phone_is_not_a_lost_account() {
     let (house, mut ann) = house(|site| Person::add_without_app(site, "ann", &[])).await;
-    house.open(Scripts::On, "lost-phone", async |page| lost_phone(&house, page, &mut ann, true).await).await;
+    house.open(Scripts::On, "lost-phone", async |page| lost_phone(&house, page, &mut ann, Scripts::On).await).await;
 }
 
 #[tokio::test]
 async fn a_lost_phone_needs_no_script_either() {
     let (house, mut ann) = house(|site| Person::add_without_app(site, "ann", &[])).await;
     house
-        .open(Scripts::Off, "lost-phone-no-script", async |page| lost_phone(&house, page, &mut ann, false).await)
+        .open(Scripts::Off, "lost-phone-no-script", async |page| lost_phone(&house, page, &mut ann, Scripts::Off).await)
         .await;
 }
 

@@ -1,6 +1,8 @@
 //! Making an account by a link, on the way to the application.
 
-use crate::house::{House, PAYROLL, heading, house_with, look, press, says, shown, type_into, url};
+use crate::house::{
+    House, PAYROLL, heading, house_with, look, look_with, press, says, set_up_app, shown, type_into, url,
+};
 use support::{
     browser::Scripts,
     gateway::Site,
@@ -17,43 +19,32 @@ async fn open_house(mode: &str) -> House {
 }
 
 /// Fills in the form that a link leads to, and sets up the app that comes next.
-async fn make_account(page: &WebDriver, name: &str, may_look: bool) {
+async fn make_account(page: &WebDriver, name: &str, scripts: Scripts) {
     assert_eq!(heading(page).await, "Make your account");
-    if may_look {
-        look(page, &format!("{name}-form")).await;
-    }
+    look_with(scripts, page, &format!("{name}-form")).await;
     type_into(page, "name", "Eve Example").await;
     type_into(page, "password", "eve@example").await;
     press(page, "Make account").await;
     says(page, "That is mostly your name").await;
-    if may_look {
-        look(page, &format!("{name}-refused")).await;
-    }
+    look_with(scripts, page, &format!("{name}-refused")).await;
     type_into(page, "password", PASSWORD).await;
     press(page, "Make account").await;
     page.find(By::PartialLinkText("Authenticator app")).await.unwrap().click().await.unwrap();
-    assert_eq!(heading(page).await, "Set up your authenticator app");
-    let key = page.find(By::Css("code.key")).await.unwrap().prop("textContent").await.unwrap().unwrap();
-    let mut eve = Person::known(EVE);
-    eve.set_up_app(&key);
-    type_into(page, "code", &eve.code()).await;
-    press(page, "Finish").await;
-    assert_eq!(heading(page).await, "Keep these recovery codes");
+    set_up_app(page, &mut Person::known(EVE)).await;
 }
 
 async fn from_invitation_to_app(scripts: Scripts, name: &str) {
     let house = open_house("invite").await;
     assert!(house.gateway.site.run(&["user", "invite", EVE], "").status.success());
     let link = house.gateway.mailed(EVE, "/invite").await;
-    let may_look = matches!(scripts, Scripts::On);
     let test = async |page: &WebDriver| {
         page.goto(&link).await.unwrap();
-        make_account(page, "invite", may_look).await;
+        make_account(page, "invite", scripts).await;
         page.goto(house.url(PAYROLL, "/transfers")).await.unwrap();
         assert_eq!(url(page).await, house.url(PAYROLL, "/transfers"));
         page.goto(&link).await.unwrap();
         assert_eq!(heading(page).await, "This link no longer works");
-        if may_look {
+        if scripts == Scripts::On {
             look(page, "invite-over").await;
             page.goto(house.portal("/sign-up")).await.unwrap();
             look(page, "sign-up-by-invitation").await;
@@ -74,24 +65,19 @@ async fn an_invitation_leads_there_without_script() {
 
 async fn from_sign_up_to_app(scripts: Scripts, name: &str) {
     let house = open_house("open").await;
-    let may_look = matches!(scripts, Scripts::On);
     let target = house.url(PAYROLL, "/transfers");
     let test = async |page: &WebDriver| {
         page.goto(&target).await.unwrap();
         page.find(By::LinkText("Create an account")).await.unwrap().click().await.unwrap();
         assert_eq!(heading(page).await, "Create an account");
-        if may_look {
-            look(page, "sign-up").await;
-        }
+        look_with(scripts, page, "sign-up").await;
         type_into(page, "email", EVE).await;
         press(page, "Send the link").await;
         assert_eq!(heading(page).await, "Look into your mailbox");
         assert!(shown(page).await.contains(EVE));
-        if may_look {
-            look(page, "sign-up-sent").await;
-        }
+        look_with(scripts, page, "sign-up-sent").await;
         page.goto(house.gateway.mailed(EVE, "/invite").await).await.unwrap();
-        make_account(page, "sign-up", may_look).await;
+        make_account(page, "sign-up", scripts).await;
         page.find(By::LinkText("I've kept them")).await.unwrap().click().await.unwrap();
         assert_eq!(url(page).await, target);
     };
