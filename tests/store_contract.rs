@@ -202,6 +202,7 @@ behaviours! {
     receipts::receipts_go_with_their_time_and_with_their_session
     people::the_store_answers
     traces::the_latest_trace_of_each_browser_and_subnet_is_kept
+    traces::of_traces_that_are_swept_it_stays_known_when_the_last_was_left
     traces::traces_go_with_their_browser
     traces::traces_go_with_their_time_their_account_and_what_is_undone
 }

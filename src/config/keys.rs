@@ -139,7 +139,7 @@ shapes! {
         REMEMBER "remember" ("duration or \"off\"") Value(r#""30d""#),
             "How long a browser may spare its user the second step of a sign-in, if they tick that there; at most 30 days. It never counts where a policy asks for `mfa` or a fresh proof.";
     }
-    risk "[risk]" "Sign-ins that are unlike somebody's earlier ones. What shows is written down, weighs something, and calls for something. Of each sign-in the browser's mark, network (/24 or /48), country, a point to a tenth of a degree and the time are kept for 90 days." {
+    risk "[risk]" "Sign-ins that are unlike somebody's earlier ones. What shows is written down, weighs something, and calls for something. Of each sign-in the browser's mark, network (/24 or /48), country, a point to a tenth of a degree and the time are kept for 90 days, and then only when the last was." {
         GEO "geo" ("path") Absent("`new-country` and `impossible-travel` never show"), "A database of countries or cities in the format of `MaxMind`: `GeoLite2-City.mmdb`. Travel needs cities. It is read again when it changes.";
         LISTED "listed" ("list of names") Value("[]"), "Names of `[networks]` from where a sign-in is a signal by itself.";
         WEIGHTS "weights" ("table") Absent("each as `[risk.weights]` says"), "What each signal weighs: `{ new-device = 20 }`. Their sum, at most 100, is the score.";

@@ -7,7 +7,7 @@
 //! # Invariants
 //!
 //! - More signals never score less.
-//! - Where nothing is known of the past, nothing is new.
+//! - Where nothing is known of the past, nothing is new. Where they only were away for too long to compare, everything is.
 //! - Nobody becomes usual by trying again: what somebody did in doubt counts only after the doubt is over.
 //! - Only what is compared is kept: [`Trace`] holds a browser's mark, a subnet, a country, a rough point and a time.
 
@@ -29,11 +29,11 @@ pub const FAILURES_MANY: usize = 5;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Signal {
-    /// They did not sign in with this browser before.
+    /// They did not sign in with this browser lately.
     NewDevice,
-    /// They did not sign in from this country before.
+    /// They did not sign in from this country lately.
     NewCountry,
-    /// They did not sign in from this network before, nor from its neighbours.
+    /// They did not sign in from this network lately, nor from its neighbours.
     NewNetwork,
     /// Nobody could have come here in the time since their last sign-in.
     ImpossibleTravel,
@@ -86,8 +86,10 @@ impl Signal {
     }
 
     fn shows(self, past: &Past, now: &Now) -> bool {
-        let traces = || past.traces.iter().filter(|trace| trace.counts_from <= now.at);
-        let (is_first, last) = (traces().next().is_none(), traces().max_by_key(|trace| trace.at));
+        let traces = || past.traces.iter().filter(|trace| trace.is_compared(now.at));
+        let last = traces().max_by_key(|trace| trace.at);
+        let last_at = past.last_at(now.at);
+        let (is_first, was_away) = (last_at.is_none(), last_at.is_some() && last.is_none());
         let country = now.whereabouts.as_ref().map(|here| &here.country);
         let mut countries = traces().filter_map(|trace| trace.whereabouts.as_ref()).map(|there| &there.country);
         match self {
@@ -95,14 +97,16 @@ impl Signal {
             Self::NewNetwork => !is_first && traces().all(|trace| trace.subnet != now.subnet),
             Self::NewCountry => country.is_some_and(|country| {
                 // Where no country is known yet, this one is no news.
-                countries.next().is_some_and(|first| first != country && countries.all(|other| other != country))
+                let is_another =
+                    countries.next().is_some_and(|first| first != country && countries.all(|other| other != country));
+                was_away || is_another
             }),
             Self::ImpossibleTravel => last.is_some_and(|last| {
                 let within = last.at.age(now.at);
                 within.is_some_and(|within| whereabouts::is_too_far(last, now.whereabouts.as_ref(), within))
             }),
             Self::ListedAddress => now.is_listed,
-            Self::PasswordChanged => last.is_some_and(|last| past.password_changed_at > Some(last.at)),
+            Self::PasswordChanged => last_at.is_some_and(|last_at| past.password_changed_at > Some(last_at)),
             Self::RecentFailures => {
                 let is_recent = |at: &&Timestamp| at.age(now.at).is_some_and(|age| age <= FAILURES_WITHIN);
                 past.wrong_tries.iter().filter(is_recent).count() >= FAILURES_MANY
@@ -178,12 +182,23 @@ impl Weights {
 /// What is known of somebody before a sign-in.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Past {
-    /// What their earlier sign-ins left behind; nothing before the first. What does not count yet is left aside.
+    /// What their earlier sign-ins left behind; nothing before the first. What does not count yet is left aside, and what is
+    /// too old to compare with only says that there was one.
     pub traces: Vec<Trace>,
+    /// When the last of those was left that are kept no more.
+    pub last_forgotten: Option<Timestamp>,
     /// When wrong tries were made on the account.
     pub wrong_tries: Vec<Timestamp>,
     /// When their password became what it is.
     pub password_changed_at: Option<Timestamp>,
+}
+
+impl Past {
+    /// When they last signed in, as far as that counts; `None` before the first time.
+    fn last_at(&self, now: Timestamp) -> Option<Timestamp> {
+        let counting = self.traces.iter().filter(|trace| trace.counts_from <= now);
+        counting.map(|trace| trace.at).max().max(self.last_forgotten)
+    }
 }
 
 /// A sign-in.

@@ -127,7 +127,9 @@ async fn past(world: &World, account: &Account) -> Result<Past, StoreError> {
     let events = world.store.recent_events(user, EVENTS_LOOKED_AT).await?;
     let wrong_tries = events.into_iter().filter(|event| matches!(event.what, What::WrongTry { .. }));
     Ok(Past {
-        traces: world.store.traces(user, world.now() - Trace::KEPT_FOR).await?,
+        // In this order: a sweep may come in between.
+        traces: world.store.traces(user).await?,
+        last_forgotten: world.store.last_forgotten(user).await?,
         wrong_tries: wrong_tries.map(|event| event.at).collect(),
         password_changed_at: account.password.as_ref().map(|password| password.changed_at),
     })

@@ -2,6 +2,7 @@
 
 use crate::house::{APP, rules, upstream};
 use reqwest::{Client, StatusCode, header::HeaderMap};
+use sqlx::{Connection as _, SqliteConnection};
 use std::path::Path;
 use support::{
     client,
@@ -153,6 +154,38 @@ async fn a_policy_asks_for_a_second_factor_or_refuses_at_a_signal_that_weighs_no
     let page = enter(&gateway, &away, &ann, "/page").await;
     assert!(is_let_in(&gateway, &page), "{page:?}");
     assert_eq!(visit(&away, &gateway.url(APP, "/strong/1")).await.status, StatusCode::FORBIDDEN);
+}
+
+/// Row 9: who did not sign in for longer than sign-ins are compared is no newcomer, before and after the old ones are swept.
+#[tokio::test]
+async fn an_account_that_slept_for_months_takes_more_than_its_password() {
+    let (gateway, ann) = house("require = 60", |site| Person::add(site, "ann", &[])).await;
+    let page = enter(&gateway, &at(&gateway, LONDON), &ann, "/page").await;
+    assert!(is_let_in(&gateway, &page), "{page:?}");
+    let store = format!("sqlite:{}/doorward.db", gateway.site.folder().display());
+    let mut store = SqliteConnection::connect(&store).await.unwrap();
+    let days = 91 * 24 * 3600 * 1000_i64;
+    let aged = sqlx::query("UPDATE traces SET left_at = left_at - $1, counts_from = counts_from - $1").bind(days);
+    assert_eq!(aged.execute(&mut store).await.unwrap().rows_affected(), 1);
+
+    let page = enter(&gateway, &at(&gateway, MILTON), &ann, "/page").await;
+    assert!(page.is_at("/challenge/totp"), "{page:?}");
+
+    // A gateway sweeps when it starts.
+    let mut gateway = gateway.killed_and_started_again().await;
+    let swept = async || {
+        let kept: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM traces").fetch_one(&mut store).await.unwrap();
+        (kept == 0).then_some(())
+    };
+    gateway.until("for the old trace to be swept", swept).await;
+    let away = at(&gateway, MILTON);
+    let page = enter(&gateway, &away, &ann, "/page").await;
+    assert!(page.is_at("/challenge/totp"), "{page:?}");
+    let page = ann.type_code(&away, &page).await;
+    assert!(is_let_in(&gateway, &page), "{page:?}");
+    let told = activity(&gateway, &away).await;
+    let shown = "a new browser, a new country, a new network, the first since the password was changed";
+    assert!(told.contains(&format!("{shown}; a second step was asked for")), "{told}");
 }
 
 #[tokio::test]

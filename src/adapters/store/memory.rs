@@ -75,6 +75,7 @@ struct Tables {
     graces: HashMap<UserId, Timestamp>,
     events: Vec<Event>,
     traces: HashMap<(UserId, TokenHash, Subnet), Trace>,
+    forgotten: HashMap<UserId, Timestamp>,
     budgets: HashMap<String, Budget>,
     held: HashMap<TokenHash, held::Kept>,
     receipts: HashMap<(SessionId, Fingerprint), Receipt>,

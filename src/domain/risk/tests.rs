@@ -31,7 +31,7 @@ fn milton() -> Whereabouts {
 fn past() -> Past {
     let (subnet, whereabouts, at) = (at("81.2.69.160"), Some(london()), NOON - HOUR);
     let trace = Trace { browser: HERS, subnet, whereabouts, at, counts_from: at };
-    Past { traces: vec![trace], wrong_tries: vec![], password_changed_at: Some(NOON - 300 * HOUR) }
+    Past { traces: vec![trace], password_changed_at: Some(NOON - 300 * HOUR), ..Past::default() }
 }
 
 /// The same again.
@@ -85,6 +85,32 @@ fn what_was_done_in_doubt_is_no_past_until_the_doubt_is_over() {
     let new = [Signal::NewDevice, Signal::NewCountry, Signal::NewNetwork];
     assert_eq!(shown(&doubted(NOON + 31 * HOUR), &again), new);
     assert_eq!(shown(&doubted(NOON + 30 * HOUR), &again), []);
+}
+
+#[test]
+fn who_was_away_for_too_long_to_compare_shows_all_that_is_new() {
+    let new = [Signal::NewDevice, Signal::NewCountry, Signal::NewNetwork];
+    let changed = [new.as_slice(), &[Signal::PasswordChanged]].concat();
+    let left = |at| Trace { whereabouts: None, at, counts_from: at, ..past().traces.remove(0) };
+    let kept = |at| Past { traces: vec![left(at)], ..Past::default() };
+    let swept = |at| Past { last_forgotten: Some(at), ..Past::default() };
+    let long_ago = NOON - Trace::KEPT_FOR - HOUR;
+
+    for past in [kept(long_ago), swept(long_ago)] {
+        let with_password_of = |at| Past { password_changed_at: Some(at), ..past.clone() };
+        assert_eq!(shown(&past, &now()), new, "as they were then, or not");
+        assert_eq!(shown(&with_password_of(long_ago), &now()), new, "they signed in with that password");
+        assert_eq!(shown(&with_password_of(long_ago + HOUR), &now()), changed);
+        let nobody_knows_where = Now { whereabouts: None, ..now() };
+        assert_eq!(shown(&past, &nobody_knows_where), [Signal::NewDevice, Signal::NewNetwork]);
+    }
+    assert_eq!(shown(&kept(NOON - Trace::KEPT_FOR), &now()), [], "still compared");
+
+    // What is done in doubt after that makes nobody usual, nor does it hide that the password was changed.
+    let in_doubt = Trace { counts_from: NOON + HOUR, ..left(NOON - HOUR) };
+    let again = Past { traces: vec![in_doubt], password_changed_at: Some(long_ago + HOUR), ..swept(long_ago) };
+    assert_eq!(shown(&again, &now()), changed);
+    assert_eq!(shown(&again, &Now { at: NOON + HOUR, ..now() }), [], "nor does the past keep anybody from it for ever");
 }
 
 #[test]
@@ -205,5 +231,17 @@ proptest! {
         let password_changed_at = changed.map(|hours| NOON - Duration::from_hours(hours));
         let first = Past { password_changed_at, ..Past::default() };
         prop_assert!(shown(&first, &now).iter().all(|signal| *signal == Signal::ListedAddress));
+    }
+
+    #[test]
+    fn being_away_never_hides_what_is_new(now in any_now(), hours in 0u64..5000, changed in proptest::option::of(0u64..5000)) {
+        let password_changed_at = changed.map(|hours| NOON - Duration::from_hours(hours));
+        let new = [Signal::NewDevice, Signal::NewCountry, Signal::NewNetwork, Signal::PasswordChanged];
+        let news = |past: &Past| shown(past, &now).into_iter().filter(|signal| new.contains(signal)).collect::<Vec<_>>();
+        let left = |at| Trace { at, counts_from: at, ..past().traces.remove(0) };
+        let after = |at| Past { traces: vec![left(at)], password_changed_at, ..past() };
+        let earlier = news(&after(NOON - Duration::from_hours(hours)));
+        let later = news(&after(NOON - Duration::from_hours(hours + 24)));
+        prop_assert!(earlier.iter().all(|signal| later.contains(signal)), "{earlier:?} {later:?}");
     }
 }

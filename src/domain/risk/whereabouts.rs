@@ -111,6 +111,11 @@ impl Trace {
     pub const KEPT_FOR: Duration = Duration::from_hours(90 * 24);
     /// How long one waits that is in doubt.
     pub const DOUBTED_FOR: Duration = Duration::from_hours(7 * 24);
+
+    /// Whether a sign-in is compared with it now: it counts, and is not too old.
+    pub(super) fn is_compared(&self, now: Timestamp) -> bool {
+        self.counts_from <= now && self.at + Self::KEPT_FOR >= now
+    }
 }
 
 /// Whether nobody comes from that sign-in to this place in so little time.

@@ -210,7 +210,8 @@ gated!(DeviceStore {
 
 gated!(TraceStore {
     fn leave_trace(user: UserId, trace: &Trace) -> ();
-    fn traces(user: UserId, since: Timestamp) -> Vec<Trace>;
+    fn traces(user: UserId) -> Vec<Trace>;
+    fn last_forgotten(user: UserId) -> Option<Timestamp>;
     fn sweep_traces(before: Timestamp) -> ();
 });
 

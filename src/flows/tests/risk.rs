@@ -10,7 +10,6 @@ use crate::{
         risk::{Act, Assessment, FAILURES_MANY, Rules, Score, Signal, Subnet, Trace, Weights},
         secret::Token,
         throttle::SENDS,
-        time::Timestamp,
         user::{LoginId, User},
     },
     flows::{
@@ -77,7 +76,7 @@ impl Scene {
     }
 
     async fn traces(&self, user: &User) -> Vec<Trace> {
-        self.world.store.traces(user.id, Timestamp::from_millis(0)).await.unwrap()
+        self.world.store.traces(user.id).await.unwrap()
     }
 
     /// The notices that were sent.
@@ -341,6 +340,59 @@ async fn nothing_is_kept_that_nobody_asked_for_nor_for_longer_than_it_is_compare
     scene.wait(MINUTE);
     sessions::sweep(&scene.world).await.unwrap();
     assert_eq!(scene.traces(&ann).await, []);
+}
+
+#[tokio::test]
+async fn who_was_away_for_longer_than_traces_are_kept_is_no_newcomer() {
+    for is_swept in [false, true] {
+        let scene = Scene::watchful(Requirement::RiskBased, MemoryStore::default(), rules(&[(Act::Require, 30)]));
+        let (ann, phone) = scene.add_with_phone(ANN).await;
+        let (_, home) = scene.enter(&from(LONDON)).await;
+        scene.wait(91 * DAY);
+        if is_swept {
+            sessions::sweep(&scene.world).await.unwrap();
+            assert_eq!(scene.traces(&ann).await, []);
+        }
+        let new = vec![Signal::NewDevice, Signal::NewCountry, Signal::NewNetwork];
+
+        // With the right password alone nobody comes in, however often they try.
+        for caller in [from(MILTON), from(MILTON), home.clone()] {
+            let outcome = scene.password(ANN, PASSWORD, &caller).await.unwrap();
+            assert!(matches!(outcome, Outcome::SecondFactor(_)), "{outcome:?}");
+            assert_eq!(scene.unusual(&ann).await[0], (30, new.clone(), vec![Act::Require]));
+        }
+
+        let Outcome::SecondFactor(half) = scene.password(ANN, PASSWORD, &home).await.unwrap() else { panic!() };
+        scene.code(&half, &phone.code(), &home).await.unwrap();
+        scene.wait(DAY);
+        let (opened, _) = scene.enter(&home).await;
+        assert_eq!(scene.session(&opened.token).await.risk, Assessment::default(), "they are back");
+    }
+}
+
+#[tokio::test]
+async fn nobody_who_was_away_becomes_usual_by_signing_in_twice() {
+    let scene = Scene::watchful(Requirement::Disabled, MemoryStore::default(), rules(&[(Act::Notify, 10)]));
+    let ann = scene.add_reachable().await;
+    scene.enter(&from(LONDON)).await;
+    scene.wait(91 * DAY);
+    sessions::sweep(&scene.world).await.unwrap();
+    let new = [Signal::NewDevice, Signal::NewCountry, Signal::NewNetwork];
+
+    let (_, away) = scene.enter(&from(MILTON)).await;
+    scene.wait(MINUTE);
+    let (opened, _) = scene.enter(&away).await;
+
+    assert_eq!(scene.session(&opened.token).await.risk.signals, new);
+    let sent = scene.inbox.0.lock().unwrap().iter().rev().find_map(|message| match &message.content {
+        Content::Notice { undo, .. } => undo.clone(),
+        _ => None,
+    });
+    let link = Token::parse(sent.unwrap().split_once('=').unwrap().1).unwrap();
+    devices::undo(&scene.world, &link, &from(LONDON)).await.unwrap().unwrap();
+    let (opened, _) = scene.enter(&from(MILTON)).await;
+    assert_eq!(scene.session(&opened.token).await.risk.signals, new, "nor a newcomer once that is undone");
+    assert_eq!(scene.unusual(&ann).await.len(), 3);
 }
 
 #[tokio::test]

@@ -90,6 +90,7 @@ impl AccountStore for MemoryStore {
         tables.browsers.retain(|(owner, _), _| *owner != user);
         tables.undos.retain(|_, undo| undo.user != user);
         tables.traces.retain(|(owner, ..), _| *owner != user);
+        tables.forgotten.remove(&user);
         tables.budgets.retain(|_, budget| budget.owner != Some(user));
         tables.held.retain(|_, kept| kept.held.sender.is_none_or(|sender| sender.user != user));
         tables.primary_factors.remove(&user);

@@ -20,16 +20,25 @@ impl TraceStore for MemoryStore {
         Ok(())
     }
 
-    async fn traces(&self, user: UserId, since: Timestamp) -> Result<Vec<Trace>, StoreError> {
+    async fn traces(&self, user: UserId) -> Result<Vec<Trace>, StoreError> {
         let tables = self.tables();
-        let own = tables.traces.iter().filter(|((owner, ..), trace)| *owner == user && trace.at >= since);
+        let own = tables.traces.iter().filter(|((owner, ..), _)| *owner == user);
         let mut traces: Vec<Trace> = own.map(|(_, trace)| trace.clone()).collect();
         traces.sort_by_key(|trace| (Reverse(trace.at), trace.subnet, *trace.browser.as_bytes()));
         Ok(traces)
     }
 
+    async fn last_forgotten(&self, user: UserId) -> Result<Option<Timestamp>, StoreError> {
+        Ok(self.tables().forgotten.get(&user).copied())
+    }
+
     async fn sweep_traces(&self, before: Timestamp) -> Result<(), StoreError> {
-        self.tables().traces.retain(|_, trace| trace.at >= before);
+        let mut tables = self.tables();
+        let swept: Vec<_> = tables.traces.extract_if(|_, trace| trace.at < before).collect();
+        for ((user, ..), trace) in swept {
+            let last = tables.forgotten.entry(user).or_insert(trace.at);
+            *last = trace.at.max(*last);
+        }
         Ok(())
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     ports::{StoreError, store::TraceStore},
 };
 use async_trait::async_trait;
-use sqlx::{query, query_as};
+use sqlx::{query, query_as, query_scalar};
 
 statements! {
     LEAVE_TRACE = "INSERT INTO traces AS t \
@@ -20,7 +20,12 @@ statements! {
         left_at = excluded.left_at, \
         counts_from = CASE WHEN t.counts_from < excluded.counts_from THEN t.counts_from ELSE excluded.counts_from END";
     TRACES = "SELECT browser, subnet, country, latitude, longitude, left_at, counts_from FROM traces \
-        WHERE user_id = $1 AND left_at >= $2 ORDER BY left_at DESC, subnet, browser";
+        WHERE user_id = $1 ORDER BY left_at DESC, subnet, browser";
+    LAST_FORGOTTEN = "SELECT last_forgotten_trace FROM accounts WHERE id = $1";
+    /// What was swept earlier is older than what has stayed until now.
+    REMEMBER_LAST = "UPDATE accounts SET last_forgotten_trace = \
+        (SELECT MAX(t.left_at) FROM traces t WHERE t.user_id = accounts.id AND t.left_at < $1) \
+        WHERE id IN (SELECT t.user_id FROM traces t WHERE t.left_at < $1)";
     SWEEP_TRACES = "DELETE FROM traces WHERE left_at < $1";
 }
 
@@ -45,14 +50,22 @@ impl TraceStore for SqlStore {
         Ok(())
     }
 
-    async fn traces(&self, user: UserId, since: Timestamp) -> Result<Vec<Trace>, StoreError> {
-        let rows: Vec<TraceRow> =
-            reading!(self, db => query_as(TRACES).bind(user.0).bind(since.as_millis()).fetch_all(db).await?);
+    async fn traces(&self, user: UserId) -> Result<Vec<Trace>, StoreError> {
+        let rows: Vec<TraceRow> = reading!(self, db => query_as(TRACES).bind(user.0).fetch_all(db).await?);
         rows.into_iter().map(|row| row.read(user)).collect()
     }
 
+    async fn last_forgotten(&self, user: UserId) -> Result<Option<Timestamp>, StoreError> {
+        let last: Option<Option<i64>> =
+            reading!(self, db => query_scalar(LAST_FORGOTTEN).bind(user.0).fetch_optional(db).await?);
+        Ok(last.flatten().map(Timestamp::from_millis))
+    }
+
     async fn sweep_traces(&self, before: Timestamp) -> Result<(), StoreError> {
-        writing!(self, db => { query(SWEEP_TRACES).bind(before.as_millis()).execute(db).await?; });
+        transaction!(self, tx => {
+            query(REMEMBER_LAST).bind(before.as_millis()).execute(&mut *tx).await?;
+            query(SWEEP_TRACES).bind(before.as_millis()).execute(&mut *tx).await?;
+        });
         Ok(())
     }
 }

@@ -6,7 +6,7 @@ use crate::{
         contact::{Channel, NumberPrefix},
         enrolment::{FirstFactor, Requirement},
         factor::Method,
-        risk::{Act as Answer, Rules, Signal, Trace},
+        risk::{Act as Answer, Rules, Signal},
         secret::TokenHash,
         user::UserId,
     },
@@ -106,10 +106,11 @@ impl Before {
 impl Book {
     pub(super) async fn before(&self, user: UserId) -> Before {
         let (world, now) = (&self.scene.world, self.scene.now());
-        let traces = world.store.traces(user, now - Trace::KEPT_FOR).await.unwrap();
+        let traces = world.store.traces(user).await.unwrap();
+        let has_forgotten = world.store.last_forgotten(user).await.unwrap().is_some();
         Before {
             is_enrolled: world.has_second_factor(user).await.unwrap(),
-            is_known: traces.iter().any(|trace| trace.counts_from <= now),
+            is_known: has_forgotten || traces.iter().any(|trace| trace.counts_from <= now),
         }
     }
 
