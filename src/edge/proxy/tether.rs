@@ -28,9 +28,10 @@ use tokio::{
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How soon after one another it is asked for single ones. Where many come, they are asked for together.
 const DOUBTS_EVERY: Duration = Duration::from_millis(25);
-/// How long the store may take for so many of them, or to note one: one that hangs says nothing, not even no.
-const STORE_MAX: Duration = Duration::from_secs(1);
+/// Sessions that it is asked for at once.
 const AT_ONCE: usize = 1024;
+/// How long it may take for those, or to note one: a store that hangs says nothing, not even no.
+const STORE_MAX: Duration = Duration::from_secs(1);
 /// How long looks may fail before nobody can say any more whose streams those are (SE-08).
 const UNKNOWN_MAX: Duration = Duration::from_secs(5);
 
@@ -281,7 +282,7 @@ mod tests {
     }
 
     /// A node with two streams of Ann's, whose sessions are due to be noted as open, and whose store does not do one thing.
-    async fn node_whose_store(fault: Fault, call: &'static str) -> (Node, Bonds) {
+    async fn node_whose_store(fault: Fault, call: &'static str) -> (Node, [Bond; 2]) {
         let (world, sessions, gate) = signed_in_twice().await;
         let ended = Ended::default();
         let bonds = sessions.map(|identity| ended.bind(&Arc::new(identity), Traffic::Person));
@@ -289,8 +290,6 @@ mod tests {
         let ann = Arc::clone(&bonds[0].identity());
         (Node::watched(world, ended, ann), bonds)
     }
-
-    type Bonds = [Bond; 2];
 
     #[tokio::test(start_paused = true)]
     async fn what_can_not_be_written_holds_up_no_cut_and_makes_none() {
@@ -329,11 +328,11 @@ mod tests {
 
         sleep(SECOND).await;
 
-        for identity in
-            node.world.store.identities(&bonds.each_ref().map(|bond| bond.identity().session.id)).await.unwrap()
-        {
-            assert_eq!(identity.session.seen_at, node.world.clock.now());
-        }
+        let kept = node.world.store.identities(&bonds.map(|bond| bond.identity().session.id)).await.unwrap();
+        assert_eq!(
+            kept.iter().map(|identity| identity.session.seen_at).collect::<Vec<_>>(),
+            [node.world.clock.now(); 2]
+        );
     }
 
     #[test]
