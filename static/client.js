@@ -20,7 +20,7 @@
 
   const ask = (link) => new Promise((resolve) => {
     const to = new URL(link).searchParams.get("to");
-    const open = () => window.open(`/.doorward/step-up?to=${to}`, "doorward", "popup,width=480,height=720");
+    const open = () => window.open(`/.doorward/step-up?to=${to}&done`, "doorward", "popup,width=480,height=720");
     const dialog = document.createElement("dialog");
     const text = document.createElement("p");
     text.textContent = "Confirm it's you to go on. Nothing on this page is lost.";

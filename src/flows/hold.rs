@@ -293,7 +293,8 @@ pub enum LostPart {
     Store(#[from] StoreError),
 }
 
-/// Takes a held request, for whoever was admitted to its target a moment ago.
+/// Takes a held request, for whoever was admitted to its target a moment ago. A route that asks nobody who they are says so
+/// of nobody: there it is who is `signed_in`.
 pub async fn take(
     world: &World,
     token: &Token,
@@ -301,6 +302,7 @@ pub async fn take(
     target: &ReturnPath,
     browser: &Token,
     admission: &Admission,
+    signed_in: Option<UserId>,
 ) -> Result<Taken, StoreError> {
     let (presented, token, now) = (token, token.hash(), world.now());
     let since = now - Held::LIFETIME;
@@ -310,7 +312,7 @@ pub async fn take(
         Some(FoundHeld::Waiting(waiting)) => waiting,
     };
     let Some(head) = open(world, token, &waiting) else { return Ok(Taken::Refused) };
-    let user = admission.identity().map(|identity| identity.user.id);
+    let user = admission.identity().map(|identity| identity.user.id).or(signed_in);
     let claim = Claim { token, place: place(host, target), browser: browser.hash(), user };
     if world.store.take_held(claim, since, now).await? {
         return Ok(Taken::Now(Delivery { token: presented.clone(), head }));

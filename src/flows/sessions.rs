@@ -26,7 +26,7 @@ use crate::{
         store::{Account, Attempt, Handoff, Held, PasswordReset, Undo},
     },
 };
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 /// A session's "last used" is written at most this often.
 pub const TOUCH_EVERY: Duration = Duration::from_mins(1);
@@ -118,23 +118,18 @@ pub async fn touch(world: &World, identity: &Identity) -> Result<(), StoreError>
     Ok(())
 }
 
-/// Those of these sessions, all of which have something open, that still count. Those that are `kept_awake` by it do not go
-/// idle, though nobody uses them.
-pub async fn still_live(
-    world: &World,
-    sessions: &[SessionId],
-    kept_awake: &BTreeSet<SessionId>,
-) -> Result<Vec<Identity>, StoreError> {
+/// Those of these sessions, all of which have something open, that still count.
+pub async fn still_live(world: &World, sessions: &[SessionId]) -> Result<Vec<Identity>, StoreError> {
     let (now, limits) = (world.now(), world.settings.limits);
     let mut live = world.store.identities(sessions).await?;
     live.retain(|identity| identity.session.standing(limits, now) == Standing::Live);
-    for identity in live.iter().filter(|identity| kept_awake.contains(&identity.session.id)) {
-        // Often enough for no session to go idle, and no oftener: there may be thousands.
-        if identity.session.seen_at.age(now).is_some_and(|age| age >= limits.idle / 4) {
-            world.store.keep_open(identity.session.id, now).await?;
-        }
-    }
     Ok(live)
+}
+
+/// Whether it is time to note that something of a session is open. Often enough for no session to go idle, and no oftener:
+/// there may be thousands.
+pub fn is_keeping_due(world: &World, session: &Session) -> bool {
+    session.seen_at.age(world.now()).is_some_and(|age| age >= world.settings.limits.idle / 4)
 }
 
 /// Makes a one-time code that `host` can trade for a child session, if the browser that set out from there brings it.

@@ -62,6 +62,7 @@ use crate::{
     },
 };
 use async_trait::async_trait;
+pub(crate) use gated::{Fault, Gate};
 use std::{
     collections::BTreeMap,
     net::IpAddr,
@@ -338,6 +339,20 @@ pub(crate) async fn signed_in() -> (World, Identity) {
     let opened = scene.sign_in(&phone, &anywhere()).await;
     let identity = scene.full(&opened.token).await.identity;
     (scene.world, identity)
+}
+
+/// Somebody who is signed in twice, for so long that it has to be noted that this goes on; and what the store can do.
+pub(crate) async fn signed_in_twice() -> (World, [Identity; 2], Arc<Gate>) {
+    let store = gated::Gated::default();
+    let gate = Arc::clone(&store.gate);
+    let scene = Scene::with(Requirement::Required, store);
+    let (_, phone) = scene.add_with_phone(ANN).await;
+    let first = scene.sign_in(&phone, &anywhere()).await.token;
+    scene.wait(STEP);
+    let second = scene.sign_in(&phone, &anywhere()).await.token;
+    scene.wait(LIMITS.idle / 2);
+    let sessions = [scene.full(&first).await.identity, scene.full(&second).await.identity];
+    (scene.world, sessions, gate)
 }
 
 /// Somebody at this address, in a browser that was never here.

@@ -139,7 +139,7 @@ async fn what_another_host_answers_is_left_to_the_page() {
             until(page, "heard.length === 2").await;
             assert_eq!(run(page, "return heard", Vec::new()).await, serde_json::json!(["load 401", "loadend 401"]));
             let link = run(page, "return request.getResponseHeader('Doorward-Step-Up')", Vec::new()).await;
-            assert!(link.as_str().unwrap().contains("/login?to="), "and it could be read: {link}");
+            assert!(link.as_str().unwrap().contains("/.doorward/step-up?to="), "and it could be read: {link}");
 
             let fetching = "fetch(new Request(arguments[0], { method: 'POST', body: 'body' }))
                 .then(answer => window.fetched = answer.status, error => window.fetched = error.message)";

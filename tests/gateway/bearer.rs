@@ -8,7 +8,7 @@ use http::{StatusCode, header};
 use jsonwebtoken::{decode_header, encode};
 use serde_json::Value;
 use support::{
-    gateway::{Gateway, PORTAL},
+    gateway::Gateway,
     person::{Person, visit},
 };
 
@@ -117,7 +117,7 @@ async fn a_token_is_never_sent_to_a_page() {
         challenge.contains("insufficient_user_authentication") && challenge.contains("max_age=\"300\""),
         "{challenge}"
     );
-    assert!(problem["step_up_url"].as_str().unwrap().starts_with(&gateway.url(PORTAL, "/challenge?to=")));
+    assert!(problem["step_up_url"].as_str().unwrap().starts_with(&gateway.url(APP, "/.doorward/step-up?to=")));
 
     let (status, problem, challenge) = with(&gateway, APP, "/private", "Bearer doorward_x").await;
     assert_eq!((status, &problem["code"]), (401, &"invalid_token".into()));

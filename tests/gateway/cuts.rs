@@ -268,7 +268,7 @@ async fn se_05_who_waits_for_an_answer_is_told_that_their_session_is_over_and_ne
     let problem: serde_json::Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
     assert_eq!(problem["code"], "sign_in_required");
     assert!(
-        problem["step_up_url"].as_str().unwrap().starts_with(&scene.gateway.url(PORTAL, "/login?to=")),
+        problem["step_up_url"].as_str().unwrap().starts_with(&scene.gateway.url(APP, "/.doorward/step-up?to=")),
         "{problem}"
     );
 }
@@ -291,7 +291,7 @@ async fn who_waits_where_a_proof_becomes_stale_is_told_what_is_missing_and_where
         assert!(challenge.contains(part), "{challenge}");
     }
     let url = field("doorward-step-up").to_owned();
-    assert!(url.starts_with(&scene.gateway.url(PORTAL, "/challenge?to=")), "{url}");
+    assert!(url.starts_with(&scene.gateway.url(APP, "/.doorward/step-up?to=")), "{url}");
     let problem: serde_json::Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
     assert_eq!(problem["code"], "step_up_required");
     assert!(visit(&scene.client, &url).await.is_at("/challenge/totp"));

@@ -6,11 +6,17 @@ use crate::{
     world::{APP, app, store_of},
 };
 use http::{StatusCode, header};
-use reqwest::{Client, Response};
+use reqwest::{
+    Client, Response,
+    cookie::{CookieStore as _, Jar},
+};
 use sqlx::SqliteConnection;
+use std::{fs, sync::Arc};
 use support::{
+    client,
     gateway::{Gateway, PORTAL},
-    person::{navigation, visit},
+    person::{arrive, navigation, visit},
+    process::Signal,
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -128,4 +134,38 @@ async fn whoever_signs_out_while_a_form_is_on_its_way_is_told_so() {
     let text = answer.text().await.unwrap();
     assert!(text.contains("You were signed out while it was on its way"), "{text}");
     assert!(text.contains("we don't send it twice") && !text.contains("Signed in as"), "{text}");
+}
+
+/// What protects a route may go while a form waits for it. Whose the form is stays.
+#[tokio::test]
+async fn a_form_whose_route_has_become_public_goes_on_for_its_owner_and_asks_others_to_sign_in() {
+    let recorder = Recorder::start().await;
+    let (mut gateway, ann) = gateway(&recorder).await;
+    let jar = Arc::new(Jar::default());
+    let client = client::builder(&gateway.site.authority).cookie_provider(Arc::clone(&jar)).build().unwrap();
+    let url = gateway.url(APP, "/transfers?draft=1");
+    let page = ann.type_password(&client, &visit(&client, &gateway.url(APP, "/new")).await).await;
+    page.submit(&client, "/challenge/totp", &[("code", &ann.last_code())]).await;
+    visit(&client, &gateway.url(PORTAL, "/account")).await.submit(&client, "/account/lock", &[]).await;
+    let page = arrive(&client, navigation(client.post(&url)).form(&[("amount", "12")])).await;
+    let page = ann.type_code(&client, &page).await;
+    let token = page.hidden("doorward-held").unwrap();
+    let config = fs::read_to_string(gateway.site.config_path()).unwrap();
+    gateway.site.configure(&config.replace("methods = [\"POST\"]\npolicy = \"transfers\"", "policy = \"public\""));
+    gateway.signal(Signal::Hangup);
+    gateway.until_logged("generation=2").await;
+
+    let stranger = Jar::default();
+    let url_of_app = url.parse().unwrap();
+    let cookies = jar.cookies(&url_of_app).unwrap();
+    let flow = cookies.to_str().unwrap().split("; ").find(|pair| pair.starts_with("__Host-doorward-flow=")).unwrap();
+    stranger.add_cookie_str(&format!("{flow}; Path=/; Secure"), &url_of_app);
+    let stranger = client::builder(&gateway.site.authority).cookie_provider(Arc::new(stranger)).build().unwrap();
+    let asked = send(&stranger, &url, token).await;
+    assert!(asked.is_at("/login") && asked.text.contains("We kept what you typed"), "{asked:?}");
+    assert_eq!(uploads(&recorder), 0);
+
+    let sent = send(&client, &url, token).await;
+    assert_eq!((sent.status, uploads(&recorder)), (StatusCode::OK, 1), "{sent:?}");
+    assert_eq!(recorder.last().body, b"amount=12");
 }

@@ -224,7 +224,7 @@ async fn a_program_gets_the_challenge_and_where_to_meet_it() {
     let field = |name: &str| answer.headers()[name].to_str().unwrap().to_owned();
     assert!(field("www-authenticate").contains("acr_values=\"mfa\""));
     let url = field("doorward-step-up");
-    assert!(url.starts_with(&gateway.url(PORTAL, "/challenge?to=")), "{url}");
+    assert!(url.starts_with(&gateway.url(APP, "/.doorward/step-up?to=")), "{url}");
     assert!(visit(&client, &url).await.is_at("/challenge/totp"));
 }
 

@@ -117,7 +117,7 @@ async fn a_call_that_may_not_pass_is_told_so_in_its_own_words_and_reaches_nobody
     assert_eq!(stranger["code"], "UNAUTHENTICATED", "{stranger}");
     assert_eq!(stranger["message"], "Signing in is required. There is no live session.");
     let detail = details(&stranger);
-    for part in ["type.googleapis.com/google.rpc.ErrorInfo", "SIGN_IN_REQUIRED", "doorward", "/login?to="] {
+    for part in ["type.googleapis.com/google.rpc.ErrorInfo", "SIGN_IN_REQUIRED", "doorward", "/.doorward/step-up?to="] {
         assert!(detail.contains(part), "{part}: {detail}");
     }
     // Long before its own side is over.
@@ -129,7 +129,7 @@ async fn a_call_that_may_not_pass_is_told_so_in_its_own_words_and_reaches_nobody
     let stale = call(&gateway, "/test.Echo/Recent", "unary-unary", &cookie, &["hello"]).await;
     assert_eq!(stale["code"], "UNAUTHENTICATED", "{stale}");
     let detail = details(&stale);
-    for part in ["STEP_UP_REQUIRED", "acr_values", "mfa", "max_age", "300", "step_up_url", "/challenge?to="] {
+    for part in ["STEP_UP_REQUIRED", "acr_values", "mfa", "max_age", "300", "step_up_url", "/.doorward/step-up?to="] {
         assert!(detail.contains(part), "{part}: {detail}");
     }
     let denied = call(&gateway, "/test.Echo/Others", "unary-unary", &cookie, &["hello"]).await;
@@ -176,7 +176,10 @@ async fn se_05_a_revoked_session_cuts_its_calls() {
         assert_eq!((&outcome["code"], &outcome["message"]), (&"UNAUTHENTICATED".into(), &message.into()));
         assert!(details(outcome).contains("SIGN_IN_REQUIRED"), "{outcome}");
     }
-    assert!(details(&listening).contains("/login?to="), "it had no answer yet, and is told where to sign in");
+    assert!(
+        details(&listening).contains("/.doorward/step-up?to="),
+        "it had no answer yet, and is told where to sign in"
+    );
     // The server was told too.
     server.until_logged("\"ended\": \"bidi\"").await;
     server.until_logged("\"ended\": \"silent\"").await;

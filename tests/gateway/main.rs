@@ -28,6 +28,7 @@ mod reload;
 mod store;
 mod storm;
 mod streams;
+mod tabs;
 mod talkers;
 mod upgrades;
 mod wire;

@@ -86,7 +86,7 @@ async fn confirm_for(gateway: &Gateway, client: &Client, refused: Response) {
     assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
     let problem: serde_json::Value = serde_json::from_str(&refused.text().await.unwrap()).unwrap();
     let (_, to) = problem["step_up_url"].as_str().unwrap().split_once("?to=").unwrap();
-    let page = visit(client, &gateway.url(APP, &format!("/.doorward/step-up?to={to}"))).await;
+    let page = visit(client, &gateway.url(APP, &format!("/.doorward/step-up?to={to}&done"))).await;
     let page = confirm(client, &page).await;
     assert!(page.is_at("/.doorward/done"), "{page:?}");
 }

@@ -2,10 +2,12 @@
 
 use crate::{
     recorder::Recorder,
+    streams,
     world::{APP, ask, config, cookie_of, site},
 };
 use futures_util::future::join_all;
 use reqwest::cookie::{CookieStore as _, Jar};
+use sqlx::{Connection as _, Executor as _, PgConnection};
 use std::{fs, sync::Arc, time::Duration};
 use support::{
     client,
@@ -17,6 +19,9 @@ use tokio::{task::JoinSet, time::timeout};
 
 /// Longer than an ended session may live on at another node.
 const A_MOMENT: Duration = Duration::from_secs(3);
+
+/// How long nobody may be able to say whose streams those are, and how long a request waits; other tests run beside this one.
+const UNKNOWN_MAX: Duration = Duration::from_secs(6);
 
 fn on_postgres(site: &Site, postgres: &Postgres, upstream: &str) -> String {
     let sqlite = format!("sqlite:{}/doorward.db", site.folder().display());
@@ -58,6 +63,28 @@ async fn without_its_store_the_gateway_lets_nobody_pass_who_must_be_known() {
 
     postgres.start_again().await;
     until_answered(&gateway, "/private", &signed_in, "200", A_MOMENT * 4).await;
+}
+
+/// SE-05, SE-08: a store that hangs says nobody's session is over, nor that it goes on.
+#[tokio::test]
+async fn where_its_store_hangs_the_gateway_cuts_what_is_open_and_lets_nobody_pass() {
+    let postgres = Postgres::start().await;
+    let site = site();
+    site.configure(&on_postgres(&site, &postgres, &streams::endless().await));
+    let ann = Person::add(&site, "ann", &[]);
+    let gateway = site.start().await;
+    let cookie = cookie_of(&gateway, &ann, APP).await;
+    let chat = streams::open(&gateway, "/chat", &cookie).await;
+
+    let mut other = PgConnection::connect(&postgres.url()).await.unwrap();
+    other.execute("BEGIN; LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE").await.unwrap();
+
+    streams::closed_within(UNKNOWN_MAX, chat, "the session is over").await;
+    let signed_in = format!("Cookie: {cookie}\r\n");
+    until_answered(&gateway, "/private", &signed_in, "503", UNKNOWN_MAX).await;
+    other.execute("ROLLBACK").await.unwrap();
+    until_answered(&gateway, "/private", &signed_in, "200", A_MOMENT * 4).await;
+    streams::open(&gateway, "/chat", &cookie).await;
 }
 
 /// SE-06: what ends at one node ends at the other within about a second.

@@ -31,7 +31,7 @@ const ALL_CUT_MAX: Duration = Duration::from_secs(10);
 const JUDGED_MAX: Duration = Duration::from_millis(1500);
 
 /// An application whose answers never end: a WebSocket that says everything back, and events.
-async fn endless() -> String {
+pub(crate) async fn endless() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {
@@ -81,9 +81,9 @@ async fn gateway() -> (Gateway, Person) {
     (site.start().await, ann)
 }
 
-type Socket = tokio_tungstenite::WebSocketStream<tokio_rustls::client::TlsStream<TcpStream>>;
+pub(crate) type Socket = tokio_tungstenite::WebSocketStream<tokio_rustls::client::TlsStream<TcpStream>>;
 
-async fn open(gateway: &Gateway, path: &str, cookie: &str) -> Socket {
+pub(crate) async fn open(gateway: &Gateway, path: &str, cookie: &str) -> Socket {
     let stream = tls(&gateway.site.authority, APP, gateway.site.https, "http/1.1").await.unwrap();
     let mut request = format!("wss://{APP}:{}{path}", gateway.site.https).into_client_request().unwrap();
     request.headers_mut().insert(header::COOKIE, cookie.parse().unwrap());
@@ -102,7 +102,7 @@ async fn closed(socket: Socket, reason: &str) {
     closed_within(CUT_ELSEWHERE_MAX, socket, reason).await;
 }
 
-async fn closed_within(time: Duration, mut socket: Socket, reason: &str) {
+pub(crate) async fn closed_within(time: Duration, mut socket: Socket, reason: &str) {
     let said = timeout(time, socket.next()).await.expect("it is cut").unwrap().unwrap();
     let Message::Close(Some(close)) = said else { panic!("{said:?}") };
     assert_eq!((close.code, close.reason.as_str()), (CloseCode::from(4401), reason));

@@ -76,7 +76,7 @@ async fn every_cookie_of_a_sign_in_is_ours_alone_and_no_cache_keeps_it() {
             ("/challenge", vec![]),
             ("/challenge/totp", vec![]),
             ("/challenge/totp", vec!["__Host-doorward", "__Host-doorward-device"]),
-            ("/.doorward/callback", vec!["__Host-doorward-app"]),
+            ("/.doorward/callback", vec!["__Host-doorward-app", "__Host-doorward-flow"]),
             ("/page", vec![]),
         ]
     );

@@ -1,9 +1,18 @@
 //! What programs are told: which proof is missing, in a form they can read (SU-03, SU-04).
 
-use crate::house::{APP, house_of_ann, signed_in};
-use reqwest::{RequestBuilder, Response, header};
+use crate::house::{APP, house, house_of_ann, signed_in};
+use reqwest::{
+    Client, RequestBuilder, Response,
+    cookie::{CookieStore as _, Jar},
+    header,
+};
 use serde_json::Value;
-use support::{gateway::PORTAL, person::visit};
+use std::sync::Arc;
+use support::{
+    client::builder,
+    gateway::{Gateway, PORTAL},
+    person::{Person, visit},
+};
 
 struct Told {
     status: u16,
@@ -26,7 +35,7 @@ async fn told(request: RequestBuilder) -> Told {
 
 #[tokio::test]
 async fn a_program_without_a_session_is_told_where_a_person_can_sign_in() {
-    let (gateway, _) = house_of_ann().await;
+    let (gateway, ann) = house_of_ann().await;
     let client = gateway.client();
     for method in ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PROPFIND"] {
         let answer = client.request(method.parse().unwrap(), gateway.url(APP, "/api")).send().await.unwrap();
@@ -38,9 +47,65 @@ async fn a_program_without_a_session_is_told_where_a_person_can_sign_in() {
     assert_eq!((told.status, told.challenge.as_str()), (401, "Bearer realm=\"doorward\""));
     assert_eq!(told.problem["code"], "sign_in_required");
     let url = told.problem["step_up_url"].as_str().unwrap();
-    assert!(url.starts_with(&gateway.url(PORTAL, "/login?to=")), "{url}");
-    let page = visit(&client, url).await;
+    assert!(url.starts_with(&gateway.url(APP, "/.doorward/step-up?to=")), "{url}");
+    // In a browser that was never here.
+    let person = gateway.client();
+    let page = visit(&person, url).await;
+    assert!(page.url.as_str().starts_with(&gateway.url(PORTAL, "/login?to=")), "{page:?}");
     assert!(page.text.contains("to go on to <strong>App</strong>"), "{}", page.text);
+    let page = ann.type_password(&person, &page).await;
+    assert_eq!((page.url.as_str(), page.text.as_str()), (&*gateway.url(APP, "/"), "GET / for ann"));
+}
+
+/// A browser with these cookies, but for the one that binds a way to it: as some time after a sign-in, or another program's.
+fn without_a_flow(gateway: &Gateway, jar: &Jar) -> Client {
+    let kept = Jar::default();
+    for url in [APP, PORTAL].map(|host| gateway.url(host, "/").parse().unwrap()) {
+        let cookies = jar.cookies(&url).unwrap();
+        for pair in cookies.to_str().unwrap().split("; ").filter(|pair| !pair.starts_with("__Host-doorward-flow")) {
+            kept.add_cookie_str(&format!("{pair}; Path=/; Secure"), &url);
+        }
+    }
+    builder(&gateway.site.authority).cookie_provider(Arc::new(kept)).build().unwrap()
+}
+
+#[tokio::test]
+async fn where_a_program_is_told_to_step_up_leads_back_to_its_page_in_a_browser_that_set_out_from_nowhere() {
+    let (gateway, ann) = house(|site| Person::add(site, "ann", &[])).await;
+    let jar = Arc::new(Jar::default());
+    let client = builder(&gateway.site.authority).cookie_provider(Arc::clone(&jar)).build().unwrap();
+    let page = ann.type_password(&client, &visit(&client, &gateway.url(APP, "/")).await).await;
+    let page = page.submit(&client, "/challenge/totp", &[("code", &ann.last_code())]).await;
+    assert_eq!(page.text, "GET / for ann");
+    let account = visit(&client, &gateway.url(PORTAL, "/account")).await;
+    account.submit(&client, "/account/lock", &[]).await;
+    let browser = without_a_flow(&gateway, &jar);
+    let transfer =
+        || browser.post(gateway.url(APP, "/fresh/x")).header(header::REFERER, gateway.url(APP, "/page?of=1"));
+
+    let told = told(transfer()).await;
+    let page = visit(&browser, told.problem["step_up_url"].as_str().unwrap()).await;
+    assert!(page.is_at("/challenge/totp"), "{page:?}");
+    let page = ann.type_code(&browser, &page).await;
+
+    assert_eq!((page.url.as_str(), page.text.as_str()), (&*gateway.url(APP, "/page?of=1"), "GET /page?of=1 for ann"));
+    assert_eq!(transfer().send().await.unwrap().text().await.unwrap(), "POST /fresh/x for ann");
+}
+
+/// Java's `HttpURLConnection` asks for HTML whatever it sends.
+#[tokio::test]
+async fn what_sends_what_no_form_could_is_told_as_a_program_is() {
+    let (gateway, _) = house_of_ann().await;
+    let ask =
+        || gateway.client().post(gateway.url(APP, "/api")).header(header::ACCEPT, "text/html, image/gif, */*; q=.2");
+
+    let json = told(ask().header(header::CONTENT_TYPE, "application/json").body("{}")).await;
+    assert_eq!((json.status, &json.problem["code"]), (401, &Value::from("sign_in_required")));
+    let form = ask().form(&[("a", "b")]).send().await.unwrap();
+    assert_eq!(
+        (form.status().as_u16(), &form.headers()[header::CONTENT_TYPE]),
+        (403, &"text/html; charset=utf-8".parse().unwrap())
+    );
 }
 
 /// Row 18: level, methods and age, on every request.
@@ -59,7 +124,7 @@ async fn a_program_with_too_little_proof_is_told_what_is_missing() {
     assert_eq!(fresh.status, 401);
     assert!(fresh.challenge.ends_with("acr_values=\"login\", max_age=\"300\""), "{}", fresh.challenge);
     let url = fresh.problem["step_up_url"].as_str().unwrap();
-    assert!(url.starts_with(&gateway.url(PORTAL, "/challenge?to=")), "{url}");
+    assert!(url.starts_with(&gateway.url(APP, "/.doorward/step-up?to=")), "{url}");
 
     let denied = told(client.get(gateway.url(APP, "/audit/x"))).await;
     assert_eq!((denied.status, denied.challenge.as_str()), (403, ""));

@@ -148,7 +148,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             Ok(Seen::Known(known)) => known,
             Ok(Seen::Nobody(_)) => {
                 let lack = Lack { identity: None, missing: None, asks: None, demand: None };
-                let url = self.portal_url(asked, &self.flow(asked), &lack, "/", None, None);
+                let url = self.proof_url(asked, &self.flow(asked), &lack, "/", None, None);
                 return unauthorized(&wanted_of_nobody(asked.headers), &url, asked.id);
             }
             Err(error) => return self.unavailable(asked, &error),

@@ -25,6 +25,8 @@ pub(super) enum NotTaken {
     Before,
     /// It is not there, or not for this user, browser and target.
     Refused,
+    /// Nobody is signed in, and somebody filled it in.
+    Nobody,
     Store(StoreError),
 }
 
@@ -127,10 +129,14 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
     ) -> Result<(Carried, Passage<'a>), NotTaken> {
         let (world, slow, host, id) = (self.world.clone(), self.slow.clone(), asked.authority.host.clone(), asked.id);
         let Passage { admission, seen, matched, path, now, pays, form } = passage;
+        let asks_nobody = admission.identity().is_none();
+        let signed_in =
+            if asks_nobody { self.visitors.look(asked.headers, asked.authority).await?.user() } else { None };
         let taking = self.on_slow(async move {
-            match hold::take(&world, &token, &host, &target, &browser, &admission).await? {
+            match hold::take(&world, &token, &host, &target, &browser, &admission, signed_in).await? {
                 Taken::Now(delivery) => Ok((Carried { delivery, waits_on: false, world, slow, id }, admission)),
                 Taken::Before => Err(NotTaken::Before),
+                Taken::Refused if asks_nobody && signed_in.is_none() => Err(NotTaken::Nobody),
                 Taken::Refused => Err(NotTaken::Refused),
             }
         });

@@ -7,6 +7,7 @@ use super::{
     body::RequestBody,
     grpc,
     kind::Kind,
+    reserved::STEP_UP_PATH,
 };
 use crate::{
     domain::{
@@ -23,7 +24,7 @@ use crate::{
     ports::{store::Held, upstream::Upstream},
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 /// What somebody must do first.
 pub(super) struct Lack<'a> {
@@ -41,6 +42,7 @@ pub(super) struct Lack<'a> {
 pub(super) struct Flow {
     pub(super) browser: Token,
     is_new: bool,
+    life: Duration,
 }
 
 impl Flow {
@@ -56,8 +58,7 @@ impl Flow {
 
     /// Gives or refreshes the cookie.
     pub(super) fn keep(&self, mut own: Own) -> Own {
-        // A browser has as long to come back as what it sent is kept.
-        if let Ok(cookie) = cookies::set(Name::Flow, &self.browser.to_text(), Held::LIFETIME) {
+        if let Ok(cookie) = cookies::set(Name::Flow, &self.browser.to_text(), self.life) {
             own.headers_mut().append(header::SET_COOKIE, cookie);
         }
         own
@@ -76,9 +77,15 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
     /// The flow that a request belongs to, or a new one.
     pub(super) fn flow(&self, asked: &Asked<'_>) -> Flow {
         match browser_of(asked) {
-            Some(browser) => Flow { browser, is_new: false },
-            None => Flow { browser: self.world.entropy.token(), is_new: true },
+            Some(browser) => self.flow_of(browser, false),
+            None => self.flow_of(self.world.entropy.token(), true),
         }
+    }
+
+    /// The flow of this browser. It lasts as long as a session, and what is kept: two tabs that leave at once must not be
+    /// given two.
+    pub(super) fn flow_of(&self, browser: Token, is_new: bool) -> Flow {
+        Flow { browser, is_new, life: self.world.settings.limits.lifetime.max(Held::LIFETIME) }
     }
 
     /// Sends whoever asked to prove something, in the way their kind of client understands. `held` is the token of the form
@@ -93,7 +100,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         held: Option<Token>,
     ) -> Own {
         let is_held = held.is_some();
-        let url = self.portal_url(asked, flow, lack, path, query, held);
+        let url = self.proof_url(asked, flow, lack, path, query, held);
         let own = match asked.kind {
             Kind::Navigation => redirect(&url),
             Kind::Form if is_held => {
@@ -128,8 +135,8 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         }
     }
 
-    /// Where on the portal the way begins that leads back here.
-    pub(super) fn portal_url(
+    /// Where the way begins that leads over the portal and back here.
+    pub(super) fn proof_url(
         &self,
         asked: &Asked<'_>,
         flow: &Flow,
@@ -157,8 +164,17 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             demand: lack.demand.as_ref().map(Demand::wish),
             request: Some(asked.id.to_string()),
         };
-        let page = if lack.missing.is_some() { "/challenge" } else { "/login" };
-        format!("{}{page}?to={}", self.portal, journey.seal(&self.world))
+        let to = journey.seal(&self.world);
+        match asked.kind {
+            // Programs keep no cookies: what a person opens for one binds the way to their browser first.
+            Kind::Program | Kind::WebSocket | Kind::Grpc => {
+                format!("https://{}{STEP_UP_PATH}?to={to}", asked.authority)
+            }
+            Kind::Navigation | Kind::Form | Kind::Framed => {
+                let page = if lack.missing.is_some() { "/challenge" } else { "/login" };
+                format!("{}{page}?to={to}", self.portal)
+            }
+        }
     }
 }
 

@@ -98,16 +98,22 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             Found::Sent => return show(HeldState::Sent, "/"),
             Found::Gone => return show(HeldState::Gone, "/"),
         };
-        let target = target_of(passage.path.as_str(), parts.uri.query()).parse::<ReturnPath>();
+        let path = passage.path.as_str().to_owned();
+        let target = target_of(&path, parts.uri.query()).parse::<ReturnPath>();
         let (Some(browser), Ok(target)) = (browser_of(&asked), target) else { return show(HeldState::Gone, "/") };
         let is_elsewhere = waiting.target != target;
-        match self.take_for(&asked, (token, target, browser), passage).await {
+        match self.take_for(&asked, (token.clone(), target, browser), passage).await {
             Ok((form, passage)) => {
                 tracing::info!(request.id = %asked.id, app = asked.app.name, "a held form is delivered");
                 self.send_on(served, parts, form, passage, arrival).await
             }
             Err(NotTaken::Before) => show(HeldState::Sent, "/"),
-            Err(NotTaken::Refused) if is_elsewhere => show(HeldState::Gone, waiting.page.as_str()),
+            Err(NotTaken::Refused | NotTaken::Nobody) if is_elsewhere => show(HeldState::Gone, waiting.page.as_str()),
+            Err(NotTaken::Nobody) => {
+                let lack = Lack { identity: None, missing: None, asks: None, demand: None };
+                let own = self.challenge(&asked, &self.flow(&asked), &lack, &path, asked.query, Some(token));
+                Reply::Own(own)
+            }
             // Whole, and for this browser and target: so it was the user.
             Err(NotTaken::Refused) => show(HeldState::OtherUser, waiting.page.as_str()),
             Err(NotTaken::Store(error)) => Reply::Own(self.unavailable(&asked, &error)),
@@ -143,7 +149,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         };
         let (form, passage) = match self.take_for(&asked, (token, target, flow.browser.clone()), passage).await {
             Ok(form_and_passage) => form_and_passage,
-            Err(NotTaken::Before | NotTaken::Refused) => {
+            Err(NotTaken::Before | NotTaken::Refused | NotTaken::Nobody) => {
                 return Reply::Own(self.refuse(&asked, Refusal::OurFault, None));
             }
             Err(NotTaken::Store(error)) => return Reply::Own(self.unavailable(&asked, &error)),

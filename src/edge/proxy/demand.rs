@@ -53,7 +53,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             (Kind::Program | Kind::WebSocket, Reply::App(mut response)) => {
                 let requirement = unmet.demand.requirement();
                 let lack = unmet.lack(&requirement);
-                let url = self.portal_url(&asked, &self.flow(&asked), &lack, &past.path, None, None);
+                let url = self.proof_url(&asked, &self.flow(&asked), &lack, &past.path, None, None);
                 if let Ok(url) = HeaderValue::try_from(url) {
                     response.headers_mut().insert(STEP_UP, url);
                 }

@@ -71,7 +71,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             Err(NotKept::Hold(HoldError::TooLarge)) => {
                 tracing::info!(request.id = %asked.id, app = asked.app.name, "a form is too large to be held");
                 drain(&mut body).await;
-                let url = self.portal_url(asked, &flow, lack, path, query, None);
+                let url = self.proof_url(asked, &flow, lack, path, query, None);
                 let refusal = Refusal::TooLargeToKeep { app: &asked.app.title, confirm: &url };
                 flow.keep(self.refuse(asked, refusal, None))
             }

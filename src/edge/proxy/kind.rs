@@ -1,7 +1,10 @@
 //! What kind of client sent a request, by what it says about itself; never by its `User-Agent`.
 
 use super::{bearer, grpc};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, header::ACCEPT};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method,
+    header::{ACCEPT, CONTENT_TYPE},
+};
 
 /// Who waits for the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +40,9 @@ pub fn of(method: &Method, headers: &HeaderMap) -> Kind {
         Some(mode) => {
             mode == "navigate" && (is_framed || headers.get(FETCH_DEST).is_none_or(|dest| dest == "document"))
         }
-        None => wants_html(headers) && !headers.contains_key(REQUESTED_WITH),
+        None => {
+            wants_html(headers) && !headers.contains_key(REQUESTED_WITH) && (method.is_safe() || is_of_form(headers))
+        }
     };
     match (by_person, method) {
         (false, _) => Kind::Program,
@@ -47,6 +52,16 @@ pub fn of(method: &Method, headers: &HeaderMap) -> Kind {
         (true, &Method::GET | &Method::HEAD) => Kind::Navigation,
         (true, _) => Kind::Form,
     }
+}
+
+/// Whether a form could have been sent like this: pages have no other types (HTML 4.10.18.6). Some programs ask for HTML
+/// whatever they send.
+fn is_of_form(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+    let kind = kind.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();
+    ["application/x-www-form-urlencoded", "multipart/form-data", "text/plain"]
+        .iter()
+        .any(|form| kind.eq_ignore_ascii_case(form.as_bytes()))
 }
 
 /// Whether HTML is asked for by name. `*/*` is what programs send.
@@ -82,6 +97,29 @@ mod tests {
         for (method, dest) in [("GET", "iframe"), ("POST", "iframe"), ("GET", "frame"), ("POST", "frame")] {
             assert_eq!(kind(method, &[("sec-fetch-mode", "navigate"), ("sec-fetch-dest", dest)]), Kind::Framed);
         }
+    }
+
+    #[test]
+    fn what_asks_for_html_by_habit_is_a_person_where_it_could_be_a_form() {
+        // What Java's HttpURLConnection sends with everything.
+        let java = ("accept", "text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2");
+        for form in [
+            "application/x-www-form-urlencoded",
+            "Application/X-WWW-Form-Urlencoded; charset=UTF-8",
+            "multipart/form-data; boundary=x",
+            "text/plain",
+        ] {
+            assert_eq!(kind("POST", &[java, ("content-type", form)]), Kind::Form, "{form}");
+        }
+        for other in ["application/json", "application/json; text/plain", "text/html", ""] {
+            assert_eq!(kind("POST", &[java, ("content-type", other)]), Kind::Program, "{other}");
+        }
+        for method in ["POST", "PUT", "DELETE"] {
+            assert_eq!(kind(method, &[java]), Kind::Program, "{method}");
+        }
+        assert_eq!(kind("GET", &[java, ("content-type", "application/json")]), Kind::Navigation);
+        let typeless = [("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")];
+        assert_eq!(kind("POST", &typeless), Kind::Form, "who says so needs no type");
     }
 
     #[test]

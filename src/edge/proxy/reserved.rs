@@ -4,6 +4,7 @@ use super::body::RequestBody;
 use super::{
     Asked, Proxy,
     answer::{Own, redirect},
+    challenge::browser_of,
     done_page::DonePage,
     visitors::Seen,
 };
@@ -11,7 +12,7 @@ use crate::{
     domain::{secret::Token, session::proven, target::path::RESERVED},
     edge::http::{
         assets::{self, Base},
-        cookies::{self, Found, Name},
+        cookies::{self, Name},
         page::{ContentPolicy, Frame, respond},
         refusal::Refusal,
     },
@@ -21,7 +22,9 @@ use crate::{
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use serde_json::json;
 
-/// Where a step-up ends that a script waits for.
+/// Where a step-up begins that a program was told of.
+pub(super) const STEP_UP_PATH: &str = "/.doorward/step-up";
+/// Where one ends that a script waits for.
 const DONE_PATH: &str = "/.doorward/done";
 
 /// The script that applications may include.
@@ -76,18 +79,15 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             Some(_) => format!("{RESERVED}/send?to={to}"),
             None => journey.end().as_str().to_owned(),
         };
-        let browser = match cookies::find(asked.headers, Name::Flow) {
-            Found::One(value) => Token::parse(value),
-            Found::None | Found::Ambiguous => None,
-        };
         let code = field("code").and_then(|code| Token::parse(&code));
-        let (Some(browser), Some(code)) = (browser, code) else {
+        let (Some(browser), Some(code)) = (browser_of(asked), code) else {
             return self.lost(asked, &onward);
         };
+        let flow = self.flow_of(browser.clone(), false);
         let (world, host) = (self.world.clone(), journey.host.clone());
         let redeemed = self.slow.spawn(async move { sessions::redeem(&world, &code, &host, &browser).await }).await;
         match redeemed {
-            Ok(Ok(Some(child))) => self.arrive(&onward, &child),
+            Ok(Ok(Some(child))) => flow.keep(self.arrive(&onward, &child)),
             Ok(Ok(None)) => self.lost(asked, &onward),
             Ok(Err(error)) => {
                 tracing::error!(%error, request.id = %asked.id, "a handoff failed");
@@ -100,17 +100,17 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         }
     }
 
-    /// Sends the window that `client.js` opened to the portal, on the way that a script was told, and to a page that says
-    /// that it is done. The script has no cookie for the way; this window has.
+    /// Sends a person to the portal, on the way that a program was told of. The program has no cookie for the way; the
+    /// browser that opens this has. A window that `client.js` opened ends at a page that says that it is done.
     fn step_up(&self, asked: &Asked<'_>, query: &str) -> Own {
-        let fields = url::form_urlencoded::parse(query.as_bytes());
-        let to = fields.into_iter().find(|(key, _)| key == "to").map(|(_, to)| to).unwrap_or_default();
+        let fields = || url::form_urlencoded::parse(query.as_bytes());
+        let to = fields().find(|(key, _)| key == "to").map(|(_, to)| to).unwrap_or_default();
         let journey = Journey::open(&self.world, &to).filter(|journey| journey.host == asked.authority.host);
-        let (Some(journey), Ok(done)) = (journey, DONE_PATH.parse()) else {
-            return self.refuse(asked, Refusal::NotFound, None);
-        };
+        let Some(journey) = journey else { return self.refuse(asked, Refusal::NotFound, None) };
         let flow = self.flow(asked);
-        let journey = Journey { browser: flow.browser.hash(), held: None, back: Some(done), ..journey };
+        let done = fields().any(|(key, _)| key == "done").then(|| DONE_PATH.parse().ok()).flatten();
+        let back = done.or(journey.back);
+        let journey = Journey { browser: flow.browser.hash(), held: None, back, ..journey };
         flow.keep(redirect(&format!("{}/login?to={}", self.portal, journey.seal(&self.world))))
     }
 

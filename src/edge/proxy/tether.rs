@@ -8,21 +8,32 @@ use super::obedience::{Lacking, Obedience};
 use crate::{
     domain::{
         policy::{Visitor, route::Traffic},
-        session::{Identity, SessionId},
+        session::{Identity, Session, SessionId},
     },
     edge::http::ended::Ended,
     flows::{World, sessions},
-    ports::Clock,
+    ports::{Clock, StoreError},
 };
-use std::{collections::HashSet, sync::Arc, time::Duration};
-use tokio::time::{Instant, sleep, sleep_until};
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, sleep, sleep_until, timeout},
+};
 
 /// How often the store is asked for the sessions of open streams. A cut takes as long, and one answer of the store.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How soon after one another it is asked for single ones. Where many come, they are asked for together.
 const DOUBTS_EVERY: Duration = Duration::from_millis(25);
-/// Looks at all of them in a row that may fail before nobody can say any more whose streams those are (SE-08).
-const LOOKS_FAILED_MAX: u32 = 9;
+/// Sessions that it is asked for at once.
+const AT_ONCE: usize = 1024;
+/// How long it may take for those, or to note one: a store that hangs says nothing, not even no.
+const STORE_MAX: Duration = Duration::from_secs(1);
+/// How long looks may fail before nobody can say any more whose streams those are (SE-08).
+const UNKNOWN_MAX: Duration = Duration::from_secs(5);
 
 /// Why a stream is cut.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -75,7 +86,8 @@ impl Tether {
 /// Cuts what other nodes and programs end, and what ends by itself, for as long as the process runs; each time by the settings
 /// of `world` at that moment.
 pub async fn watch(world: impl Fn() -> World, ended: Ended) {
-    let (mut failed, mut next, mut next_doubts) = (0, Instant::now() + LOOK_EVERY, Instant::now());
+    let (mut known_at, mut next, mut next_doubts) = (Instant::now(), Instant::now() + LOOK_EVERY, Instant::now());
+    let mut keeper = Keeper::default();
     loop {
         let doubts = async {
             sleep_until(next_doubts).await;
@@ -86,29 +98,72 @@ pub async fn watch(world: impl Fn() -> World, ended: Ended) {
             () = sleep_until(next) => (true, ended.streams().sessions()),
             doubted = doubts => (false, doubted),
         };
+        let now = Instant::now();
         if is_of_all {
-            next = Instant::now() + LOOK_EVERY;
+            next = now + LOOK_EVERY;
         } else {
-            next_doubts = Instant::now() + DOUBTS_EVERY;
+            next_doubts = now + DOUBTS_EVERY;
         }
-        if open.is_empty() {
-            continue;
-        }
-        match sessions::still_live(&world(), &open, &ended.streams().kept_awake()).await {
+        let world = world();
+        match look(&world, &open).await {
             Ok(live) => {
-                failed = if is_of_all { 0 } else { failed };
+                known_at = if is_of_all { now } else { known_at };
+                keeper.keep_awake(&world, &live, &ended.streams().kept_awake());
                 settle(&ended, open, live);
             }
             Err(error) => {
-                failed += u32::from(is_of_all);
-                tracing::warn!(%error, failed, "the sessions of open streams can't be looked up");
-                if failed > LOOKS_FAILED_MAX {
-                    for session in open {
+                tracing::warn!(%error, "the sessions of open streams can't be looked up");
+                // The next one would be too late if it failed, too.
+                if known_at.elapsed() + LOOK_EVERY + STORE_MAX > UNKNOWN_MAX {
+                    for session in ended.streams().sessions() {
                         ended.streams().end(session);
                     }
                 }
             }
         }
+    }
+}
+
+/// Those of these sessions that still count; an error where the store does not say so in time.
+async fn look(world: &World, open: &[SessionId]) -> Result<Vec<Identity>, StoreError> {
+    let mut live = Vec::new();
+    for some in open.chunks(AT_ONCE) {
+        live.append(&mut in_time(sessions::still_live(world, some)).await?);
+    }
+    Ok(live)
+}
+
+async fn in_time<T>(act: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    let late = |_| Err(StoreError::Unavailable("no answer in time".to_owned()));
+    timeout(STORE_MAX, act).await.unwrap_or_else(late)
+}
+
+/// Notes of sessions that something of them is open. No look waits for it: it writes, and cuts hang on looks.
+#[derive(Default)]
+struct Keeper(Option<JoinHandle<()>>);
+
+impl Keeper {
+    /// Begins with those that are due, unless it still is at it. What it does not come to is due at the next look.
+    fn keep_awake(&mut self, world: &World, live: &[Identity], kept_awake: &BTreeSet<SessionId>) {
+        if self.0.as_ref().is_some_and(|task| !task.is_finished()) {
+            return;
+        }
+        let is_due = |session: &&Session| kept_awake.contains(&session.id) && sessions::is_keeping_due(world, session);
+        let due: Vec<_> =
+            live.iter().map(|identity| &identity.session).filter(is_due).map(|session| session.id).collect();
+        if due.is_empty() {
+            return;
+        }
+        let (world, now) = (world.clone(), world.clock.now());
+        self.0 = Some(tokio::spawn(async move {
+            for session in due {
+                // One by one: a statement of many rows could meet a sign-out of many, each waiting for the other.
+                if let Err(error) = in_time(world.store.keep_open(session, now)).await {
+                    tracing::warn!(%error, "that streams are open could not be noted");
+                    return;
+                }
+            }
+        }));
     }
 }
 
@@ -129,10 +184,13 @@ mod tests {
     use super::*;
     use crate::{
         edge::{
-            http::{ended::CACHED_FOR, streams::tests::identity},
+            http::{
+                ended::CACHED_FOR,
+                streams::{Bond, tests::identity},
+            },
             proxy::tie::{Tie, look_after},
         },
-        flows::tests::signed_in,
+        flows::tests::{Fault, signed_in, signed_in_twice},
     };
     use futures_util::FutureExt as _;
     use std::pin::pin;
@@ -149,10 +207,13 @@ mod tests {
     impl Node {
         async fn start() -> Self {
             let (world, ann) = signed_in().await;
-            let ended = Ended::default();
+            Self::watched(world, Ended::default(), Arc::new(ann))
+        }
+
+        fn watched(world: World, ended: Ended, ann: Arc<Identity>) -> Self {
             let (watched, settings) = (ended.clone(), world.clone());
             tokio::spawn(watch(move || settings.clone(), watched));
-            Self { world, ended, ann: Arc::new(ann) }
+            Self { world, ended, ann }
         }
 
         /// An exchange of hers, let through by what is remembered of her.
@@ -218,6 +279,60 @@ mod tests {
             assert_eq!(exchange.await, Some(Cut::Over));
             assert!(end.elapsed() <= SECOND / 5, "after {moment:?}: {:?}", end.elapsed());
         }
+    }
+
+    /// A node with two streams of Ann's, whose sessions are due to be noted as open, and whose store does not do one thing.
+    async fn node_whose_store(fault: Fault, call: &'static str) -> (Node, [Bond; 2]) {
+        let (world, sessions, gate) = signed_in_twice().await;
+        let ended = Ended::default();
+        let bonds = sessions.map(|identity| ended.bind(&Arc::new(identity), Traffic::Person));
+        gate.breaks(call, fault);
+        let ann = Arc::clone(&bonds[0].identity());
+        (Node::watched(world, ended, ann), bonds)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_can_not_be_written_holds_up_no_cut_and_makes_none() {
+        for fault in [Fault::Fails, Fault::Hangs] {
+            let (node, [first, second]) = node_whose_store(fault, "keep_open").await;
+            sleep(UNKNOWN_MAX * 4).await;
+
+            let end = node.end_elsewhere().await;
+
+            first.ended().await;
+            assert!(end.elapsed() < SECOND, "{fault:?}: {:?}", end.elapsed());
+            assert!(second.ended().now_or_never().is_none(), "{fault:?}: it counts as before");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn se_08_where_the_store_does_not_say_who_counts_all_is_cut_in_time_and_not_at_the_first_look() {
+        for fault in [Fault::Fails, Fault::Hangs] {
+            let begin = Instant::now();
+            let (_node, bonds) = node_whose_store(fault, "identities").await;
+
+            for bond in &bonds {
+                bond.ended().await;
+                let passed = begin.elapsed();
+                assert!((UNKNOWN_MAX / 2..=UNKNOWN_MAX).contains(&passed), "{fault:?}: {passed:?}");
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_open_keeps_all_of_its_sessions_from_going_idle() {
+        let (world, sessions, _) = signed_in_twice().await;
+        let ended = Ended::default();
+        let bonds = sessions.map(|identity| ended.bind(&Arc::new(identity), Traffic::Person));
+        let node = Node::watched(world, ended, Arc::clone(&bonds[0].identity()));
+
+        sleep(SECOND).await;
+
+        let kept = node.world.store.identities(&bonds.map(|bond| bond.identity().session.id)).await.unwrap();
+        assert_eq!(
+            kept.iter().map(|identity| identity.session.seen_at).collect::<Vec<_>>(),
+            [node.world.clock.now(); 2]
+        );
     }
 
     #[test]

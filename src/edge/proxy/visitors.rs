@@ -12,6 +12,7 @@ use crate::{
         session::{Identity, SessionId},
         target::{Authority, Host},
         time::Timestamp,
+        user::UserId,
     },
     edge::http::{
         cookies::{self, Found, Name},
@@ -87,6 +88,14 @@ impl Seen {
         match self {
             Self::Known(known) => Visitor::SignedIn(Arc::clone(&known.identity)),
             Self::Nobody(why) => Visitor::Anonymous(*why),
+        }
+    }
+
+    /// Whose session it is.
+    pub fn user(&self) -> Option<UserId> {
+        match self {
+            Self::Known(known) => Some(known.identity.user.id),
+            Self::Nobody(_) => None,
         }
     }
 

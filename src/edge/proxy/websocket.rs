@@ -145,8 +145,13 @@ async fn carry(
         let bytes = buffer.get(..read).unwrap_or_default();
         if bytes.is_empty() {
             half.send_replace(true);
-            to.shutdown().await?;
-            return Ok(End::Closed);
+            // It waits for all that was written before, which the other side may not read.
+            return tokio::select! {
+                biased;
+                _ = cut_of(&mut cut) => Ok(End::Cut),
+                shut = to.shutdown() => shut.map(|()| End::Closed),
+                () = abandoned(&half) => Err(io::ErrorKind::TimedOut.into()),
+            };
         }
         frames.pass(bytes);
         let mut writing = Box::pin(write(&mut to, bytes));
@@ -226,4 +231,75 @@ fn is_only_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
 
 fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a [u8]> {
     headers.get_all(name).iter().flat_map(|value| value.as_bytes().split(|&byte| byte == b',')).map(<[u8]>::trim_ascii)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{
+        pin::Pin,
+        task::{Context, Poll},
+    };
+    use tokio::{
+        io::{duplex, empty, sink},
+        time::Instant,
+    };
+
+    /// Takes everything, and never comes to its end: whoever is behind it does not read what waits.
+    struct Unread;
+
+    impl AsyncWrite for Unread {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    fn signs() -> (watch::Sender<Option<Cut>>, Signs) {
+        let (tell, cut) = watch::channel(None);
+        (tell, Signs { cut, half: watch::Sender::new(false) })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_silent_once_the_other_side_has_ended_is_waited_for_half_a_minute() {
+        let (begin, (_tell, signs)) = (Instant::now(), signs());
+        let (_silent, from) = duplex(64);
+
+        let (ended, left) =
+            tokio::join!(carry(empty(), sink(), None, signs.clone()), carry(from, sink(), Some([1; 4]), signs.clone()));
+
+        assert_eq!((ended.unwrap(), left.unwrap()), (End::Closed, End::Closed));
+        assert_eq!(begin.elapsed().as_secs(), HALF_CLOSED_MAX.as_secs());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_end_that_does_not_get_through_is_waited_for_half_a_minute() {
+        let (begin, (_tell, signs)) = (Instant::now(), signs());
+
+        let ended = carry(empty(), Unread, None, signs).await;
+
+        assert_eq!(ended.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert_eq!(begin.elapsed().as_secs(), HALF_CLOSED_MAX.as_secs());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_end_that_does_not_get_through_is_cut_at_once() {
+        let (begin, (tell, signs)) = (Instant::now(), signs());
+        let cutting = async {
+            sleep(FRAME_END_MAX).await;
+            tell.send_replace(Some(Cut::Over));
+        };
+
+        let (ended, ()) = tokio::join!(carry(empty(), Unread, None, signs), cutting);
+
+        assert_eq!(ended.unwrap(), End::Cut);
+        assert_eq!(begin.elapsed(), FRAME_END_MAX);
+    }
 }

@@ -33,13 +33,23 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
+/// What becomes of calls of one name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// They fail.
+    Fails,
+    /// They are never answered.
+    Hangs,
+}
+
 /// Which calls fail. Shared with the test.
 #[derive(Default)]
-pub(super) struct Gate {
+pub(crate) struct Gate {
     calls: AtomicUsize,
     /// The number of the call that fails; none where it is zero.
     failing: AtomicUsize,
     failed: AtomicUsize,
+    broken: Mutex<Option<(&'static str, Fault)>>,
     /// What was written down, those of nobody too.
     pub(super) events: Mutex<Vec<Event>>,
 }
@@ -50,6 +60,11 @@ impl Gate {
         self.calls.store(0, Ordering::SeqCst);
         self.failed.store(0, Ordering::SeqCst);
         self.failing.store(number, Ordering::SeqCst);
+    }
+
+    /// Breaks all calls of this name from here on.
+    pub(crate) fn breaks(&self, call: &'static str, fault: Fault) {
+        *self.broken.lock().unwrap() = Some((call, fault));
     }
 
     /// Fails nothing any more. Whether a call was failed.
@@ -70,8 +85,12 @@ impl Gated {
     async fn pass(&self, call: &str) -> Result<(), StoreError> {
         tokio::task::yield_now().await;
         let number = self.gate.calls.fetch_add(1, Ordering::SeqCst) + 1;
-        if number != self.gate.failing.load(Ordering::SeqCst) {
-            return Ok(());
+        let broken = *self.gate.broken.lock().unwrap();
+        match broken.filter(|(name, _)| *name == call) {
+            Some((_, Fault::Hangs)) => std::future::pending().await,
+            Some((_, Fault::Fails)) => {}
+            None if number == self.gate.failing.load(Ordering::SeqCst) => {}
+            None => return Ok(()),
         }
         self.gate.failed.fetch_add(1, Ordering::SeqCst);
         Err(StoreError::Unavailable(format!("{call} was failed by the test")))

@@ -94,7 +94,7 @@ async fn hold(scene: &Scene, origin: &Origin, body: &[u8]) -> Result<Token, Hold
 
 async fn taken(scene: &Scene, token: &Token, app: &str, from: u8, user: &User) -> Taken {
     let (host, target) = (host(app), path(TARGET));
-    take(&scene.world, token, &host, &target, &browser(from), &admitted(scene, user)).await.unwrap()
+    take(&scene.world, token, &host, &target, &browser(from), &admitted(scene, user), None).await.unwrap()
 }
 
 async fn body(scene: &Scene, delivery: &Delivery) -> Vec<u8> {
@@ -140,7 +140,7 @@ async fn only_its_sender_gets_a_form_in_the_same_browser_at_the_same_target() {
     refused(taken(&scene, &token, "other.example.com", 1, &ann).await);
     let elsewhere = path("/transfers?draft=2");
     let admission = admitted(&scene, &ann);
-    refused(take(&scene.world, &token, &host(APP), &elsewhere, &browser(1), &admission).await.unwrap());
+    refused(take(&scene.world, &token, &host(APP), &elsewhere, &browser(1), &admission, None).await.unwrap());
     assert!(matches!(found(&scene, &token, 2).await, Found::Gone));
     assert!(!discard(&scene.world, &token, &browser(2)).await.unwrap());
 
@@ -356,7 +356,7 @@ async fn play(events: &[Event]) -> HashMap<TokenHash, u32> {
                 let Some(admission) = decided(&scene, &people[usize::from(user)], at) else { continue };
                 assert!(at.age(scene.now()).unwrap() <= FRESH, "without an admission of now");
                 let (host, target, cookie) = (host(app), path(TARGET), browser(from));
-                let taking = take(&scene.world, &form.token, &host, &target, &cookie, &admission);
+                let taking = take(&scene.world, &form.token, &host, &target, &cookie, &admission, None);
                 let Taken::Now(delivery) = taking.await.unwrap() else { continue };
                 *given.entry(form.token.hash()).or_default() += 1;
                 assert_eq!((app, from), (APP, form.browser));

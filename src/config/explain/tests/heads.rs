@@ -87,8 +87,9 @@ fn nothing_pays_for_what_is_no_whole_request() {
     };
 
     assert_eq!(pays(&[]).outcome, Outcome::Forward);
-    assert_eq!(pays(&[PAGE, OWN]).outcome, Outcome::Forward);
-    let foreign = pays(&[PAGE, EVIL]);
+    let form = "content-type: application/x-www-form-urlencoded";
+    assert_eq!(pays(&[PAGE, OWN, form]).outcome, Outcome::Forward);
+    let foreign = pays(&[PAGE, EVIL, form]);
     assert_eq!((foreign.outcome, pays(&[SOCKET, OWN]).outcome), (Outcome::StepUp, Outcome::StepUp));
     assert_eq!(foreign.clauses.last().map(|clause| (clause.kind, clause.met)), Some(("once", false)));
     insta::assert_snapshot!(foreign.why, @"`payments` wants totp for this request alone, within 2m; the last totp, 0s ago, was for something else; no proof pays for a WebSocket, for gRPC, or for a form that another site may have sent");
