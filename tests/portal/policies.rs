@@ -53,6 +53,17 @@ policy = "standard"
   policy = "wire"
 
   [[app.route]]
+  path = "/index.php"
+  query = { wire_to = "1" }
+  policy = "wire"
+
+  [[app.route]]
+  methods = ["POST"]
+  path = "/form.php"
+  form = { action = "wire" }
+  policy = "wire"
+
+  [[app.route]]
   path = "/near"
   networks = ["here"]
   policy = "public"
@@ -101,12 +112,24 @@ async fn what_servers_would_read_in_two_ways_is_refused() {
         ("action=view", StatusCode::OK),
         ("action=view&action=wire", StatusCode::BAD_REQUEST),
         ("Action=wire", StatusCode::BAD_REQUEST),
+        ("%5Baction%5D=wire", StatusCode::BAD_REQUEST),
+        ("action%5D=wire", StatusCode::BAD_REQUEST),
+        ("action%5B=wire", StatusCode::BAD_REQUEST),
+        ("x%5Baction%5D=wire", StatusCode::OK),
+        ("wire%5Bto=1", StatusCode::BAD_REQUEST),
         ("x=1;action=wire", StatusCode::BAD_REQUEST),
         ("%zz", StatusCode::BAD_REQUEST),
     ] {
         assert_eq!(status(&format!("/index.php?{query}")).await, expected, "{query}");
     }
     assert_eq!(status("/other.php?action=view&action=wire").await, StatusCode::OK, "nobody asks there");
+
+    for (name, expected) in
+        [("x", StatusCode::OK), ("[action]", StatusCode::BAD_REQUEST), ("action]", StatusCode::BAD_REQUEST)]
+    {
+        let posted = client.post(gateway.url(APP, "/form.php")).form(&[(name, "wire")]);
+        assert_eq!(posted.send().await.unwrap().status(), expected, "{name}");
+    }
 }
 
 #[tokio::test]
