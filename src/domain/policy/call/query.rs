@@ -273,11 +273,11 @@ mod tests {
             name in r"[aAb\[\]._ ]{1,6}",
             wanted in r"(a|b|_a|a_|a_b|a\.b|a\[b)(\[[ab]\])?(\[\])?",
         ) {
-            let query: String = name.bytes().map(|byte| format!("%{byte:02x}")).collect();
+            let sent = name.replace(' ', "+");
             for read in SERVERS {
                 let (read, is_said) = (read(&name), read(&wanted));
                 if read == is_said && !read.is_empty() {
-                    prop_assert_ne!(said(&named(&wanted, "1"), &format!("{query}=1")), Said::No, "{}", read);
+                    prop_assert_ne!(said(&named(&wanted, "1"), &format!("{sent}=1")), Said::No, "{}", read);
                 }
             }
         }
