@@ -64,7 +64,8 @@ fn app(section: &Section<'_>, around: &Around<'_>, taken: &mut Taken) -> Option<
     let allowed = section.read(&key::ALLOW_IN_PATH, allowed);
     let identity = identity(section);
     let names = identity.as_ref().map_or_else(IdentityNames::remote, IdentityHeaders::names);
-    let routes = section.read(&key::ROUTE, |value| routes::routes(value, around, names.stripped()));
+    let own = fallback.as_ref().and_then(|own| own.as_ref()).map(|(policy, _)| policy);
+    let routes = section.read(&key::ROUTE, |value| routes::routes(value, around, own, names.stripped()));
     let towards = towards(section, identity);
     let (name, fallback, minimum, routes, floor) = (name?, fallback?, minimum?, routes?, floor?);
     let at_own = fallback.as_ref().map(|(policy, at)| (policy, at));

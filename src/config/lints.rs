@@ -167,7 +167,9 @@ fn tells_of_its_mode(written: &Written, reader: &Reader<'_>) {
     if let Some(at) = &written.mode_at {
         let title = "this route lets everybody pass and only reports";
         let problem = Problem::new(Code::Reports, title, at.clone(), "nothing is enforced");
-        reader.note(problem.help("leave `mode` out once the log and `doorward_reported_total` show no surprise"));
+        let help = "leave `mode` out once the log and `doorward_reported_total` show no surprise; \
+                    they show other spellings of its path, too";
+        reader.note(problem.help(help));
     }
 }
 

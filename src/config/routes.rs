@@ -63,8 +63,14 @@ struct Draft {
 
 /// Reads an app's routes.
 ///
-/// `stripped` is what no client may send to the app, so that no route can ask for it.
-pub(super) fn routes(value: &Value<'_>, around: &Around<'_>, stripped: &StripList) -> Option<Vec<Written>> {
+/// `fallback` is what holds where none of them is for a request, `stripped` is what no client may send to the app, so that no
+/// route can ask for it.
+pub(super) fn routes(
+    value: &Value<'_>,
+    around: &Around<'_>,
+    fallback: Option<&Arc<Policy>>,
+    stripped: &StripList,
+) -> Option<Vec<Written>> {
     let sections = value.sections(keys::route::SHAPE)?;
     let drafts: Vec<_> = sections.iter().map(|section| draft(section, around, stripped)).collect();
     let drafts = drafts.into_iter().collect::<Option<Vec<_>>>()?;
@@ -72,7 +78,9 @@ pub(super) fn routes(value: &Value<'_>, around: &Around<'_>, stripped: &StripLis
         .iter()
         .map(|draft| match &draft.ahead {
             None => Some(None),
-            Some(ahead) => found_ahead(ahead, &drafts, &value.placed(draft.written.policy_at.clone())).map(Some),
+            Some(ahead) => {
+                found_ahead(ahead, &drafts, fallback, &value.placed(draft.written.policy_at.clone())).map(Some)
+            }
         })
         .collect();
     drafts.into_iter().zip(resolved).map(|(draft, ahead)| Some(settled(draft.written, ahead?))).collect()
@@ -160,7 +168,12 @@ fn ahead(value: &Value<'_>) -> Option<Ahead> {
 pub(super) const LENIENT: Allowed = Allowed { semicolon: true, encoded_slash: true };
 
 /// What holds for the request that a form will be sent with: label and policy. It must be clear from method and path.
-fn found_ahead(ahead: &Ahead, drafts: &[Draft], at: &Value<'_>) -> Option<(Option<String>, Arc<Policy>)> {
+fn found_ahead(
+    ahead: &Ahead,
+    drafts: &[Draft],
+    fallback: Option<&Arc<Policy>>,
+    at: &Value<'_>,
+) -> Option<(Option<String>, Arc<Policy>)> {
     let path = CanonicalPath::parse(&ahead.path, LENIENT).ok()?;
     let (method, fields, form, now) = (ahead.method.as_str(), &NoFields, Form::Unread, Timestamp::from_millis(0));
     let call = Call { method, path: &path, query: None, fields, client: None, form, visitor: None, now };
@@ -172,24 +185,27 @@ fn found_ahead(ahead: &Ahead, drafts: &[Draft], at: &Value<'_>) -> Option<(Optio
             code: Code::Contradiction, ..Fault::new(title, label).help("write `policy = \"…\"` instead")
         })
     };
-    match meant {
+    let (label, policy) = match meant {
+        None => (None, fallback),
+        Some(draft) if draft.ahead.is_some() => {
+            return contradiction("that route waits for another one itself", "goes on");
+        }
+        Some(draft) if !draft.written.route.conditions.is_empty() => {
+            return contradiction("what holds there depends on more than method and path", "can't be known beforehand");
+        }
+        Some(Draft { written, .. }) => (written.route.label.clone(), Some(&written.route.policy)),
+    };
+    match policy {
         None => at.fail(
-            Fault::new("no route of this app is for that request", "nothing will be asked for there")
+            Fault::new("no route of this app is for that request", "it will be \"not found\"")
                 .help("look at the methods and paths of its routes"),
         ),
-        Some(draft) if draft.ahead.is_some() => contradiction("that route waits for another one itself", "goes on"),
-        Some(draft) if !draft.written.route.conditions.is_empty() => {
-            contradiction("what holds there depends on more than method and path", "can't be known beforehand")
-        }
-        Some(Draft { written, .. }) if written.route.policy.is_public() => {
+        Some(policy) if policy.is_public() => {
             contradiction("that request needs no proof", "there is nothing to ask for")
         }
-        Some(Draft { written, .. }) => {
-            let policy = &written.route.policy;
-            // A proof pays for the request alone that it is made for, so none can be made for it beforehand.
-            let policy = policy.once().map_or_else(|| Arc::clone(policy), |_| Arc::new(policy.without_once()));
-            Some((written.route.label.clone(), policy))
-        }
+        // A proof pays for the request alone that it is made for, so none can be made for it beforehand.
+        Some(policy) if policy.once().is_some() => Some((label, Arc::new(policy.without_once()))),
+        Some(policy) => Some((label, Arc::clone(policy))),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::house::{APP, upstream};
 use http::StatusCode;
-use reqwest::{Client, header};
+use reqwest::{Client, Method, header};
 use support::{
     gateway::{Gateway, Site},
     person::{Person, arrive, navigation, visit},
@@ -53,6 +53,17 @@ policy = "standard"
   policy = "wire"
 
   [[app.route]]
+  path = "/index.php"
+  query = { wire_to = "1" }
+  policy = "wire"
+
+  [[app.route]]
+  methods = ["POST"]
+  path = "/form.php"
+  form = { action = "wire" }
+  policy = "wire"
+
+  [[app.route]]
   path = "/near"
   networks = ["here"]
   policy = "public"
@@ -69,11 +80,21 @@ policy = "standard"
   [[app.route]]
   path = "/trial"
   policy = "trial"
+
+[[app]]
+name = "bare"
+hosts = ["bare.localhost"]
+upstream = ["UPSTREAM"]
+
+  [[app.route]]
+  methods = ["GET"]
+  path = "/trial"
+  policy = "trial"
 "#;
 
 /// A gateway with these rules, and Ann, who is signed in.
 async fn with_ann() -> (Gateway, Client) {
-    let site = Site::new(env!("CARGO_BIN_EXE_doorward"), &[APP, "one.tenants.localhost"]);
+    let site = Site::new(env!("CARGO_BIN_EXE_doorward"), &[APP, "one.tenants.localhost", "bare.localhost"]);
     site.configure(&[site.preamble(), RULES.replace("UPSTREAM", &upstream().await)].concat());
     let ann = Person::add(&site, "ann", &["staff"]);
     let gateway = site.start().await;
@@ -85,7 +106,7 @@ async fn with_ann() -> (Gateway, Client) {
 
 /// A gateway with these rules, and Bob, who has nothing but his password.
 async fn with_bob() -> (Gateway, Person) {
-    let site = Site::new(env!("CARGO_BIN_EXE_doorward"), &[APP]);
+    let site = Site::new(env!("CARGO_BIN_EXE_doorward"), &[APP, "bare.localhost"]);
     site.configure(&[site.preamble(), RULES.replace("UPSTREAM", &upstream().await)].concat());
     let bob = Person::add_without_app(&site, "bob", &[]);
     (site.start().await, bob)
@@ -101,12 +122,24 @@ async fn what_servers_would_read_in_two_ways_is_refused() {
         ("action=view", StatusCode::OK),
         ("action=view&action=wire", StatusCode::BAD_REQUEST),
         ("Action=wire", StatusCode::BAD_REQUEST),
+        ("%5Baction%5D=wire", StatusCode::BAD_REQUEST),
+        ("action%5D=wire", StatusCode::BAD_REQUEST),
+        ("action%5B=wire", StatusCode::BAD_REQUEST),
+        ("x%5Baction%5D=wire", StatusCode::OK),
+        ("wire%5Bto=1", StatusCode::BAD_REQUEST),
         ("x=1;action=wire", StatusCode::BAD_REQUEST),
         ("%zz", StatusCode::BAD_REQUEST),
     ] {
         assert_eq!(status(&format!("/index.php?{query}")).await, expected, "{query}");
     }
     assert_eq!(status("/other.php?action=view&action=wire").await, StatusCode::OK, "nobody asks there");
+
+    for (name, expected) in
+        [("x", StatusCode::OK), ("[action]", StatusCode::BAD_REQUEST), ("action]", StatusCode::BAD_REQUEST)]
+    {
+        let posted = client.post(gateway.url(APP, "/form.php")).form(&[(name, "wire")]);
+        assert_eq!(posted.send().await.unwrap().status(), expected, "{name}");
+    }
 }
 
 #[tokio::test]
@@ -146,6 +179,36 @@ async fn what_only_reports_forwards_and_is_counted() {
     let line = r#"doorward_reported_total{app="app",policy="trial",instead="sign-in"} 1"#;
     assert!(counted.contains(line), "{counted}");
     assert!(gateway.log().contains("the policy only reports"), "{}", gateway.log());
+}
+
+/// Row 27: and shows before it is enforced whom that will hit, whatever takes them until then.
+#[tokio::test]
+async fn what_only_reports_counts_what_it_will_take_once_it_is_enforced_and_keeps_nobody_out() {
+    let (gateway, bob) = with_bob().await;
+    let client = gateway.client();
+    let login = visit(&client, &gateway.url(APP, "/")).await;
+    assert_eq!(bob.type_password(&client, &login).await.text, "GET / for bob");
+    let said = async |client: &Client, method: Method, host: &str, path: &str| {
+        let answer = navigation(client.request(method, gateway.url(host, path))).send().await.unwrap();
+        answer.text().await.unwrap()
+    };
+    let stranger = gateway.client();
+
+    // The app's own policy has these until then, and lets Bob pass.
+    assert_eq!(said(&client, Method::GET, APP, "/Trial").await, "GET /Trial for bob");
+    assert_eq!(said(&client, Method::GET, APP, "/trial/").await, "GET /trial/ for bob");
+    let kept_out = navigation(stranger.get(gateway.url(APP, "/Trial"))).send().await.unwrap();
+    assert_eq!(kept_out.status(), StatusCode::FOUND, "it opens nothing that others protect");
+    // Elsewhere nothing else has them.
+    assert_eq!(said(&stranger, Method::GET, "bare.localhost", "/Trial/").await, "GET /Trial/ for nobody");
+    assert_eq!(said(&stranger, Method::OPTIONS, "bare.localhost", "/trial").await, "OPTIONS /trial for nobody");
+
+    let metrics = format!("http://127.0.0.1:{}/metrics", gateway.site.admin);
+    let counted = gateway.client().get(metrics).send().await.unwrap().text().await.unwrap();
+    for (app, instead, times) in [("app", "step-up", 2), ("bare", "sign-in", 2)] {
+        let line = format!(r#"doorward_reported_total{{app="{app}",policy="trial",instead="{instead}"}} {times}"#);
+        assert!(counted.contains(&line), "{line} {counted}");
+    }
 }
 
 #[tokio::test]

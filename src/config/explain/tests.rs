@@ -253,6 +253,7 @@ policy = "standard"
 route = [
     { path = "/pay", methods = ["POST"], form = { op = "transfer" }, policy = "once" },
     { path = "/new", before = "POST /wire" },
+    { path = "/draft", before = "POST /letters" },
     { path = "/wire", methods = ["POST"], policy = "once" },
     { path = "/desk", policy = "desk" },
 ]
@@ -281,6 +282,23 @@ fn what_pays_for_a_request_is_told_apart_from_what_was_proven() {
     }
     let early = strictly("GET https://payroll.example.com/new", &["password 1m ago"], |request| request);
     assert_eq!((early.outcome, early.policy.as_deref()), (Outcome::Forward, Some("once")), "{early}");
+    let of_the_app = strictly("GET https://payroll.example.com/draft", &[], |request| request);
+    assert_eq!((of_the_app.outcome, of_the_app.policy.as_deref()), (Outcome::SignIn, Some("standard")), "{of_the_app}");
+}
+
+#[test]
+fn a_route_that_only_reports_stands_in_where_there_is_nothing_else() {
+    let trial = STRICT.replace("policy = \"desk\" }", "policy = \"desk\", mode = \"report\" }");
+    let alone = trial.replace("policy = \"standard\"\n", "").replace("POST /letters", "POST /wire");
+    let told = |text: &str| {
+        let request = Request::parse("GET https://payroll.example.com/Desk/").unwrap();
+        let told = explain(&settings(text), &request, None, &[], None, NOON);
+        let decides = told.way.tries.iter().position(|tried| tried.decides);
+        (told.outcome, decides, told.way.tries.len(), told.way.tries.last().unwrap().mismatch.is_some())
+    };
+
+    assert_eq!(told(&trial), (Outcome::SignIn, None, 5, true));
+    assert_eq!(told(&alone), (Outcome::Report, Some(4), 5, false));
 }
 
 #[test]

@@ -10,9 +10,9 @@ use crate::{
     domain::{
         policy::{
             Decision, Policy, Visitor, WhyAnonymous, WhyDenied,
-            call::{Call, Fields, Form, Mismatch, extract::Extract},
+            call::{Call, Fields, Form, extract::Extract},
             demand::Demand,
-            route::{App, Apps, Route, Unsettled},
+            route::{App, Apps, Unsettled},
         },
         record::Demanded,
         target::{
@@ -226,8 +226,11 @@ fn at_the_door(head: &Head<'_>, written: &AppSettings, path: Option<&CanonicalPa
 }
 
 fn tries(app: &App, call: &Call<'_>, whence: Whence<'_>) -> Vec<Try> {
-    let mut settled = false;
-    let tell = |(_, route, fit): (usize, &Route, Result<(), Mismatch>)| {
+    let (mut settled, mut all) = (false, Vec::<Try>::new());
+    for (place, route, fit) in app.tries(call) {
+        if settled && place < all.len() {
+            break;
+        }
         let unfit = match whence {
             Whence::Recorded { extract, .. } => recorded::unfit(extract, route, fit, call),
             Whence::Described(..) => fit.err().map(recorded::Unfit::Part),
@@ -238,9 +241,15 @@ fn tries(app: &App, call: &Call<'_>, whence: Whence<'_>) -> Vec<Try> {
         settled |= stops;
         let (part, mismatch) = unfit.map(|unfit| words::unfit(&unfit, route, call)).unzip();
         let path = route.path.as_str().to_owned();
-        Try { route: words::route(route), path, label: route.label.clone(), part, mismatch, decides }
-    };
-    app.tries(call).map(tell).collect()
+        let tried = Try { route: words::route(route), path, label: route.label.clone(), part, mismatch, decides };
+        match all.get_mut(place) {
+            None => all.push(tried),
+            // It stands in, for there is nothing else.
+            Some(earlier) if stops => *earlier = tried,
+            Some(_) => {}
+        }
+    }
+    all
 }
 
 impl Try {

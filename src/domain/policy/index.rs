@@ -11,7 +11,7 @@
 use super::{
     call::{
         Conditions, Wanted,
-        query::{Part, Query, folded, folded_value},
+        query::{Part, Query, folded, folded_value, readings},
     },
     glob::{PathGlob, Step},
 };
@@ -34,14 +34,13 @@ pub struct Index {
 struct Bucket {
     /// Those that ask for no parameter.
     plain: Vec<usize>,
-    /// The others, by the folded name of the first one that they ask for.
-    by_name: HashMap<String, Vec<Asking>>,
+    /// The others, by each folded reading of the name of the first one that they ask for, then by that name.
+    by_name: HashMap<String, HashMap<String, Asking>>,
 }
 
-/// Places that ask first for a parameter of this name.
-#[derive(Debug)]
+/// Places that ask first for one parameter.
+#[derive(Debug, Default)]
 struct Asking {
-    name: String,
     all: Vec<usize>,
     /// Those that any value will do for.
     anything: Vec<usize>,
@@ -159,18 +158,9 @@ impl Index {
 impl Bucket {
     fn add(&mut self, place: usize, conditions: &Conditions) {
         let Some(first) = conditions.query.first() else { return self.plain.push(place) };
-        let named = self.by_name.entry(folded(&first.name).collect()).or_default();
-        let at = named.iter().position(|asking| asking.name == first.name).unwrap_or_else(|| {
-            let (all, anything, by_value) = Default::default();
-            named.push(Asking { name: first.name.clone(), all, anything, by_value });
-            named.len() - 1
-        });
-        if let Some(asking) = named.get_mut(at) {
-            asking.all.push(place);
-            match &first.wanted {
-                Wanted::Anything => asking.anything.push(place),
-                Wanted::Text(text) => asking.by_value.entry(folded_value(text)).or_default().push(place),
-            }
+        for reading in readings(&first.name) {
+            let named = self.by_name.entry(folded(reading).collect()).or_default();
+            named.entry(first.name.clone()).or_default().add(place, &first.wanted);
         }
     }
 
@@ -185,7 +175,7 @@ impl Bucket {
                 Part::Pair(Some(name), value) => self.propose_by(name, value.as_deref(), see),
                 Part::Pair(None, _) => self.all(see),
                 Part::Names(names) => names.iter().for_each(|name| match name {
-                    Some(name) => self.of(name).for_each(|asking| see(&asking.all)),
+                    Some(name) => self.of(name).for_each(|(_, asking)| see(&asking.all)),
                     None => self.all(see),
                 }),
             }
@@ -193,9 +183,9 @@ impl Bucket {
     }
 
     fn propose_by<'a>(&'a self, name: &str, value: Option<&str>, see: &mut impl FnMut(&'a [usize])) {
-        for asking in self.of(name) {
+        for (wanted, asking) in self.of(name) {
             match value {
-                Some(value) if asking.name == name => asking.with(&folded_value(value), see),
+                Some(value) if wanted == name => asking.with(&folded_value(value).collect::<String>(), see),
                 // Nobody can tell what such a spelling says.
                 _ => see(&asking.all),
             }
@@ -206,10 +196,10 @@ impl Bucket {
         see(&self.plain);
         for named in &conditions.query {
             let value = match &named.wanted {
-                Wanted::Text(text) => Some(folded_value(text)),
+                Wanted::Text(text) => Some(folded_value(text).collect::<String>()),
                 Wanted::Anything => None,
             };
-            for asking in self.of(&named.name).filter(|asking| asking.name == named.name) {
+            for (_, asking) in self.of(&named.name).filter(|(name, _)| **name == named.name) {
                 match &value {
                     Some(value) => asking.with(value, see),
                     None => see(&asking.anything),
@@ -218,17 +208,29 @@ impl Bucket {
         }
     }
 
-    fn of(&self, name: &str) -> impl Iterator<Item = &Asking> {
-        self.by_name.get(&folded(name).collect::<String>()).into_iter().flatten()
+    fn of(&self, name: &str) -> impl Iterator<Item = (&String, &Asking)> {
+        readings(name).filter_map(|name| self.by_name.get(&folded(name).collect::<String>())).flatten()
     }
 
     fn all<'a>(&'a self, see: &mut impl FnMut(&'a [usize])) {
         see(&self.plain);
-        self.by_name.values().flatten().for_each(|asking| see(&asking.all));
+        self.by_name.values().flat_map(HashMap::values).for_each(|asking| see(&asking.all));
     }
 }
 
 impl Asking {
+    fn add(&mut self, place: usize, wanted: &Wanted) {
+        if self.all.last() == Some(&place) {
+            // Its two readings are folded to one.
+            return;
+        }
+        self.all.push(place);
+        match wanted {
+            Wanted::Anything => self.anything.push(place),
+            Wanted::Text(text) => self.by_value.entry(folded_value(text).collect()).or_default().push(place),
+        }
+    }
+
     fn with<'a>(&'a self, value: &str, see: &mut impl FnMut(&'a [usize])) {
         see(&self.anything);
         if let Some(places) = self.by_value.get(value) {
@@ -241,8 +243,12 @@ impl Asking {
 mod tests {
     use super::*;
     use crate::domain::{
-        policy::{call::Named, glob::Compare},
+        policy::{
+            call::{Call, Form, Mismatch, Named, NoFields},
+            glob::Compare,
+        },
         target::Allowed,
+        time::Timestamp,
     };
     use proptest::prelude::*;
 
@@ -290,6 +296,31 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(4096))]
+
+        /// What no query can be denied to say is proposed, in whatever spelling it says so.
+        #[test]
+        fn a_route_is_shown_unless_the_query_surely_gainsays_it(
+            wanted in prop::collection::vec((r"(a|A|b|_|\[|\]){1,3}", prop::sample::select(&["1", "K", "*"][..])), 1..6),
+            query in r"((a|A|b|_|\.|\+|\[|%5[bD]|%|;){0,4}(|=1|=2|=k|=%E2%84%AA)&?){0,3}",
+        ) {
+            let mut index = Index::default();
+            let named = |(name, text): &(String, &str)| {
+                let wanted = if *text == "*" { Wanted::Anything } else { Wanted::Text((*text).to_owned()) };
+                Conditions { query: vec![Named { name: name.clone(), wanted }], ..Conditions::default() }
+            };
+            let all: Vec<_> = wanted.iter().map(named).collect();
+            for (place, conditions) in all.iter().enumerate() {
+                index.add(place, &PathGlob::parse("/a").unwrap(), conditions);
+            }
+            let path = CanonicalPath::parse("/a", Allowed::default()).unwrap();
+            let mut shown = Vec::new();
+            index.propose(&path, &Query::of(Some(&query)), &mut |places| shown.extend(places));
+            let (fields, form, now) = (&NoFields, Form::Unread, Timestamp::from_millis(0));
+            let call = Call { method: "GET", path: &path, query: Some(&query), fields, client: None, form, visitor: None, now };
+            for (place, conditions) in all.iter().enumerate() {
+                prop_assert!(conditions.fit(&call) == Err(Mismatch::Query) || shown.contains(&place), "{conditions:?}");
+            }
+        }
 
         #[test]
         fn whatever_takes_all_or_some_of_a_glob_is_shown(

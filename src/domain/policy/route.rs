@@ -78,6 +78,8 @@ pub struct App {
 pub struct Routes {
     list: Vec<Route>,
     index: Index,
+    /// Places of those that would take more if they were enforced.
+    on_trial: Vec<usize>,
 }
 
 impl From<Vec<Route>> for Routes {
@@ -86,7 +88,9 @@ impl From<Vec<Route>> for Routes {
         for (place, route) in list.iter().enumerate() {
             index.add(place, &route.path, &route.conditions);
         }
-        Self { list, index }
+        let on_trial =
+            list.iter().enumerate().filter(|(_, route)| route.is_on_trial()).map(|(place, _)| place).collect();
+        Self { list, index, on_trial }
     }
 }
 
@@ -231,12 +235,10 @@ impl App {
         self.routes.index.propose(call.path, &read.query, &mut |places| {
             let nearer = places.iter().take_while(|place| first.is_none_or(|(first, ..)| **place < first));
             let tried = nearer.filter_map(|&place| self.routes.get(place).map(|route| (place, route)));
-            let fitting = tried.map(|(place, route)| (place, route, route.fits_read(call, &read))).find(|(.., fit)| {
-                matches!(fit, Ok(()) | Err(Mismatch::Unasked | Mismatch::Unread | Mismatch::Unclear))
-            });
-            first = fitting.or(first);
+            let mut fits = tried.map(|(place, route)| (place, route, route.fits_read(call, &read)));
+            first = fits.find(|(.., fit)| settles(*fit)).or(first);
         });
-        match first {
+        match first.or_else(|| self.last_tries(call).find(|(.., fit)| settles(*fit))) {
             Some((_, _, Err(Mismatch::Unasked))) => Err(Unsettled::Unasked),
             Some((_, _, Err(Mismatch::Unread))) => Err(Unsettled::Unread),
             Some((route, _, Err(_))) => Err(Unsettled::Unclear { route }),
@@ -245,11 +247,33 @@ impl App {
         }
     }
 
-    /// Every route in order with its verdict: what `explain` prints. The first that fits is what
-    /// [`matched`](Self::matched) finds.
+    /// Every route in order with its verdict, then once more those that stand in where there is nothing else. The first that
+    /// fits is what [`matched`](Self::matched) finds.
     pub fn tries<'a>(&'a self, call: &Call<'_>) -> impl Iterator<Item = (usize, &'a Route, Result<(), Mismatch>)> {
         let read = Read::of(call);
-        self.routes.iter().enumerate().map(move |(at, route)| (at, route, route.fits_read(call, &read)))
+        let tries = self.routes.iter().enumerate().map(move |(at, route)| (at, route, route.fits_read(call, &read)));
+        tries.chain(self.last_tries(call))
+    }
+
+    /// What only reports takes what is for no other route as it will once it is enforced, for that keeps nobody out: an app
+    /// without a policy of its own has nothing else for it.
+    fn last_tries<'a>(&'a self, call: &Call<'_>) -> impl Iterator<Item = (usize, &'a Route, Result<(), Mismatch>)> {
+        self.enforced_tries(call).filter(|_| self.fallback.is_none())
+    }
+
+    fn enforced_tries<'a>(&'a self, call: &Call<'_>) -> impl Iterator<Item = (usize, &'a Route, Result<(), Mismatch>)> {
+        let read = Read::of(call);
+        let on_trial = self.routes.on_trial.iter().filter_map(|&place| Some((place, self.routes.get(place)?)));
+        on_trial.map(move |(place, route)| (place, route, route.fits_enforced(call, &read)))
+    }
+
+    /// The route before the one that was found that only reports, and would take the request if it were enforced; or may take
+    /// it, where nobody has looked who sends it.
+    pub fn on_trial<'a>(&'a self, call: &Call<'_>, found: &Matched<'_>) -> Option<Matched<'a>> {
+        let is_before = |place: usize| found.route.is_none_or(|(found, _)| place < found);
+        let mut tries = self.enforced_tries(call).take_while(|(place, ..)| is_before(*place));
+        let (place, route, _) = tries.find(|(.., fit)| matches!(fit, Ok(()) | Err(Mismatch::Unasked)))?;
+        Some(Matched { route: Some((place, route)), policy: &route.policy })
     }
 
     /// The policy of that name, if this app enforces it anywhere. Where one route asks early for what another wants, theirs
@@ -285,15 +309,28 @@ impl Route {
     }
 
     fn fits_read(&self, call: &Call<'_>, read: &Read<'_>) -> Result<(), Mismatch> {
-        if !self.path.matches(call.path, self.compare()) {
+        self.fits_where(self.policy.opens(), call, read)
+    }
+
+    /// Whether it would be for such a request if it were enforced.
+    fn fits_enforced(&self, call: &Call<'_>, read: &Read<'_>) -> Result<(), Mismatch> {
+        self.fits_where(self.policy.is_public(), call, read)
+    }
+
+    fn fits_where(&self, opens: bool, call: &Call<'_>, read: &Read<'_>) -> Result<(), Mismatch> {
+        if !self.path.matches(call.path, self.compare_where(opens)) {
             return Err(Mismatch::Path);
         }
         let method = call.method;
-        if self.methods.is_empty() || self.lists(method) || (self.lists("GET") && self.judged_like_get(method)) {
+        if self.methods.is_empty() || self.lists(method) || (self.lists("GET") && is_judged_like_get(method, opens)) {
             self.conditions.fit_read(call, read)
         } else {
             Err(Mismatch::Method)
         }
+    }
+
+    fn is_on_trial(&self) -> bool {
+        self.policy.opens() && !self.policy.is_public()
     }
 
     /// Whether this route opens what the later `other` would protect, for some requests at least, and is no exception to it: one
@@ -319,16 +356,24 @@ impl Route {
 
     /// Whether no request gets past this route to the later `other`. May say no where it is so, never the reverse.
     pub fn takes_all(&self, other: &Self) -> bool {
-        // A rule that opens GET leaves OPTIONS to a later one that protects GET (PA-12).
-        let is_as_wide = !self.policy.opens() || other.policy.opens();
-        is_as_wide
-            && self.has_methods_of(other)
+        let covers = |opens: bool, others_opens: bool| {
+            // A rule that opens GET leaves OPTIONS to a later one that protects GET (PA-12).
+            (!opens || others_opens)
+                && self.path.covers(self.compare_where(opens), &other.path, other.compare_where(others_opens))
+        };
+        self.has_methods_of(other)
             && self.conditions.ask_no_more_than(&other.conditions)
-            && self.path.covers(self.compare(), &other.path, other.compare())
+            && covers(self.policy.opens(), other.policy.opens())
+            // What only reports may stand in where there is nothing else.
+            && (!other.is_on_trial() || covers(self.policy.is_public(), false))
     }
 
     fn compare(&self) -> Compare {
-        if self.policy.opens() || self.case_sensitive { Compare::Exactly } else { Compare::Loosely }
+        self.compare_where(self.policy.opens())
+    }
+
+    fn compare_where(&self, opens: bool) -> Compare {
+        if opens || self.case_sensitive { Compare::Exactly } else { Compare::Loosely }
     }
 
     /// Whether it names all methods that another is for.
@@ -347,16 +392,21 @@ impl Route {
     fn lists(&self, method: &str) -> bool {
         self.methods.iter().any(|listed| listed == method)
     }
+}
 
-    /// HEAD is GET without a body. OPTIONS and methods nobody has heard of must not slip past a rule that protects
-    /// GET (PA-12); a rule that opens GET opens no more than that.
-    fn judged_like_get(&self, method: &str) -> bool {
-        match method {
-            "HEAD" => true,
-            "POST" | "PUT" | "PATCH" | "DELETE" => false,
-            _ => !self.policy.opens(),
-        }
+/// HEAD is GET without a body. OPTIONS and methods nobody has heard of must not slip past a rule that protects GET (PA-12); a
+/// rule that opens GET opens no more than that.
+fn is_judged_like_get(method: &str, opens: bool) -> bool {
+    match method {
+        "HEAD" => true,
+        "POST" | "PUT" | "PATCH" | "DELETE" => false,
+        _ => !opens,
     }
+}
+
+/// Whether no later route is asked.
+fn settles(fit: Result<(), Mismatch>) -> bool {
+    matches!(fit, Ok(()) | Err(Mismatch::Unasked | Mismatch::Unread | Mismatch::Unclear))
 }
 
 #[cfg(test)]

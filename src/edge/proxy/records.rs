@@ -10,7 +10,12 @@ use super::{
 };
 use crate::{
     domain::{
-        policy::{Decision, Mode, Visitor, call::verdicts::Verdicts, demand::Demand, route::Matched},
+        policy::{
+            Decision, Mode, Visitor,
+            call::{Call, Form, verdicts::Verdicts},
+            demand::Demand,
+            route::Matched,
+        },
         record::{Demanded, Hitch, Outcome, Record, Sender},
         target::CanonicalPath,
         time::Timestamp,
@@ -177,6 +182,40 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             route: matched.and_then(Matched::path).map(str::to_owned),
             policy: matched.map(|matched| matched.policy.name.clone()),
         });
+    }
+
+    /// Tells what a route that only reports would do with a request that another let pass, once it is enforced: then it has
+    /// other spellings of its paths, too.
+    pub(super) async fn tell_of_trial(
+        &self,
+        served: &Served,
+        asked: &Asked<'_>,
+        (path, query): (&CanonicalPath<'_>, Option<&str>),
+        known: &Known<'_>,
+        matched: &Matched<'_>,
+    ) {
+        let form = if known.form.is_empty() { Form::Unread } else { Form::Judged(&known.form) };
+        let (method, client) = (asked.method.as_str(), Some(asked.client));
+        let on_trial = |visitor: Option<&Visitor>| {
+            let fields = &Left::of(asked.headers, &served.names);
+            let call = Call { method, path, query, fields, client, form, visitor, now: known.now };
+            served.app.on_trial(&call, matched)
+        };
+        if on_trial(known.visitor.as_ref()).is_none() {
+            return;
+        }
+        let visitor = match &known.visitor {
+            Some(visitor) => visitor.clone(),
+            None => match self.look(asked).await {
+                Ok(seen) => seen.visitor(),
+                Err(_) => return,
+            },
+        };
+        let Some(trial) = on_trial(Some(&visitor)) else { return };
+        let decision = trial.policy.decide(&visitor, known.now);
+        if Outcome::of(&decision) == Outcome::Report {
+            self.log(served, asked, &Judged::Policy(&decision, &trial), Outcome::Report);
+        }
     }
 
     fn log(&self, served: &Served, asked: &Asked<'_>, judged: &Judged<'_>, outcome: Outcome) {

@@ -321,6 +321,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         self.note(served, asked, &known, &Judged::Policy(&decision, &matched));
         let missing = match decision {
             Decision::Admit(admission) => {
+                self.tell_of_trial(served, asked, (&path, query), &known, &matched).await;
                 let form = known.form;
                 return Ok(Passage { admission, seen, matched, path, now, pays, form });
             }

@@ -7,7 +7,7 @@
 
 use super::{
     Conditions, Fields, Named, Wanted, folds_to_same,
-    query::{decoded, loosely_same},
+    query::{decoded, is_read_as, loosely_same, readings},
 };
 use crate::domain::{policy::route::App, target::path::check_query};
 use serde::{Deserialize, Serialize};
@@ -267,7 +267,9 @@ impl Extract {
     }
 
     fn tells_parameter(&self, named: &Named) -> bool {
-        let was_read = self.reads.query.iter().any(|read| loosely_same(&read.name, &named.name));
+        // What would have been kept for one reading of its name might not for the other.
+        let was_read =
+            readings(&named.name).all(|reading| self.reads.query.iter().any(|read| is_read_as(&read.name, reading)));
         let is_hidden = || {
             // Of a name that some servers take for this one, the value does not matter.
             let is_it = |raw: &String| !raw.contains(';') && decoded(raw).as_ref() == Some(&named.name);

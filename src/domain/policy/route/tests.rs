@@ -94,6 +94,34 @@ fn a_method_never_lowers_protection() {
 }
 
 #[test]
+fn what_only_reports_keeps_nobody_out_and_opens_nothing_that_another_refuses() {
+    let trial = Arc::new(Policy { mode: Mode::Report, ..Policy::clone(&protecting("trial")) });
+    let routes = || vec![route(&["GET"], "/reports", &trial), route(&["POST"], "/**", &protecting("strict"))];
+    let alone = app(routes(), None);
+    for (method, path) in [("GET", "/reports"), ("GET", "/reports/"), ("HEAD", "/Reports"), ("OPTIONS", "/reports")] {
+        assert_eq!(policy_of(&alone, method, path).as_deref(), Some("trial"), "{method} {path}");
+    }
+    assert_eq!(policy_of(&alone, "DELETE", "/reports"), None);
+    assert_eq!(policy_of(&alone, "POST", "/Reports").as_deref(), Some("strict"));
+
+    let app = app(routes(), Some(protecting("own")));
+    for (method, path, told) in [
+        ("GET", "/Reports", true),
+        ("OPTIONS", "/reports", true),
+        ("POST", "/reports", false),
+        ("DELETE", "/reports", false),
+        ("GET", "/other", false),
+    ] {
+        let path = CanonicalPath::parse(path, Allowed::default()).unwrap();
+        let call = call(method, &path);
+        let found = app.matched(&call).unwrap().unwrap();
+        assert_ne!(found.policy.name, "trial", "{method} {path:?}");
+        let on_trial = app.on_trial(&call, &found);
+        assert_eq!(on_trial.map(|trial| trial.policy.name.as_str()), told.then_some("trial"), "{method} {path:?}");
+    }
+}
+
+#[test]
 fn a_method_in_another_letter_case_is_refused() {
     let app = payroll();
     for (method, path) in [("post", "/transfers/1"), ("Put", "/transfers/1"), ("get", "/healthz"), ("patcH", "/x")] {

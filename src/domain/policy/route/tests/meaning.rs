@@ -13,6 +13,8 @@ struct Row {
     methods: &'static [&'static str],
     glob: &'static str,
     opens: bool,
+    /// Whether it protects, but only reports.
+    reports: bool,
     case_sensitive: bool,
     /// What `action` must be in the query; `*` is anything.
     query: Option<&'static str>,
@@ -64,6 +66,11 @@ const PIECES: &[Piece] = &[
     ("action=delet%", Says::Doubt),
     ("Action=view", Says::Doubt),
     ("action[]=x", Says::Doubt),
+    ("%5Baction%5D=delete", Says::Doubt),
+    ("action]=view", Says::Doubt),
+    ("[action=x", Says::Doubt),
+    ("x[action]=delete", Says::Nothing),
+    ("action_by=delete", Says::Nothing),
     ("x;action=y", Says::Doubt),
     ("%zz=1", Says::Doubt),
     ("x=1", Says::Nothing),
@@ -217,9 +224,19 @@ fn is_for(row: &Row, method: &str) -> bool {
     row.methods.is_empty() || has(&method) || reads_only || (has(&"GET") && is_odd && !row.opens)
 }
 
-fn meaning(rows: &[Row], sent: &Sent, path: &str) -> Meaning {
-    for (at, row) in rows.iter().enumerate() {
-        if !is_of_glob(row.glob, path, row.opens || row.case_sensitive) || !is_for(row, sent.method) {
+/// What only reports is public at first, and stands in as if it were enforced where there is nothing else at all.
+fn meaning(rows: &[Row], fallback: bool, sent: &Sent, path: &str) -> Meaning {
+    let public = |row: &Row| Row { opens: row.opens || row.reports, ..row.clone() };
+    let first = first_of(rows.iter().map(public).enumerate(), sent, path);
+    if first != Meaning::Fallback || fallback {
+        return first;
+    }
+    first_of(rows.iter().cloned().enumerate().filter(|(_, row)| row.reports), sent, path)
+}
+
+fn first_of(rows: impl Iterator<Item = (usize, Row)>, sent: &Sent, path: &str) -> Meaning {
+    for (at, row) in rows {
+        if !is_of_glob(row.glob, path, row.opens || row.case_sensitive) || !is_for(&row, sent.method) {
             continue;
         }
         let yes = |yes: bool| if yes { Answer::Yes } else { Answer::No };
@@ -287,7 +304,8 @@ impl Row {
             }),
             who: (!who.is_empty()).then_some(Who::AllOf(who)),
         };
-        let policy = policy(&at.to_string(), access);
+        let mode = if self.reports { Mode::Report } else { Mode::Enforce };
+        let policy = Arc::new(Policy { mode, ..Policy::new(at.to_string(), access) });
         Route { case_sensitive: self.case_sensitive, conditions, ..route(self.methods, self.glob, &policy) }
     }
 }
@@ -360,20 +378,24 @@ fn any_rows() -> impl Strategy<Value = Vec<Row>> {
     ];
     const ONLY: &[Only] = &[Only::FromTheOffice, Only::ByDay, Only::ForStaff, Only::ForAnn];
     const METHODS: &[&[&str]] = &[&[], &[], &["GET"], &["POST"], &["GET", "POST"], &["HEAD", "DELETE"]];
-    let what = (one_of(METHODS), one_of(GLOBS), any::<bool>(), any::<bool>());
+    let does = one_of(&[(false, false), (false, false), (true, false), (true, false), (false, true)]);
+    let what = (one_of(METHODS), one_of(GLOBS), does, any::<bool>());
     let values = || prop_oneof![3 => Just(None), 2 => one_of(&[Some("delete"), Some("view"), Some("*")])];
     let asks = (values(), values(), prop_oneof![4 => Just(None), 1 => one_of(&[Some("1"), Some("*")])]);
     let only = prop_oneof![2 => Just(Vec::new()), 1 => prop::sample::subsequence(ONLY, 1..3)];
-    let row = (what, asks, only).prop_map(|((methods, glob, opens, case_sensitive), (query, form, field), only)| Row {
-        methods,
-        glob,
-        opens,
-        case_sensitive,
-        query,
-        form,
-        field,
-        only,
-    });
+    let row = (what, asks, only).prop_map(
+        |((methods, glob, (opens, reports), case_sensitive), (query, form, field), only)| Row {
+            methods,
+            glob,
+            opens,
+            reports,
+            case_sensitive,
+            query,
+            form,
+            field,
+            only,
+        },
+    );
     prop::collection::vec(row, 0..8)
 }
 
@@ -474,11 +496,29 @@ proptest! {
         let app = table(&rows, fallback);
         let path = CanonicalPath::parse(sent.path, Allowed::default()).unwrap();
         with_call(&sent, &path, |call| {
-            prop_assert_eq!(found(&app, call), meaning(&rows, &sent, sent.path));
+            prop_assert_eq!(found(&app, call), meaning(&rows, fallback, &sent, sent.path));
             // What `explain` prints is the same walk.
             let first = app.tries(call).find(|(.., fit)| fit.is_ok()).map(|(at, ..)| at);
             let matched = app.matched(call).map(|matched| matched.and_then(|matched| matched.route.map(|(at, _)| at)));
             prop_assert!(matched.is_err() || matched == Ok(first));
+            Ok(())
+        })?;
+    }
+
+    /// What a trial tells of is what enforcing the route changes.
+    #[test]
+    fn what_is_told_of_a_route_that_only_reports_is_what_it_takes_once_it_is_enforced(rows in any_rows(), sent in any_sent()) {
+        let who = if sent.who == Sender::NobodyLooked { Sender::Stranger } else { sent.who };
+        let sent = Sent { who, ..sent };
+        let app = table(&rows, true);
+        let path = CanonicalPath::parse(sent.path, Allowed::default()).unwrap();
+        with_call(&sent, &path, |call| {
+            let Ok(Some(found)) = app.matched(call) else { return Ok(()) };
+            if let Some((told, _)) = app.on_trial(call, &found).and_then(|told| told.route) {
+                let enforced: Vec<_> =
+                    rows.iter().enumerate().map(|(at, row)| Row { reports: row.reports && at != told, ..row.clone() }).collect();
+                prop_assert_eq!(meaning(&enforced, true, &sent, sent.path), Meaning::Route(told));
+            }
             Ok(())
         })?;
     }
@@ -494,7 +534,7 @@ proptest! {
             let Ok(Some(matched)) = app.matched(call) else { return Ok(()) };
             for read in SERVERS {
                 let served = read(path.as_str());
-                let policy = match meaning(&rows, &sent, &served) {
+                let policy = match meaning(&rows, true, &sent, &served) {
                     Meaning::Route(at) => at.to_string(),
                     _ => "own".to_owned(),
                 };
@@ -505,9 +545,9 @@ proptest! {
     }
 
     #[test]
-    fn a_route_that_can_be_reached_is_never_called_unreachable(rows in any_rows(), sent in any_sent()) {
-        if let Meaning::Route(reached) = meaning(&rows, &sent, sent.path) {
-            let app = table(&rows, false);
+    fn a_route_that_can_be_reached_is_never_called_unreachable(rows in any_rows(), fallback: bool, sent in any_sent()) {
+        if let Meaning::Route(reached) = meaning(&rows, fallback, &sent, sent.path) {
+            let app = table(&rows, fallback);
             prop_assert!(!app.routes[..reached].iter().any(|earlier| earlier.takes_all(&app.routes[reached])));
         }
     }
@@ -515,12 +555,12 @@ proptest! {
     /// PA-10: whatever an earlier route opens, the later one that would have protected it was told.
     #[test]
     fn what_is_opened_and_would_be_protected_is_hidden_or_an_exception(rows in any_rows(), sent in any_sent()) {
-        let Meaning::Route(reached) = meaning(&rows, &sent, sent.path) else { return Ok(()) };
-        let Meaning::Route(next) = meaning(&rows[reached + 1..], &sent, sent.path) else { return Ok(()) };
+        let Meaning::Route(reached) = meaning(&rows, true, &sent, sent.path) else { return Ok(()) };
+        let Meaning::Route(next) = meaning(&rows[reached + 1..], true, &sent, sent.path) else { return Ok(()) };
         let app = table(&rows, false);
         let (open, later) = (&app.routes[reached], &app.routes[reached + 1 + next]);
         let is_exception = later.covers(open);
-        prop_assert!(!rows[reached].opens || later.policy.opens() || open.hides(later) || is_exception);
+        prop_assert!(!open.policy.opens() || later.policy.opens() || open.hides(later) || is_exception);
     }
 
     #[test]
