@@ -179,6 +179,7 @@ behaviours! {
     contacts::a_reset_takes_the_phone_and_leaves_the_mail
     contacts::the_newest_code_of_a_browser_takes_the_place_of_the_last
     contacts::of_racing_uses_of_one_sent_code_one_counts
+    contacts::a_sent_code_is_over_after_as_many_guesses_as_it_has
     contacts::of_racing_messages_one_is_paid_for
     contacts::sweeping_forgets_old_codes
     contacts::a_note_of_an_address_used_never_moves_back

@@ -227,6 +227,13 @@ impl BudgetKey {
         Self::of_account(&format!("sent-{}", kind.name()), user, lane)
     }
 
+    /// Wrong codes of those that were sent to an address to give an account something new: that address, or its first second
+    /// factor. Each purpose and address is counted apart: whoever reads one mailbox always has a right code, which must not
+    /// make room for guesses at another's.
+    pub fn openings(user: UserId, purpose: &str, address: &Address) -> Self {
+        Self::of_account(&format!("opening-{purpose}-{}", spelt_once(address)), user, Lane::Stranger)
+    }
+
     /// Codes and links that an account is sent to prove something with, against [`SEND_PACE`] and [`SENDS`]. Whoever has its
     /// password can ask for them, and is not to keep them from its owner.
     pub fn sends_to(user: UserId, lane: Lane) -> [Self; 2] {

@@ -214,8 +214,7 @@ async fn prove_present(
     caller: &Caller,
 ) -> Result<(), PasswordError> {
     let password = Typed::read(typed).ok_or(PasswordError::Wrong)?;
-    let budget = BudgetKey::password(user, world.lane(caller, user).await?);
-    let charged = world.charge(caller, Method::Password, budget).await?;
+    let charged = world.charge(caller, Method::Password, user, BudgetKey::password).await?;
     if !world.hasher.verify(password.secret(), Some(factor.phc.clone())).await? {
         world.record(user, What::WrongTry { method: Method::Password }, caller).await?;
         return Err(PasswordError::Wrong);

@@ -164,6 +164,35 @@ pub(crate) async fn of_racing_uses_of_one_sent_code_one_counts(store: Arc<dyn St
     assert_eq!(answers.iter().filter(|&&spent| spent).count(), 1);
 }
 
+pub(crate) async fn a_sent_code_is_over_after_as_many_guesses_as_it_has(store: Arc<dyn Store>) {
+    settle(&store).await;
+    let (first, other) = (code(1, SentPurpose::Prove), code(3, SentPurpose::SetUp));
+    for code in [&first, &other] {
+        store.put_code(code).await.unwrap();
+    }
+
+    let answers =
+        race(&store, |store, _| async move { store.guess_code(&code(1, SentPurpose::Prove)).await.unwrap() }).await;
+
+    assert_eq!(answers.iter().filter(|&&counted| counted).count(), usize::try_from(SentCode::GUESSES).unwrap());
+    assert_eq!(store.code(hash(200), SentPurpose::Prove).await.unwrap(), None);
+    assert_eq!(store.code(hash(200), SentPurpose::SetUp).await.unwrap(), Some(other));
+    assert!(store.spend_code(&first).await.unwrap(), "the last guess may be right");
+    let newer = code(2, SentPurpose::Prove);
+    store.put_code(&newer).await.unwrap();
+    assert!(!store.guess_code(&first).await.unwrap(), "another took its place");
+    assert!(store.guess_code(&newer).await.unwrap());
+    // A code that takes the place of one at which guesses were made begins anew.
+    for _ in 1..SentCode::GUESSES {
+        assert!(store.guess_code(&newer).await.unwrap());
+    }
+    assert!(!store.guess_code(&newer).await.unwrap());
+    let newest = code(4, SentPurpose::Prove);
+    store.put_code(&newest).await.unwrap();
+    assert_eq!(store.code(hash(200), SentPurpose::Prove).await.unwrap(), Some(newest.clone()));
+    assert!(store.guess_code(&newest).await.unwrap());
+}
+
 pub(crate) async fn of_racing_messages_one_is_paid_for(store: Arc<dyn Store>) {
     use doorward::{
         domain::throttle::{BudgetKey, Lane, SEND_PACE},

@@ -231,6 +231,7 @@ gated!(ContactStore {
     fn remove_contact(user: UserId, contact: FactorId, last: LastFactor) -> bool;
     fn put_code(code: &SentCode) -> ();
     fn code(browser: TokenHash, purpose: SentPurpose) -> Option<SentCode>;
+    fn guess_code(code: &SentCode) -> bool;
     fn spend_code(code: &SentCode) -> bool;
 });
 

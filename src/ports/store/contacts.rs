@@ -35,6 +35,8 @@ pub struct SentCode {
 impl SentCode {
     /// How long it may take to come back (OB-01).
     pub const LIFETIME: Duration = Duration::from_mins(10);
+    /// How many answers are compared with it, from however many browsers that are known; then it is over.
+    pub const GUESSES: u32 = 10;
 }
 
 /// What a code or link is for.
@@ -90,8 +92,11 @@ pub trait ContactStore: Send + Sync {
 
     /// Keeps a code, in place of any other that this browser asked for to the same end.
     async fn put_code(&self, code: &SentCode) -> Result<(), StoreError>;
-    /// The code that this browser asked for to this end.
+    /// The code that this browser asked for to this end, while there may be guesses at it.
     async fn code(&self, browser: TokenHash, purpose: SentPurpose) -> Result<Option<SentCode>, StoreError>;
+    /// Counts a guess at exactly this code ahead of the check: `true` for [`SentCode::GUESSES`] callers, and only while no
+    /// other took its place. One statement decides.
+    async fn guess_code(&self, code: &SentCode) -> Result<bool, StoreError>;
     /// Uses up exactly this code: `true` for exactly one caller, and only while no other took its place. One statement
     /// decides.
     async fn spend_code(&self, code: &SentCode) -> Result<bool, StoreError>;

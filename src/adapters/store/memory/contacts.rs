@@ -16,6 +16,12 @@ use crate::{
 };
 use async_trait::async_trait;
 
+/// A code, and how many answers were compared with it.
+pub(super) struct KeptCode {
+    pub(super) code: SentCode,
+    guesses: u32,
+}
+
 impl Tables {
     /// Keeps an address, in place of one of the same kind.
     pub(super) fn put_contact(&mut self, contact: &Contact) -> Result<(), StoreError> {
@@ -75,18 +81,28 @@ impl ContactStore for MemoryStore {
     async fn put_code(&self, code: &SentCode) -> Result<(), StoreError> {
         let mut tables = self.tables();
         tables.account_exists(code.user)?;
-        tables.codes.insert((code.browser, code.purpose.name()), code.clone());
+        let kept = KeptCode { code: code.clone(), guesses: 0 };
+        tables.codes.insert((code.browser, code.purpose.name()), kept);
         Ok(())
     }
 
     async fn code(&self, browser: TokenHash, purpose: SentPurpose) -> Result<Option<SentCode>, StoreError> {
-        Ok(self.tables().codes.get(&(browser, purpose.name())).cloned())
+        let tables = self.tables();
+        let kept = tables.codes.get(&(browser, purpose.name())).filter(|kept| kept.guesses < SentCode::GUESSES);
+        Ok(kept.map(|kept| kept.code.clone()))
+    }
+
+    async fn guess_code(&self, code: &SentCode) -> Result<bool, StoreError> {
+        let mut tables = self.tables();
+        let kept = tables.codes.get_mut(&(code.browser, code.purpose.name()));
+        let kept = kept.filter(|kept| kept.code.sealed == code.sealed && kept.guesses < SentCode::GUESSES);
+        Ok(kept.map(|kept| kept.guesses += 1).is_some())
     }
 
     async fn spend_code(&self, code: &SentCode) -> Result<bool, StoreError> {
         let mut tables = self.tables();
         let key = (code.browser, code.purpose.name());
-        let is_there = tables.codes.get(&key).is_some_and(|kept| kept.sealed == code.sealed);
+        let is_there = tables.codes.get(&key).is_some_and(|kept| kept.code.sealed == code.sealed);
         Ok(is_there && tables.codes.remove(&key).is_some())
     }
 }

@@ -29,9 +29,11 @@ statements! {
     PUT_CODE = "INSERT INTO codes (browser, purpose, user_id, method, address, factor_id, sealed, sent_at) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (browser, purpose) DO UPDATE \
         SET user_id = excluded.user_id, method = excluded.method, address = excluded.address, \
-        factor_id = excluded.factor_id, sealed = excluded.sealed, sent_at = excluded.sent_at";
+        factor_id = excluded.factor_id, sealed = excluded.sealed, sent_at = excluded.sent_at, guesses = 0";
     CODE = "SELECT user_id, method, address, factor_id, sealed, sent_at FROM codes \
-        WHERE browser = $1 AND purpose = $2";
+        WHERE browser = $1 AND purpose = $2 AND guesses < $3";
+    GUESS_CODE = "UPDATE codes SET guesses = guesses + 1 \
+        WHERE browser = $1 AND purpose = $2 AND sealed = $3 AND guesses < $4";
     SPEND_CODE = "DELETE FROM codes WHERE browser = $1 AND purpose = $2 AND sealed = $3";
 }
 
@@ -109,9 +111,22 @@ impl ContactStore for SqlStore {
         let row: Option<CodeRow> = reading!(self, db => query_as(CODE)
             .bind(browser.as_bytes().as_slice())
             .bind(purpose.name())
+            .bind(i64::from(SentCode::GUESSES))
             .fetch_optional(db)
             .await?);
         row.map(|row| row.read(browser, purpose)).transpose()
+    }
+
+    async fn guess_code(&self, code: &SentCode) -> Result<bool, StoreError> {
+        let counted = writing!(self, db => query(GUESS_CODE)
+            .bind(code.browser.as_bytes().as_slice())
+            .bind(code.purpose.name())
+            .bind(&code.sealed)
+            .bind(i64::from(SentCode::GUESSES))
+            .execute(db)
+            .await?
+            .rows_affected());
+        Ok(counted == 1)
     }
 
     async fn spend_code(&self, code: &SentCode) -> Result<bool, StoreError> {
