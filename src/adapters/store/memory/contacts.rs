@@ -11,7 +11,7 @@ use crate::{
     },
     ports::{
         StoreError,
-        store::{Added, ContactStore, LastFactor, SentCode, SentPurpose},
+        store::{Added, ContactStore, LastFactor, Phones, SentCode, SentPurpose},
     },
 };
 use async_trait::async_trait;
@@ -67,14 +67,20 @@ impl ContactStore for MemoryStore {
         tables.put_contact(contact).map(|()| Added::New)
     }
 
-    async fn remove_contact(&self, user: UserId, contact: FactorId, last: LastFactor) -> Result<bool, StoreError> {
+    async fn remove_contact(
+        &self,
+        user: UserId,
+        contact: FactorId,
+        last: LastFactor,
+        phones: Phones,
+    ) -> Result<bool, StoreError> {
         let mut tables = self.tables();
-        let is_spared = last == LastFactor::MayGo
-            || tables.totp_factors.values().any(|factor| factor.user == user)
-            || tables.passkeys.values().any(|passkey| passkey.user == user);
-        let removed =
-            tables.contacts.extract_if(.., |_, kept| is_spared && kept.user == user && kept.id == contact).count();
+        let (others, phone) = (tables.count_second_factors(user), tables.count_phones(user, phones));
+        let is_spared = |kind| last == LastFactor::MayGo || others > 0 || (kind != Kind::Phone && phone > 0);
+        let is_to_go = |kept: &Contact| kept.user == user && kept.id == contact && is_spared(kept.address.kind());
+        let removed = tables.contacts.extract_if(.., |_, kept| is_to_go(kept)).count();
         tables.note_email(user);
+        tables.remove_codes_of_nothing(user, phones);
         Ok(removed == 1)
     }
 
