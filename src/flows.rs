@@ -171,16 +171,39 @@ impl World {
         Ok(if known { Lane::Known(hash) } else { Lane::Stranger })
     }
 
-    /// Counts a try to prove something by `method` as failed, by address and by account, before it is checked.
-    async fn charge(&self, caller: &Caller, method: Method, account: BudgetKey) -> Result<Try<'_>, TryError> {
-        let mut charged = self.charge_address(caller, method).await?;
+    /// Counts a try to prove something by `method` as failed, before it is checked: by account, and by address where the
+    /// browser is not known. A known one has a budget of its own, and whoever shares its address must not close it (TH-06).
+    async fn charge(
+        &self,
+        caller: &Caller,
+        method: Method,
+        user: UserId,
+        budget: impl FnOnce(UserId, Lane) -> BudgetKey,
+    ) -> Result<Try<'_>, TryError> {
+        match self.lane(caller, user).await? {
+            lane @ Lane::Known(_) => {
+                let account = self.charge_try(budget(user, lane), &ACCOUNT, method, caller).await?;
+                Ok(Try { world: self, address: None, account: Some(account) })
+            }
+            Lane::Stranger => self.charge_stranger(caller, method, budget(user, Lane::Stranger)).await,
+        }
+    }
+
+    /// The same of somebody whose browser makes no difference.
+    async fn charge_stranger(&self, caller: &Caller, method: Method, account: BudgetKey) -> Result<Try<'_>, TryError> {
+        let mut charged = self.charge_address(caller, method, None).await?;
         charged.account = Some(self.charge_try(account, &ACCOUNT, method, caller).await?);
         Ok(charged)
     }
 
-    /// The same by address alone: where an answer can't be guessed, no account is closed to its owner by somebody's wrong
-    /// ones.
-    async fn charge_address(&self, caller: &Caller, method: Method) -> Result<Try<'_>, TryError> {
+    /// The same by address alone, and by nothing in a browser of this user's that is known: where an answer can't be guessed,
+    /// no account is closed to its owner by somebody's wrong ones.
+    async fn charge_address(&self, caller: &Caller, method: Method, user: Option<UserId>) -> Result<Try<'_>, TryError> {
+        if let Some(user) = user
+            && self.lane(caller, user).await? != Lane::Stranger
+        {
+            return Ok(Try { world: self, address: None, account: None });
+        }
         let address = self.charge_try(BudgetKey::address(caller.address), &ADDRESS, method, caller).await?;
         Ok(Try { world: self, address: Some(address), account: None })
     }

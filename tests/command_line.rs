@@ -304,6 +304,26 @@ fn an_invitation_is_a_link_that_somebody_hands_out() {
     assert_eq!(known, (Some(1), "error: there is already an account `eve`".into()));
 }
 
+/// Row 14: a phone comes after a mailbox, whoever vouches for it.
+#[test]
+fn nobody_vouches_for_a_phone_without_an_e_mail_address() {
+    let site = site();
+    site.configure(&format!("{}\n[sign_up]\nmode = \"invite\"\n{APP}", site.preamble()));
+    let why = "error: a phone number takes an e-mail address beside it: give one with `--email`";
+    let number = ["--phone", "+442079460123"];
+    assert_eq!(done(&site, &["user", "invitations"], "").lines().last(), Some("nobody is invited"));
+    for verb in ["add", "invite"] {
+        let alone = refused(&site, &[&["user", verb, "ann"][..], &number].concat(), "");
+        assert_eq!(alone, (Some(1), why.into()), "{verb}");
+    }
+    assert_eq!(done(&site, &["user", "invitations"], "").lines().last(), Some("nobody is invited"));
+
+    let both = [&["user", "add", "ann", "--no-password", "--email", "ann@example.com"][..], &number].concat();
+    done(&site, &both, "");
+    // Who signs in by an address is written to there.
+    done(&site, &[&["user", "invite", "bob@example.com"][..], &number].concat(), "");
+}
+
 #[test]
 fn an_invitation_is_listed_and_taken_back() {
     let site = site();

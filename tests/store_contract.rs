@@ -111,6 +111,7 @@ behaviours! {
     recovery::a_new_set_ends_the_old_one_whole
     recovery::of_racing_sets_one_is_left_whole
     recovery::codes_go_with_the_second_factors_and_with_the_account
+    recovery::codes_go_with_the_last_second_factor_of_any_kind
     recovery::an_app_that_replaces_others_stands_alone
     sessions::a_half_session_opens_within_its_time
     sessions::of_racing_promotions_one_makes_a_session
@@ -162,6 +163,7 @@ behaviours! {
     devices::of_racing_undos_one_counts
     devices::sweeping_forgets_old_browsers_devices_and_links
     factors::the_last_second_factor_may_stay
+    factors::a_verified_phone_may_be_what_is_left
     factors::of_racing_removals_one_second_factor_stays
     factors::of_racing_first_factors_of_any_kind_one_counts
     factors::a_first_factor_is_added_in_time_and_where_there_is_none
@@ -179,6 +181,7 @@ behaviours! {
     contacts::a_reset_takes_the_phone_and_leaves_the_mail
     contacts::the_newest_code_of_a_browser_takes_the_place_of_the_last
     contacts::of_racing_uses_of_one_sent_code_one_counts
+    contacts::a_sent_code_is_over_after_as_many_guesses_as_it_has
     contacts::of_racing_messages_one_is_paid_for
     contacts::sweeping_forgets_old_codes
     contacts::a_note_of_an_address_used_never_moves_back

@@ -119,7 +119,7 @@ struct Person {
     /// Their e-mail address, which applications are told: you vouch that it is theirs
     #[arg(long, value_parser = EmailAddress::parse)]
     email: Option<EmailAddress>,
-    /// Their phone number, with the country: you vouch that it is theirs
+    /// Their phone number, with the country: you vouch that it is theirs. It takes an e-mail address beside it
     #[arg(long, value_parser = PhoneNumber::parse)]
     phone: Option<PhoneNumber>,
     /// A group they are in; may be repeated
@@ -164,14 +164,12 @@ struct Told {
 
 async fn add(world: &World, new: New) -> Result<Told, Failure> {
     let New { person, no_password } = new;
-    let login_id = person.login_id.clone();
+    let new = NewUser::from(person);
     // Before the password is asked for, not after it was typed twice.
-    if administer::account(world, &login_id).await.is_ok() {
-        return Err(Failure::refused(administer::AdministerError::Taken(login_id)));
-    }
-    let password = if no_password { None } else { Some(password::read_new(login_id.as_str())?) };
+    administer::may_add(world, &new).await.map_err(Failure::refused)?;
+    let password = if no_password { None } else { Some(password::read_new(new.login_id.as_str())?) };
     let typed = password.as_ref().map(|password| password.as_str());
-    let user = administer::add_user(world, person.into(), typed).await.map_err(Failure::refused)?;
+    let user = administer::add_user(world, new, typed).await.map_err(Failure::refused)?;
     let next = match password {
         Some(_) => "a second factor can be set up at the first sign-in, within a day",
         None => "nobody can sign in to it until `doorward user set-password` was run",

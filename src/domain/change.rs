@@ -69,9 +69,11 @@ pub fn recovered_until(session: &Session, now: Timestamp) -> Option<Timestamp> {
     proofs.into_iter().flatten().map(|proof| proof.at + FRESH_FOR).min()
 }
 
-/// All that they have, the strongest of it fresh. Two ways to one mailbox, or to one phone, prove the same.
+/// All that they have, the strongest of it fresh. Two ways to one mailbox, or to one phone, prove the same. Recovery codes stand
+/// in for something: by themselves they raise nobody, or who has nothing left beside them could change nothing without one.
 fn usual(held: &[Method]) -> Requirement {
-    let level = Level::shown_by(held.iter().copied()).unwrap_or(Level::Login);
+    let lasting = held.iter().copied().filter(|method| *method != Method::RecoveryCode);
+    let level = Level::shown_by(lasting).unwrap_or(Level::Login);
     let strongest = held.first().copied().unwrap_or(Method::Password);
     let ends_at = |method: Method| method.channel().map(Channel::kind);
     let is_as_good = |method: &Method| {
@@ -174,6 +176,18 @@ mod tests {
         let again = Change::Factors.helped_by(&missing, Method::RecoveryCode, &code_alone.authentications, NOON);
         assert!(!again, "one code is enough");
         assert_eq!(recovered_until(&code_alone, NOON), None);
+    }
+
+    #[test]
+    fn codes_that_stand_in_for_nothing_are_asked_for_by_nothing() {
+        let held = [Method::Password, Method::RecoveryCode];
+        let fresh = session(&[(Method::Password, NOON - MINUTE)]);
+        let stale = session(&[(Method::Password, NOON - FRESH_FOR - MINUTE), (Method::RecoveryCode, NOON)]);
+
+        for change in [Change::Factors, Change::Account] {
+            assert_eq!(change.grounds(&held, &fresh, NOON), Ok(Grounds::Proof));
+            assert!(change.grounds(&held, &stale, NOON).is_err());
+        }
     }
 
     #[test]

@@ -137,17 +137,19 @@ pub const fn sends_in_an_hour(most: u32) -> Schedule {
     }
 }
 
-/// Links to one account, whoever asks for them: one in any minute, five in any hour (OB-03).
+/// Links to one account, whoever asks for them: five in any hour (OB-03). Nobody waits for longer than a link works, so that
+/// whoever asks early and often keeps none from its owner (TH-06).
 pub const LINKS: Schedule = Schedule {
     free: 1,
-    delay_first: Duration::from_mins(2),
-    delay_max: Duration::from_hours(1),
+    delay_first: Duration::from_mins(5),
+    delay_max: Duration::from_mins(15),
     locked_at: u32::MAX,
     forgotten_after: Duration::from_hours(1),
 };
 
 /// Links that one address asks for, whoever they are for. Many people share one.
-pub const LINKS_BY_ADDRESS: Schedule = Schedule { free: 5, delay_first: Duration::from_mins(1), ..LINKS };
+pub const LINKS_BY_ADDRESS: Schedule =
+    Schedule { free: 5, delay_first: Duration::from_mins(1), delay_max: Duration::from_hours(1), ..LINKS };
 
 /// Until when a budget is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -227,6 +229,13 @@ impl BudgetKey {
         Self::of_account(&format!("sent-{}", kind.name()), user, lane)
     }
 
+    /// Wrong codes of those that were sent to an address to give an account something new: that address, or its first second
+    /// factor. Each purpose and address is counted apart: whoever reads one mailbox always has a right code, which must not
+    /// make room for guesses at another's.
+    pub fn openings(user: UserId, purpose: &str, address: &Address) -> Self {
+        Self::of_account(&format!("opening-{purpose}-{}", spelt_once(address)), user, Lane::Stranger)
+    }
+
     /// Codes and links that an account is sent to prove something with, against [`SEND_PACE`] and [`SENDS`]. Whoever has its
     /// password can ask for them, and is not to keep them from its owner.
     pub fn sends_to(user: UserId, lane: Lane) -> [Self; 2] {
@@ -299,8 +308,8 @@ impl BudgetKey {
     }
 
     /// Links to choose a new password, for an account.
-    pub fn reset(user: UserId) -> Self {
-        Self { text: format!("reset:{}", user.0), owner: Some(user) }
+    pub fn reset(user: UserId, lane: Lane) -> Self {
+        Self::of_account("reset", user, lane)
     }
 
     /// The same for a name nobody has: counted alike, so that it tells nothing.

@@ -51,6 +51,9 @@ pub enum AdministerError {
     /// Another account has this login id.
     #[error("there is already an account `{0}`")]
     Taken(LoginId),
+    /// A phone number takes an e-mail address that is known: one hears of what happens to the other.
+    #[error("a phone number takes an e-mail address beside it: give one with `--email`")]
+    EmailFirst,
     /// No account has this login id.
     #[error("there is no account `{0}`")]
     NoSuchUser(LoginId),
@@ -68,8 +71,20 @@ pub enum AdministerError {
     Store(#[from] StoreError),
 }
 
+/// Whether such an account can be added, as far as that shows before anybody thinks of a password.
+pub async fn may_add(world: &World, new: &NewUser) -> Result<(), AdministerError> {
+    if new.phone.is_some() && new.email.is_none() {
+        return Err(AdministerError::EmailFirst);
+    }
+    match world.store.account_by_login(&new.login_id).await? {
+        Some(_) => Err(AdministerError::Taken(new.login_id.clone())),
+        None => Ok(()),
+    }
+}
+
 /// Adds an account. Without a password nobody can sign in to it yet.
 pub async fn add_user(world: &World, new: NewUser, password: Option<&str>) -> Result<User, AdministerError> {
+    may_add(world, &new).await?;
     let now = world.now();
     let mut groups = new.groups;
     groups.sort();

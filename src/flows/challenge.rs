@@ -90,8 +90,7 @@ pub async fn answer_totp(
     let user = bearer.user().ok_or(ChallengeError::Gone)?;
     // What can't be a code is a slip, not a guess: it costs no try.
     let code = Code::parse(typed).ok_or(ChallengeError::Wrong)?;
-    let budget = BudgetKey::second_factor(user.id, world.lane(caller, user.id).await?);
-    let charged = world.charge(caller, Method::Totp, budget).await?;
+    let charged = world.charge(caller, Method::Totp, user.id, BudgetKey::second_factor).await?;
     let proof = match prove_totp(world, user, &code).await {
         Ok(proof) => proof,
         Err(error) => return Err(refused(world, user.id, Method::Totp, error, caller).await),
@@ -111,8 +110,7 @@ pub async fn answer_password(
     let user = full.identity.user.id;
     let factor = world.store.account(user).await?.and_then(|account| account.password);
     let (Some(factor), Some(password)) = (factor, Typed::read(typed)) else { return Err(ChallengeError::Wrong) };
-    let budget = BudgetKey::password(user, world.lane(caller, user).await?);
-    let charged = world.charge(caller, Method::Password, budget).await?;
+    let charged = world.charge(caller, Method::Password, user, BudgetKey::password).await?;
     if !world.hasher.verify(password.secret(), Some(factor.phc)).await? {
         return Err(refused(world, user, Method::Password, ChallengeError::Wrong, caller).await);
     }

@@ -8,6 +8,8 @@
 //!   for. A number to compare would be one more thing that people can be talked into reading out.
 //! - Nothing is sent that is not paid for (`postage`, OB-03).
 //! - Sending again gives nobody another try: tries are counted for the account and the kind of address (TH-04).
+//! - Nor does another browser: a code ends with its tenth try, and what gives an account something new counts in no lane
+//!   (TH-05).
 //! - A right one gives nobody another guess at an app: no mailbox or phone empties a budget but its own.
 
 use super::{
@@ -223,9 +225,20 @@ pub(super) async fn take(world: &World, code: &SentCode, typed: &str, caller: &C
         _ => Sent::parse_code(typed),
     };
     let typed = typed.ok_or(ChallengeError::Wrong)?;
-    let lane = world.lane(caller, code.user).await?;
-    let budget = BudgetKey::sent_codes(code.user, code.address.kind(), lane);
-    let charged = world.charge(caller, code.method, budget).await?;
+    let charged = match code.purpose {
+        SentPurpose::Prove => {
+            let budget = |user, lane| BudgetKey::sent_codes(user, code.address.kind(), lane);
+            world.charge(caller, code.method, code.user, budget).await?
+        }
+        // No lanes: who knows nothing but a password gets a known browser with each sign-in where there is no more to show.
+        SentPurpose::SetUp | SentPurpose::Verify(_) => {
+            let budget = BudgetKey::openings(code.user, code.purpose.name(), &code.address);
+            world.charge_stranger(caller, code.method, budget).await?
+        }
+    };
+    if !world.store.guess_code(code).await? {
+        return Err(ChallengeError::Over);
+    }
     let kept = world.vault.open(&seal_of(code), &code.sealed).ok_or(ChallengeError::Sealed(code.factor.0))?;
     if !typed.is(&kept) {
         return Err(refused(world, code.user, code.method, ChallengeError::Wrong, caller).await);

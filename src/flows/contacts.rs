@@ -7,7 +7,7 @@ use super::{
     Caller, World,
     challenge::ChallengeError,
     codes::{self, Parcel, SendError},
-    factors::{Right, last_factor, missing_for_change},
+    factors::{Right, last_factor, missing_for_change, phones},
     first_factor::{self, Takes},
     notices,
     sessions::Full,
@@ -206,7 +206,7 @@ pub async fn remove(world: &World, full: &Full, kind: Kind, caller: &Caller) -> 
         codes::methods_of(world, user.id).await?.iter().any(|method| method.channel().map(Channel::kind) == Some(kind));
     let last = if is_factor { last_factor(world, user) } else { LastFactor::MayGo };
     world.store.forget_devices(user.id).await?;
-    if !world.store.remove_contact(user.id, contact.id, last).await? {
+    if !world.store.remove_contact(user.id, contact.id, last, phones(world, user.id).await?).await? {
         return Err(ContactError::Kept);
     }
     world.record(user.id, What::ContactChanged { kind: Some(kind), fate: Fate::Removed }, caller).await?;

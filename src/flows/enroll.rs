@@ -94,8 +94,8 @@ pub async fn confirm(
     let (user, right) = may_add(world, bearer, Method::Totp).await?;
     let plain = unseal(world, user.id, sealed).ok_or(ChallengeError::Gone)?;
     let code = Code::parse(typed).ok_or(ChallengeError::Wrong)?;
-    let budget = BudgetKey::second_factor(user.id, world.lane(caller, user.id).await?);
-    let charged = world.charge(caller, Method::Totp, budget).await.map_err(ChallengeError::from)?;
+    let charged = world.charge(caller, Method::Totp, user.id, BudgetKey::second_factor).await;
+    let charged = charged.map_err(ChallengeError::from)?;
     let now = world.now();
     let key = plain.key(world, &user).ok_or(ChallengeError::Gone)?;
     let Some(step) = key.matched_step(&code, None, now) else {

@@ -3,7 +3,8 @@
 use super::{
     Caller, World,
     challenge::{ChallengeError, held},
-    codes, contacts,
+    codes::{self, Reached},
+    contacts,
     first_factor::{self, Takes},
     notices,
     sessions::{Bearer, Full},
@@ -11,7 +12,7 @@ use super::{
 use crate::{
     domain::{
         change::{Change, Grounds},
-        contact::Channel,
+        contact::{Address, Channel},
         event::What,
         factor::{FactorId, Method},
         policy::Missing,
@@ -22,7 +23,7 @@ use crate::{
         StoreError,
         messages::{Notice, OwnAct},
         passkeys::PasskeyError,
-        store::LastFactor,
+        store::{LastFactor, Phones},
     },
 };
 
@@ -199,8 +200,24 @@ async fn way(world: &World, user: UserId, id: FactorId) -> Result<Option<(Vec<Me
 }
 
 /// Whether the last second factor of an account stays.
-pub fn last_factor(world: &World, user: &User) -> LastFactor {
+pub(super) fn last_factor(world: &World, user: &User) -> LastFactor {
     if first_factor::requires(world, user) { LastFactor::Stays } else { LastFactor::MayGo }
+}
+
+/// Whether a phone of this account is one of its second factors: whether codes that prove something go there.
+pub(super) async fn phones(world: &World, user: UserId) -> Result<Phones, StoreError> {
+    let counts = codes::reached(world, user).await?.into_iter().any(|Reached { contact, methods }| {
+        let Address::Phone(number) = contact.address else { return false };
+        methods.into_iter().filter_map(Method::channel).any(|channel| world.settings.may_reach(channel, &number))
+    });
+    Ok(if counts { Phones::Count } else { Phones::DontCount })
+}
+
+/// Whether an account has one second factor left, which stays. Mail is none: whoever reads it can reset the password.
+pub async fn last_stays(world: &World, user: &User) -> Result<bool, StoreError> {
+    let phone = usize::from(phones(world, user.id).await? == Phones::Count);
+    let is_last = second_factors(world, user.id).await?.len() + phone < 2;
+    Ok(is_last && last_factor(world, user) == LastFactor::Stays)
 }
 
 /// One of one's own second factors, if nothing is missing for a change to it.
@@ -232,10 +249,12 @@ pub async fn remove(world: &World, full: &Full, id: FactorId, caller: &Caller) -
     let factor = to_change(world, full, id).await?;
     // First, so that what was remembered before the change is never left after it (RD-03).
     world.store.forget_devices(full.identity.user.id).await?;
-    if !world.store.remove_factor(full.identity.user.id, id, last_factor(world, &full.identity.user)).await? {
+    let user = &full.identity.user;
+    let (last, phones) = (last_factor(world, user), phones(world, user.id).await?);
+    if !world.store.remove_factor(user.id, id, last, phones).await? {
         return Err(ChangeError::Kept);
     }
-    let (user, method, name) = (&full.identity.user, factor.method, factor.name);
+    let (method, name) = (factor.method, factor.name);
     world.record(user.id, What::FactorRemoved { method, name: name.clone() }, caller).await?;
     Ok(notices::tell(world, user, Notice::FactorRemoved { method, name }, caller).await?)
 }

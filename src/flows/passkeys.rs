@@ -93,8 +93,10 @@ pub async fn begin_enrolment(
 /// Signs in with a passkey alone: it says who is there, and proves it.
 pub async fn sign_in(world: &World, answer: Answer<'_>, caller: &Caller) -> Result<Opened, ChallengeError> {
     let state = take(world, Purpose::SignIn, None, answer).await?;
-    let charged = world.charge_address(caller, Method::Passkey).await?;
-    let claimed = world.passkeys.claim(answer.credential)?.user.ok_or(ChallengeError::Wrong)?;
+    let claim = world.passkeys.claim(answer.credential);
+    let claimed = claim.as_ref().ok().and_then(|claim| claim.user);
+    let charged = world.charge_address(caller, Method::Passkey, claimed).await?;
+    let claimed = claim?.user.ok_or(ChallengeError::Wrong)?;
     let proof = match prove(world, claimed, KeyKind::Passkey, &state, answer.credential).await {
         Ok(proof) => proof,
         // Whose passkey it claims to be is proven by nothing yet: no stranger fills somebody's list with wrong tries.
@@ -150,7 +152,7 @@ pub async fn answer(
 ) -> Result<Opened, ChallengeError> {
     let user = bearer.user().ok_or(ChallengeError::Gone)?.id;
     let state = take(world, Purpose::Prove(kind), Some(user), answer).await?;
-    let charged = world.charge_address(caller, kind.method()).await?;
+    let charged = world.charge_address(caller, kind.method(), Some(user)).await?;
     let proof = match prove(world, user, kind, &state, answer.credential).await {
         Ok(proof) => proof,
         Err(error) => return Err(refused(world, user, kind.method(), error, caller).await),
@@ -171,7 +173,7 @@ pub async fn enroll(
     let (owner, right) = may_add(world, bearer, kind.method()).await?;
     let user = owner.id;
     let state = take(world, Purpose::Enroll(kind), Some(user), answer).await?;
-    let charged = world.charge_address(caller, kind.method()).await.map_err(ChallengeError::from)?;
+    let charged = world.charge_address(caller, kind.method(), Some(user)).await.map_err(ChallengeError::from)?;
     let made = world.passkeys.finish_registration(&state, answer.credential)?;
     // First, so that what was remembered before the change is never left after it (RD-03).
     world.store.forget_devices(user).await?;

@@ -214,8 +214,7 @@ async fn prove_present(
     caller: &Caller,
 ) -> Result<(), PasswordError> {
     let password = Typed::read(typed).ok_or(PasswordError::Wrong)?;
-    let budget = BudgetKey::password(user, world.lane(caller, user).await?);
-    let charged = world.charge(caller, Method::Password, budget).await?;
+    let charged = world.charge(caller, Method::Password, user, BudgetKey::password).await?;
     if !world.hasher.verify(password.secret(), Some(factor.phc.clone())).await? {
         world.record(user, What::WrongTry { method: Method::Password }, caller).await?;
         return Err(PasswordError::Wrong);
@@ -231,17 +230,27 @@ pub async fn request_reset(
     to: Option<&str>,
     caller: &Caller,
 ) -> Result<(), PasswordError> {
-    world.charge_one(BudgetKey::resets_from(caller.address), &LINKS_BY_ADDRESS).await?;
-    let Ok(login_id) = LoginId::parse(typed_login) else { return Ok(()) };
     // Before the address is read: one that counts only later is not the one that this link goes to.
     let made_at = world.now();
-    let account = world.store.account_by_login(&login_id).await?.filter(|account| !account.user.disabled);
-    let user = account.map(|account| account.user);
+    let login_id = LoginId::parse(typed_login).ok();
+    let user = match &login_id {
+        Some(login_id) => world.store.account_by_login(login_id).await?.map(|account| account.user),
+        None => None,
+    };
+    let user = user.filter(|user| !user.disabled);
+    let lane = match &user {
+        Some(user) => world.lane(caller, user.id).await?,
+        None => Lane::Stranger,
+    };
+    if lane == Lane::Stranger {
+        world.charge_one(BudgetKey::resets_from(caller.address), &LINKS_BY_ADDRESS).await?;
+    }
+    let Some(login_id) = login_id else { return Ok(()) };
     let budget = match &user {
-        Some(user) => BudgetKey::reset(user.id),
+        Some(user) => BudgetKey::reset(user.id, lane),
         None => BudgetKey::reset_of_nobody(&login_id),
     };
-    // Where it is not, there is a link already, and to say so would tell that there is an account.
+    // Where it is not, there is a link already that still works, and to say so would tell that there is an account.
     if !world.is_paid(budget, &LINKS).await? {
         return Ok(());
     }

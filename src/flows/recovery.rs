@@ -135,8 +135,7 @@ pub async fn answer_recovery(
     }
     // What can't be a code is a slip, not a guess: it costs no try.
     let code = Code::parse(typed).ok_or(ChallengeError::Wrong)?;
-    let budget = BudgetKey::second_factor(user, world.lane(caller, user).await?);
-    let charged = world.charge(caller, Method::RecoveryCode, budget).await?;
+    let charged = world.charge(caller, Method::RecoveryCode, user, BudgetKey::second_factor).await?;
     let found = world.store.recovery_code(user, code.head()).await?;
     let matches = world.hasher.verify(code.secret(), found.as_ref().map(|found| found.phc.clone())).await?;
     let Some(found) = found.filter(|_| matches) else {

@@ -109,11 +109,10 @@ async fn check(
     password: &Typed,
     caller: &Caller,
 ) -> Result<Outcome, SignInError> {
-    let budget = match &account {
-        Some(account) => BudgetKey::password(account.user.id, world.lane(caller, account.user.id).await?),
-        None => BudgetKey::password_of_nobody(login_id),
+    let charged = match &account {
+        Some(account) => world.charge(caller, Method::Password, account.user.id, BudgetKey::password).await?,
+        None => world.charge_stranger(caller, Method::Password, BudgetKey::password_of_nobody(login_id)).await?,
     };
-    let charged = world.charge(caller, Method::Password, budget).await?;
 
     let factor = account.as_ref().and_then(|account| account.password.clone());
     let matches = world.hasher.verify(password.secret(), factor.as_ref().map(|factor| factor.phc.clone())).await?;

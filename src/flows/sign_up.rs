@@ -51,6 +51,9 @@ pub enum SignUpError {
     /// Another account has this login id.
     #[error("there is already an account `{0}`")]
     Taken(LoginId),
+    /// A phone number takes an e-mail address that is known: one hears of what happens to the other.
+    #[error("a phone number takes an e-mail address beside it: give one with `--email`")]
+    EmailFirst,
     /// The link was used, or is too old.
     #[error("the link was used, or is too old")]
     Gone,
@@ -121,6 +124,9 @@ pub async fn invite(world: &World, new: NewUser) -> Result<Invited, SignUpError>
         return Err(SignUpError::Taken(new.login_id));
     }
     let email = new.email.or_else(|| EmailAddress::parse(new.login_id.as_str()).ok());
+    if new.phone.is_some() && email.is_none() {
+        return Err(SignUpError::EmailFirst);
+    }
     let mut groups = new.groups;
     groups.sort();
     groups.dedup();

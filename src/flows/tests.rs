@@ -288,6 +288,17 @@ impl Scene {
         (user, Phone { key, clock: Arc::clone(&self.clock) })
     }
 
+    /// As many browsers that somebody is known in, so that no budget keeps any of them from trying.
+    async fn known_browsers(&self, user: &User, count: usize) -> Vec<Caller> {
+        let mut callers = Vec::new();
+        for _ in 0..count {
+            let browser = self.world.entropy.token();
+            self.world.store.know_browser(browser.hash(), user.id, self.now()).await.unwrap();
+            callers.push(Caller { browser: Some(browser), ..anywhere() });
+        }
+        callers
+    }
+
     async fn password(&self, name: &str, password: &str, caller: &Caller) -> Result<Outcome, SignInError> {
         with_password(&self.world, name, password, caller).await.1
     }

@@ -95,6 +95,8 @@ async fn a_second_app_is_added_renamed_asked_for_first_and_removed() {
 
     let page = at(&gateway, &client, "/enroll/totp").await;
     ann.set_up_app(between(&page, "<code class=\"key\">", "<"));
+    let page = page.submit(&client, "/enroll/totp", &[("code", "no code"), ("name", "Tablet")]).await;
+    assert!(page.text.contains("name=\"name\" value=\"Tablet\""), "what was typed is still there: {page:?}");
     let page = page.submit(&client, "/enroll/totp", &[("code", &ann.code()), ("name", "Tablet")]).await;
     assert!(page.text.contains("<h1>Keep these recovery codes</h1>"), "the first codes: {page:?}");
     let page = at(&gateway, &client, "/account").await;

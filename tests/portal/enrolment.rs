@@ -430,6 +430,13 @@ async fn a_phone_can_be_asked_for_before_an_app() {
     let account = phone.submit(&client, &form, &[]).await;
     assert!(account.text.contains("weaker than the others · asked for first"), "{}", account.text);
     assert!(outbox.take(ADDRESS, "another way to sign in comes first").await.contains("phone number"));
+    // Nor does the app have to stay beside it, though a second step is required.
+    let (_, app) = account.text.split_once("href=\"/account/factors/").unwrap();
+    let app = format!("/account/factors/{}", app.split('"').next().unwrap());
+    let account = at(&gateway, &client, &app).await.submit(&client, &format!("{app}/remove"), &[]).await;
+    assert!(account.is_at("/account") && !account.text.contains(&app), "{account:?}");
+    let phone = at(&gateway, &client, "/account/phone").await.submit(&client, "/account/phone/remove", &[]).await;
+    assert!(phone.text.contains("It stays: it is the only second step you have"), "{phone:?}");
     let client = gateway.client();
     let page = ann.type_password(&client, &at(&gateway, &client, "/login").await).await;
     assert!(page.is_at("/challenge/sms-code"), "{page:?}");

@@ -277,6 +277,9 @@ async fn who_asks_for_a_link_learns_of_no_account() {
     }
     outbox.take(ADDRESS, "choose a new password").await;
     assert_eq!(outbox.subjects(), [""; 0], "one letter, to the one who has an address");
+    let too_many = form.submit(&client, "/forgot", &[("login_id", "ann")]).await;
+    assert_eq!(too_many.status, StatusCode::TOO_MANY_REQUESTS);
+    assert!(too_many.text.contains("value=\"ann\""), "what was typed is still there: {}", too_many.text);
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use doorward::{
     },
     ports::{
         Store,
-        store::{Added, LastFactor, SentCode, SentPurpose},
+        store::{Added, LastFactor, Phones, SentCode, SentPurpose},
     },
 };
 use std::sync::Arc;
@@ -84,7 +84,7 @@ pub(crate) async fn a_user_has_the_e_mail_address_that_is_verified(store: Arc<dy
     assert_eq!((identity.user.email, identity.session.authentications.len()), (address, 2));
     assert_eq!(email_of(&store, BOB).await, None);
 
-    assert!(store.remove_contact(ANN, factor(1), LastFactor::MayGo).await.unwrap());
+    assert!(store.remove_contact(ANN, factor(1), LastFactor::MayGo, Phones::Count).await.unwrap());
     assert_eq!(email_of(&store, ANN).await, None);
 }
 
@@ -93,23 +93,32 @@ pub(crate) async fn the_last_address_may_have_to_stay(store: Arc<dyn Store>) {
     for contact in [mail(1, ANN), phone(2, ANN), mail(3, BOB)] {
         store.put_contact(&contact).await.unwrap();
     }
-    assert!(!store.remove_contact(ANN, factor(1), LastFactor::Stays).await.unwrap());
-    assert!(!store.remove_contact(ANN, factor(3), LastFactor::MayGo).await.unwrap(), "it is Bob's");
+    let remove = async |user, id, last, phones| store.remove_contact(user, factor(id), last, phones).await.unwrap();
+    assert!(!remove(ANN, 1, LastFactor::Stays, Phones::DontCount).await);
+    assert!(!remove(ANN, 2, LastFactor::Stays, Phones::Count).await, "mail is none");
+    assert!(!remove(ANN, 3, LastFactor::MayGo, Phones::Count).await, "it is Bob's");
+    store.put_contact(&Contact { verified_at: None, ..phone(2, ANN) }).await.unwrap();
+    assert!(!remove(ANN, 1, LastFactor::Stays, Phones::Count).await, "nobody knows whose phone it is");
+    store.put_contact(&phone(2, ANN)).await.unwrap();
+    assert!(remove(ANN, 1, LastFactor::Stays, Phones::Count).await, "a phone is left");
 
     assert_eq!(store.add_totp(&totp(9, ANN)).await.unwrap(), Added::New);
-    assert!(store.remove_contact(ANN, factor(1), LastFactor::Stays).await.unwrap());
-    assert!(!store.remove_contact(ANN, factor(1), LastFactor::Stays).await.unwrap(), "it is gone");
-    assert!(store.remove_contact(BOB, factor(3), LastFactor::MayGo).await.unwrap());
+    store.put_contact(&mail(1, ANN)).await.unwrap();
+    assert!(remove(ANN, 1, LastFactor::Stays, Phones::DontCount).await);
+    assert!(!remove(ANN, 1, LastFactor::Stays, Phones::DontCount).await, "it is gone");
+    assert!(remove(BOB, 3, LastFactor::MayGo, Phones::DontCount).await);
     assert_eq!(store.contacts(ANN).await.unwrap(), [phone(2, ANN)]);
+    assert!(remove(ANN, 2, LastFactor::Stays, Phones::Count).await, "an app is left");
 }
 
 pub(crate) async fn of_racing_removals_of_one_address_one_counts(store: Arc<dyn Store>) {
     settle(&store).await;
     store.put_contact(&phone(1, ANN)).await.unwrap();
 
-    let answers =
-        race(&store, |store, _| async move { store.remove_contact(ANN, factor(1), LastFactor::MayGo).await.unwrap() })
-            .await;
+    let answers = race(&store, |store, _| async move {
+        store.remove_contact(ANN, factor(1), LastFactor::MayGo, Phones::Count).await.unwrap()
+    })
+    .await;
 
     assert_eq!(answers.iter().filter(|&&removed| removed).count(), 1);
 }
@@ -162,6 +171,35 @@ pub(crate) async fn of_racing_uses_of_one_sent_code_one_counts(store: Arc<dyn St
         race(&store, |store, _| async move { store.spend_code(&code(1, SentPurpose::Prove)).await.unwrap() }).await;
 
     assert_eq!(answers.iter().filter(|&&spent| spent).count(), 1);
+}
+
+pub(crate) async fn a_sent_code_is_over_after_as_many_guesses_as_it_has(store: Arc<dyn Store>) {
+    settle(&store).await;
+    let (first, other) = (code(1, SentPurpose::Prove), code(3, SentPurpose::SetUp));
+    for code in [&first, &other] {
+        store.put_code(code).await.unwrap();
+    }
+
+    let answers =
+        race(&store, |store, _| async move { store.guess_code(&code(1, SentPurpose::Prove)).await.unwrap() }).await;
+
+    assert_eq!(answers.iter().filter(|&&counted| counted).count(), usize::try_from(SentCode::GUESSES).unwrap());
+    assert_eq!(store.code(hash(200), SentPurpose::Prove).await.unwrap(), None);
+    assert_eq!(store.code(hash(200), SentPurpose::SetUp).await.unwrap(), Some(other));
+    assert!(store.spend_code(&first).await.unwrap(), "the last guess may be right");
+    let newer = code(2, SentPurpose::Prove);
+    store.put_code(&newer).await.unwrap();
+    assert!(!store.guess_code(&first).await.unwrap(), "another took its place");
+    assert!(store.guess_code(&newer).await.unwrap());
+    // A code that takes the place of one at which guesses were made begins anew.
+    for _ in 1..SentCode::GUESSES {
+        assert!(store.guess_code(&newer).await.unwrap());
+    }
+    assert!(!store.guess_code(&newer).await.unwrap());
+    let newest = code(4, SentPurpose::Prove);
+    store.put_code(&newest).await.unwrap();
+    assert_eq!(store.code(hash(200), SentPurpose::Prove).await.unwrap(), Some(newest.clone()));
+    assert!(store.guess_code(&newest).await.unwrap());
 }
 
 pub(crate) async fn of_racing_messages_one_is_paid_for(store: Arc<dyn Store>) {

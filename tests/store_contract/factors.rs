@@ -2,10 +2,10 @@
 
 use super::{RACERS, contacts::phone, passkeys::passkey, people::*, race};
 use doorward::{
-    domain::user::UserId,
+    domain::{contact::Contact, user::UserId},
     ports::{
         Store,
-        store::{Added, LastFactor, PasskeyFactor},
+        store::{Added, LastFactor, PasskeyFactor, Phones},
     },
 };
 use std::sync::Arc;
@@ -28,7 +28,7 @@ pub(crate) async fn the_last_second_factor_may_stay(store: Arc<dyn Store>) {
     settle(&store).await;
     add_passkey(&store, 1, ANN).await;
     add_app(&store, 2, BOB).await;
-    let remove = async |user, id, last| store.remove_factor(user, factor(id), last).await.unwrap();
+    let remove = async |user, id, last| store.remove_factor(user, factor(id), last, Phones::Count).await.unwrap();
 
     assert!(!remove(ANN, 1, LastFactor::Stays).await, "it is the last");
     assert!(!remove(BOB, 2, LastFactor::Stays).await, "it is the last");
@@ -41,22 +41,40 @@ pub(crate) async fn the_last_second_factor_may_stay(store: Arc<dyn Store>) {
     assert!(!remove(BOB, 2, LastFactor::MayGo).await, "it is gone");
 }
 
+pub(crate) async fn a_verified_phone_may_be_what_is_left(store: Arc<dyn Store>) {
+    settle(&store).await;
+    add_app(&store, 1, ANN).await;
+    store.put_contact(&phone(2, BOB)).await.unwrap();
+    store.put_contact(&Contact { verified_at: None, ..phone(3, ANN) }).await.unwrap();
+    let remove = async |phones| store.remove_factor(ANN, factor(1), LastFactor::Stays, phones).await.unwrap();
+
+    assert!(!remove(Phones::Count).await, "nobody knows whose phone it is");
+    store.put_contact(&phone(3, ANN)).await.unwrap();
+    assert!(!remove(Phones::DontCount).await, "no codes go there");
+    assert!(remove(Phones::Count).await);
+}
+
 pub(crate) async fn of_racing_removals_one_second_factor_stays(store: Arc<dyn Store>) {
     settle(&store).await;
     for id in 0..RACERS {
-        match id % 2 {
-            0 => add_passkey(&store, id, ANN).await,
+        match id {
+            0 => store.put_contact(&phone(id, ANN)).await.unwrap(),
+            _ if id % 2 == 0 => add_passkey(&store, id, ANN).await,
             _ => add_app(&store, id, ANN).await,
         }
     }
 
     let answers = race(&store, |store, racer| async move {
-        store.remove_factor(ANN, factor(racer), LastFactor::Stays).await.unwrap()
+        let (id, last, phones) = (factor(racer), LastFactor::Stays, Phones::Count);
+        match racer {
+            0 => store.remove_contact(ANN, id, last, phones).await.unwrap(),
+            _ => store.remove_factor(ANN, id, last, phones).await.unwrap(),
+        }
     })
     .await;
 
     assert_eq!(answers.iter().filter(|&&removed| !removed).count(), 1);
-    assert_eq!(count(&store).await, 1);
+    assert_eq!(count(&store).await + store.contacts(ANN).await.unwrap().len(), 1);
 }
 
 pub(crate) async fn of_racing_first_factors_of_any_kind_one_counts(store: Arc<dyn Store>) {

@@ -1,11 +1,11 @@
 //! Recovery codes.
 
-use super::{people::*, race};
+use super::{contacts::phone, people::*, race};
 use doorward::{
     domain::user::UserId,
     ports::{
         Store,
-        store::{FoundCode, HashedCode},
+        store::{Added, FoundCode, HashedCode, LastFactor, Phones},
     },
 };
 use std::sync::Arc;
@@ -93,8 +93,31 @@ pub(crate) async fn codes_go_with_the_second_factors_and_with_the_account(store:
     assert!(orphaned.unwrap_err().to_string().contains("is gone"));
 }
 
+pub(crate) async fn codes_go_with_the_last_second_factor_of_any_kind(store: Arc<dyn Store>) {
+    settle(&store).await;
+    for user in [ANN, BOB] {
+        store.replace_recovery_codes(user, factor(1), &codes(&["A1"])).await.unwrap();
+    }
+    assert_eq!(store.add_totp(&totp(1, ANN)).await.unwrap(), Added::New);
+    assert_eq!(store.add_totp(&totp(2, ANN)).await.unwrap(), Added::New);
+    store.put_contact(&phone(3, ANN)).await.unwrap();
+    let (may_go, counts) = (LastFactor::MayGo, Phones::Count);
+
+    assert!(store.remove_factor(ANN, factor(1), may_go, Phones::DontCount).await.unwrap());
+    assert_eq!(left(&store, ANN).await, 1, "an app is left");
+    assert!(store.remove_factor(ANN, factor(2), may_go, counts).await.unwrap());
+    assert_eq!(left(&store, ANN).await, 1, "a phone is left");
+    assert!(store.remove_contact(ANN, factor(3), may_go, counts).await.unwrap());
+    assert_eq!((left(&store, ANN).await, left(&store, BOB).await), (0, 1));
+
+    // Where no codes go to a phone, it is nothing that they could stand in for.
+    assert_eq!(store.add_totp(&totp(4, BOB)).await.unwrap(), Added::New);
+    store.put_contact(&phone(5, BOB)).await.unwrap();
+    assert!(store.remove_factor(BOB, factor(4), may_go, Phones::DontCount).await.unwrap());
+    assert_eq!(left(&store, BOB).await, 0);
+}
+
 pub(crate) async fn an_app_that_replaces_others_stands_alone(store: Arc<dyn Store>) {
-    use doorward::ports::store::Added;
     settle(&store).await;
     for phone in [totp(1, ANN), totp(2, ANN), totp(3, BOB)] {
         assert_eq!(store.add_totp(&phone).await.unwrap(), Added::New);

@@ -35,7 +35,7 @@ use crate::{
         Store, StoreError,
         store::{
             Account, Attempt, Ceremony, Device, DeviceId, Handoff, Invitation, PasskeyFactor, PasswordReset, SealedKey,
-            SentCode, TotpFactor, Undo,
+            TotpFactor, Undo,
         },
     },
 };
@@ -60,7 +60,7 @@ struct Tables {
     passkeys: BTreeMap<FactorId, PasskeyFactor>,
     ceremonies: HashMap<TokenHash, Ceremony>,
     contacts: BTreeMap<(UserId, Kind), Contact>,
-    codes: HashMap<(TokenHash, &'static str), SentCode>,
+    codes: HashMap<(TokenHash, &'static str), contacts::KeptCode>,
     invitations: HashMap<TokenHash, Invitation>,
     password_resets: HashMap<TokenHash, PasswordReset>,
     browsers: HashMap<(UserId, TokenHash), Timestamp>,

@@ -126,6 +126,19 @@ macro_rules! second_factors {
     };
 }
 
+/// How many phones are second factors of the account in this parameter: one at most, and none where the other is false.
+macro_rules! phones {
+    ($user:literal, $count:literal) => {
+        concat!(
+            "(SELECT COUNT(*) FROM contacts c WHERE c.user_id = ",
+            $user,
+            " AND c.kind = 'phone' AND c.verified_at IS NOT NULL AND ",
+            $count,
+            ")"
+        )
+    };
+}
+
 /// Closes the time in which the account $1 may enrol its first second factor, if it lasts at $2 and there is none.
 macro_rules! close_enrolment {
     () => {

@@ -1,8 +1,11 @@
 //! `/sign-up`: an account for whoever wants one, where the operator lets them.
 
-use crate::edge::http::{
-    page::{Frame, Hidden},
-    words::{Upcoming, filters},
+use crate::{
+    domain::throttle::LINKS,
+    edge::http::{
+        page::{Frame, Hidden},
+        words::{Upcoming, filters},
+    },
 };
 use askama::Template;
 use std::time::Duration;
@@ -71,6 +74,10 @@ impl SignUpPage<'_> {
 
     const fn has_error(&self) -> bool {
         matches!(self.state, SigningUp::Asking { notice: Some(_), .. })
+    }
+
+    const fn again() -> &'static Duration {
+        &LINKS.delay_max
     }
 }
 

@@ -513,7 +513,7 @@ async fn whoever_read_a_mail_sets_up_something_stronger_where_the_operator_says_
 
 #[tokio::test]
 async fn a_code_opens_nothing_while_any_part_of_it_fails() {
-    for number in 1..20 {
+    for number in 1..24 {
         let store = Gated::default();
         let gate = Arc::clone(&store.gate);
         let scene = Scene::with(Requirement::Required, store).offer(&[Method::EmailCode]);

@@ -9,6 +9,7 @@ use crate::{
     adapters::store::MemoryStore,
     domain::{
         change::{Change, FRESH_FOR, recovered_until},
+        contact::Kind,
         event::What,
         factor::{FactorId, KeyKind, Method},
         secret::Token,
@@ -17,7 +18,7 @@ use crate::{
     },
     flows::{
         challenge::{ChallengeError, offered},
-        devices, enroll,
+        contacts, devices, enroll,
         factors::{self, ChangeError, SECOND_FACTORS_MAX, SecondFactor},
         passkeys, recovery,
         sessions::{end_other, end_others, lock, others, sign_out_everywhere},
@@ -199,6 +200,52 @@ async fn where_none_is_required_the_last_one_may_go_and_signs_nobody_in() {
     assert!(again.is_err(), "{again:?}");
 }
 
+/// What stood in for the app goes with it: it would open nothing, and close everything.
+#[tokio::test]
+async fn recovery_codes_go_with_the_last_second_factor_and_the_password_opens_changes() {
+    let scene = Scene::with(Requirement::Optional, MemoryStore::default());
+    let (ann, phone) = scene.add_with_phone(ANN).await;
+    let full = scene.full(&scene.sign_in(&phone, &anywhere()).await.token).await;
+    recovery::generate(&scene.world, &full, &anywhere()).await.unwrap();
+    let id = scene.named(&ann, "Authenticator app").await;
+
+    factors::remove(&scene.world, &full, id, &anywhere()).await.unwrap();
+
+    assert_eq!(recovery::left(&scene.world, ann.id).await.unwrap(), 0);
+    let Ok(Outcome::Done(opened)) = scene.password(ANN, super::PASSWORD, &anywhere()).await else { panic!() };
+    let full = scene.full(&opened.token).await;
+    for change in [Change::Factors, Change::Account] {
+        assert_eq!(factors::missing_for_change(&scene.world, &full, change).await.unwrap(), None);
+    }
+    scene.add_app(&opened.token, "Phone").await.unwrap();
+}
+
+/// An app may go where a phone is left that codes go to, and where they don't it stays.
+#[tokio::test]
+async fn a_phone_is_a_second_factor_that_may_be_left() {
+    for (methods, country, goes) in [
+        (&[Method::SmsCode][..], "+442079460123", true),
+        (&[Method::EmailCode], "+442079460123", false),
+        (&[Method::SmsCode], "+19005550123", false),
+    ] {
+        let scene = Scene::offering(methods);
+        let (ann, phone) = scene.add_with_phone(ANN).await;
+        scene.reach(&ann, "ann@example.com").await;
+        scene.reach(&ann, country).await;
+        let full = scene.full(&scene.sign_in(&phone, &anywhere()).await.token).await;
+        let id = scene.named(&ann, "Authenticator app").await;
+        assert_eq!(factors::last_stays(&scene.world, &ann).await.unwrap(), !goes, "{methods:?} {country}");
+
+        let removed = factors::remove(&scene.world, &full, id, &anywhere()).await;
+
+        assert_eq!(removed.is_ok(), goes, "{methods:?} {country}: {removed:?}");
+        if goes {
+            let number = contacts::remove(&scene.world, &full, Kind::Phone, &anywhere()).await;
+            assert!(number.is_err(), "it is the last now");
+        }
+    }
+}
+
 #[tokio::test]
 async fn nobody_touches_the_factors_of_somebody_else() {
     let scene = Scene::new();
@@ -247,7 +294,14 @@ async fn what_somebody_chose_is_asked_for_first_while_they_have_it() {
     scene.wait(FRESH_FOR + SECOND);
     assert!(is_stale(&factors::remove(&scene.world, &full, phone, &anywhere()).await));
 
-    assert!(scene.world.store.remove_factor(ann.id, phone, crate::ports::store::LastFactor::MayGo).await.unwrap());
+    assert!(
+        scene
+            .world
+            .store
+            .remove_factor(ann.id, phone, crate::ports::store::LastFactor::MayGo, crate::ports::store::Phones::Count)
+            .await
+            .unwrap()
+    );
     assert_eq!(order().await, [Method::Passkey, Method::Password]);
 }
 

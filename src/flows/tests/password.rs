@@ -15,9 +15,11 @@ use crate::{
         policy::Missing,
         secret::Token,
         session::Level,
+        throttle::{LINKS, LINKS_BY_ADDRESS},
         user::{LoginId, User},
     },
     flows::{
+        Caller,
         administer::{self, AdministerError, NewUser},
         password::{PasswordError, Unfit, owner_of_link, request_reset, reset, update},
         sessions::{Bearer, sweep},
@@ -341,7 +343,7 @@ async fn whatever_sets_a_password_ends_the_links_that_were_mailed() {
         let ann = scene.ann_with_mailbox().await;
         scene.forgot(ANN).await;
         let old = scene.mailed_token();
-        scene.wait(2 * MINUTE);
+        scene.wait(LINKS.delay_first);
         match act {
             "reset" => {
                 scene.forgot(ANN).await;
@@ -395,6 +397,45 @@ async fn who_asks_for_a_link_learns_nothing() {
         }
         assert_eq!(scene.mail().len(), usize::from(name == ANN), "{name}");
     }
+}
+
+/// TH-06: whoever asks early and often keeps no link from its owner: there is one that works, whenever they look.
+#[tokio::test]
+async fn whoever_asks_for_links_of_others_leaves_them_one_that_works() {
+    let scene = Scene::new();
+    scene.ann_with_mailbox().await;
+    let mut token = String::new();
+    for minute in 0..180 {
+        let stranger = from(&format!("192.0.2.{minute}"));
+        request_reset(&scene.world, ANN, None, &stranger).await.unwrap();
+        if !scene.inbox.0.lock().unwrap().is_empty() {
+            token = scene.mailed_token();
+        }
+        let works = owner_of_link(&scene.world, &token).await;
+        assert!(works.is_ok(), "after {minute} minutes: {works:?}");
+        scene.wait(MINUTE);
+    }
+}
+
+/// TH-06: nor from a browser that is known, whatever its address is charged with.
+#[tokio::test]
+async fn a_known_browser_has_links_of_its_own() {
+    let scene = Scene::new();
+    let ann = scene.ann_with_mailbox().await;
+    let phone = scene.phone_of(&ann).await;
+    let owner = Caller { browser: scene.sign_in(&phone, &anywhere()).await.browser, ..anywhere() };
+    for name in 0..LINKS_BY_ADDRESS.free {
+        request_reset(&scene.world, &format!("name-{name}"), None, &anywhere()).await.unwrap();
+    }
+    request_reset(&scene.world, ANN, None, &from("198.51.100.1")).await.unwrap();
+    assert_eq!(scene.mail().len(), 1);
+    let refused = request_reset(&scene.world, ANN, None, &anywhere()).await;
+    assert!(matches!(refused, Err(PasswordError::Throttled(_))), "{refused:?}");
+
+    request_reset(&scene.world, ANN, None, &owner).await.unwrap();
+    scene.mailed_token();
+    request_reset(&scene.world, ANN, None, &owner).await.unwrap();
+    assert!(scene.mail().is_empty(), "there is a limit to that, too");
 }
 
 #[tokio::test]

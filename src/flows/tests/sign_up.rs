@@ -1,11 +1,12 @@
 //! Making an account by a link.
 
-use super::{ANN, BREACHED, MINUTE, ORIGIN, PASSWORD, SECOND, Scene, anywhere, from, gated::Gated, just_before};
+use super::{ANN, BREACHED, ORIGIN, PASSWORD, SECOND, Scene, anywhere, from, gated::Gated, just_before};
 use crate::{
     domain::{
         contact::{Address, EmailAddress},
         enrolment::{Inviter, Requirement, SignUp},
         password::Refusal,
+        throttle::LINKS,
         user::LoginId,
     },
     flows::{
@@ -200,8 +201,8 @@ async fn links_are_limited_by_destination_in_silence_and_by_network_aloud() {
     for _ in 0..3 {
         scene.asked_for(MAIL).await.unwrap();
     }
-    assert_eq!(scene.letters().len(), 1, "one in a minute");
-    scene.wait(2 * MINUTE);
+    assert_eq!(scene.letters().len(), 1, "one in five minutes");
+    scene.wait(LINKS.delay_first);
     scene.asked_for("ANN@mail.example").await.unwrap();
     assert_eq!(scene.letters().len(), 1);
 

@@ -1,22 +1,29 @@
 //! How often one may guess.
 
-use super::{ANN, MINUTE, PASSWORD, Requirement, SECOND, STEP, Scene, anywhere, from, gated::Gated, just_before};
+use super::{
+    ANN, MINUTE, PASSWORD, Requirement, SECOND, STEP, Scene, anywhere, from, gated::Gated, just_before, passkeys::part,
+};
 use crate::{
     adapters::store::MemoryStore,
     domain::{
+        contact::Kind,
+        enrolment::FirstFactor,
         factor::Method,
         secret::Token,
-        throttle::{ACCOUNT, ADDRESS, CEREMONIES, Closed},
+        throttle::{ACCOUNT, ADDRESS, CEREMONIES, Closed, SENDS},
         user::LoginId,
     },
     flows::{
         BROWSER_KNOWN_FOR, Caller, administer,
         challenge::{ChallengeError, answer_password},
-        codes, enroll,
+        codes,
+        contacts::{self, ContactError},
+        enroll,
         factors::ChangeError,
-        passkeys,
+        first_factor, passkeys,
         sign_in::{Opened, Outcome, SignInError},
     },
+    ports::store::SentCode,
 };
 use futures_util::future::join_all;
 use std::sync::atomic::Ordering;
@@ -217,8 +224,14 @@ async fn strangers_lock_nobody_out_of_a_browser_they_used_before() {
         let code = phone.wrong_code();
         let _ = crate::flows::challenge::answer_totp(&scene.world, &bearer, &code, &elsewhere(number)).await;
     }
+    // Nor does whoever shares their address.
+    for number in 0..ADDRESS.free {
+        let guess = scene.password(&format!("user{number}"), "wrong", &anywhere()).await;
+        assert!(matches!(guess, Err(SignInError::Mismatch)), "{number}: {guess:?}");
+    }
 
     closed_until(scene.password(ANN, PASSWORD, &anywhere()).await);
+    closed_until(scene.password("bob", PASSWORD, &anywhere()).await);
     let opened = scene.sign_in(&phone, &owner).await;
     assert_eq!(opened.browser.as_ref().map(Token::hash), owner.browser.as_ref().map(Token::hash));
 
@@ -230,6 +243,23 @@ async fn strangers_lock_nobody_out_of_a_browser_they_used_before() {
         assert!(matches!(guess, Err(SignInError::Mismatch)), "{guess:?}");
     }
     closed_until(scene.password(ANN, PASSWORD, &owner).await);
+}
+
+/// TH-06: nor by passkey, which only the address is charged for.
+#[tokio::test]
+async fn a_closed_address_keeps_no_passkey_from_a_known_browser() {
+    let scene = Scene::new();
+    let (ann, mut laptop, opened) = scene.add_with_passkey().await;
+    for number in 0..ADDRESS.free {
+        let _ = scene.password(&format!("user{number}"), "wrong", &anywhere()).await;
+    }
+    let stranger = scene.sign_in_with_passkey(&mut laptop, &ann).await;
+    assert!(matches!(stranger, Err(ChallengeError::Throttled(_))), "{stranger:?}");
+
+    let (owner, browser) = (Caller { browser: opened.browser, ..anywhere() }, scene.world.entropy.token());
+    let challenge = scene.ask(&browser).await;
+    let (token, answer) = (challenge.token.to_text(), laptop.answer(&challenge.options, &ann).to_string());
+    passkeys::sign_in(&scene.world, part(&token, &answer, &browser), &owner).await.unwrap();
 }
 
 /// TH-01, TH-05: signing in again buys no guesses, neither with the password alone nor with the mailbox that resets it.
@@ -258,6 +288,80 @@ async fn what_shows_less_than_an_account_has_makes_no_browser_known() {
         }
         assert!(looked_at <= ACCOUNT.free + 3, "{looked_at} after {shown:?}: a minute buys one and no more");
     }
+}
+
+/// TH-05, EN-04: where a password is all there is to show, each sign-in makes a browser known, and none of them buys guesses at
+/// the mailbox that opens the set-up of a second factor.
+#[tokio::test]
+async fn known_browsers_buy_no_guesses_at_the_code_that_opens_a_set_up() {
+    let mut scene = Scene::with(Requirement::Optional, MemoryStore::default()).asked_for_more();
+    scene.world.settings.first_factor = FirstFactor::Mailbox;
+    let ann = scene.add(ANN).await;
+    scene.reach(&ann, "ann@example.com").await;
+    scene.world.store.set_enrol_until(ann.id, None).await.unwrap();
+    let mut thieves = Vec::new();
+    for number in 0..6 {
+        let opened = scene.show(&[Method::Password], &elsewhere(number)).await;
+        thieves.push((opened.token, Caller { browser: opened.browser, ..elsewhere(number) }));
+    }
+    let token = &thieves[0].0;
+    let send = async || first_factor::send(&scene.world, &scene.bearer(token).await, token, &thieves[0].1).await;
+    let guess = async |caller: &Caller| {
+        let wrong = if scene.last_code() == "000000" { "000001" } else { "000000" };
+        first_factor::open(&scene.world, &scene.bearer(token).await, wrong, token, caller).await
+    };
+
+    send().await.unwrap();
+    let mut looked_at = 0;
+    for (_, caller) in &thieves {
+        for _ in 0..ACCOUNT.free {
+            looked_at += u32::from(matches!(guess(caller).await, Err(ChallengeError::Wrong)));
+        }
+    }
+    assert_eq!(looked_at, SentCode::GUESSES);
+    scene.wait(MINUTE);
+    let over = guess(&thieves[1].1).await;
+    assert!(matches!(over, Err(ChallengeError::Over)), "that code is guessed at no more: {over:?}");
+
+    send().await.unwrap();
+    let one_more = guess(&thieves[2].1).await;
+    assert!(matches!(one_more, Err(ChallengeError::Wrong)), "{one_more:?}");
+    let refused = guess(&thieves[3].1).await;
+    assert!(matches!(refused, Err(ChallengeError::Throttled(_))), "a new code is no new budget: {refused:?}");
+}
+
+/// TH-05: nor does a mailbox of one's own, where somebody gives another's address as theirs.
+#[tokio::test]
+async fn a_right_code_from_ones_own_mailbox_makes_no_room_for_guesses_at_anothers() {
+    let scene = Scene::with(Requirement::Disabled, MemoryStore::default());
+    let eve = scene.add(ANN).await;
+    let mut looked_at = 0;
+    for number in 0..6 {
+        let opened = scene.show(&[Method::Password], &elsewhere(number)).await;
+        let (token, caller) = (opened.token, Caller { browser: opened.browser, ..elsewhere(number) });
+        let give = async |address: &str| {
+            let full = scene.full(&token).await;
+            contacts::begin(&scene.world, &full, Kind::Email, address, &token, &caller).await.unwrap();
+        };
+        let bring = async |code: &str| {
+            contacts::confirm(&scene.world, &scene.full(&token).await, Kind::Email, code, &token, &caller).await
+        };
+        give("victim@example.com").await;
+        let wrong = if scene.last_code() == "000000" { "000001" } else { "000000" };
+        for _ in 1..ACCOUNT.free {
+            match bring(wrong).await {
+                Err(ContactError::Challenge(ChallengeError::Wrong)) => looked_at += 1,
+                Err(ContactError::Challenge(ChallengeError::Throttled(_))) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+        scene.wait(MINUTE);
+        give("eve@example.com").await;
+        bring(&scene.last_code()).await.unwrap();
+        scene.wait(SENDS.forgotten_after);
+    }
+    assert!(looked_at <= ACCOUNT.free + 5, "{looked_at}: an hour buys one and no more");
+    assert_eq!(scene.world.store.contacts(eve.id).await.unwrap()[0].address.as_str(), "eve@example.com");
 }
 
 /// TH-06: what everything was shown in is known, and stays so while less is shown there.

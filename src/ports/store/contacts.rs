@@ -1,6 +1,6 @@
 //! Where people are reached, and the codes and links that were sent there.
 
-use super::{Added, LastFactor, StoreError};
+use super::{Added, LastFactor, Phones, StoreError};
 use crate::domain::{
     contact::{Address, Contact, Kind},
     factor::{FactorId, Method},
@@ -35,6 +35,8 @@ pub struct SentCode {
 impl SentCode {
     /// How long it may take to come back (OB-01).
     pub const LIFETIME: Duration = Duration::from_mins(10);
+    /// How many answers are compared with it, from however many browsers that are known; then it is over.
+    pub const GUESSES: u32 = 10;
 }
 
 /// What a code or link is for.
@@ -85,13 +87,23 @@ pub trait ContactStore: Send + Sync {
     /// second factor that is no address.
     async fn put_first_contact(&self, contact: &Contact, now: Timestamp) -> Result<Added, StoreError>;
     /// Removes an address of this account; `false` if it has none of that id, or if it stays: where it is the last second
-    /// factor, an authenticator app or a passkey must be there instead.
-    async fn remove_contact(&self, user: UserId, contact: FactorId, last: LastFactor) -> Result<bool, StoreError>;
+    /// factor, an authenticator app, a passkey or, where those count, a verified phone must be there instead. Recovery codes go
+    /// with the last second factor.
+    async fn remove_contact(
+        &self,
+        user: UserId,
+        contact: FactorId,
+        last: LastFactor,
+        phones: Phones,
+    ) -> Result<bool, StoreError>;
 
     /// Keeps a code, in place of any other that this browser asked for to the same end.
     async fn put_code(&self, code: &SentCode) -> Result<(), StoreError>;
-    /// The code that this browser asked for to this end.
+    /// The code that this browser asked for to this end, while there may be guesses at it.
     async fn code(&self, browser: TokenHash, purpose: SentPurpose) -> Result<Option<SentCode>, StoreError>;
+    /// Counts a guess at exactly this code ahead of the check: `true` for [`SentCode::GUESSES`] callers, and only while no
+    /// other took its place. One statement decides.
+    async fn guess_code(&self, code: &SentCode) -> Result<bool, StoreError>;
     /// Uses up exactly this code: `true` for exactly one caller, and only while no other took its place. One statement
     /// decides.
     async fn spend_code(&self, code: &SentCode) -> Result<bool, StoreError>;

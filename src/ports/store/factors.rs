@@ -13,6 +13,16 @@ pub enum LastFactor {
     MayGo,
 }
 
+/// Whether a verified phone is a second factor of its owner: whether codes that prove something go there. The operator says so,
+/// and no store knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phones {
+    /// It is one.
+    Count,
+    /// It only hears of changes.
+    DontCount,
+}
+
 /// Names, ends and the order of second factors.
 #[async_trait]
 pub trait FactorStore: Send + Sync {
@@ -20,8 +30,14 @@ pub trait FactorStore: Send + Sync {
     async fn rename_factor(&self, user: UserId, factor: FactorId, name: &str) -> Result<bool, StoreError>;
     /// Removes a second factor of this account; `false` if it has none of that id, or if it is the last of any kind and
     /// stays. One statement counts and removes, and those of one account come one after the other: of two who race for the
-    /// last two, one is left.
-    async fn remove_factor(&self, user: UserId, factor: FactorId, last: LastFactor) -> Result<bool, StoreError>;
+    /// last two, one is left. Where none is left, the recovery codes go with it: there is nothing that they could stand in for.
+    async fn remove_factor(
+        &self,
+        user: UserId,
+        factor: FactorId,
+        last: LastFactor,
+        phones: Phones,
+    ) -> Result<bool, StoreError>;
     /// Notes which factor an account is to be asked for first; `false` if there is no such account.
     async fn set_primary(&self, user: UserId, factor: FactorId) -> Result<bool, StoreError>;
     /// Which factor an account is to be asked for first. It may be gone: ids are never used again.

@@ -85,7 +85,7 @@ impl AccountStore for MemoryStore {
         tables.passkeys.retain(|_, passkey| passkey.user != user);
         tables.ceremonies.retain(|_, ceremony| ceremony.user != Some(user));
         tables.contacts.retain(|_, contact| contact.user != user);
-        tables.codes.retain(|_, code| code.user != user);
+        tables.codes.retain(|_, kept| kept.code.user != user);
         tables.password_resets.retain(|_, reset| reset.user != Some(user));
         tables.browsers.retain(|(owner, _), _| *owner != user);
         tables.undos.retain(|_, undo| undo.user != user);

@@ -11,10 +11,16 @@ use crate::{
     },
     ports::{
         StoreError,
-        store::{Added, ContactStore, LastFactor, SentCode, SentPurpose},
+        store::{Added, ContactStore, LastFactor, Phones, SentCode, SentPurpose},
     },
 };
 use async_trait::async_trait;
+
+/// A code, and how many answers were compared with it.
+pub(super) struct KeptCode {
+    pub(super) code: SentCode,
+    guesses: u32,
+}
 
 impl Tables {
     /// Keeps an address, in place of one of the same kind.
@@ -61,32 +67,48 @@ impl ContactStore for MemoryStore {
         tables.put_contact(contact).map(|()| Added::New)
     }
 
-    async fn remove_contact(&self, user: UserId, contact: FactorId, last: LastFactor) -> Result<bool, StoreError> {
+    async fn remove_contact(
+        &self,
+        user: UserId,
+        contact: FactorId,
+        last: LastFactor,
+        phones: Phones,
+    ) -> Result<bool, StoreError> {
         let mut tables = self.tables();
-        let is_spared = last == LastFactor::MayGo
-            || tables.totp_factors.values().any(|factor| factor.user == user)
-            || tables.passkeys.values().any(|passkey| passkey.user == user);
-        let removed =
-            tables.contacts.extract_if(.., |_, kept| is_spared && kept.user == user && kept.id == contact).count();
+        let (others, phone) = (tables.count_second_factors(user), tables.count_phones(user, phones));
+        let is_spared = |kind| last == LastFactor::MayGo || others > 0 || (kind != Kind::Phone && phone > 0);
+        let is_to_go = |kept: &Contact| kept.user == user && kept.id == contact && is_spared(kept.address.kind());
+        let removed = tables.contacts.extract_if(.., |_, kept| is_to_go(kept)).count();
         tables.note_email(user);
+        tables.remove_codes_of_nothing(user, phones);
         Ok(removed == 1)
     }
 
     async fn put_code(&self, code: &SentCode) -> Result<(), StoreError> {
         let mut tables = self.tables();
         tables.account_exists(code.user)?;
-        tables.codes.insert((code.browser, code.purpose.name()), code.clone());
+        let kept = KeptCode { code: code.clone(), guesses: 0 };
+        tables.codes.insert((code.browser, code.purpose.name()), kept);
         Ok(())
     }
 
     async fn code(&self, browser: TokenHash, purpose: SentPurpose) -> Result<Option<SentCode>, StoreError> {
-        Ok(self.tables().codes.get(&(browser, purpose.name())).cloned())
+        let tables = self.tables();
+        let kept = tables.codes.get(&(browser, purpose.name())).filter(|kept| kept.guesses < SentCode::GUESSES);
+        Ok(kept.map(|kept| kept.code.clone()))
+    }
+
+    async fn guess_code(&self, code: &SentCode) -> Result<bool, StoreError> {
+        let mut tables = self.tables();
+        let kept = tables.codes.get_mut(&(code.browser, code.purpose.name()));
+        let kept = kept.filter(|kept| kept.code.sealed == code.sealed && kept.guesses < SentCode::GUESSES);
+        Ok(kept.map(|kept| kept.guesses += 1).is_some())
     }
 
     async fn spend_code(&self, code: &SentCode) -> Result<bool, StoreError> {
         let mut tables = self.tables();
         let key = (code.browser, code.purpose.name());
-        let is_there = tables.codes.get(&key).is_some_and(|kept| kept.sealed == code.sealed);
+        let is_there = tables.codes.get(&key).is_some_and(|kept| kept.code.sealed == code.sealed);
         Ok(is_there && tables.codes.remove(&key).is_some())
     }
 }

@@ -2,10 +2,10 @@
 
 use super::{MemoryStore, Tables};
 use crate::{
-    domain::{factor::FactorId, user::UserId},
+    domain::{contact::Kind, factor::FactorId, user::UserId},
     ports::{
         StoreError,
-        store::{FactorStore, LastFactor},
+        store::{FactorStore, LastFactor, Phones},
     },
 };
 use async_trait::async_trait;
@@ -15,6 +15,19 @@ impl Tables {
     pub(super) fn count_second_factors(&self, user: UserId) -> usize {
         self.passkeys.values().filter(|passkey| passkey.user == user).count()
             + self.totp_factors.values().filter(|factor| factor.user == user).count()
+    }
+
+    /// How many phones are second factors of an account: one at most.
+    pub(super) fn count_phones(&self, user: UserId, phones: Phones) -> usize {
+        let phone = self.contacts.get(&(user, Kind::Phone)).filter(|contact| contact.verified_at.is_some());
+        usize::from(phones == Phones::Count && phone.is_some())
+    }
+
+    /// Removes recovery codes that have nothing left to stand in for.
+    pub(super) fn remove_codes_of_nothing(&mut self, user: UserId, phones: Phones) {
+        if self.count_second_factors(user) + self.count_phones(user, phones) == 0 {
+            self.recovery_sets.remove(&user);
+        }
     }
 }
 
@@ -28,13 +41,20 @@ impl FactorStore for MemoryStore {
         Ok(own.map(|own| name.clone_into(own)).is_some())
     }
 
-    async fn remove_factor(&self, user: UserId, factor: FactorId, last: LastFactor) -> Result<bool, StoreError> {
+    async fn remove_factor(
+        &self,
+        user: UserId,
+        factor: FactorId,
+        last: LastFactor,
+        phones: Phones,
+    ) -> Result<bool, StoreError> {
         let mut tables = self.tables();
-        if last == LastFactor::Stays && tables.count_second_factors(user) < 2 {
+        if last == LastFactor::Stays && tables.count_second_factors(user) + tables.count_phones(user, phones) < 2 {
             return Ok(false);
         }
         let passkeys = tables.passkeys.extract_if(.., |id, passkey| *id == factor && passkey.user == user).count();
         let apps = tables.totp_factors.extract_if(.., |id, app| *id == factor && app.user == user).count();
+        tables.remove_codes_of_nothing(user, phones);
         Ok(passkeys + apps == 1)
     }
 

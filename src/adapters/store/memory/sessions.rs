@@ -204,7 +204,7 @@ impl SessionStore for MemoryStore {
         tables.attempts.retain(|_, attempt| attempt.first.at >= steps_before);
         tables.handoffs.retain(|_, handoff| handoff.made_at >= steps_before);
         tables.ceremonies.retain(|_, ceremony| ceremony.made_at >= steps_before);
-        tables.codes.retain(|_, code| code.sent_at >= steps_before);
+        tables.codes.retain(|_, kept| kept.code.sent_at >= steps_before);
         tables.budgets.retain(|_, budget| !budget.is_forgotten(budgets_before));
         Ok(())
     }

@@ -4,13 +4,14 @@ use super::{
     Pools, SqlStore,
     accounts::CLOSE_ENROLMENT,
     endings::HOLD_ACCOUNT,
+    factors::REMOVE_CODES_OF_NOTHING,
     rows::{CodeRow, ContactRow},
 };
 use crate::{
     domain::{contact::Contact, factor::FactorId, secret::TokenHash, time::Timestamp, user::UserId},
     ports::{
         StoreError,
-        store::{Added, ContactStore, LastFactor, SentCode, SentPurpose},
+        store::{Added, ContactStore, LastFactor, Phones, SentCode, SentPurpose},
     },
 };
 use async_trait::async_trait;
@@ -22,16 +23,17 @@ statements! {
         ON CONFLICT (user_id, kind) DO UPDATE SET id = excluded.id, address = excluded.address, \
         verified_at = excluded.verified_at, used_at = excluded.used_at";
     USE_CONTACT = "UPDATE contacts SET used_at = $2 WHERE id = $1 AND (used_at IS NULL OR used_at < $2)";
-    REMOVE_CONTACT = "DELETE FROM contacts WHERE id = $1 AND user_id = $2 AND ($3 \
-        OR EXISTS (SELECT 1 FROM passkeys p WHERE p.user_id = $2) \
-        OR EXISTS (SELECT 1 FROM totp_factors t WHERE t.user_id = $2))";
+    REMOVE_CONTACT = concat!("DELETE FROM contacts WHERE id = $1 AND user_id = $2 AND ($3 OR ",
+        second_factors!("$2"), " > 0 OR (kind <> 'phone' AND ", phones!("$2", "$4"), " > 0))");
 
     PUT_CODE = "INSERT INTO codes (browser, purpose, user_id, method, address, factor_id, sealed, sent_at) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (browser, purpose) DO UPDATE \
         SET user_id = excluded.user_id, method = excluded.method, address = excluded.address, \
-        factor_id = excluded.factor_id, sealed = excluded.sealed, sent_at = excluded.sent_at";
+        factor_id = excluded.factor_id, sealed = excluded.sealed, sent_at = excluded.sent_at, guesses = 0";
     CODE = "SELECT user_id, method, address, factor_id, sealed, sent_at FROM codes \
-        WHERE browser = $1 AND purpose = $2";
+        WHERE browser = $1 AND purpose = $2 AND guesses < $3";
+    GUESS_CODE = "UPDATE codes SET guesses = guesses + 1 \
+        WHERE browser = $1 AND purpose = $2 AND sealed = $3 AND guesses < $4";
     SPEND_CODE = "DELETE FROM codes WHERE browser = $1 AND purpose = $2 AND sealed = $3";
 }
 
@@ -79,12 +81,20 @@ impl ContactStore for SqlStore {
         Ok(Added::New)
     }
 
-    async fn remove_contact(&self, user: UserId, contact: FactorId, last: LastFactor) -> Result<bool, StoreError> {
-        let may_go = last == LastFactor::MayGo;
+    async fn remove_contact(
+        &self,
+        user: UserId,
+        contact: FactorId,
+        last: LastFactor,
+        phones: Phones,
+    ) -> Result<bool, StoreError> {
+        let (may_go, phones) = (last == LastFactor::MayGo, phones == Phones::Count);
         Ok(transaction!(self, tx => {
             query(HOLD_ACCOUNT).bind(user.0).execute(&mut *tx).await?;
-            let removed = query(REMOVE_CONTACT).bind(contact.0).bind(user.0).bind(may_go).execute(&mut *tx).await?;
-            removed.rows_affected() == 1
+            let removal = query(REMOVE_CONTACT).bind(contact.0).bind(user.0).bind(may_go).bind(phones);
+            let removed = removal.execute(&mut *tx).await?.rows_affected();
+            query(REMOVE_CODES_OF_NOTHING).bind(user.0).bind(phones).execute(&mut *tx).await?;
+            removed == 1
         }))
     }
 
@@ -109,9 +119,22 @@ impl ContactStore for SqlStore {
         let row: Option<CodeRow> = reading!(self, db => query_as(CODE)
             .bind(browser.as_bytes().as_slice())
             .bind(purpose.name())
+            .bind(i64::from(SentCode::GUESSES))
             .fetch_optional(db)
             .await?);
         row.map(|row| row.read(browser, purpose)).transpose()
+    }
+
+    async fn guess_code(&self, code: &SentCode) -> Result<bool, StoreError> {
+        let counted = writing!(self, db => query(GUESS_CODE)
+            .bind(code.browser.as_bytes().as_slice())
+            .bind(code.purpose.name())
+            .bind(&code.sealed)
+            .bind(i64::from(SentCode::GUESSES))
+            .execute(db)
+            .await?
+            .rows_affected());
+        Ok(counted == 1)
     }
 
     async fn spend_code(&self, code: &SentCode) -> Result<bool, StoreError> {

@@ -5,7 +5,7 @@ use crate::{
     domain::{factor::FactorId, user::UserId},
     ports::{
         StoreError,
-        store::{FactorStore, LastFactor},
+        store::{FactorStore, LastFactor, Phones},
     },
 };
 use async_trait::async_trait;
@@ -15,8 +15,12 @@ use uuid::Uuid;
 statements! {
     RENAME_PASSKEY = "UPDATE passkeys SET name = $3 WHERE id = $1 AND user_id = $2";
     RENAME_APP = "UPDATE totp_factors SET name = $3 WHERE id = $1 AND user_id = $2";
-    REMOVE_PASSKEY = concat!("DELETE FROM passkeys WHERE id = $1 AND user_id = $2 AND ($3 OR ", second_factors!("$2"), " > 1)");
-    REMOVE_APP = concat!("DELETE FROM totp_factors WHERE id = $1 AND user_id = $2 AND ($3 OR ", second_factors!("$2"), " > 1)");
+    REMOVE_PASSKEY = concat!("DELETE FROM passkeys WHERE id = $1 AND user_id = $2 AND ($3 OR ",
+        second_factors!("$2"), " + ", phones!("$2", "$4"), " > 1)");
+    REMOVE_APP = concat!("DELETE FROM totp_factors WHERE id = $1 AND user_id = $2 AND ($3 OR ",
+        second_factors!("$2"), " + ", phones!("$2", "$4"), " > 1)");
+    REMOVE_CODES_OF_NOTHING = concat!("DELETE FROM recovery_codes WHERE user_id = $1 AND ",
+        second_factors!("$1"), " + ", phones!("$1", "$2"), " = 0");
     SET_PRIMARY = "UPDATE accounts SET primary_factor = $2 WHERE id = $1";
     PRIMARY = "SELECT primary_factor FROM accounts WHERE id = $1";
 }
@@ -34,15 +38,22 @@ impl FactorStore for SqlStore {
         }))
     }
 
-    async fn remove_factor(&self, user: UserId, factor: FactorId, last: LastFactor) -> Result<bool, StoreError> {
-        let may_go = last == LastFactor::MayGo;
+    async fn remove_factor(
+        &self,
+        user: UserId,
+        factor: FactorId,
+        last: LastFactor,
+        phones: Phones,
+    ) -> Result<bool, StoreError> {
+        let (may_go, phones) = (last == LastFactor::MayGo, phones == Phones::Count);
         Ok(transaction!(self, tx => {
             query(HOLD_ACCOUNT).bind(user.0).execute(&mut *tx).await?;
             let mut removed = 0;
             for statement in [REMOVE_PASSKEY, REMOVE_APP] {
-                removed +=
-                    query(statement).bind(factor.0).bind(user.0).bind(may_go).execute(&mut *tx).await?.rows_affected();
+                let removal = query(statement).bind(factor.0).bind(user.0).bind(may_go).bind(phones);
+                removed += removal.execute(&mut *tx).await?.rows_affected();
             }
+            query(REMOVE_CODES_OF_NOTHING).bind(user.0).bind(phones).execute(&mut *tx).await?;
             removed == 1
         }))
     }

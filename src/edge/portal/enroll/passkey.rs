@@ -26,6 +26,8 @@ pub struct EnrollPasskeyPage<'a> {
     pub login_id: &'a str,
     /// What they can set up instead.
     pub other: Option<Method>,
+    /// What they call it, kept across a failed try.
+    pub name: &'a str,
     /// What was wrong with the last answer.
     pub notice: Option<ProofNotice>,
 }
@@ -49,9 +51,10 @@ mod tests {
             kind: KeyKind::Passkey,
             login_id: gallery::ANN,
             other: None,
+            name: "",
             notice: None,
         };
-        let failed = |notice| EnrollPasskeyPage { notice: Some(notice), ..empty };
+        let failed = |notice| EnrollPasskeyPage { name: "My “own”", notice: Some(notice), ..empty };
         let states = vec![
             ("empty", empty),
             ("first", EnrollPasskeyPage { other: Some(Method::Totp), ..empty }),

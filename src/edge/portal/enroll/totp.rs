@@ -33,6 +33,8 @@ pub struct EnrollTotpPage<'a> {
     pub uri: &'a str,
     /// What they can set up instead.
     pub other: Option<Method>,
+    /// What they call it, kept across a failed try.
+    pub name: &'a str,
     /// What was wrong with the last code.
     pub notice: Option<ProofNotice>,
 }
@@ -86,9 +88,10 @@ mod tests {
             key: KEY,
             uri: URI,
             other: None,
+            name: "",
             notice: None,
         };
-        let failed = |notice| EnrollTotpPage { notice: Some(notice), ..empty };
+        let failed = |notice| EnrollTotpPage { name: "My “own”", notice: Some(notice), ..empty };
         let states = vec![
             ("empty", empty),
             ("with_another_way", EnrollTotpPage { other: Some(Method::Passkey), ..empty }),
@@ -114,6 +117,7 @@ mod tests {
             key: "ABCDEFGHIJ",
             uri: URI,
             other: None,
+            name: "",
             notice: None,
         };
 

@@ -2,6 +2,7 @@
 
 use super::PasswordNotice;
 use crate::{
+    domain::throttle::LINKS,
     edge::http::{
         page::{Frame, Hidden},
         words::filters,
@@ -19,6 +20,8 @@ pub struct ForgotPage<'a> {
     pub frame: Frame<'a>,
     /// What the form carries unseen.
     pub hidden: Hidden<'a>,
+    /// Kept across a failed try.
+    pub login_id: &'a str,
     /// How far it has gone.
     pub state: Forgot,
 }
@@ -52,6 +55,10 @@ impl ForgotPage<'_> {
     const fn lifetime() -> &'static Duration {
         &PasswordReset::LIFETIME
     }
+
+    const fn again() -> &'static Duration {
+        &LINKS.delay_max
+    }
 }
 
 #[cfg(test)]
@@ -61,8 +68,9 @@ mod tests {
 
     #[test]
     fn every_state_is_worded() {
-        let page = |state| ForgotPage { frame: gallery::frame(Base::Portal), hidden: gallery::HIDDEN, state };
-        let failed = |notice| page(Forgot::Asking(Some(notice)));
+        let (frame, hidden) = (gallery::frame(Base::Portal), gallery::HIDDEN);
+        let page = |state| ForgotPage { frame, hidden, login_id: "", state };
+        let failed = |notice| ForgotPage { login_id: gallery::ANN, ..page(Forgot::Asking(Some(notice))) };
         let states = vec![
             ("asking", page(Forgot::Asking(None))),
             ("too_many", failed(PasswordNotice::TooMany { again: gallery::in_five_minutes() })),

@@ -113,7 +113,7 @@ pub(super) async fn show(State(desk): State<Arc<Desk>>, visit: Visit, Query(link
     let to = desk.journey(link.to.as_deref()).and(link.to.as_deref());
     match sessions::recognise(&desk.world, visit.token.as_ref()).await {
         Ok(bearer) => match enroll::offer(&desk.world, &bearer).await {
-            Ok(offer) => page(&desk, &visit, to, &bearer, &offer, None),
+            Ok(offer) => page(&desk, &visit, to, &bearer, &offer, ("", None)),
             Err(error) => refuse(&desk, &visit, to, &bearer, &error, Errand::AddTotp),
         },
         Err(error) => desk.unavailable(&error),
@@ -146,7 +146,7 @@ pub(super) async fn submit(State(desk): State<Arc<Desk>>, visit: Visit, Fields(f
         Err(ChangeError::Challenge(error @ (ChallengeError::Wrong | ChallengeError::Throttled(_)))) => {
             tracing::info!(user.id = ?user, client = %visit.caller.address, %error, "enrolment refused");
             match enroll::offer_again(&desk.world, &bearer, &offer).await {
-                Ok(offer) => page(&desk, &visit, to, &bearer, &offer, Some(shown(&desk, &error))),
+                Ok(offer) => page(&desk, &visit, to, &bearer, &offer, (&name, Some(shown(&desk, &error)))),
                 Err(error) => refuse(&desk, &visit, to, &bearer, &error, Errand::AddTotp),
             }
         }
@@ -160,7 +160,7 @@ fn page(
     to: Option<&str>,
     bearer: &Bearer,
     offer: &Offer,
-    notice: Option<ProofNotice>,
+    (name, notice): (&str, Option<ProofNotice>),
 ) -> Reply {
     let uri = offer.key.to_uri().unwrap_or_default();
     let Ok(qr) = QrPicture::of(&uri) else {
@@ -180,6 +180,7 @@ fn page(
                 key: &key,
                 uri: &uri,
                 other: KeyKind::ALL.iter().map(|kind| kind.method()).find(|method| may_have.contains(method)),
+                name,
                 notice,
             },
         )

@@ -15,7 +15,7 @@ use crate::{
         factors::{self, ChangeError, SecondFactor},
         sessions::Full,
     },
-    ports::{StoreError, store::LastFactor},
+    ports::StoreError,
 };
 use axum::{
     extract::{Path, Request, State},
@@ -140,10 +140,11 @@ async fn page(desk: &Desk, visit: &Visit, full: &Full, id: Uuid, was_to_go: bool
     let Some(factor) = all.iter().find(|factor| factor.id.0 == id) else { return see_other("/account") };
     let factor = row(factor, primary, desk.world.clock.now());
     let order = Order::of(factor.is_primary, all.len() + reached.len());
-    let end = match (factors::last_factor(&desk.world, &full.identity.user), all.len()) {
-        (LastFactor::Stays, 1) if was_to_go => End::Stayed,
-        (LastFactor::Stays, 1) => End::Stays,
-        _ => End::MayGo,
+    let end = match factors::last_stays(&desk.world, &full.identity.user).await {
+        Ok(true) if was_to_go => End::Stayed,
+        Ok(true) => End::Stays,
+        Ok(false) => End::MayGo,
+        Err(error) => return desk.unavailable(&error),
     };
     let status = if was_to_go { StatusCode::CONFLICT } else { StatusCode::OK };
     desk.form_page(visit, None, |hidden| {

@@ -116,8 +116,8 @@ pub(super) async fn show_enrolment(
         Err(error) => return desk.unavailable(&error),
     };
     match may_add(&desk.world, &bearer, kind.method()).await {
-        Ok(_) => page(&desk, &visit, to, &bearer, kind, None),
-        Err(error) => refuse(&desk, &visit, to, &bearer, kind, &error),
+        Ok(_) => page(&desk, &visit, to, &bearer, kind, ("", None)),
+        Err(error) => refuse(&desk, &visit, to, &bearer, kind, ("", &error)),
     }
 }
 
@@ -150,7 +150,7 @@ pub(super) async fn submit_enrolment(
         }
         Err(error) => {
             tracing::info!(user.id = ?user, client = %visit.caller.address, %error, "enrolment refused");
-            refuse(&desk, &visit, to, &bearer, kind, &error)
+            refuse(&desk, &visit, to, &bearer, kind, (&form.name, &error))
         }
     }
 }
@@ -177,7 +177,7 @@ fn page(
     to: Option<&str>,
     bearer: &Bearer,
     kind: KeyKind,
-    notice: Option<ProofNotice>,
+    (name, notice): (&str, Option<ProofNotice>),
 ) -> Reply {
     // In the middle of a sign-in it is the first; whoever is signed in came here for a key.
     let other = match bearer {
@@ -185,19 +185,27 @@ fn page(
         Bearer::Full(_) | Bearer::Nobody(_) => None,
     };
     desk.form_page(visit, to, |hidden| {
-        let page = EnrollPasskeyPage { frame: desk.frame(), hidden, kind, login_id: login_id(bearer), other, notice };
+        let (frame, login_id) = (desk.frame(), login_id(bearer));
+        let page = EnrollPasskeyPage { frame, hidden, kind, login_id, other, name, notice };
         desk.scripted_page(status(notice), &page)
     })
 }
 
-fn refuse(desk: &Desk, visit: &Visit, to: Option<&str>, bearer: &Bearer, kind: KeyKind, error: &ChangeError) -> Reply {
+fn refuse(
+    desk: &Desk,
+    visit: &Visit,
+    to: Option<&str>,
+    bearer: &Bearer,
+    kind: KeyKind,
+    (name, error): (&str, &ChangeError),
+) -> Reply {
     match error {
         ChangeError::Challenge(
             error @ (ChallengeError::Wrong
             | ChallengeError::AlreadyUsed
             | ChallengeError::Throttled(_)
             | ChallengeError::Passkey(_)),
-        ) => page(desk, visit, to, bearer, kind, Some(shown(desk, error))),
+        ) => page(desk, visit, to, bearer, kind, (name, Some(shown(desk, error)))),
         error => enroll::refuse(desk, visit, to, bearer, error, Errand::AddKey(kind)),
     }
 }

@@ -137,7 +137,7 @@ async fn change_page(desk: &Desk, visit: &Visit, full: &Full, notice: Option<Pas
 /// `GET /forgot`.
 pub(super) async fn show_forgot(State(desk): State<Arc<Desk>>, visit: Visit, Query(link): Query<Link>) -> Reply {
     let to = desk.journey(link.to.as_deref()).and(link.to.as_deref());
-    forgot_page(&desk, &visit, to, desk.asking(None))
+    forgot_page(&desk, &visit, to, "", desk.asking(None))
 }
 
 /// `POST /forgot`. Whether there was anybody to send a link to shows in nothing.
@@ -147,17 +147,17 @@ pub(super) async fn request(State(desk): State<Arc<Desk>>, visit: Visit, Fields(
     }
     let to = desk.journey(form.carried.to.as_deref()).and(form.carried.to.as_deref());
     if desk.remedy() == Remedy::People {
-        return forgot_page(&desk, &visit, to, Forgot::NoMail);
+        return forgot_page(&desk, &visit, to, "", Forgot::NoMail);
     }
     let client = visit.caller.address;
     match password::request_reset(&desk.world, &form.login_id, to, &visit.caller).await {
         Ok(()) => {
             tracing::info!(%client, "a link to choose a password was asked for");
-            forgot_page(&desk, &visit, to, Forgot::Sent)
+            forgot_page(&desk, &visit, to, "", Forgot::Sent)
         }
         Err(error) => {
             tracing::info!(%client, %error, "no link to choose a password");
-            forgot_page(&desk, &visit, to, desk.asking(Some(shown(&desk, &error))))
+            forgot_page(&desk, &visit, to, &form.login_id, desk.asking(Some(shown(&desk, &error))))
         }
     }
 }
@@ -215,12 +215,14 @@ fn reset_page(desk: &Desk, visit: &Visit, to: Option<&str>, status: StatusCode, 
     })
 }
 
-fn forgot_page(desk: &Desk, visit: &Visit, to: Option<&str>, state: Forgot) -> Reply {
+fn forgot_page(desk: &Desk, visit: &Visit, to: Option<&str>, login_id: &str, state: Forgot) -> Reply {
     let notice = match state {
         Forgot::Asking(notice) => notice,
         Forgot::Sent | Forgot::NoMail => None,
     };
-    desk.form_page(visit, to, |hidden| desk.page(status(notice), &ForgotPage { frame: desk.frame(), hidden, state }))
+    desk.form_page(visit, to, |hidden| {
+        desk.page(status(notice), &ForgotPage { frame: desk.frame(), hidden, login_id, state })
+    })
 }
 
 impl Desk {
