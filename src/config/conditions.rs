@@ -20,6 +20,7 @@ use crate::{
 };
 use ipnet::IpNet;
 use jiff::{civil::Weekday, tz::TimeZone};
+use std::sync::Arc;
 
 /// Reads `[networks]`.
 pub(super) fn networks(value: &Value<'_>) -> Option<Vec<Network>> {
@@ -30,7 +31,7 @@ pub(super) fn networks(value: &Value<'_>) -> Option<Vec<Network>> {
             let problem = Problem::new(Code::Lax, title, value.at.clone(), "routes for it are never reached");
             value.reader.note(problem.help("its files hold nothing but remarks"));
         }
-        Some(Network { name: name.to_owned(), nets: nets.into() })
+        Some(Network { name: name.to_owned(), nets: Arc::new(nets.into_iter().collect()) })
     };
     let read: Vec<_> = value.entries("[networks]")?.into_iter().map(read).collect();
     read.into_iter().collect()

@@ -1,13 +1,15 @@
 //! What routes look at in a request, and what they may ask of it beside method and path.
 
 pub mod extract;
+mod network;
 pub mod query;
 pub mod verdicts;
+
+pub use network::{Nets, Network};
 
 use self::{query::Query, verdicts::Verdicts};
 use super::{Visitor, hours::Hours, who::Who};
 use crate::domain::{target::CanonicalPath, time::Timestamp};
-use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
@@ -126,15 +128,6 @@ pub enum Wanted {
     Text(String),
 }
 
-/// A list of addresses with a name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Network {
-    /// Its name in the config file.
-    pub name: String,
-    /// What is in it.
-    pub nets: std::sync::Arc<[IpNet]>,
-}
-
 /// Which part of a route did not fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mismatch {
@@ -251,13 +244,6 @@ impl Conditions {
     }
 }
 
-impl Network {
-    /// Whether an address is in it; nobody is where that is not known.
-    pub fn has(&self, client: Option<IpAddr>) -> bool {
-        client.is_some_and(|client| self.nets.iter().any(|net| net.contains(&client.to_canonical())))
-    }
-}
-
 impl Named {
     /// What a form says of this field; `None` where nobody has looked into it. Most application servers throw the fields of
     /// a form and the parameters of a query together, so what stands in both must say the same in both, and what stands in
@@ -329,19 +315,6 @@ mod tests {
         assert_eq!(said(&[("x_requested_with", "XMLHttpRequest")]), Unclear);
         assert_eq!(said(&[("x-requested-with", "xmlhttprequest")]), Unclear);
         assert_eq!(said(&[("x-requested-with", "XMLHttpRequest"), ("x-requested-with", "fetch")]), Unclear);
-    }
-
-    #[test]
-    fn an_address_is_in_a_network_in_either_spelling() {
-        let nets = ["10.0.0.0/8".parse().unwrap(), "2001:db8::/32".parse().unwrap()];
-        let network = Network { name: "office".into(), nets: std::sync::Arc::from(nets) };
-
-        for (address, within) in
-            [("10.1.2.3", true), ("::ffff:10.1.2.3", true), ("2001:db8::1", true), ("11.0.0.1", false), ("::1", false)]
-        {
-            assert_eq!(network.has(Some(address.parse().unwrap())), within, "{address}");
-        }
-        assert!(!network.has(None), "who is nowhere is in no network");
     }
 
     #[test]

@@ -49,7 +49,10 @@ impl Scene {
         let mut scene = Self::with(requirement, store);
         let map = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/GeoLite2-City-Test.mmdb");
         scene.world.geography = Arc::new(MaxMind::open(&map).unwrap());
-        let listed = vec![Network { name: "tor".into(), nets: Arc::from(["192.0.2.0/24".parse().unwrap()]) }];
+        let listed = vec![Network {
+            name: "tor".into(),
+            nets: Arc::new(["192.0.2.0/24".parse().unwrap()].into_iter().collect()),
+        }];
         scene.world.settings.risk = Some(risk::Settings { rules, listed });
         scene
     }

@@ -287,7 +287,7 @@ impl Row {
         let who: Vec<_> = who.into_iter().flatten().collect();
         let office = crate::domain::policy::call::Network {
             name: "office".into(),
-            nets: Arc::from(["10.0.0.0/8".parse().unwrap()]),
+            nets: Arc::new(["10.0.0.0/8".parse().unwrap()].into_iter().collect()),
         };
         let week = [Weekday::Monday, Weekday::Tuesday, Weekday::Wednesday, Weekday::Thursday, Weekday::Friday];
         let days = week.into_iter().chain([Weekday::Saturday, Weekday::Sunday]).collect();
