@@ -35,7 +35,7 @@ pub struct SentCode {
 impl SentCode {
     /// How long it may take to come back (OB-01).
     pub const LIFETIME: Duration = Duration::from_mins(10);
-    /// How many answers are compared with it, from however many browsers that are known; then it is over.
+    /// How many answers are compared with it, whichever browsers they come from; then it is over.
     pub const GUESSES: u32 = 10;
 }
 

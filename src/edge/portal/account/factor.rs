@@ -114,6 +114,7 @@ mod tests {
             ("last_may_go", FactorPage { order: Order::Alone, ..among }),
             ("last", FactorPage { order: Order::Alone, end: End::Stays, ..among }),
             ("stayed", FactorPage { order: Order::Alone, end: End::Stayed, ..among }),
+            ("stayed_beside_mail", FactorPage { end: End::Stayed, ..among }),
         ];
 
         for (state, shown) in gallery::exhibit("account.factor", states) {
