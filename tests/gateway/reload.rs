@@ -23,6 +23,7 @@ use support::{
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
+    sync::Notify,
 };
 
 /// What the management API asks for, here.
@@ -395,33 +396,37 @@ async fn replaced(gateway: &Gateway, client: &reqwest::Client, config: &str) -> 
     reload(gateway, client, Some(KEY)).await
 }
 
-/// An application that answers once it is told to.
-async fn slow() -> (String, Arc<tokio::sync::Notify>) {
+/// An application that says when it is asked, and answers once it is told to.
+async fn slow() -> (String, Arc<Notify>, Arc<Notify>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let (url, go_on) = (format!("http://{}", listener.local_addr().unwrap()), Arc::new(tokio::sync::Notify::new()));
-    let told = Arc::clone(&go_on);
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (asked, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (asking, told) = (Arc::clone(&asked), Arc::clone(&go_on));
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
-            let told = Arc::clone(&told);
+            let (asking, told) = (Arc::clone(&asking), Arc::clone(&told));
             tokio::spawn(async move {
                 if stream.read(&mut [0; 4096]).await.unwrap_or(0) > 0 {
+                    asking.notify_one();
                     told.notified().await;
                     let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await;
                 }
             });
         }
     });
-    (url, go_on)
+    (url, asked, go_on)
 }
 
 #[tokio::test]
 async fn hangups_while_it_stops_harm_nothing() {
-    let (url, go_on) = slow().await;
+    let (url, asked, go_on) = slow().await;
     let site: Site = site();
     site.configure(&config(&site, &url));
     let mut gateway = site.start().await;
     let mut connection = gateway.connect(APP).await;
     connection.send(format!("GET /public/ HTTP/1.1\r\nHost: {APP}\r\n\r\n")).await;
+    // Nothing would keep it from stopping before that.
+    asked.notified().await;
     gateway.signal(Signal::Terminate);
     gateway.until_logged("stopping").await;
 
