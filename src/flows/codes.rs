@@ -91,8 +91,19 @@ pub async fn sent(
     method: Method,
     browser: &Token,
 ) -> Result<Option<SentCode>, StoreError> {
+    sent_to_end(world, bearer, SentPurpose::Prove, method, browser).await
+}
+
+/// The same of what was sent to any end.
+pub(super) async fn sent_to_end(
+    world: &World,
+    bearer: &Bearer,
+    end: SentPurpose,
+    method: Method,
+    browser: &Token,
+) -> Result<Option<SentCode>, StoreError> {
     let Some(user) = bearer.user() else { return Ok(None) };
-    let code = live(world, user.id, SentPurpose::Prove, browser).await?;
+    let code = live(world, user.id, end, browser).await?;
     Ok(code.filter(|code| code.method == method))
 }
 

@@ -59,9 +59,7 @@ pub async fn pending(
     method: Method,
     browser: &Token,
 ) -> Result<Option<SentCode>, StoreError> {
-    let Some(user) = bearer.user() else { return Ok(None) };
-    let sent = codes::live(world, user.id, SentPurpose::Verify(Kind::Phone), browser).await?;
-    Ok(sent.filter(|sent| sent.method == method))
+    codes::sent_to_end(world, bearer, SentPurpose::Verify(Kind::Phone), method, browser).await
 }
 
 /// Sends a code to a number by this method.

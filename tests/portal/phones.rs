@@ -4,7 +4,7 @@ use crate::house::{APP, rules, upstream};
 use reqwest::StatusCode;
 use serde_json::Value;
 use support::{
-    gateway::{PORTAL, Site},
+    gateway::{Gateway, PORTAL, Site},
     outbox::Outbox,
     person::{Person, visit},
     phone_service::PhoneService,
@@ -24,6 +24,17 @@ async fn house_of_calls() -> (Site, PhoneService) {
     (site, service)
 }
 
+/// A house that requires one of these methods as the second step, and Ann, who has a phone.
+async fn house_of_ann(methods: &str) -> (PhoneService, Person, Gateway) {
+    let service = PhoneService::start().await;
+    let site = Site::new(env!("CARGO_BIN_EXE_doorward"), &[APP]);
+    let mfa = format!("[mfa]\nrequirement = \"required\"\nmethods = {methods}");
+    let rules = rules(&[APP], &upstream().await).replace("[mfa]\nrequirement = \"optional\"", &mfa);
+    site.configure(&[site.preamble(), rules, Outbox::of(&site).section(), service.sections()].concat());
+    let ann = Person::add_with_phone(&site, "ann", "ann@example.com", NUMBER);
+    (service, ann, site.start().await)
+}
+
 /// The digits of a sentence that reads them out.
 fn read_out(text: &str) -> String {
     let (_, code) = text.split_once("Your code is: ").unwrap();
@@ -37,14 +48,7 @@ fn code(message: &Value) -> &str {
 /// Row 4: a code by text message is the second step of a sign-in, and reaches `mfa` with the password.
 #[tokio::test]
 async fn a_code_in_a_text_message_is_the_second_step_of_a_sign_in() {
-    let service = PhoneService::start().await;
-    let site = Site::new(env!("CARGO_BIN_EXE_doorward"), &[APP]);
-    let mfa = "[mfa]\nrequirement = \"required\"\nmethods = [\"sms-code\", \"voice-code\"]";
-    let rules = rules(&[APP], &upstream().await).replace("[mfa]\nrequirement = \"optional\"", mfa);
-    site.configure(&[site.preamble(), rules, Outbox::of(&site).section(), service.sections()].concat());
-    let ann = Person::add_with_phone(&site, "ann", "ann@example.com", NUMBER);
-    let gateway = site.start().await;
-
+    let (service, ann, gateway) = house_of_ann(r#"["sms-code", "voice-code"]"#).await;
     let client = gateway.client();
 
     let page = ann.type_password(&client, &visit(&client, &gateway.url(APP, "/strong/page")).await).await;
@@ -70,13 +74,7 @@ async fn a_code_in_a_text_message_is_the_second_step_of_a_sign_in() {
 /// Row 4: so does one that a machine reads out.
 #[tokio::test]
 async fn a_code_that_is_read_out_is_the_second_step_too() {
-    let service = PhoneService::start().await;
-    let site = Site::new(env!("CARGO_BIN_EXE_doorward"), &[APP]);
-    let mfa = "[mfa]\nrequirement = \"required\"\nmethods = [\"voice-code\"]";
-    let rules = rules(&[APP], &upstream().await).replace("[mfa]\nrequirement = \"optional\"", mfa);
-    site.configure(&[site.preamble(), rules, Outbox::of(&site).section(), service.sections()].concat());
-    let ann = Person::add_with_phone(&site, "ann", "ann@example.com", NUMBER);
-    let gateway = site.start().await;
+    let (service, ann, gateway) = house_of_ann(r#"["voice-code"]"#).await;
     let client = gateway.client();
 
     let page = ann.type_password(&client, &visit(&client, &gateway.url(APP, "/strong/page")).await).await;
