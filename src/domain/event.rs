@@ -122,7 +122,6 @@ pub enum What {
     /// The account is reached by another address. Of what was written down before there were kinds, only that is known.
     ContactChanged {
         /// What kind of address.
-        #[serde(default)]
         kind: Option<Kind>,
         /// What became of it.
         #[serde(default)]

@@ -415,7 +415,8 @@ impl Requirement {
     }
 
     /// What `session` lacks at `now`: the level first, then what its risk asks for, then a second step that it was spared, then
-    /// each freshness in its order, then that somebody is there, for most proofs show that too. What pays for one request is no matter of a session.
+    /// each freshness in its order, then that somebody is there, for most proofs show that too. What pays for one request is
+    /// no matter of a session.
     pub fn missing(&self, session: &Session, now: Timestamp) -> Result<(), Lack> {
         let authentications = &session.authentications;
         let reached = Level::reached(authentications, now).ok_or(Lack::Everything)?;

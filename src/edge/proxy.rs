@@ -1,9 +1,12 @@
 //! The data plane: requests to app hosts.
 //!
-//! [`serve`] takes one request from its head to its answer, `forward` one that may pass to the application and back. [`outgoing`] makes what the application receives, [`incoming`]
-//! what the browser receives, [`websocket`] joins the two where the protocol changes, [`answer`] words what a request gets
-//! that may not pass, [`head`] says what a request is before anybody looks who sends it, `form_action` lets forms lead there, `rule` has policy decide, [`beforehand`] reads of a body what that
-//! takes, `pace` says how slowly that may come, `hold` keeps forms until they may, `deliver` sends them on as `carried` gives them, `cut` says what an exchange gets that its session did not outlive, and [`failure`] says what an exchange that did not happen looks like.
+//! [`serve`] takes one request from its head to its answer, `forward` one that may pass to the application and back.
+//! [`outgoing`] makes what the application receives, [`incoming`] what the browser receives, [`websocket`] joins the two
+//! where the protocol changes, [`answer`] words what a request gets that may not pass, [`head`] says what a request is before
+//! anybody looks who sends it, `form_action` lets forms lead there, `rule` has policy decide, [`beforehand`] reads of a body
+//! what that takes, `pace` says how slowly that may come, `hold` keeps forms until they may, `deliver` sends them on as
+//! `carried` gives them, `cut` says what an exchange gets that its session did not outlive, and [`failure`] says what an
+//! exchange that did not happen looks like.
 //!
 //! # Invariants
 //!

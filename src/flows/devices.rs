@@ -7,14 +7,13 @@
 use super::{
     Caller, World,
     challenge::held,
-    factors::{ChangeError, missing_for_change, written},
+    factors::{ChangeError, factors_may_change, written},
     notices, risk,
     sessions::{Bearer, Full, recognise},
     sign_in::Opened,
 };
 use crate::{
     domain::{
-        change::Change,
         contact::Channel,
         event::What,
         factor::Method,
@@ -81,9 +80,7 @@ pub async fn rename(
     typed: &str,
     caller: &Caller,
 ) -> Result<(), ChangeError> {
-    if let Some(missing) = missing_for_change(world, full, Change::Factors).await? {
-        return Err(ChangeError::NeedsProof(missing));
-    }
+    factors_may_change(world, full).await?;
     let user = &full.identity.user;
     let devices = list(world, user.id).await?;
     let from = devices.into_iter().find(|other| other.id == device).ok_or(ChangeError::Unknown)?.name;

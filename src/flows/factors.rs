@@ -156,6 +156,13 @@ pub async fn missing_for_change(world: &World, full: &Full, change: Change) -> R
     Ok(grounds(world, full, change).await?.err())
 }
 
+/// An error where something is missing for a change to how its owner signs in.
+pub(super) async fn factors_may_change(world: &World, full: &Full) -> Result<(), ChangeError> {
+    missing_for_change(world, full, Change::Factors)
+        .await?
+        .map_or(Ok(()), |missing| Err(ChangeError::NeedsProof(missing)))
+}
+
 async fn grounds(world: &World, full: &Full, change: Change) -> Result<Result<Grounds, Missing>, StoreError> {
     let held = held(world, full.identity.user.id).await?;
     Ok(change.grounds(&held, &full.identity.session, world.now()))
@@ -222,9 +229,7 @@ pub async fn last_stays(world: &World, user: &User) -> Result<bool, StoreError> 
 
 /// One of one's own second factors, if nothing is missing for a change to it.
 pub async fn to_change(world: &World, full: &Full, id: FactorId) -> Result<SecondFactor, ChangeError> {
-    if let Some(missing) = missing_for_change(world, full, Change::Factors).await? {
-        return Err(ChangeError::NeedsProof(missing));
-    }
+    factors_may_change(world, full).await?;
     let factors = second_factors(world, full.identity.user.id).await?;
     factors.into_iter().find(|factor| factor.id == id).ok_or(ChangeError::Unknown)
 }
@@ -261,9 +266,7 @@ pub async fn remove(world: &World, full: &Full, id: FactorId, caller: &Caller) -
 
 /// Has oneself asked for this second factor first from now on; what is sent to a phone or a mailbox is one of them here.
 pub async fn set_primary(world: &World, full: &Full, id: FactorId, caller: &Caller) -> Result<(), ChangeError> {
-    if let Some(missing) = missing_for_change(world, full, Change::Factors).await? {
-        return Err(ChangeError::NeedsProof(missing));
-    }
+    factors_may_change(world, full).await?;
     let user = &full.identity.user;
     let (methods, name) = way(world, user.id, id).await?.ok_or(ChangeError::Unknown)?;
     if world.store.primary(user.id).await? == Some(id) {

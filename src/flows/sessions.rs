@@ -2,12 +2,11 @@
 
 use super::{
     BROWSER_KNOWN_FOR, Caller, World,
-    factors::{ChangeError, missing_for_change},
+    factors::{ChangeError, factors_may_change},
     notices,
 };
 use crate::{
     domain::{
-        change::Change,
         event::{KEPT_FOR, What},
         policy::{
             Visitor, WhyAnonymous,
@@ -185,9 +184,7 @@ pub async fn others(world: &World, full: &Full) -> Result<Vec<Session>, StoreErr
 
 /// Ends one of one's own other sessions; `false` if there is none of that id (SE-06).
 pub async fn end_other(world: &World, full: &Full, other: SessionId, caller: &Caller) -> Result<bool, ChangeError> {
-    if let Some(missing) = missing_for_change(world, full, Change::Factors).await? {
-        return Err(ChangeError::NeedsProof(missing));
-    }
+    factors_may_change(world, full).await?;
     let is_own = others(world, full).await?.iter().any(|session| session.id == other);
     if !is_own || !world.store.end_session(other).await? {
         return Ok(false);
@@ -198,9 +195,7 @@ pub async fn end_other(world: &World, full: &Full, other: SessionId, caller: &Ca
 
 /// Ends all of one's sessions but this one (EN-03, SE-06). Returns how many.
 pub async fn end_others(world: &World, full: &Full, caller: &Caller) -> Result<u64, ChangeError> {
-    if let Some(missing) = missing_for_change(world, full, Change::Factors).await? {
-        return Err(ChangeError::NeedsProof(missing));
-    }
+    factors_may_change(world, full).await?;
     let user = &full.identity.user;
     let count = world.store.end_sessions_of(user.id, Some(full.identity.session.id)).await?;
     if count > 0 {

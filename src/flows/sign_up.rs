@@ -244,11 +244,8 @@ pub async fn redeem(
             used_at: None,
         })
         .collect();
-    let account = Account {
-        user,
-        password: Some(factor.clone()),
-        approval: Some(Approval { until: now + ENROL_WITHIN, holder: None }),
-    };
+    let account =
+        Account { user, password: Some(factor.clone()), approval: Some(Approval::of_operator(now + ENROL_WITHIN)) };
     match world.store.redeem_invitation(token, now, &account, &contacts).await? {
         Redeemed::Made => {
             world.record(account.user.id, What::Joined { inviter }, caller).await?;

@@ -337,6 +337,12 @@ fn onward(path: &str, to: Option<&str>) -> Reply {
     }
 }
 
+fn empty(status: StatusCode) -> Reply {
+    let mut reply = Response::new(Body::empty());
+    *reply.status_mut() = status;
+    reply
+}
+
 fn see_other(location: &str) -> Reply {
     let mut reply = Response::new(Body::empty());
     *reply.status_mut() = StatusCode::SEE_OTHER;

@@ -195,7 +195,6 @@ pub fn refuse(kind: Kind, brand: &Brand, refused: &Refused<'_>) -> Own {
 fn code_of(status: StatusCode) -> &'static str {
     match status {
         StatusCode::BAD_REQUEST => "malformed",
-        StatusCode::UNAUTHORIZED => "sign_in_required",
         StatusCode::FORBIDDEN => "not_allowed",
         StatusCode::NOT_FOUND => "not_found",
         StatusCode::METHOD_NOT_ALLOWED => "method_not_allowed",

@@ -147,7 +147,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         let known = match self.visitors.look(asked.headers, asked.authority).await {
             Ok(Seen::Known(known)) => known,
             Ok(Seen::Nobody(_)) => {
-                let lack = Lack { identity: None, missing: None, asks: None, demand: None };
+                let lack = Lack::of_nobody();
                 let url = self.proof_url(asked, &self.flow(asked), &lack, "/", None, None);
                 return unauthorized(&wanted_of_nobody(asked.headers), &url, asked.id);
             }

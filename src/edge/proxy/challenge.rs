@@ -38,6 +38,13 @@ pub(super) struct Lack<'a> {
     pub(super) demand: Option<Demand>,
 }
 
+impl Lack<'_> {
+    /// Of somebody who must sign in, and of whom nothing is known.
+    pub(super) const fn of_nobody() -> Self {
+        Self { identity: None, missing: None, asks: None, demand: None }
+    }
+}
+
 /// The cookie that binds whatever leaves for the portal to the browser it left from.
 pub(super) struct Flow {
     pub(super) browser: Token,

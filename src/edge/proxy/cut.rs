@@ -66,7 +66,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             return own;
         }
         let lack = match why {
-            Cut::Over => Lack { identity: None, missing: None, asks: None, demand: None },
+            Cut::Over => Lack::of_nobody(),
             Cut::Stale(Some(lacking)) => Lack {
                 identity: Some(Arc::clone(&lacking.identity)),
                 missing: Some((lacking.missing.clone(), &lacking.requirement)),

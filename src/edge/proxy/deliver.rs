@@ -110,7 +110,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
             Err(NotTaken::Before) => show(HeldState::Sent, "/"),
             Err(NotTaken::Refused | NotTaken::Nobody) if is_elsewhere => show(HeldState::Gone, waiting.page.as_str()),
             Err(NotTaken::Nobody) => {
-                let lack = Lack { identity: None, missing: None, asks: None, demand: None };
+                let lack = Lack::of_nobody();
                 let own = self.challenge(&asked, &self.flow(&asked), &lack, &path, asked.query, Some(token));
                 Reply::Own(own)
             }

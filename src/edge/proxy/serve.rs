@@ -326,7 +326,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
                 return Ok(Passage { admission, seen, matched, path, now, pays, form });
             }
             Decision::SignIn(_) => {
-                let lack = Lack { identity: None, missing: None, asks: None, demand: None };
+                let lack = Lack::of_nobody();
                 return Err(Barrier::Proof(Box::new(lack), path));
             }
             Decision::Deny(why) => {

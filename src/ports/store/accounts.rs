@@ -32,6 +32,13 @@ pub struct Approval {
     pub holder: Option<Holder>,
 }
 
+impl Approval {
+    /// An operator's.
+    pub const fn of_operator(until: Timestamp) -> Self {
+        Self { until, holder: None }
+    }
+}
+
 /// Who holds a portal token, as long as it lasts: the token of a session is another one after each proof.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Holder {

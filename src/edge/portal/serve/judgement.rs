@@ -1,6 +1,6 @@
 //! `/password/judgement`: what would come of a password, while it is typed.
 
-use super::{Carried, Desk, Fields, Reply, Visit};
+use super::{Carried, Desk, Fields, Reply, Visit, empty};
 use crate::{
     domain::secret::Secret,
     edge::portal::password::WhyNot,
@@ -11,9 +11,8 @@ use crate::{
 };
 use axum::{
     Json,
-    body::Body,
     extract::State,
-    http::{HeaderValue, Response, StatusCode, header},
+    http::{HeaderValue, StatusCode, header},
     response::IntoResponse as _,
 };
 use serde::Deserialize;
@@ -68,11 +67,5 @@ struct Verdict {
 fn said(verdict: &Verdict) -> Reply {
     let mut reply = Json(verdict).into_response();
     reply.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    reply
-}
-
-fn empty(status: StatusCode) -> Reply {
-    let mut reply = Response::new(Body::empty());
-    *reply.status_mut() = status;
     reply
 }

@@ -3,6 +3,7 @@
 use super::{
     Carried, Desk, Fields, Reply, Visit,
     challenge::{shown, status},
+    empty,
     enroll::{self, login_id},
     login::{self, Link},
     onward,
@@ -216,11 +217,5 @@ fn json(challenge: &Challenge) -> Reply {
     let mut reply = Response::new(Body::from(text));
     reply.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     reply.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    reply
-}
-
-fn empty(status: StatusCode) -> Reply {
-    let mut reply = Response::new(Body::empty());
-    *reply.status_mut() = status;
     reply
 }
