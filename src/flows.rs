@@ -42,7 +42,7 @@ use crate::{
         policy::Policy,
         secret::Token,
         session::{Authentication, Limits},
-        throttle::{ACCOUNT, ADDRESS, BudgetKey, CLOSINGS, Closed, Lane, Schedule},
+        throttle::{ACCOUNT, ADDRESS, BudgetKey, CLOSINGS, Closed, KNOWN_BROWSERS, Lane, Schedule},
         time::Timestamp,
         user::UserId,
     },
@@ -52,6 +52,7 @@ use crate::{
     },
 };
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
+use uuid::Uuid;
 
 /// What every flow is given.
 #[derive(Clone)]
@@ -155,6 +156,9 @@ impl Caller {
     }
 }
 
+/// Stands for the user of a login id that nobody has.
+const NOBODY: UserId = UserId(Uuid::nil());
+
 /// How long a browser stays known after its last sign-in.
 pub const BROWSER_KNOWN_FOR: Duration = Duration::from_hours(30 * 24);
 
@@ -163,7 +167,7 @@ impl World {
         self.clock.now()
     }
 
-    /// Which lane of `user`'s budgets the caller's tries are counted in.
+    /// Which lane of `user`'s budgets the caller's tries are counted in; for [`NOBODY`] it takes as long (EE-01).
     async fn lane(&self, caller: &Caller, user: UserId) -> Result<Lane, StoreError> {
         let Some(browser) = &caller.browser else { return Ok(Lane::Stranger) };
         let hash = browser.hash();
@@ -264,7 +268,8 @@ impl World {
     /// that they have. Returns the token to keep in it, if it has none yet.
     ///
     /// For less there is no lane: whoever has only the password would get one with each sign-in, and in each of them as many
-    /// guesses at the second factor as strangers have together (TH-01, TH-05).
+    /// guesses at the second factor as strangers have together (TH-01, TH-05). Where a password is all there is, and for what
+    /// was proven long ago, only so many browsers become known.
     async fn know_browser(
         &self,
         caller: &Caller,
@@ -274,7 +279,9 @@ impl World {
         let fresh = caller.browser.is_none().then(|| self.entropy.token());
         let is_known = self.lane(caller, user).await? != Lane::Stranger;
         if let Some(token) = fresh.as_ref().or(caller.browser.as_ref())
-            && (is_known || devices::is_all_shown(self, user, proofs).await?)
+            && (is_known
+                || devices::is_all_shown(self, user, proofs).await?
+                    && self.is_paid(BudgetKey::known_browsers(user), &KNOWN_BROWSERS).await?)
         {
             self.store.know_browser(token.hash(), user, self.now()).await?;
         }

@@ -122,6 +122,16 @@ pub const SENDS_LOST: Schedule = Schedule {
 /// that make the number theirs; the rest is its owner's (TH-06).
 pub const SENDS_TO_PHONE: Schedule = Schedule { free: 20, ..SENDS };
 
+/// Browsers that become known of one account: each has guesses of its own, and whoever knows a password where that is all there
+/// is to show, or holds a session, could make as many as they like (TH-01). Then there is one a day.
+pub const KNOWN_BROWSERS: Schedule = Schedule {
+    free: 10,
+    delay_first: Duration::from_hours(24),
+    delay_max: Duration::from_hours(24),
+    locked_at: u32::MAX,
+    forgotten_after: Duration::from_hours(24 * 30),
+};
+
 /// What somebody's account is told in an hour of what they tidied up in it: names and orders are changed as often as one likes.
 pub const OWN_ACTS: Schedule = Schedule { free: 10, ..SENDS };
 
@@ -251,6 +261,11 @@ impl BudgetKey {
     /// Whatever is sent to a phone, against [`SENDS_TO_PHONE`].
     pub fn sends_to_phone(number: &PhoneNumber) -> Self {
         Self { text: format!("sends:phone:{}", hex(&sha256(number.as_str().as_bytes()))), owner: None }
+    }
+
+    /// Browsers that become known of an account, against [`KNOWN_BROWSERS`].
+    pub fn known_browsers(user: UserId) -> Self {
+        Self::of_account("known-browsers", user, Lane::Stranger)
     }
 
     /// What an account is told of its owner's own acts, against [`OWN_ACTS`].

@@ -5,7 +5,7 @@
 //! A reset proves a mailbox and nothing more. It signs nobody in and asks for no less at the next sign-in (PW-09). Who asks
 //! for a link learns nothing: a name that nobody has, and one whose owner can't be reached, cost and say the same (EE-01).
 
-use super::{Caller, TryError, World, factors::missing_for_change, notices, sessions::Full, sign_in::Opened};
+use super::{Caller, NOBODY, TryError, World, factors::missing_for_change, notices, sessions::Full, sign_in::Opened};
 use crate::{
     domain::{
         change::Change,
@@ -238,10 +238,7 @@ pub async fn request_reset(
         None => None,
     };
     let user = user.filter(|user| !user.disabled);
-    let lane = match &user {
-        Some(user) => world.lane(caller, user.id).await?,
-        None => Lane::Stranger,
-    };
+    let lane = world.lane(caller, user.as_ref().map_or(NOBODY, |user| user.id)).await?;
     if lane == Lane::Stranger {
         world.charge_one(BudgetKey::resets_from(caller.address), &LINKS_BY_ADDRESS).await?;
     }

@@ -1,6 +1,6 @@
 //! Signing in with a password.
 
-use super::{Caller, TryError, World, devices, first_factor, grace, risk};
+use super::{Caller, NOBODY, TryError, World, devices, first_factor, grace, risk};
 use crate::{
     domain::{
         enrolment::Requirement,
@@ -111,7 +111,10 @@ async fn check(
 ) -> Result<Outcome, SignInError> {
     let charged = match &account {
         Some(account) => world.charge(caller, Method::Password, account.user.id, BudgetKey::password).await?,
-        None => world.charge_stranger(caller, Method::Password, BudgetKey::password_of_nobody(login_id)).await?,
+        None => {
+            world.lane(caller, NOBODY).await?;
+            world.charge_stranger(caller, Method::Password, BudgetKey::password_of_nobody(login_id)).await?
+        }
     };
 
     let factor = account.as_ref().and_then(|account| account.password.clone());

@@ -14,6 +14,7 @@ use super::{
     held_page::{HeldPage, HeldState, Ticket, Unclear, Unsent},
     hold::{is_own_form, refusal_for, submission},
     records::Stuck,
+    serve::Barrier,
     tether::Cut,
     visitors::Seen,
 };
@@ -146,6 +147,19 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         let token = match self.fill(unfinished, &mut body).await {
             Ok(token) => token,
             Err(why) => return Reply::Own(self.refuse_unkept(&asked, &why)),
+        };
+        let passage = match self.decide_again(served, &asked, passage).await {
+            Ok(passage) => passage,
+            Err(Barrier::Proof(lack, path)) => {
+                return Reply::Own(self.challenge(&asked, &flow, &lack, path.as_str(), asked.query, Some(token)));
+            }
+            Err(Barrier::Answer(own)) => {
+                let world = self.world.clone();
+                if let Err(error) = self.on_slow(async move { hold::forget(&world, &token).await }).await {
+                    tracing::warn!(%error, request.id = %asked.id, "a form that was refused is left to be swept");
+                }
+                return Reply::Own(*own);
+            }
         };
         let (form, passage) = match self.take_for(&asked, (token, target, flow.browser.clone()), passage).await {
             Ok(form_and_passage) => form_and_passage,

@@ -27,7 +27,7 @@ pub(super) struct Ruling {
 }
 
 impl Ruling {
-    fn of(policy: &Policy, seen: Option<Seen>, now: Timestamp) -> Self {
+    pub(super) fn of(policy: &Policy, seen: Option<Seen>, now: Timestamp) -> Self {
         let visitor = seen.as_ref().map_or(Visitor::Anonymous(NOT_ASKED), Seen::visitor);
         Self { decision: policy.decide(&visitor, now), seen, visitor, pays: None, now }
     }

@@ -194,7 +194,7 @@ impl Passage<'_> {
 }
 
 /// Why a request does not pass.
-enum Barrier<'a> {
+pub(super) enum Barrier<'a> {
     /// This is its answer.
     Answer(Box<Own>),
     /// Somebody must prove something first.
@@ -316,21 +316,54 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         let ruling = self.rule(asked, (&path, query), policy, seen, brought).await;
         let ruling =
             ruling.map_err(|stuck| Barrier::Answer(Box::new(self.give_up(served, asked, path.as_str(), *stuck))))?;
+        let known = Known { form, ..Known::of(path.as_str(), ruling.seen.as_ref(), ruling.now) };
+        self.note(served, asked, &known, &Judged::Policy(&ruling.decision, &matched));
+        if matches!(ruling.decision, Decision::Admit(_)) {
+            self.tell_of_trial(served, asked, (&path, query), &known, &matched).await;
+        }
+        let form = known.form;
+        self.passage(served, asked, (matched, path, form), ruling)
+    }
+
+    /// Decides once more on what was let through before its body had come: whoever was signed in then may not be any more. What
+    /// a proof has paid for was read before that.
+    pub(super) async fn decide_again<'a>(
+        &self,
+        served: &'a Served,
+        asked: &Asked<'_>,
+        passage: Passage<'a>,
+    ) -> Result<Passage<'a>, Barrier<'a>> {
+        if passage.pays.is_some() {
+            return Ok(passage);
+        }
+        let Passage { matched, path, form, .. } = passage;
+        let stuck = |stuck: Box<Stuck>| Barrier::Answer(Box::new(self.give_up(served, asked, path.as_str(), *stuck)));
+        let seen = self.look(asked).await.map_err(stuck)?;
+        let ruling = Ruling::of(matched.policy, Some(seen), self.world.clock.now());
+        if !matches!(ruling.decision, Decision::Admit(_)) {
+            let known = Known { form: form.clone(), ..Known::of(path.as_str(), ruling.seen.as_ref(), ruling.now) };
+            self.note(served, asked, &known, &Judged::Policy(&ruling.decision, &matched));
+        }
+        self.passage(served, asked, (matched, path, form), ruling)
+    }
+
+    /// What a ruling lets through, or what keeps it.
+    fn passage<'a>(
+        &self,
+        served: &'a Served,
+        asked: &Asked<'_>,
+        (matched, path, form): (Matched<'a>, CanonicalPath<'a>, Verdicts),
+        ruling: Ruling,
+    ) -> Result<Passage<'a>, Barrier<'a>> {
         let Ruling { decision, seen, visitor, pays, now } = ruling;
-        let known = Known { form, ..Known::of(path.as_str(), seen.as_ref(), now) };
-        self.note(served, asked, &known, &Judged::Policy(&decision, &matched));
         let missing = match decision {
-            Decision::Admit(admission) => {
-                self.tell_of_trial(served, asked, (&path, query), &known, &matched).await;
-                let form = known.form;
-                return Ok(Passage { admission, seen, matched, path, now, pays, form });
-            }
+            Decision::Admit(admission) => return Ok(Passage { admission, seen, matched, path, now, pays, form }),
             Decision::SignIn(_) => {
                 let lack = Lack::of_nobody();
                 return Err(Barrier::Proof(Box::new(lack), path));
             }
             Decision::Deny(why) => {
-                return Err(Barrier::Answer(Box::new(self.deny(served, asked, policy, why, seen.as_ref()))));
+                return Err(Barrier::Answer(Box::new(self.deny(served, asked, matched.policy, why, seen.as_ref()))));
             }
             Decision::StepUp(missing) => missing,
             Decision::Pay(unpaid) => unpaid.missing(now),
@@ -338,7 +371,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         match lack(&matched, visitor, missing, pays) {
             Some(lack) => Err(Barrier::Proof(Box::new(lack), path)),
             // Such policies ask for no proof.
-            None => Err(refuse(Refusal::OurFault)),
+            None => Err(Barrier::Answer(Box::new(self.refuse(asked, Refusal::OurFault, None)))),
         }
     }
 
@@ -350,8 +383,9 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         (path, query): (&CanonicalPath<'_>, Option<&str>),
         brought: &mut Brought,
     ) -> Result<(Matched<'a>, Option<Seen>, Verdicts), Box<Own>> {
-        let now = self.world.clock.now();
         let matched = |visitor: Option<&Visitor>, form: Option<&ReadForm>| {
+            // Each time: a form may have been long in coming.
+            let now = self.world.clock.now();
             let (method, client, form) = (asked.method.as_str(), Some(asked.client), ReadForm::seen(form));
             let fields = &Left::of(asked.headers, &served.names);
             served.app.matched(&Call { method, path, query, fields, client, form, visitor, now })
@@ -371,7 +405,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         };
         let form = served.forms.judge(ReadForm::seen(form.as_ref()), query);
         let refuse = |judged: &Judged<'_>, refusal| {
-            let known = Known { form: form.clone(), ..Known::of(path.as_str(), seen.as_ref(), now) };
+            let known = Known { form: form.clone(), ..Known::of(path.as_str(), seen.as_ref(), self.world.clock.now()) };
             self.note(served, asked, &known, judged);
             Box::new(self.refuse(asked, refusal, None))
         };
