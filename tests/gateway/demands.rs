@@ -5,7 +5,11 @@ use crate::{
     world::{APP, app, site},
 };
 use http::{StatusCode, header};
-use reqwest::RequestBuilder;
+use reqwest::{
+    RequestBuilder,
+    cookie::{CookieStore as _, Jar},
+};
+use sqlx::{Connection as _, SqliteConnection};
 use std::{
     fs,
     sync::{
@@ -14,6 +18,7 @@ use std::{
     },
 };
 use support::{
+    client,
     gateway::{Gateway, PORTAL},
     person::{PASSWORD, Person, arrive, navigation, visit},
 };
@@ -252,4 +257,40 @@ async fn a_page_in_a_frame_says_where_to_confirm_and_comes_back_to_itself() {
     assert_eq!(page.text().await.unwrap(), "ok");
     let sent = framed(client.post(gateway.url(APP, "/strict"))).body("to=bo").send().await.unwrap();
     assert_eq!(sent.status(), StatusCode::OK);
+}
+
+/// Whoever was signed in when a form began may not be any more when it has come.
+#[tokio::test]
+async fn a_form_that_is_long_in_coming_is_let_through_by_who_is_signed_in_when_it_has_come() {
+    let recorder = demanding(Arc::default()).await;
+    let (gateway, ann) = gateway(&recorder).await;
+    let jar = Arc::new(Jar::default());
+    let client = client::builder(&gateway.site.authority).cookie_provider(Arc::clone(&jar)).build().unwrap();
+    assert_eq!(ann.visit(&client, &gateway.url(APP, "/")).await.text, "ok");
+    let url = gateway.url(APP, "/form").parse().unwrap();
+    let cookies = jar.cookies(&url).unwrap();
+
+    let mut connection = gateway.connect(APP).await;
+    connection
+        .send(format!(
+            "POST /form HTTP/1.1\r\nHost: {APP}:{}\r\nCookie: {}\r\nSec-Fetch-Mode: navigate\r\n\
+             Sec-Fetch-Dest: document\r\nSec-Fetch-Site: same-origin\r\nContent-Type: text/plain\r\n\
+             Content-Length: 6\r\n\r\nto=",
+            gateway.site.https,
+            cookies.to_str().unwrap()
+        ))
+        .await;
+    // It has begun once it is kept.
+    let store = format!("sqlite:{}/doorward.db", gateway.site.folder().display());
+    let mut store = SqliteConnection::connect(&store).await.unwrap();
+    while sqlx::query_scalar::<_, i64>("SELECT COUNT(*) FROM held_requests").fetch_one(&mut store).await.unwrap() == 0 {
+        tokio::task::yield_now().await;
+    }
+    let account = visit(&client, &gateway.url(PORTAL, "/account")).await;
+    account.submit(&client, "/logout", &[]).await;
+    connection.send("bob".to_owned()).await;
+    let answer = connection.head().await;
+
+    assert!(answer.starts_with("HTTP/1.1 303") && answer.contains("/login?to="), "{answer}");
+    assert!(!recorder.requests().iter().any(|seen| seen.line().starts_with("POST")), "nothing went on");
 }

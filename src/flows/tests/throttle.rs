@@ -10,7 +10,7 @@ use crate::{
         enrolment::FirstFactor,
         factor::Method,
         secret::Token,
-        throttle::{ACCOUNT, ADDRESS, CEREMONIES, Closed, SENDS},
+        throttle::{ACCOUNT, ADDRESS, CEREMONIES, Closed, KNOWN_BROWSERS, Lane, SENDS},
         user::LoginId,
     },
     flows::{
@@ -328,6 +328,27 @@ async fn known_browsers_buy_no_guesses_at_the_code_that_opens_a_set_up() {
     assert!(matches!(one_more, Err(ChallengeError::Wrong)), "{one_more:?}");
     let refused = guess(&thieves[3].1).await;
     assert!(matches!(refused, Err(ChallengeError::Throttled(_))), "a new code is no new budget: {refused:?}");
+}
+
+/// TH-01, TH-05: each of them has guesses of its own, so only so many become known, however often somebody signs in.
+#[tokio::test]
+async fn whoever_signs_in_in_a_hundred_browsers_makes_few_of_them_known() {
+    let scene = Scene::with(Requirement::Optional, MemoryStore::default());
+    let ann = scene.add(ANN).await;
+    let known = async |number| {
+        let opened = scene.show(&[Method::Password], &elsewhere(number)).await;
+        let caller = Caller { browser: opened.browser, ..elsewhere(number) };
+        scene.world.lane(&caller, ann.id).await.unwrap() != Lane::Stranger
+    };
+
+    let mut count = 0;
+    for number in 0..100 {
+        count += u32::from(known(number).await);
+    }
+    assert_eq!(count, KNOWN_BROWSERS.free);
+    scene.wait(KNOWN_BROWSERS.delay_max);
+    assert!(known(100).await, "a day later there may be another");
+    assert!(!known(101).await);
 }
 
 /// TH-05: nor does a mailbox of one's own, where somebody gives another's address as theirs.
