@@ -109,12 +109,12 @@ async fn check(
     password: &Typed,
     caller: &Caller,
 ) -> Result<Outcome, SignInError> {
-    let charged = match &account {
-        Some(account) => world.charge(caller, Method::Password, account.user.id, BudgetKey::password).await?,
-        None => {
-            world.lane(caller, NOBODY).await?;
-            world.charge_stranger(caller, Method::Password, BudgetKey::password_of_nobody(login_id)).await?
-        }
+    let charged = if let Some(account) = &account {
+        world.charge(caller, Method::Password, account.user.id, BudgetKey::password).await?
+    } else {
+        // As long as it takes for a name that somebody has.
+        world.lane(caller, NOBODY).await?;
+        world.charge_stranger(caller, Method::Password, BudgetKey::password_of_nobody(login_id)).await?
     };
 
     let factor = account.as_ref().and_then(|account| account.password.clone());

@@ -256,9 +256,14 @@ impl App {
     }
 
     /// What only reports takes what is for no other route as it will once it is enforced, for that keeps nobody out: an app
-    /// without a policy of its own has nothing else for it.
+    /// without a policy of its own has nothing else for it. Methods that it does not name, and that may change something, it does
+    /// not open to everybody.
     fn last_tries<'a>(&'a self, call: &Call<'_>) -> impl Iterator<Item = (usize, &'a Route, Result<(), Mismatch>)> {
-        self.enforced_tries(call).filter(|_| self.fallback.is_none())
+        let method = call.method;
+        let may_stand_in = move |route: &Route| {
+            route.methods.is_empty() || route.lists(method) || matches!(method, "HEAD" | "OPTIONS")
+        };
+        self.enforced_tries(call).filter(move |(_, route, _)| self.fallback.is_none() && may_stand_in(route))
     }
 
     fn enforced_tries<'a>(&'a self, call: &Call<'_>) -> impl Iterator<Item = (usize, &'a Route, Result<(), Mismatch>)> {

@@ -101,7 +101,9 @@ fn what_only_reports_keeps_nobody_out_and_opens_nothing_that_another_refuses() {
     for (method, path) in [("GET", "/reports"), ("GET", "/reports/"), ("HEAD", "/Reports"), ("OPTIONS", "/reports")] {
         assert_eq!(policy_of(&alone, method, path).as_deref(), Some("trial"), "{method} {path}");
     }
-    assert_eq!(policy_of(&alone, "DELETE", "/reports"), None);
+    for method in ["DELETE", "MOVE"] {
+        assert_eq!(policy_of(&alone, method, "/reports"), None);
+    }
     assert_eq!(policy_of(&alone, "POST", "/Reports").as_deref(), Some("strict"));
 
     let app = app(routes(), Some(protecting("own")));

@@ -231,7 +231,9 @@ fn meaning(rows: &[Row], fallback: bool, sent: &Sent, path: &str) -> Meaning {
     if first != Meaning::Fallback || fallback {
         return first;
     }
-    first_of(rows.iter().cloned().enumerate().filter(|(_, row)| row.reports), sent, path)
+    // It opens no method that nobody wrote and that may change something.
+    let is_meant = |row: &Row| row.reports && (row.methods.is_empty() || sent.method != "FROB");
+    first_of(rows.iter().cloned().enumerate().filter(|(_, row)| is_meant(row)), sent, path)
 }
 
 fn first_of(rows: impl Iterator<Item = (usize, Row)>, sent: &Sent, path: &str) -> Meaning {
