@@ -4,6 +4,7 @@ use crate::house::{APP, rules, upstream};
 use reqwest::{StatusCode, header::HeaderValue};
 use support::{
     gateway::{Gateway, PORTAL, Site},
+    outbox::letters_in,
     person::{PASSWORD, Person, visit},
 };
 
@@ -167,8 +168,7 @@ async fn an_address_that_has_an_account_looks_like_one_that_has_none() {
 
     assert_eq!(answers[0], answers[1]);
     gateway.mailed("zoe@example.com", "/invite").await;
-    let letters = || std::fs::read_dir(gateway.site.folder().join("letters")).unwrap().map(|entry| entry.unwrap());
-    let texts = letters().map(|letter| std::fs::read_to_string(letter.path()).unwrap());
+    let texts = letters_in(&gateway.site.folder().join("letters")).into_iter().map(|(_, text)| text);
     let hers = texts.filter(|text| text.contains(&format!("To: {EVE}"))).collect::<Vec<_>>();
     assert!(hers.len() == 1 && !hers[0].contains("/invite"), "{hers:?}");
 }

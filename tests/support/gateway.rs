@@ -3,6 +3,7 @@
 use crate::{
     certificates::Authority,
     client,
+    outbox::letters_in,
     process::{Process, Signal, free_port},
     raw::Connection,
 };
@@ -169,10 +170,8 @@ impl Gateway {
         let (folder, addressed) = (self.site.folder().join("letters"), format!("To: {to}\r\n"));
         let link = format!("{}?", self.url(PORTAL, page));
         let look = || {
-            let mut letters: Vec<_> = fs::read_dir(&folder).ok()?.map(|entry| entry.unwrap().path()).collect();
-            letters.sort();
-            let mut texts = letters.iter().rev().map(|path| fs::read_to_string(path).unwrap());
-            let text = texts.find(|text| text.contains(&addressed))?;
+            let mut letters = letters_in(&folder).into_iter().rev();
+            let (_, text) = letters.find(|(_, text)| text.contains(&addressed))?;
             // Quoted-printable: soft line breaks, and the sign that makes them.
             let text = text.replace("=\r\n", "").replace("=3D", "=");
             let (_, rest) = text.split_once(&link)?;

@@ -5,7 +5,10 @@ use crate::{
     process::{PATIENCE, POLL},
 };
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 use tokio::time::{sleep, timeout};
 
 /// The folder where the letters of a site are put.
@@ -52,12 +55,17 @@ impl Outbox {
     }
 
     fn letters(&self) -> Vec<(PathBuf, String)> {
-        let Ok(entries) = fs::read_dir(&self.folder) else { return Vec::new() };
-        let paths = entries.map(|entry| entry.unwrap().path());
-        let mut paths: Vec<_> = paths.filter(|path| path.extension().is_some_and(|it| it == "eml")).collect();
-        paths.sort();
-        paths.into_iter().map(|path| (path.clone(), fs::read_to_string(path).unwrap())).collect()
+        letters_in(&self.folder)
     }
+}
+
+/// The letters in a folder, the oldest first. What is still being written there has another name.
+pub fn letters_in(folder: &Path) -> Vec<(PathBuf, String)> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let mut paths: Vec<_> = paths.filter(|path| path.extension().is_some_and(|it| it == "eml")).collect();
+    paths.sort();
+    paths.into_iter().map(|path| (path.clone(), fs::read_to_string(path).unwrap())).collect()
 }
 
 /// The plain text of a letter.
