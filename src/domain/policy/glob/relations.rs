@@ -20,17 +20,22 @@ impl PathGlob {
         self.rows(own, its).any(|row| other.rows(its, own).any(|other| meets(row, other)))
     }
 
-    /// Its segments where the paths of both are looked at without their last slash. For one that compares exactly and whose
-    /// last segment may be nothing, so that this slash is all that it is, the segments before that too.
+    /// Its segments where the paths of both are looked at without their last slash. For one that compares exactly, and in which
+    /// a segment that may be nothing can be all that stands behind this slash, the segments before that too.
     fn rows(&self, own: Compare, with: Compare) -> impl Iterator<Item = &[Segment]> {
-        let short = match self.segments.as_slice() {
-            [rest @ .., Segment::Pieces(last)] if own != with && own == Compare::Exactly && !rest.is_empty() => {
-                last.iter().all(Vec::is_empty).then_some(rest)
-            }
-            _ => None,
-        };
         let loosest = if own == with { own } else { Compare::Loosely };
+        let short = (own != with && own == Compare::Exactly).then(|| self.before_last_slash()).flatten();
         [self.compared(loosest)].into_iter().chain(short)
+    }
+
+    /// What matches a path without its last slash where the last segment matches the nothing behind it, and any `**` at the
+    /// end nothing at all.
+    fn before_last_slash(&self) -> Option<&[Segment]> {
+        let depths = self.segments.iter().rev().take_while(|segment| is_deep(segment)).count();
+        match self.segments.split_at(self.segments.len() - depths).0 {
+            [rest @ .., Segment::Pieces(last)] if !rest.is_empty() && last.iter().all(Vec::is_empty) => Some(rest),
+            _ => None,
+        }
     }
 
     /// The segments that a path, without its last slash where that does not matter, is compared with.
@@ -180,18 +185,23 @@ mod tests {
             assert!(!glob(wide).covers(Loosely, &glob(narrow), Loosely), "{wide} {narrow}");
         }
         assert!(glob("/a/").covers(Loosely, &glob("/A"), Exactly) && !glob("/a").covers(Exactly, &glob("/a"), Loosely));
-        assert!(
-            !glob("/a/*").covers(Loosely, &glob("/a/*"), Exactly),
-            "`/a/` is `/a` to the one, and below it to the other"
-        );
+        for below in ["/a/*", "/a/*/**"] {
+            let below = glob(below);
+            assert!(!below.covers(Loosely, &below, Exactly), "`/a/` is `/a` to the one, and below it to the other");
+        }
     }
 
     #[test]
     fn globs_meet_where_some_path_is_of_both() {
         use Compare::*;
-        for (one, other) in
-            [("/api/**", "/*/admin/**"), ("/api/**", "/**/admin"), ("/a*", "/*b"), ("/A", "/a/"), ("/a/*", "/a")]
-        {
+        for (one, other) in [
+            ("/api/**", "/*/admin/**"),
+            ("/api/**", "/**/admin"),
+            ("/a*", "/*b"),
+            ("/A", "/a/"),
+            ("/a/*", "/a"),
+            ("/a/*/**", "/a"),
+        ] {
             assert!(glob(one).meets(Exactly, &glob(other), Loosely), "{one} {other}");
             assert!(glob(other).meets(Loosely, &glob(one), Exactly), "{other} {one}");
         }
