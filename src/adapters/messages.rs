@@ -179,9 +179,10 @@ impl Office {
         let mut waited = Duration::ZERO;
         loop {
             let way = self.queue.ways.acquire().await;
+            // Looked at before the try, so that one that the end overtakes is not the last.
+            let is_closing = *closing.borrow_and_update();
             let Err(error) = self.bring(message).await else { return };
             drop(way);
-            let is_closing = *closing.borrow();
             let is_worth = |pause: &&Duration| message.content.lifetime().is_none_or(|life| waited + **pause < life);
             let again = matches!(error, NotSent::Unavailable(_)) && !is_closing;
             let Some(pause) = pauses.next().filter(is_worth).filter(|_| again) else {
