@@ -79,6 +79,7 @@ pub(super) struct Sent {
     /// Which token asked for it, and whose that was.
     pub(super) asked: TokenHash,
     pub(super) user: UserId,
+    pub(super) at: Timestamp,
     /// Used, or another one was sent in its place.
     pub(super) over: bool,
 }
@@ -197,6 +198,11 @@ impl Book {
         account.approval.is_some_and(is_open) && !self.has_more_than_a_password(user).await
     }
 
+    /// Whether what somebody has is enough to set up more with.
+    pub(super) async fn has_enough(&self, user: UserId) -> bool {
+        !self.house.asks_for_more() || self.has_more_than_a_password(user).await
+    }
+
     /// Whether there is more of somebody than what a stolen password and its mailbox open.
     async fn has_more_than_a_password(&self, user: UserId) -> bool {
         let is_less = |method: &Method| method.is_mail() || matches!(method, Method::Password | Method::RecoveryCode);
@@ -208,9 +214,8 @@ impl Book {
     pub(super) async fn may_add(&self, browser: usize, bearer: &Bearer) -> bool {
         let user = bearer.user().unwrap().id;
         let is_whole = matches!(bearer, Bearer::Full(_));
-        let is_enough = !self.house.asks_for_more() || self.has_more_than_a_password(user).await;
         let is_fresh = self.is_strongest_fresh(browser, user).await || self.is_recovered(browser);
-        (is_whole && is_enough && is_fresh) || self.is_first(browser, user).await
+        (is_whole && is_fresh && self.has_enough(user).await) || self.is_first(browser, user).await
     }
 
     /// The code that a phone of somebody shows at `at`.

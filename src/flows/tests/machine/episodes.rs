@@ -72,6 +72,10 @@ fn episode() -> impl Strategy<Value = Vec<Act>> {
                     Act::Password { browser: BROWSERS - 1 - browser, user, age: 0 },
                     Act::Enrol { browser: BROWSERS - 1 - browser },
                 ],
+                // A code that takes its time, longer than the proof before it counts.
+                28 => {
+                    vec![password, Act::GiveAddress { browser, phone }, Act::Time { seconds: 301 }, bring(End::Address)]
+                }
                 _ => vec![Act::MakePasskey { browser }, Act::Passkey { browser, user, nth, alone: phone }],
             }
         }),

@@ -10,10 +10,14 @@ use crate::{
         contact::{Channel, Kind},
         factor::Method,
         secret::{Token, TokenHash},
+        time::Timestamp,
         user::UserId,
     },
     flows::{codes, contacts, first_factor, phones, sessions::Bearer, tests::MINUTE},
-    ports::{messages::Content, store::SentPurpose},
+    ports::{
+        messages::Content,
+        store::{SentCode, SentPurpose},
+    },
 };
 
 const SENT_BY: [Method; 4] = [Method::EmailCode, Method::EmailLink, Method::SmsCode, Method::VoiceCode];
@@ -47,7 +51,7 @@ impl Book {
         };
         let is_same_end = |other: &&mut Sent| other.asked == asked && other.purpose == purpose;
         self.sent.iter_mut().filter(is_same_end).for_each(|other| other.over = true);
-        self.sent.push(Sent { text, method, purpose, asked, user, over: false });
+        self.sent.push(Sent { text, method, purpose, asked, user, at: self.scene.now(), over: false });
         self.done.insert("code sent");
     }
 
@@ -79,11 +83,13 @@ impl Book {
     async fn confirm_address(&mut self, browser: usize, token: &Token, method: Method, text: &str) {
         let (Some(full), Some(channel)) = (self.full(browser).await, method.channel()) else { return };
         let (user, kind) = (full.identity.user.id, channel.kind());
-        let may_have = self.may_have(browser, user, kind).await;
+        let is_open = self.is_open_to(browser, user, kind).await;
         let confirmed = contacts::confirm(&self.scene.world, &full, kind, text, token, &self.caller(browser)).await;
         if confirmed.is_ok() {
-            assert!(may_have, "an address is taken without a fresh proof");
-            self.is_spent(text, method, SentPurpose::Verify(kind), token, user);
+            assert!(is_open, "an address opens more than its owner may open");
+            let given_at = self.is_spent(text, method, SentPurpose::Verify(kind), token, user);
+            let lock = self.locked[browser];
+            assert!(lock.is_none_or(|locked_at| given_at > locked_at), "an address is taken that a lock took back");
             self.forget(user);
             self.done.insert("address proven");
         }
@@ -117,8 +123,10 @@ impl Book {
         self.done.insert("opened by mail");
     }
 
-    /// Something was taken: it was the newest that this token asked for to this end, for this user, and is used now.
-    fn is_spent(&mut self, text: &str, method: Method, purpose: SentPurpose, token: &Token, user: UserId) {
+    /// Something was taken: it was the newest that this token asked for to this end, for this user, a moment ago, and is used
+    /// now. When it was sent.
+    fn is_spent(&mut self, text: &str, method: Method, purpose: SentPurpose, token: &Token, user: UserId) -> Timestamp {
+        let now = self.scene.now();
         let is_it = |sent: &&mut Sent| {
             sent.text == text
                 && sent.method == method
@@ -128,15 +136,21 @@ impl Book {
         };
         let spent = self.sent.iter_mut().rev().find(is_it).expect("taken, and never sent to whoever brings it");
         assert!(!spent.over, "a {method} worked twice, or after a newer one");
+        assert!(spent.at.age(now).is_some_and(|age| age < SentCode::LIFETIME), "a {method} worked after its time");
         spent.over = true;
+        spent.at
     }
 
-    /// Whether somebody may have another address of this kind: the strongest they have was proven just now; and where that
-    /// address is a factor, or opens the first one, they may add a factor.
-    async fn may_have(&self, browser: usize, user: UserId, kind: Kind) -> bool {
+    /// Whether somebody may give another address of this kind: the strongest they have was proven just now, and what the address
+    /// opens is open to them.
+    async fn may_give(&self, browser: usize, user: UserId, kind: Kind) -> bool {
+        self.is_strongest_fresh(browser, user).await && self.is_open_to(browser, user, kind).await
+    }
+
+    /// Where an address is a factor, or opens the first one: whether somebody may add a factor, if their proof is fresh.
+    async fn is_open_to(&self, browser: usize, user: UserId, kind: Kind) -> bool {
         let opens_more = kind == Kind::Phone || matches!(self.house, House::Mailbox);
-        let bearer = self.bearer(browser).await.unwrap();
-        self.is_strongest_fresh(browser, user).await && (!opens_more || self.may_add(browser, &bearer).await)
+        !opens_more || self.has_enough(user).await || self.is_first(browser, user).await
     }
 
     /// A number that nobody had before.
@@ -164,7 +178,7 @@ impl Book {
         let begun = contacts::begin(&self.scene.world, &full, kind, &typed, &token, &self.caller(browser)).await;
         if begun.is_ok() {
             let user = full.identity.user.id;
-            assert!(self.may_have(browser, user, kind).await, "an address is given without a fresh proof");
+            assert!(self.may_give(browser, user, kind).await, "an address is given without a fresh proof");
             self.is_sent(method, SentPurpose::Verify(kind), token.hash(), user);
             self.done.insert("address given");
         }
