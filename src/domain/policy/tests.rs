@@ -532,6 +532,7 @@ proptest! {
         own in any_policy(),
         proofs in prop::collection::vec(any_proof(), 0..6),
         activity in any_activity(),
+        which: prop::sample::Index,
     ) {
         let (Access::Require(asked), Access::Require(own)) = (asked.access, own.access) else { unreachable!() };
         // Whatever else it asks for, and what two policies that are drawn by themselves have in common only now and then.
@@ -546,8 +547,14 @@ proptest! {
         prop_assert!(both.is_at_least(&asked));
         for stricter in [both, own] {
             let is_at_least = stricter.is_at_least(&asked);
+            // What a request pays with is proven in the session like anything else.
+            let pays = |clause: &Freshness| {
+                let pays = matches!(clause.within, Within::Once(_)) && !clause.any.is_empty();
+                pays.then(|| proof(*which.get(&clause.any), NOON))
+            };
+            let paid: Vec<_> = proofs.iter().copied().chain(stricter.fresh.iter().filter_map(pays)).collect();
             let is_met = meets(&requires(stricter), activity, &proofs, NOON);
-            prop_assert!(!is_at_least || !is_met || meets(&requires(asked.clone()), activity, &proofs, NOON));
+            prop_assert!(!is_at_least || !is_met || meets(&requires(asked.clone()), activity, &paid, NOON));
         }
     }
 
