@@ -3,7 +3,7 @@
 use crate::{
     TARGET,
     certificates::Authority,
-    process::{Process, Signal},
+    process::{Process, Signal, free_port},
 };
 use futures_util::FutureExt;
 use serde_json::{Value, json};
@@ -45,11 +45,12 @@ impl Browser<'_> {
     /// Where the test panics, what the browser showed is kept as `target/screenshots/NAME.png`.
     pub async fn open(self, name: &str, test: impl AsyncFnOnce(&WebDriver)) {
         let folder = TempDir::new().unwrap();
+        // One that it chose itself would be free on `::1`, and perhaps not on `127.0.0.1`, where it listens too.
+        let port = free_port();
         let mut steering = Command::new("chromedriver");
-        steering.arg("--port=0");
+        steering.arg(format!("--port={port}"));
         let mut steering = Process::start(&mut steering, &folder.path().join("log")).ended_by(Signal::Terminate);
-        let log = folder.path().join("log");
-        let port = steering.until("for chromedriver to say its port", async || port_in(&log)).await;
+        steering.until_logged("started successfully").await;
         let capabilities = self.capabilities(&folder.path().join("profile"));
         let driver = WebDriver::new(format!("http://127.0.0.1:{port}"), capabilities).await.unwrap();
         let outcome = AssertUnwindSafe(test(&driver)).catch_unwind().await;
@@ -95,13 +96,6 @@ impl Browser<'_> {
         }
         capabilities
     }
-}
-
-/// The port that chromedriver chose, once it has said so.
-fn port_in(log: &Path) -> Option<u16> {
-    let text = fs::read_to_string(log).ok()?;
-    let (_, after) = text.split_once("started successfully on port ")?;
-    after.split_once('.')?.0.parse().ok()
 }
 
 /// What axe-core finds wrong with the page that is open, one line a fault; none is how it should be.
