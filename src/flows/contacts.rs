@@ -25,7 +25,7 @@ use crate::{
     ports::{
         StoreError,
         messages::Notice,
-        store::{Added, LastFactor, SentCode, SentPurpose},
+        store::{Added, LastFactor, Removal, SentCode, SentPurpose},
     },
 };
 
@@ -206,7 +206,8 @@ pub async fn remove(world: &World, full: &Full, kind: Kind, caller: &Caller) -> 
         codes::methods_of(world, user.id).await?.iter().any(|method| method.channel().map(Channel::kind) == Some(kind));
     let last = if is_factor { last_factor(world, user) } else { LastFactor::MayGo };
     world.store.forget_devices(user.id).await?;
-    if !world.store.remove_contact(user.id, contact.id, last, phones(world, user.id).await?).await? {
+    let removal = Removal { user: user.id, id: contact.id, last, phones: phones(world, user.id).await? };
+    if !world.store.remove_contact(removal).await? {
         return Err(ContactError::Kept);
     }
     world.record(user.id, What::ContactChanged { kind: Some(kind), fate: Fate::Removed }, caller).await?;

@@ -23,7 +23,7 @@ use crate::{
         StoreError,
         messages::{Notice, OwnAct},
         passkeys::PasskeyError,
-        store::{LastFactor, Phones},
+        store::{LastFactor, Phones, Removal},
     },
 };
 
@@ -256,7 +256,7 @@ pub async fn remove(world: &World, full: &Full, id: FactorId, caller: &Caller) -
     world.store.forget_devices(full.identity.user.id).await?;
     let user = &full.identity.user;
     let (last, phones) = (last_factor(world, user), phones(world, user.id).await?);
-    if !world.store.remove_factor(user.id, id, last, phones).await? {
+    if !world.store.remove_factor(Removal { user: user.id, id, last, phones }).await? {
         return Err(ChangeError::Kept);
     }
     let (method, name) = (factor.method, factor.name);

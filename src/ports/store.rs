@@ -24,7 +24,7 @@ pub use activity::ActivityStore;
 pub use budgets::{BudgetStore, Charge};
 pub use contacts::{ContactStore, SentCode, SentPurpose};
 pub use devices::{Device, DeviceId, DeviceStore, Undo};
-pub use factors::{FactorStore, LastFactor, Phones};
+pub use factors::{FactorStore, LastFactor, Phones, Removal};
 pub use grace::GraceStore;
 pub use held::{Claim, FoundHeld, Held, HeldStore, Room, Sender, WaitingHeld};
 pub use invitations::{Invitation, InvitationStore, Redeemed};

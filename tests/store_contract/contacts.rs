@@ -9,7 +9,7 @@ use doorward::{
     },
     ports::{
         Store,
-        store::{Added, LastFactor, Phones, SentCode, SentPurpose},
+        store::{Added, LastFactor, Phones, Removal, SentCode, SentPurpose},
     },
 };
 use std::sync::Arc;
@@ -84,7 +84,7 @@ pub(crate) async fn a_user_has_the_e_mail_address_that_is_verified(store: Arc<dy
     assert_eq!((identity.user.email, identity.session.authentications.len()), (address, 2));
     assert_eq!(email_of(&store, BOB).await, None);
 
-    assert!(store.remove_contact(ANN, factor(1), LastFactor::MayGo, Phones::Count).await.unwrap());
+    assert!(store.remove_contact(removal(ANN, 1)).await.unwrap());
     assert_eq!(email_of(&store, ANN).await, None);
 }
 
@@ -93,7 +93,9 @@ pub(crate) async fn the_last_address_may_have_to_stay(store: Arc<dyn Store>) {
     for contact in [mail(1, ANN), phone(2, ANN), mail(3, BOB)] {
         store.put_contact(&contact).await.unwrap();
     }
-    let remove = async |user, id, last, phones| store.remove_contact(user, factor(id), last, phones).await.unwrap();
+    let remove = async |user, id, last, phones| {
+        store.remove_contact(Removal { last, phones, ..removal(user, id) }).await.unwrap()
+    };
     assert!(!remove(ANN, 1, LastFactor::Stays, Phones::DontCount).await);
     assert!(!remove(ANN, 2, LastFactor::Stays, Phones::Count).await, "mail is none");
     assert!(!remove(ANN, 3, LastFactor::MayGo, Phones::Count).await, "it is Bob's");
@@ -115,10 +117,7 @@ pub(crate) async fn of_racing_removals_of_one_address_one_counts(store: Arc<dyn 
     settle(&store).await;
     store.put_contact(&phone(1, ANN)).await.unwrap();
 
-    let answers = race(&store, |store, _| async move {
-        store.remove_contact(ANN, factor(1), LastFactor::MayGo, Phones::Count).await.unwrap()
-    })
-    .await;
+    let answers = race(&store, |store, _| async move { store.remove_contact(removal(ANN, 1)).await.unwrap() }).await;
 
     assert_eq!(answers.iter().filter(|&&removed| removed).count(), 1);
 }

@@ -5,7 +5,7 @@ use doorward::{
     domain::{contact::Contact, user::UserId},
     ports::{
         Store,
-        store::{Added, LastFactor, PasskeyFactor, Phones},
+        store::{Added, LastFactor, PasskeyFactor, Phones, Removal},
     },
 };
 use std::sync::Arc;
@@ -28,7 +28,7 @@ pub(crate) async fn the_last_second_factor_may_stay(store: Arc<dyn Store>) {
     settle(&store).await;
     add_passkey(&store, 1, ANN).await;
     add_app(&store, 2, BOB).await;
-    let remove = async |user, id, last| store.remove_factor(user, factor(id), last, Phones::Count).await.unwrap();
+    let remove = async |user, id, last| store.remove_factor(Removal { last, ..removal(user, id) }).await.unwrap();
 
     assert!(!remove(ANN, 1, LastFactor::Stays).await, "it is the last");
     assert!(!remove(BOB, 2, LastFactor::Stays).await, "it is the last");
@@ -46,7 +46,8 @@ pub(crate) async fn a_verified_phone_may_be_what_is_left(store: Arc<dyn Store>) 
     add_app(&store, 1, ANN).await;
     store.put_contact(&phone(2, BOB)).await.unwrap();
     store.put_contact(&Contact { verified_at: None, ..phone(3, ANN) }).await.unwrap();
-    let remove = async |phones| store.remove_factor(ANN, factor(1), LastFactor::Stays, phones).await.unwrap();
+    let last = LastFactor::Stays;
+    let remove = async |phones| store.remove_factor(Removal { last, phones, ..removal(ANN, 1) }).await.unwrap();
 
     assert!(!remove(Phones::Count).await, "nobody knows whose phone it is");
     store.put_contact(&phone(3, ANN)).await.unwrap();
@@ -65,10 +66,10 @@ pub(crate) async fn of_racing_removals_one_second_factor_stays(store: Arc<dyn St
     }
 
     let answers = race(&store, |store, racer| async move {
-        let (id, last, phones) = (factor(racer), LastFactor::Stays, Phones::Count);
+        let removal = Removal { last: LastFactor::Stays, ..removal(ANN, racer) };
         match racer {
-            0 => store.remove_contact(ANN, id, last, phones).await.unwrap(),
-            _ => store.remove_factor(ANN, id, last, phones).await.unwrap(),
+            0 => store.remove_contact(removal).await.unwrap(),
+            _ => store.remove_factor(removal).await.unwrap(),
         }
     })
     .await;

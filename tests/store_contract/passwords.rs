@@ -13,7 +13,7 @@ use doorward::{
     },
     ports::{
         Store,
-        store::{LastFactor, OtherSessions, PasswordChange, PasswordFactor, PasswordReset, Phones},
+        store::{OtherSessions, PasswordChange, PasswordFactor, PasswordReset},
     },
 };
 use std::sync::Arc;
@@ -172,7 +172,7 @@ pub(crate) async fn a_link_ends_with_the_address_it_went_to(store: Arc<dyn Store
     store.open_reset(&link(2, Some(BOB))).await.unwrap();
 
     store.put_contact(&Contact { verified_at: Some(NOON + SECOND), ..mailbox(ANN) }).await.unwrap();
-    assert!(store.remove_contact(BOB, mailbox(BOB).id, LastFactor::MayGo, Phones::Count).await.unwrap());
+    assert!(store.remove_contact(removal(BOB, 202)).await.unwrap());
 
     for token in [1, 2] {
         assert_eq!(store.reset_of(hash(token), NOON - SECOND).await.unwrap(), None);

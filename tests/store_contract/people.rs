@@ -13,7 +13,7 @@ use doorward::{
     },
     ports::{
         Store,
-        store::{Account, Added, Attempt, Handoff, PasswordFactor, TotpFactor},
+        store::{Account, Added, Attempt, Handoff, LastFactor, PasswordFactor, Phones, Removal, TotpFactor},
     },
 };
 use std::{sync::Arc, time::Duration};
@@ -70,6 +70,11 @@ pub(crate) fn totp(id: u8, user: UserId) -> TotpFactor {
 
 pub(crate) fn factor(id: u8) -> FactorId {
     FactorId(Uuid::from_u128(id.into()))
+}
+
+/// Of whatever it is, where a phone may be what is left, and nothing need be.
+pub(crate) fn removal(user: UserId, id: u8) -> Removal {
+    Removal { user, id: factor(id), last: LastFactor::MayGo, phones: Phones::Count }
 }
 
 pub(crate) fn session_id(id: u8) -> SessionId {

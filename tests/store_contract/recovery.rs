@@ -5,7 +5,7 @@ use doorward::{
     domain::user::UserId,
     ports::{
         Store,
-        store::{Added, FoundCode, HashedCode, LastFactor, Phones},
+        store::{Added, FoundCode, HashedCode, Phones, Removal},
     },
 };
 use std::sync::Arc;
@@ -101,19 +101,19 @@ pub(crate) async fn codes_go_with_the_last_second_factor_of_any_kind(store: Arc<
     assert_eq!(store.add_totp(&totp(1, ANN)).await.unwrap(), Added::New);
     assert_eq!(store.add_totp(&totp(2, ANN)).await.unwrap(), Added::New);
     store.put_contact(&phone(3, ANN)).await.unwrap();
-    let (may_go, counts) = (LastFactor::MayGo, Phones::Count);
+    let phones = Phones::DontCount;
 
-    assert!(store.remove_factor(ANN, factor(1), may_go, Phones::DontCount).await.unwrap());
+    assert!(store.remove_factor(Removal { phones, ..removal(ANN, 1) }).await.unwrap());
     assert_eq!(left(&store, ANN).await, 1, "an app is left");
-    assert!(store.remove_factor(ANN, factor(2), may_go, counts).await.unwrap());
+    assert!(store.remove_factor(removal(ANN, 2)).await.unwrap());
     assert_eq!(left(&store, ANN).await, 1, "a phone is left");
-    assert!(store.remove_contact(ANN, factor(3), may_go, counts).await.unwrap());
+    assert!(store.remove_contact(removal(ANN, 3)).await.unwrap());
     assert_eq!((left(&store, ANN).await, left(&store, BOB).await), (0, 1));
 
     // Where no codes go to a phone, it is nothing that they could stand in for.
     assert_eq!(store.add_totp(&totp(4, BOB)).await.unwrap(), Added::New);
     store.put_contact(&phone(5, BOB)).await.unwrap();
-    assert!(store.remove_factor(BOB, factor(4), may_go, Phones::DontCount).await.unwrap());
+    assert!(store.remove_factor(Removal { phones, ..removal(BOB, 4) }).await.unwrap());
     assert_eq!(left(&store, BOB).await, 0);
 }
 

@@ -26,7 +26,7 @@ use crate::{
     ports::{
         Messenger, NotSent,
         messages::{CodePurpose, Content, LinkPurpose, Message},
-        store::{SentCode, SentPurpose},
+        store::{LastFactor, Phones, Removal, SentCode, SentPurpose},
     },
 };
 use async_trait::async_trait;
@@ -77,6 +77,13 @@ impl Scene {
         };
         self.world.store.put_contact(&contact).await.unwrap();
         contact
+    }
+
+    /// Takes it away again.
+    pub(super) async fn unreach(&self, contact: &Contact) {
+        let (last, phones) = (LastFactor::MayGo, Phones::Count);
+        let removal = Removal { user: contact.user, id: contact.id, last, phones };
+        assert!(self.world.store.remove_contact(removal).await.unwrap());
     }
 
     async fn send_by(&self, method: Method, token: &Token) -> Result<(), SendError> {

@@ -24,7 +24,10 @@ use crate::{
         sessions::{end_other, end_others, lock, others, sign_out_everywhere},
         sign_in::{Opened, Outcome},
     },
-    ports::messages::{Notice, OwnAct},
+    ports::{
+        messages::{Notice, OwnAct},
+        store::{LastFactor, Phones, Removal},
+    },
 };
 use std::sync::Arc;
 
@@ -294,14 +297,8 @@ async fn what_somebody_chose_is_asked_for_first_while_they_have_it() {
     scene.wait(FRESH_FOR + SECOND);
     assert!(is_stale(&factors::remove(&scene.world, &full, phone, &anywhere()).await));
 
-    assert!(
-        scene
-            .world
-            .store
-            .remove_factor(ann.id, phone, crate::ports::store::LastFactor::MayGo, crate::ports::store::Phones::Count)
-            .await
-            .unwrap()
-    );
+    let removal = Removal { user: ann.id, id: phone, last: LastFactor::MayGo, phones: Phones::Count };
+    assert!(scene.world.store.remove_factor(removal).await.unwrap());
     assert_eq!(order().await, [Method::Passkey, Method::Password]);
 }
 

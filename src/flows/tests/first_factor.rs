@@ -279,12 +279,7 @@ async fn an_address_that_could_open_the_set_up_is_not_changed_on_a_password() {
 
     let contact = scene.world.store.contacts(ann.id).await.unwrap().remove(0);
     assert!(matches!(contact.address, Address::Email(_)));
-    scene
-        .world
-        .store
-        .remove_contact(ann.id, contact.id, crate::ports::store::LastFactor::MayGo, crate::ports::store::Phones::Count)
-        .await
-        .unwrap();
+    scene.unreach(&contact).await;
     let refused = change().await;
     assert!(matches!(refused, Err(ContactError::NeedsOperator)), "there is none to say so: {refused:?}");
 }

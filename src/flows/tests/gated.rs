@@ -21,8 +21,8 @@ use crate::{
         store::{
             Account, AccountStore, ActivityStore, Added, Attempt, BudgetStore, Ceremony, Charge, Claim, ContactStore,
             Device, DeviceId, DeviceStore, FactorStore, FoundCode, FoundHeld, GraceStore, Handoff, HashedCode, Held,
-            HeldStore, Holder, Invitation, InvitationStore, LastFactor, PasskeyFactor, PasskeyStore, PasswordChange,
-            PasswordFactor, PasswordReset, PasswordStore, Phones, ReceiptStore, RecoveryStore, Redeemed, Room,
+            HeldStore, Holder, Invitation, InvitationStore, PasskeyFactor, PasskeyStore, PasswordChange,
+            PasswordFactor, PasswordReset, PasswordStore, ReceiptStore, RecoveryStore, Redeemed, Removal, Room,
             SealedKey, SentCode, SentPurpose, SessionStore, SessionSummary, TotpFactor, TraceStore, Undo,
         },
     },
@@ -144,7 +144,7 @@ gated!(AccountStore {
 
 gated!(FactorStore {
     fn rename_factor(user: UserId, factor: FactorId, name: &str) -> bool;
-    fn remove_factor(user: UserId, factor: FactorId, last: LastFactor, phones: Phones) -> bool;
+    fn remove_factor(removal: Removal) -> bool;
     fn set_primary(user: UserId, factor: FactorId) -> bool;
     fn primary(user: UserId) -> Option<FactorId>;
 });
@@ -248,7 +248,7 @@ gated!(ContactStore {
     fn use_contact(contact: FactorId, now: Timestamp) -> ();
     fn put_contact(contact: &Contact) -> ();
     fn put_first_contact(contact: &Contact, now: Timestamp) -> Added;
-    fn remove_contact(user: UserId, contact: FactorId, last: LastFactor, phones: Phones) -> bool;
+    fn remove_contact(removal: Removal) -> bool;
     fn put_code(code: &SentCode) -> ();
     fn code(browser: TokenHash, purpose: SentPurpose) -> Option<SentCode>;
     fn guess_code(code: &SentCode) -> bool;

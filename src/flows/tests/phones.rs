@@ -87,8 +87,7 @@ async fn a_phone_comes_after_a_mailbox_and_takes_what_any_first_factor_takes() {
 
     let mail = scene.world.store.contacts(ann.id).await.unwrap().remove(0);
     assert_eq!(mail.address.kind(), Kind::Email);
-    let may_go = crate::ports::store::LastFactor::MayGo;
-    scene.world.store.remove_contact(ann.id, mail.id, may_go, crate::ports::store::Phones::Count).await.unwrap();
+    scene.unreach(&mail).await;
     scene.world.store.set_enrol_until(ann.id, Some(scene.now() + MINUTE)).await.unwrap();
     let begun = scene.give_number(&opened.token, NUMBER).await;
     assert!(is_refused(&begun, |error| matches!(error, ChangeError::EmailFirst)), "{begun:?}");

@@ -1,6 +1,6 @@
 //! Where people are reached, and the codes and links that were sent there.
 
-use super::{Added, LastFactor, Phones, StoreError};
+use super::{Added, Removal, StoreError};
 use crate::domain::{
     contact::{Address, Contact, Kind},
     factor::{FactorId, Method},
@@ -89,13 +89,7 @@ pub trait ContactStore: Send + Sync {
     /// Removes an address of this account; `false` if it has none of that id, or if it stays: where it is the last second
     /// factor, an authenticator app, a passkey or, where those count, a verified phone must be there instead. Recovery codes go
     /// with the last second factor.
-    async fn remove_contact(
-        &self,
-        user: UserId,
-        contact: FactorId,
-        last: LastFactor,
-        phones: Phones,
-    ) -> Result<bool, StoreError>;
+    async fn remove_contact(&self, removal: Removal) -> Result<bool, StoreError>;
 
     /// Keeps a code, in place of any other that this browser asked for to the same end.
     async fn put_code(&self, code: &SentCode) -> Result<(), StoreError>;

@@ -11,7 +11,7 @@ use crate::{
     },
     ports::{
         StoreError,
-        store::{Added, ContactStore, LastFactor, Phones, SentCode, SentPurpose},
+        store::{Added, ContactStore, LastFactor, Removal, SentCode, SentPurpose},
     },
 };
 use async_trait::async_trait;
@@ -67,13 +67,8 @@ impl ContactStore for MemoryStore {
         tables.put_contact(contact).map(|()| Added::New)
     }
 
-    async fn remove_contact(
-        &self,
-        user: UserId,
-        contact: FactorId,
-        last: LastFactor,
-        phones: Phones,
-    ) -> Result<bool, StoreError> {
+    async fn remove_contact(&self, removal: Removal) -> Result<bool, StoreError> {
+        let Removal { user, id: contact, last, phones } = removal;
         let mut tables = self.tables();
         let (others, phone) = (tables.count_second_factors(user), tables.count_phones(user, phones));
         let is_spared = |kind| last == LastFactor::MayGo || others > 0 || (kind != Kind::Phone && phone > 0);

@@ -5,7 +5,7 @@ use crate::{
     domain::{contact::Kind, factor::FactorId, user::UserId},
     ports::{
         StoreError,
-        store::{FactorStore, LastFactor, Phones},
+        store::{FactorStore, LastFactor, Phones, Removal},
     },
 };
 use async_trait::async_trait;
@@ -41,13 +41,8 @@ impl FactorStore for MemoryStore {
         Ok(own.map(|own| name.clone_into(own)).is_some())
     }
 
-    async fn remove_factor(
-        &self,
-        user: UserId,
-        factor: FactorId,
-        last: LastFactor,
-        phones: Phones,
-    ) -> Result<bool, StoreError> {
+    async fn remove_factor(&self, removal: Removal) -> Result<bool, StoreError> {
+        let Removal { user, id: factor, last, phones } = removal;
         let mut tables = self.tables();
         if last == LastFactor::Stays && tables.count_second_factors(user) + tables.count_phones(user, phones) < 2 {
             return Ok(false);

@@ -3,15 +3,13 @@
 use super::{
     Pools, SqlStore,
     accounts::CLOSE_ENROLMENT,
-    endings::HOLD_ACCOUNT,
-    factors::REMOVE_CODES_OF_NOTHING,
     rows::{CodeRow, ContactRow},
 };
 use crate::{
     domain::{contact::Contact, factor::FactorId, secret::TokenHash, time::Timestamp, user::UserId},
     ports::{
         StoreError,
-        store::{Added, ContactStore, LastFactor, Phones, SentCode, SentPurpose},
+        store::{Added, ContactStore, Removal, SentCode, SentPurpose},
     },
 };
 use async_trait::async_trait;
@@ -81,21 +79,8 @@ impl ContactStore for SqlStore {
         Ok(Added::New)
     }
 
-    async fn remove_contact(
-        &self,
-        user: UserId,
-        contact: FactorId,
-        last: LastFactor,
-        phones: Phones,
-    ) -> Result<bool, StoreError> {
-        let (may_go, phones) = (last == LastFactor::MayGo, phones == Phones::Count);
-        Ok(transaction!(self, tx => {
-            query(HOLD_ACCOUNT).bind(user.0).execute(&mut *tx).await?;
-            let removal = query(REMOVE_CONTACT).bind(contact.0).bind(user.0).bind(may_go).bind(phones);
-            let removed = removal.execute(&mut *tx).await?.rows_affected();
-            query(REMOVE_CODES_OF_NOTHING).bind(user.0).bind(phones).execute(&mut *tx).await?;
-            removed == 1
-        }))
+    async fn remove_contact(&self, removal: Removal) -> Result<bool, StoreError> {
+        self.remove(removal, &[REMOVE_CONTACT]).await
     }
 
     async fn put_code(&self, code: &SentCode) -> Result<(), StoreError> {

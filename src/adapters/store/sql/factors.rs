@@ -5,7 +5,7 @@ use crate::{
     domain::{factor::FactorId, user::UserId},
     ports::{
         StoreError,
-        store::{FactorStore, LastFactor, Phones},
+        store::{FactorStore, LastFactor, Phones, Removal},
     },
 };
 use async_trait::async_trait;
@@ -25,6 +25,25 @@ statements! {
     PRIMARY = "SELECT primary_factor FROM accounts WHERE id = $1";
 }
 
+impl SqlStore {
+    /// Removes what one of these statements finds, and recovery codes that have nothing left to stand in for; whether there was
+    /// one.
+    pub(super) async fn remove(&self, removal: Removal, statements: &[&'static str]) -> Result<bool, StoreError> {
+        let Removal { user, id, last, phones } = removal;
+        let (may_go, phones) = (last == LastFactor::MayGo, phones == Phones::Count);
+        Ok(transaction!(self, tx => {
+            query(HOLD_ACCOUNT).bind(user.0).execute(&mut *tx).await?;
+            let mut removed = 0;
+            for statement in statements {
+                let removal = query(*statement).bind(id.0).bind(user.0).bind(may_go).bind(phones);
+                removed += removal.execute(&mut *tx).await?.rows_affected();
+            }
+            query(REMOVE_CODES_OF_NOTHING).bind(user.0).bind(phones).execute(&mut *tx).await?;
+            removed == 1
+        }))
+    }
+}
+
 #[async_trait]
 impl FactorStore for SqlStore {
     async fn rename_factor(&self, user: UserId, factor: FactorId, name: &str) -> Result<bool, StoreError> {
@@ -38,24 +57,8 @@ impl FactorStore for SqlStore {
         }))
     }
 
-    async fn remove_factor(
-        &self,
-        user: UserId,
-        factor: FactorId,
-        last: LastFactor,
-        phones: Phones,
-    ) -> Result<bool, StoreError> {
-        let (may_go, phones) = (last == LastFactor::MayGo, phones == Phones::Count);
-        Ok(transaction!(self, tx => {
-            query(HOLD_ACCOUNT).bind(user.0).execute(&mut *tx).await?;
-            let mut removed = 0;
-            for statement in [REMOVE_PASSKEY, REMOVE_APP] {
-                let removal = query(statement).bind(factor.0).bind(user.0).bind(may_go).bind(phones);
-                removed += removal.execute(&mut *tx).await?.rows_affected();
-            }
-            query(REMOVE_CODES_OF_NOTHING).bind(user.0).bind(phones).execute(&mut *tx).await?;
-            removed == 1
-        }))
+    async fn remove_factor(&self, removal: Removal) -> Result<bool, StoreError> {
+        self.remove(removal, &[REMOVE_PASSKEY, REMOVE_APP]).await
     }
 
     async fn set_primary(&self, user: UserId, factor: FactorId) -> Result<bool, StoreError> {
