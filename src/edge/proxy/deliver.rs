@@ -154,8 +154,8 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
                 return Reply::Own(self.challenge(&asked, &flow, &lack, path.as_str(), asked.query, Some(token)));
             }
             Err(Barrier::Answer(own)) => {
-                let world = self.world.clone();
-                if let Err(error) = self.on_slow(async move { hold::forget(&world, &token).await }).await {
+                let (world, browser) = (self.world.clone(), flow.browser.clone());
+                if let Err(error) = self.on_slow(async move { hold::discard(&world, &token, &browser).await }).await {
                     tracing::warn!(%error, request.id = %asked.id, "a form that was refused is left to be swept");
                 }
                 return Reply::Own(*own);
