@@ -21,7 +21,7 @@ use std::{
 };
 use tokio::{
     task::JoinHandle,
-    time::{Instant, sleep, sleep_until, timeout},
+    time::{Instant, sleep, sleep_until, timeout, timeout_at},
 };
 
 /// How often the store is asked for the sessions of open streams. A cut takes as long, and one answer of the store.
@@ -105,7 +105,9 @@ pub async fn watch(world: impl Fn() -> World, ended: Ended) {
             next_doubts = now + DOUBTS_EVERY;
         }
         let world = world();
-        match look(&world, &open).await {
+        // However many there are to ask for, nobody is taken at an older word. After that there is nothing left to lose by waiting.
+        let deadline = (known_at + UNKNOWN_MAX).max(now + STORE_MAX);
+        match timeout_at(deadline, look(&world, &open)).await.unwrap_or_else(|_| Err(late())) {
             Ok(live) => {
                 known_at = if is_of_all { now } else { known_at };
                 keeper.keep_awake(&world, &live, &ended.streams().kept_awake());
@@ -134,8 +136,11 @@ async fn look(world: &World, open: &[SessionId]) -> Result<Vec<Identity>, StoreE
 }
 
 async fn in_time<T>(act: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-    let late = |_| Err(StoreError::Unavailable("no answer in time".to_owned()));
-    timeout(STORE_MAX, act).await.unwrap_or_else(late)
+    timeout(STORE_MAX, act).await.unwrap_or_else(|_| Err(late()))
+}
+
+fn late() -> StoreError {
+    StoreError::Unavailable("no answer in time".to_owned())
 }
 
 /// Notes of sessions that something of them is open. No look waits for it: it writes, and cuts hang on looks.
@@ -316,6 +321,19 @@ mod tests {
                 let passed = begin.elapsed();
                 assert!((UNKNOWN_MAX / 2..=UNKNOWN_MAX).contains(&passed), "{fault:?}: {passed:?}");
             }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn se_08_a_look_at_many_sessions_lasts_no_longer_than_their_last_word_counts() {
+        let begin = Instant::now();
+        let (node, bonds) = node_whose_store(Fault::Slow(STORE_MAX * 9 / 10), "identities").await;
+        let others: Vec<_> = (0..6 * AT_ONCE as u128).map(|number| identity(1000 + number)).collect();
+        let _others: Vec<_> = others.iter().map(|other| node.ended.bind(other, Traffic::Person)).collect();
+
+        for bond in &bonds {
+            timeout(UNKNOWN_MAX * 2, bond.ended()).await.unwrap();
+            assert!(begin.elapsed() <= UNKNOWN_MAX, "{:?}", begin.elapsed());
         }
     }
 

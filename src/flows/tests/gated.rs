@@ -28,9 +28,12 @@ use crate::{
     },
 };
 use async_trait::async_trait;
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 /// What becomes of calls of one name.
@@ -40,6 +43,8 @@ pub(crate) enum Fault {
     Fails,
     /// They are never answered.
     Hangs,
+    /// They are answered after this time.
+    Slow(Duration),
 }
 
 /// Which calls fail. Shared with the test.
@@ -88,6 +93,10 @@ impl Gated {
         let broken = *self.gate.broken.lock().unwrap();
         match broken.filter(|(name, _)| *name == call) {
             Some((_, Fault::Hangs)) => std::future::pending().await,
+            Some((_, Fault::Slow(time))) => {
+                tokio::time::sleep(time).await;
+                return Ok(());
+            }
             Some((_, Fault::Fails)) => {}
             None if number == self.gate.failing.load(Ordering::SeqCst) => {}
             None => return Ok(()),
