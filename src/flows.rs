@@ -187,7 +187,7 @@ impl World {
         match self.lane(caller, user).await? {
             lane @ Lane::Known(_) => {
                 let account = self.charge_try(budget(user, lane), &ACCOUNT, method, caller).await?;
-                Ok(Try { world: self, address: None, account: Some(account) })
+                Ok(Try { world: self, shared: Vec::new(), account: Some(account) })
             }
             Lane::Stranger => self.charge_stranger(caller, method, budget(user, Lane::Stranger)).await,
         }
@@ -206,10 +206,10 @@ impl World {
         if let Some(user) = user
             && self.lane(caller, user).await? != Lane::Stranger
         {
-            return Ok(Try { world: self, address: None, account: None });
+            return Ok(Try { world: self, shared: Vec::new(), account: None });
         }
         let address = self.charge_try(BudgetKey::address(caller.address), &ADDRESS, method, caller).await?;
-        Ok(Try { world: self, address: Some(address), account: None })
+        Ok(Try { world: self, shared: vec![address], account: None })
     }
 
     /// Counts a try, or writes down that it was refused: once each time that a budget closes, for whoever goes on trying is
@@ -293,7 +293,9 @@ impl World {
 #[must_use]
 struct Try<'a> {
     world: &'a World,
-    address: Option<BudgetKey>,
+    /// What a right answer gives its own failure back, and no more.
+    shared: Vec<BudgetKey>,
+    /// What a right answer empties.
     account: Option<BudgetKey>,
 }
 
@@ -310,13 +312,13 @@ impl From<StoreError> for TryError {
 }
 
 impl Try<'_> {
-    /// The answer was right: the account's budget is empty again, the address gets its one failure back.
+    /// The answer was right: the account's budget is empty again, the others get their one failure back.
     async fn succeeded(self) -> Result<(), StoreError> {
         if let Some(account) = &self.account {
             self.world.store.clear(account).await?;
         }
-        if let Some(address) = &self.address {
-            self.world.store.refund(address).await?;
+        for shared in &self.shared {
+            self.world.store.refund(shared).await?;
         }
         Ok(())
     }

@@ -47,6 +47,11 @@ pub const ADDRESS: Schedule = Schedule {
     forgotten_after: Duration::from_hours(1),
 };
 
+/// Wrong codes of those that go to an account's new addresses, to all of them together: each address has a budget of its own, and
+/// there are as many as one likes, also in one mailbox (TH-01). A right one gives its own try back and no other, and nothing
+/// locks: whoever has got this far may give an address.
+pub const VERIFICATION_TRIES: Schedule = Schedule { free: 30, locked_at: u32::MAX, ..ACCOUNT };
+
 /// Challenges to passkeys that one address may ask for: each is kept until it is answered or too old, and asking costs
 /// nothing else. A page asks for one whenever it is opened and the office next door shares the address, so beyond the free
 /// ones there is one a second.
@@ -246,6 +251,11 @@ impl BudgetKey {
         Self::of_account(&format!("opening-{purpose}-{}", spelt_once(address)), user, Lane::Stranger)
     }
 
+    /// Wrong codes of those that were sent to an account's new addresses, against [`VERIFICATION_TRIES`].
+    pub fn verification_tries(user: UserId) -> Self {
+        Self::of_account("verify-tries", user, Lane::Stranger)
+    }
+
     /// Codes and links that an account is sent to prove something with, against [`SEND_PACE`] and [`SENDS`]. Whoever has its
     /// password can ask for them, and is not to keep them from its owner.
     pub fn sends_to(user: UserId, lane: Lane) -> [Self; 2] {
@@ -325,6 +335,11 @@ impl BudgetKey {
     /// Links to choose a new password, for an account.
     pub fn reset(user: UserId, lane: Lane) -> Self {
         Self::of_account("reset", user, lane)
+    }
+
+    /// The same, of all browsers together that are known of an account, against [`SENDS`]: each of them has a budget of its own.
+    pub fn resets_by_known(user: UserId) -> Self {
+        Self::of_account("reset-known", user, Lane::Stranger)
     }
 
     /// The same for a name nobody has: counted alike, so that it tells nothing.

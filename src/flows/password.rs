@@ -17,13 +17,13 @@ use crate::{
         policy::Missing,
         secret::{Secret, Token},
         session::SessionId,
-        throttle::{BudgetKey, Closed, LINKS, LINKS_BY_ADDRESS, Lane},
+        throttle::{BudgetKey, Closed, LINKS, LINKS_BY_ADDRESS, Lane, SENDS},
         user::{LoginId, User, UserId},
     },
     ports::{
         HasherBusy, LoreError, StoreError,
         messages::{Content, LinkPurpose, Message, Notice},
-        store::{OtherSessions, PasswordChange, PasswordFactor, PasswordReset},
+        store::{OtherSessions, PasswordChange, PasswordFactor, PasswordReset, SentPurpose},
     },
 };
 use zeroize::Zeroizing;
@@ -251,6 +251,11 @@ pub async fn request_reset(
     if !world.is_paid(budget, &LINKS).await? {
         return Ok(());
     }
+    if let (Some(user), Lane::Known(_)) = (&user, lane)
+        && !world.is_paid(BudgetKey::resets_by_known(user.id), &SENDS).await?
+    {
+        return Ok(());
+    }
     // A name that nobody has costs the same write.
     world.record(user.as_ref().map(|user| user.id), What::ResetRequested, caller).await?;
     let address = user.as_ref().and_then(notices::mailbox);
@@ -289,8 +294,12 @@ pub async fn reset(world: &World, token: &str, new: &str, caller: &Caller) -> Re
     let user = owner_of_link(world, token).await?;
     let factor = hashed(world, accept(world, &user, new).await?).await?;
     let ended = sessions_of(world, user.id).await?;
-    // Whoever guessed, guessed at a password that is over; its owner has just recovered the account (TH-01).
+    // Whoever guessed, guessed at a password that is over, or knew it; its owner has just recovered the account (TH-01, TH-06).
     world.store.clear(&BudgetKey::password(user.id, Lane::Stranger)).await?;
+    if let Some(mailbox) = notices::mailbox(&user) {
+        let set_up = BudgetKey::openings(user.id, SentPurpose::SetUp.name(), &Address::Email(mailbox));
+        world.store.clear(&set_up).await?;
+    }
     let token = Token::parse(token).ok_or(PasswordError::Gone)?.hash();
     let since = world.now() - PasswordReset::LIFETIME;
     let told = notices::reached_at(world, &user).await?;

@@ -125,8 +125,9 @@ impl Scene {
     }
 }
 
-fn other_than(code: &str) -> String {
-    if code == "000000" { "000001".to_owned() } else { "000000".to_owned() }
+/// A code that is not this one.
+pub(super) fn other_than(code: &str) -> &'static str {
+    if code == "000000" { "000001" } else { "000000" }
 }
 
 #[tokio::test]
@@ -269,7 +270,7 @@ async fn wrong_codes_are_counted_for_the_account_whatever_is_sent_again() {
             scene.send_by(Method::EmailCode, &half).await.unwrap();
             scene.wait(MINUTE);
         }
-        let answer = scene.verify(Method::EmailCode, &half, &other_than(&scene.last_code())).await;
+        let answer = scene.verify(Method::EmailCode, &half, other_than(&scene.last_code())).await;
         assert!(matches!(answer, Err(ChallengeError::Wrong)), "{number}: {answer:?}");
         let slip = scene.verify(Method::EmailCode, &half, "not a code").await;
         assert!(matches!(slip, Err(ChallengeError::Wrong)), "{slip:?}");

@@ -1,6 +1,9 @@
 //! What the first second factor takes beside a password.
 
-use super::{ANN, MINUTE, Phone, Requirement, STEP, Scene, anywhere, from, gated::Gated, risk::rules};
+use super::{
+    ANN, MINUTE, Phone, Requirement, STEP, Scene, anywhere, codes::other_than, from, gated::Gated, password::NEW,
+    risk::rules,
+};
 use crate::{
     adapters::store::MemoryStore,
     domain::{
@@ -12,6 +15,7 @@ use crate::{
         risk::Act,
         secret::Token,
         session::Level,
+        throttle::ACCOUNT,
         time::Timestamp,
         user::User,
     },
@@ -23,6 +27,7 @@ use crate::{
         enroll,
         factors::{self, ChangeError, Right, may_add},
         first_factor,
+        password::{request_reset, reset},
         sign_in::{Outcome, SignInError},
     },
     ports::{
@@ -184,8 +189,7 @@ async fn a_wrong_code_opens_nothing_and_a_right_one_for_a_quarter_of_an_hour() {
     let half = scene.half(&anywhere()).await;
     scene.ask_mailbox(&half).await.unwrap();
     let code = scene.last_code();
-    let wrong = if code == "000000" { "000001" } else { "000000" };
-    assert!(matches!(scene.open(&half, wrong).await, Err(ChallengeError::Wrong)));
+    assert!(matches!(scene.open(&half, other_than(&code)).await, Err(ChallengeError::Wrong)));
     assert!(matches!(scene.adds(&half).await, Err(ChangeError::NeedsMailbox)));
 
     scene.open(&half, &code).await.unwrap();
@@ -196,6 +200,32 @@ async fn a_wrong_code_opens_nothing_and_a_right_one_for_a_quarter_of_an_hour() {
     assert!(matches!(scene.adds(&half).await, Err(ChangeError::NeedsMailbox)));
     let answer = scene.open(&half, &code).await;
     assert!(matches!(answer, Err(ChallengeError::Over)), "{answer:?}");
+}
+
+/// TH-06: a reset takes the password from whoever guessed with it, and opens what they closed.
+#[tokio::test]
+async fn a_reset_opens_the_set_up_that_wrong_codes_closed() {
+    let (scene, _) = Scene::house_of_mailboxes().await;
+    let thief = scene.half(&anywhere()).await;
+    for wrong_ones in [ACCOUNT.free, 1, 1] {
+        scene.ask_mailbox(&thief).await.unwrap();
+        for _ in 0..wrong_ones {
+            let answer = scene.open(&thief, other_than(&scene.last_code())).await;
+            assert!(matches!(answer, Err(ChallengeError::Wrong)), "{answer:?}");
+        }
+        scene.wait(MINUTE);
+    }
+    let answer = scene.open(&thief, &scene.last_code()).await;
+    assert!(matches!(answer, Err(ChallengeError::Throttled(_))), "{answer:?}");
+
+    request_reset(&scene.world, ANN, None, &anywhere()).await.unwrap();
+    let Content::Link { url, .. } = scene.last_message().content else { panic!("no link") };
+    let (_, link) = url.split_once("token=").unwrap();
+    reset(&scene.world, link, NEW, &anywhere()).await.unwrap();
+
+    let Ok(Outcome::Enrol(half)) = scene.password(ANN, NEW, &from("198.51.100.7")).await else { panic!("no set-up") };
+    scene.ask_mailbox(&half).await.unwrap();
+    scene.open(&half, &scene.last_code()).await.unwrap();
 }
 
 /// OB-02: whoever knows the password alone gets no further by it.

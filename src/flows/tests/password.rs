@@ -15,7 +15,7 @@ use crate::{
         policy::Missing,
         secret::Token,
         session::Level,
-        throttle::{LINKS, LINKS_BY_ADDRESS},
+        throttle::{LINKS, LINKS_BY_ADDRESS, SENDS},
         user::{LoginId, User},
     },
     flows::{
@@ -436,6 +436,23 @@ async fn a_known_browser_has_links_of_its_own() {
     scene.mailed_token();
     request_reset(&scene.world, ANN, None, &owner).await.unwrap();
     assert!(scene.mail().is_empty(), "there is a limit to that, too");
+}
+
+/// OB-03: and however many are known, there are so many in an hour to one mailbox.
+#[tokio::test]
+async fn links_that_known_browsers_ask_for_are_limited_together() {
+    let scene = Scene::new();
+    let ann = scene.ann_with_mailbox().await;
+    let phone = scene.phone_of(&ann).await;
+    let mut sent = 0;
+    for _ in 0..SENDS.free + 3 {
+        let owner = Caller { browser: scene.sign_in(&phone, &anywhere()).await.browser, ..anywhere() };
+        scene.mail();
+        request_reset(&scene.world, ANN, None, &owner).await.unwrap();
+        sent += scene.mail().len();
+        scene.wait(STEP);
+    }
+    assert_eq!(sent, SENDS.free as usize);
 }
 
 #[tokio::test]

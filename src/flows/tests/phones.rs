@@ -1,6 +1,6 @@
 //! Setting up a phone, in the middle of a sign-in too.
 
-use super::{ANN, MINUTE, PASSWORD, Requirement, Scene, anywhere, gated::Gated};
+use super::{ANN, MINUTE, PASSWORD, Requirement, Scene, anywhere, codes::other_than, gated::Gated};
 use crate::{
     domain::{contact::Kind, enrolment::FirstFactor, factor::Method, secret::Token, session::Level, user::User},
     flows::{
@@ -53,7 +53,7 @@ async fn a_phone_is_the_first_second_step_of_a_sign_in_that_owes_one() {
 
     scene.give_number(&half, NUMBER).await.unwrap();
     let code = scene.last_code();
-    let wrong = if code == "000000" { "000001" } else { "000000" };
+    let wrong = other_than(&code);
     let answer = scene.confirm_number(&half, wrong).await;
     assert!(is_refused(&answer, |error| matches!(error, ChangeError::Challenge(ChallengeError::Wrong))), "{answer:?}");
     let opened = scene.confirm_number(&half, &code).await.unwrap();

@@ -1,7 +1,8 @@
 //! How often one may guess.
 
 use super::{
-    ANN, MINUTE, PASSWORD, Requirement, SECOND, STEP, Scene, anywhere, from, gated::Gated, just_before, passkeys::part,
+    ANN, MINUTE, PASSWORD, Requirement, SECOND, STEP, Scene, anywhere, codes::other_than, from, gated::Gated,
+    just_before, passkeys::part,
 };
 use crate::{
     adapters::store::MemoryStore,
@@ -10,7 +11,7 @@ use crate::{
         enrolment::FirstFactor,
         factor::Method,
         secret::Token,
-        throttle::{ACCOUNT, ADDRESS, CEREMONIES, Closed, KNOWN_BROWSERS, Lane, SENDS},
+        throttle::{ACCOUNT, ADDRESS, CEREMONIES, Closed, KNOWN_BROWSERS, Lane, SENDS, VERIFICATION_TRIES},
         user::LoginId,
     },
     flows::{
@@ -200,7 +201,7 @@ async fn a_new_phone_is_confirmed_on_the_budget_of_codes() {
     let bearer = scene.bearer(&half).await;
     let offer = enroll::offer(&scene.world, &bearer).await.unwrap();
     let right = offer.key.code_shown(scene.now());
-    let wrong = if right == "000000" { "000001" } else { "000000" };
+    let wrong = other_than(&right);
 
     for number in 0..ACCOUNT.free {
         let answer = enroll::confirm(&scene.world, &bearer, &offer.sealed, wrong, "", &elsewhere(number)).await;
@@ -307,7 +308,7 @@ async fn known_browsers_buy_no_guesses_at_the_code_that_opens_a_set_up() {
     let token = &thieves[0].0;
     let send = async || first_factor::send(&scene.world, &scene.bearer(token).await, token, &thieves[0].1).await;
     let guess = async |caller: &Caller| {
-        let wrong = if scene.last_code() == "000000" { "000001" } else { "000000" };
+        let wrong = other_than(&scene.last_code());
         first_factor::open(&scene.world, &scene.bearer(token).await, wrong, token, caller).await
     };
 
@@ -368,7 +369,7 @@ async fn a_right_code_from_ones_own_mailbox_makes_no_room_for_guesses_at_another
             contacts::confirm(&scene.world, &scene.full(&token).await, Kind::Email, code, &token, &caller).await
         };
         give("victim@example.com").await;
-        let wrong = if scene.last_code() == "000000" { "000001" } else { "000000" };
+        let wrong = other_than(&scene.last_code());
         for _ in 1..ACCOUNT.free {
             match bring(wrong).await {
                 Err(ContactError::Challenge(ChallengeError::Wrong)) => looked_at += 1,
@@ -383,6 +384,35 @@ async fn a_right_code_from_ones_own_mailbox_makes_no_room_for_guesses_at_another
     }
     assert!(looked_at <= ACCOUNT.free + 5, "{looked_at}: an hour buys one and no more");
     assert_eq!(scene.world.store.contacts(eve.id).await.unwrap()[0].address.as_str(), "eve@example.com");
+}
+
+/// TH-01: nor do other addresses, of which one mailbox has as many as one likes.
+#[tokio::test]
+async fn guesses_at_codes_to_new_addresses_are_counted_whichever_they_go_to() {
+    let scene = Scene::with(Requirement::Disabled, MemoryStore::default());
+    scene.add(ANN).await;
+    let mut looked_at = 0;
+    for number in 0..5 {
+        let opened = scene.show(&[Method::Password], &elsewhere(number)).await;
+        let (token, caller) = (opened.token, Caller { browser: opened.browser, ..elsewhere(number) });
+        let full = scene.full(&token).await;
+        let address = format!("victim+{number}@example.com");
+        contacts::begin(&scene.world, &full, Kind::Email, &address, &token, &caller).await.unwrap();
+        let right = scene.last_code();
+        let bring = async |code: &str| contacts::confirm(&scene.world, &full, Kind::Email, code, &token, &caller).await;
+        for _ in 1..ACCOUNT.free {
+            looked_at += u32::from(matches!(
+                bring(other_than(&right)).await,
+                Err(ContactError::Challenge(ChallengeError::Wrong))
+            ));
+        }
+        if number == 0 {
+            bring(&right).await.unwrap();
+        }
+        scene.wait(MINUTE);
+    }
+    // One more wherever a wait was over.
+    assert!((VERIFICATION_TRIES.free..=VERIFICATION_TRIES.free + 2).contains(&looked_at), "{looked_at}");
 }
 
 /// TH-06: what everything was shown in is known, and stays so while less is shown there.
