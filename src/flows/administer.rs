@@ -103,7 +103,7 @@ pub async fn add_user(world: &World, new: NewUser, password: Option<&str>) -> Re
         Some(typed) => Some(hashed(world, accept(world, &user, typed).await?).await?),
         None => None,
     };
-    let account = Account { user: user.clone(), password, approval: Some(Approval::of_operator(now + ENROL_WITHIN)) };
+    let account = Account { user: user.clone(), password, approval: Some(Approval::of_password(now + ENROL_WITHIN)) };
     if world.store.add_account(&account).await? == Added::Taken {
         return Err(AdministerError::Taken(user.login_id));
     }

@@ -245,7 +245,7 @@ pub async fn redeem(
         })
         .collect();
     let account =
-        Account { user, password: Some(factor.clone()), approval: Some(Approval::of_operator(now + ENROL_WITHIN)) };
+        Account { user, password: Some(factor.clone()), approval: Some(Approval::of_password(now + ENROL_WITHIN)) };
     match world.store.redeem_invitation(token, now, &account, &contacts).await? {
         Redeemed::Made => {
             world.record(account.user.id, What::Joined { inviter }, caller).await?;

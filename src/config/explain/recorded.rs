@@ -12,7 +12,7 @@ use crate::{
         policy::{
             Decision, Missing, Policy, Visitor, WhyAnonymous,
             call::{
-                Call, Conditions, Form, Mismatch,
+                Call, Conditions, Mismatch,
                 extract::{Extract, Untold},
             },
             once::Unpaid,
@@ -120,7 +120,7 @@ impl Judge {
             query: Some(&query),
             fields: &record.extract,
             client: Some(record.client),
-            form: form(record),
+            form: record.form.as_form(),
             visitor,
             now: record.at,
         };
@@ -167,11 +167,6 @@ pub(super) fn passing<'a>(
         _ => return None,
     };
     Some(&identity.session)
-}
-
-/// What is known of its form: what conditions said of it.
-fn form(record: &Record) -> Form<'_> {
-    if record.form.is_empty() { Form::Unread } else { Form::Judged(&record.form) }
 }
 
 /// Why a route does not fit a recorded request.
@@ -272,7 +267,7 @@ pub fn again(settings: &Settings, record: &Record) -> Result<Explanation, Box<Ha
         query: Some(query.as_str()).filter(|query| !query.is_empty()),
         fields: &record.extract,
         client: Some(record.client),
-        form: form(record),
+        form: record.form.as_form(),
         paid: record.paid.then_some(Paid::Somehow),
         whence: Whence::Recorded { foreign: record.foreign, extract: &record.extract, demand: record.demand.as_ref() },
         visitor: visitor.as_ref(),

@@ -263,13 +263,15 @@ impl App {
         let may_stand_in = move |route: &Route| {
             route.methods.is_empty() || route.lists(method) || matches!(method, "HEAD" | "OPTIONS")
         };
-        self.enforced_tries(call).filter(move |(_, route, _)| self.fallback.is_none() && may_stand_in(route))
+        let tries = self.fallback.is_none().then(|| self.enforced_tries(call));
+        tries.into_iter().flatten().filter(move |(_, route, _)| may_stand_in(route))
     }
 
+    /// Whether those that only report would take a request if they were enforced: then they open nothing.
     fn enforced_tries<'a>(&'a self, call: &Call<'_>) -> impl Iterator<Item = (usize, &'a Route, Result<(), Mismatch>)> {
         let read = Read::of(call);
         let on_trial = self.routes.on_trial.iter().filter_map(|&place| Some((place, self.routes.get(place)?)));
-        on_trial.map(move |(place, route)| (place, route, route.fits_enforced(call, &read)))
+        on_trial.map(move |(place, route)| (place, route, route.fits_where(false, call, &read)))
     }
 
     /// The route before the one that was found that only reports, and would take the request if it were enforced; or may take
@@ -315,11 +317,6 @@ impl Route {
 
     fn fits_read(&self, call: &Call<'_>, read: &Read<'_>) -> Result<(), Mismatch> {
         self.fits_where(self.policy.opens(), call, read)
-    }
-
-    /// Whether it would be for such a request if it were enforced.
-    fn fits_enforced(&self, call: &Call<'_>, read: &Read<'_>) -> Result<(), Mismatch> {
-        self.fits_where(self.policy.is_public(), call, read)
     }
 
     fn fits_where(&self, opens: bool, call: &Call<'_>, read: &Read<'_>) -> Result<(), Mismatch> {

@@ -12,7 +12,7 @@ use crate::{
     domain::{
         policy::{
             Decision, Mode, Visitor,
-            call::{Call, Form, verdicts::Verdicts},
+            call::{Call, verdicts::Verdicts},
             demand::Demand,
             route::Matched,
         },
@@ -194,7 +194,7 @@ impl<U: Upstream<RequestBody>> Proxy<U> {
         known: &Known<'_>,
         matched: &Matched<'_>,
     ) {
-        let form = if known.form.is_empty() { Form::Unread } else { Form::Judged(&known.form) };
+        let form = known.form.as_form();
         let (method, client) = (asked.method.as_str(), Some(asked.client));
         let on_trial = |visitor: Option<&Visitor>| {
             let fields = &Left::of(asked.headers, &served.names);

@@ -28,13 +28,13 @@ pub struct Approval {
     /// Until when.
     pub until: Timestamp,
     /// Whose leave it is: of one portal token, where that brought a code from the mailbox (OB-02); of whoever knows the password,
-    /// where an operator gave it.
+    /// where an operator gave it, or a link made the account.
     pub holder: Option<Holder>,
 }
 
 impl Approval {
-    /// An operator's.
-    pub const fn of_operator(until: Timestamp) -> Self {
+    /// Of whoever knows the password.
+    pub const fn of_password(until: Timestamp) -> Self {
         Self { until, holder: None }
     }
 }

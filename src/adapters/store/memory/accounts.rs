@@ -115,7 +115,7 @@ impl AccountStore for MemoryStore {
     async fn set_enrol_until(&self, user: UserId, until: Option<Timestamp>) -> Result<bool, StoreError> {
         let mut tables = self.tables();
         let Some(account) = tables.accounts.get_mut(&user) else { return Ok(false) };
-        account.approval = until.map(Approval::of_operator);
+        account.approval = until.map(Approval::of_password);
         Ok(true)
     }
 

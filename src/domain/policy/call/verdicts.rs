@@ -51,6 +51,11 @@ impl Forms {
 }
 
 impl Verdicts {
+    /// What a form is of which this is known.
+    pub fn as_form(&self) -> Form<'_> {
+        if self.is_empty() { Form::Unread } else { Form::Judged(self) }
+    }
+
     /// Whether none is kept.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
