@@ -175,8 +175,7 @@ impl World {
         Ok(if known { Lane::Known(hash) } else { Lane::Stranger })
     }
 
-    /// Counts a try to prove something by `method` as failed, before it is checked: by account, and by address where the
-    /// browser is not known. A known one has a budget of its own, and whoever shares its address must not close it (TH-06).
+    /// Counts a try to prove something by `method` as failed, before it is checked, in the caller's lane of a budget of this user's.
     async fn charge(
         &self,
         caller: &Caller,
@@ -184,32 +183,33 @@ impl World {
         user: UserId,
         budget: impl FnOnce(UserId, Lane) -> BudgetKey,
     ) -> Result<Try<'_>, TryError> {
-        match self.lane(caller, user).await? {
-            lane @ Lane::Known(_) => {
-                let account = self.charge_try(budget(user, lane), &ACCOUNT, method, caller).await?;
-                Ok(Try { world: self, shared: Vec::new(), account: Some(account) })
-            }
-            Lane::Stranger => self.charge_stranger(caller, method, budget(user, Lane::Stranger)).await,
-        }
+        let lane = self.lane(caller, user).await?;
+        self.charge_in(lane, caller, method, budget(user, lane)).await
     }
 
-    /// The same of somebody whose browser makes no difference.
-    async fn charge_stranger(&self, caller: &Caller, method: Method, account: BudgetKey) -> Result<Try<'_>, TryError> {
-        let mut charged = self.charge_address(caller, method, None).await?;
+    /// The same in this lane, and by this budget.
+    async fn charge_in(
+        &self,
+        lane: Lane,
+        caller: &Caller,
+        method: Method,
+        account: BudgetKey,
+    ) -> Result<Try<'_>, TryError> {
+        let mut charged = self.charge_address(lane, caller, method).await?;
         charged.account = Some(self.charge_try(account, &ACCOUNT, method, caller).await?);
         Ok(charged)
     }
 
-    /// The same by address alone, and by nothing in a browser of this user's that is known: where an answer can't be guessed,
-    /// no account is closed to its owner by somebody's wrong ones.
-    async fn charge_address(&self, caller: &Caller, method: Method, user: Option<UserId>) -> Result<Try<'_>, TryError> {
-        if let Some(user) = user
-            && self.lane(caller, user).await? != Lane::Stranger
-        {
-            return Ok(Try { world: self, shared: Vec::new(), account: None });
-        }
-        let address = self.charge_try(BudgetKey::address(caller.address), &ADDRESS, method, caller).await?;
-        Ok(Try { world: self, shared: vec![address], account: None })
+    /// The same by address alone: where an answer can't be guessed, no account is closed to its owner by somebody's wrong ones.
+    /// By nothing in a known browser: whoever shares its address must not close it (TH-06).
+    async fn charge_address(&self, lane: Lane, caller: &Caller, method: Method) -> Result<Try<'_>, TryError> {
+        let shared = match lane {
+            Lane::Known(_) => Vec::new(),
+            Lane::Stranger => {
+                vec![self.charge_try(BudgetKey::address(caller.address), &ADDRESS, method, caller).await?]
+            }
+        };
+        Ok(Try { world: self, shared, account: None })
     }
 
     /// Counts a try, or writes down that it was refused: once each time that a budget closes, for whoever goes on trying is

@@ -26,7 +26,7 @@ use crate::{
         factor::{FactorId, Method, sent::Sent},
         secret::Token,
         session::Authentication,
-        throttle::{BudgetKey, Closed, VERIFICATION_TRIES},
+        throttle::{BudgetKey, Closed, Lane, VERIFICATION_TRIES},
         user::{User, UserId},
     },
     ports::{
@@ -244,7 +244,7 @@ pub(super) async fn take(world: &World, code: &SentCode, typed: &str, caller: &C
         // No lanes: who knows nothing but a password gets a known browser with each sign-in where there is no more to show.
         SentPurpose::SetUp | SentPurpose::Verify(_) => {
             let budget = BudgetKey::openings(code.user, code.purpose.name(), &code.address);
-            let mut charged = world.charge_stranger(caller, code.method, budget).await?;
+            let mut charged = world.charge_in(Lane::Stranger, caller, code.method, budget).await?;
             if matches!(code.purpose, SentPurpose::Verify(_)) {
                 let all = BudgetKey::verification_tries(code.user);
                 charged.shared.push(world.charge_try(all, &VERIFICATION_TRIES, code.method, caller).await?);

@@ -18,7 +18,7 @@ use crate::{
         factor::{FactorId, KeyKind, Method},
         secret::Token,
         session::{Activity, Authentication, Session, SessionId},
-        throttle::{BudgetKey, CEREMONIES},
+        throttle::{BudgetKey, CEREMONIES, Lane},
         user::UserId,
     },
     ports::{
@@ -95,7 +95,11 @@ pub async fn sign_in(world: &World, answer: Answer<'_>, caller: &Caller) -> Resu
     let state = take(world, Purpose::SignIn, None, answer).await?;
     let claim = world.passkeys.claim(answer.credential);
     let claimed = claim.as_ref().ok().and_then(|claim| claim.user);
-    let charged = world.charge_address(caller, Method::Passkey, claimed).await?;
+    let lane = match claimed {
+        Some(user) => world.lane(caller, user).await?,
+        None => Lane::Stranger,
+    };
+    let charged = world.charge_address(lane, caller, Method::Passkey).await?;
     let claimed = claim?.user.ok_or(ChallengeError::Wrong)?;
     let proof = match prove(world, claimed, KeyKind::Passkey, &state, answer.credential).await {
         Ok(proof) => proof,
@@ -152,7 +156,8 @@ pub async fn answer(
 ) -> Result<Opened, ChallengeError> {
     let user = bearer.user().ok_or(ChallengeError::Gone)?.id;
     let state = take(world, Purpose::Prove(kind), Some(user), answer).await?;
-    let charged = world.charge_address(caller, kind.method(), Some(user)).await?;
+    let lane = world.lane(caller, user).await?;
+    let charged = world.charge_address(lane, caller, kind.method()).await?;
     let proof = match prove(world, user, kind, &state, answer.credential).await {
         Ok(proof) => proof,
         Err(error) => return Err(refused(world, user, kind.method(), error, caller).await),
@@ -173,7 +178,8 @@ pub async fn enroll(
     let (owner, right) = may_add(world, bearer, kind.method()).await?;
     let user = owner.id;
     let state = take(world, Purpose::Enroll(kind), Some(user), answer).await?;
-    let charged = world.charge_address(caller, kind.method(), Some(user)).await.map_err(ChallengeError::from)?;
+    let lane = world.lane(caller, user).await?;
+    let charged = world.charge_address(lane, caller, kind.method()).await.map_err(ChallengeError::from)?;
     let made = world.passkeys.finish_registration(&state, answer.credential)?;
     // First, so that what was remembered before the change is never left after it (RD-03).
     world.store.forget_devices(user).await?;

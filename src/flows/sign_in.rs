@@ -10,7 +10,7 @@ use crate::{
         risk::{Act, Assessment},
         secret::Token,
         session::{Activity, Authentication, Session, SessionId},
-        throttle::{BudgetKey, Closed},
+        throttle::{BudgetKey, Closed, Lane},
         user::{LoginId, UserId},
     },
     ports::{
@@ -114,7 +114,8 @@ async fn check(
     } else {
         // As long as it takes for a name that somebody has.
         world.lane(caller, NOBODY).await?;
-        world.charge_stranger(caller, Method::Password, BudgetKey::password_of_nobody(login_id)).await?
+        let nobody = BudgetKey::password_of_nobody(login_id);
+        world.charge_in(Lane::Stranger, caller, Method::Password, nobody).await?
     };
 
     let factor = account.as_ref().and_then(|account| account.password.clone());
